@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a person can do about a system error: the last part of every message.
+ */
+#ifndef IMGZ_ADVICE_H
+#define IMGZ_ADVICE_H
+
+/* Why an input is read differs: a disk that cannot be read is not a file that may not be. */
+enum imgz_advice_side {
+    IMGZ_ADVICE_INPUT,
+    IMGZ_ADVICE_OUTPUT,
+};
+
+/* Never NULL, never ending in a stop; 'code' is a negative errno. */
+const char *imgz_advice_find(int code, enum imgz_advice_side side);
+
+#endif /* IMGZ_ADVICE_H */

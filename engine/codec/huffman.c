@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec/huffman.h"
+
+#include <errno.h>
+#include <string.h>
+
+int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *lengths, uint32_t symbol_count,
+                      enum imgz_huffman_rule rule)
+{
+    uint16_t indexes[IMGZ_HUFFMAN_BITS_MAX + 1];
+    uint32_t used_count = 0;
+    int32_t free_count = 1; /* of the codes of a length: those that no shorter one has taken */
+
+    IMGZ_ASSERT(symbol_count <= IMGZ_HUFFMAN_SYMBOLS_MAX);
+    memset(code->counts, 0, sizeof(code->counts));
+    for (uint32_t i = 0; i < symbol_count; i++)
+        code->counts[lengths[i]] += 1;
+    code->counts[0] = 0;
+    for (uint32_t length = 1; length <= IMGZ_HUFFMAN_BITS_MAX; length++) {
+        indexes[length] = (uint16_t)used_count;
+        used_count += code->counts[length];
+        free_count = 2 * free_count - code->counts[length];
+        if (free_count < 0)
+            return -EBADMSG;
+    }
+    if (free_count > 0) {
+        bool single = used_count == 0 || (used_count == 1 && code->counts[1] == 1);
+
+        if (rule == IMGZ_HUFFMAN_COMPLETE || !single)
+            return -EBADMSG;
+    }
+    for (uint32_t i = 0; i < symbol_count; i++) {
+        if (lengths[i] != 0)
+            code->symbols[indexes[lengths[i]]++] = (uint16_t)i;
+    }
+    return 0;
+}
+
+int imgz_huffman_find(const struct imgz_huffman *code, uint64_t bits, uint32_t *symbol,
+                      uint32_t *code_bits)
+{
+    const uint16_t *symbols = code->symbols; /* those of the length at hand */
+    uint32_t value = 0; /* the bits so far, less the first code of the length */
+
+    for (uint32_t length = 1; length <= IMGZ_HUFFMAN_BITS_MAX; length++) {
+        uint32_t count = code->counts[length];
+
+        value = 2 * value + (uint32_t)(bits & 1);
+        bits >>= 1;
+        if (value < count) {
+            *symbol = symbols[value];
+            *code_bits = length;
+            return 0;
+        }
+        value -= count;
+        symbols += count;
+    }
+    return -EBADMSG;
+}
+
+/*
+ * The code behind 'reversed', which has 'length' bits, the first one lowest; 0 behind the last.
+ * Adding one to a number clears the ones at its end and sets the zero before them. Reversed, they
+ * are at the top: 0b1101 (1011) is followed by 0b0011 (1100).
+ */
+static uint32_t next_reversed(uint32_t reversed, uint32_t length)
+{
+    uint32_t zeros = reversed ^ ((1u << length) - 1);
+    uint32_t top;
+
+    if (zeros == 0)
+        return 0;
+    top = 1u << (31 - __builtin_clz(zeros));
+    return (reversed & (top - 1)) | top;
+}
+
+/*
+ * The table for codes of up to n + 1 bits is the one for n bits twice, with the codes of n + 1 bits
+ * put in their places, which had no code yet. The next longer code is that behind the last one with
+ * a zero at its end, which reversed is the same number: so 'reversed' just goes on.
+ */
+void imgz_huffman_fill(const struct imgz_huffman *code, const struct imgz_huffman_entries *entries,
+                       uint32_t index_bits, uint16_t *table)
+{
+    const uint16_t *symbol = code->symbols;
+    uint32_t reversed = 0;
+
+    table[0] = entries->none;
+    for (uint32_t length = 1; length <= index_bits; length++) {
+        uint32_t half = 1u << (length - 1);
+        uint16_t length_part = (uint16_t)(length * entries->length_unit);
+
+        memcpy(table + half, table, half * sizeof(*table));
+        for (uint32_t i = 0; i < code->counts[length]; i++) {
+            table[reversed] = (uint16_t)(entries->bases[*symbol++] + length_part);
+            reversed = next_reversed(reversed, length);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The threads of one job: a feeder, workers and a drain on a line, and the caller's thread, which
+ * waits for them, shows progress and passes on a wish to cancel.
+ *
+ * Threads    run() starts and joins them all; signals are left to the caller's thread.
+ * Errors     run() returns what the stop latch of the line holds: 0, or the first error's code.
+ *            A stage that fails must have raised its error, or return -ECANCELED.
+ * Blocking   run() until everything has ended.
+ */
+#ifndef IMGZ_CREW_H
+#define IMGZ_CREW_H
+
+#include "flow/line.h"
+
+struct imgz_crew_plan {
+    void *job; /* handed to the functions below */
+    uint32_t worker_count;
+
+    /* Runs once, in its own thread: takes free slots, fills them, feeds them. The end is told to
+     * the line when it returns 0. */
+    int (*feed)(void *job, struct imgz_line *line);
+
+    /* Runs in a worker's thread for each slot; worker_index < worker_count. */
+    int (*work)(void *job, uint32_t worker_index, struct imgz_slot *slot);
+
+    /* Runs once, in its own thread: takes slots in order, gives them back. */
+    int (*drain)(void *job, struct imgz_line *line);
+
+    /* Shown to the caller. */
+    imgz_progress_fn progress; /* may be NULL */
+    void *progress_context;
+    uint32_t progress_interval_ms;
+    uint64_t raw_bytes_total;
+};
+
+IMGZ_MUST_CHECK int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line);
+
+#endif /* IMGZ_CREW_H */

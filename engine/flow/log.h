@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens, told to the caller line by line (imgz_log_fn).
+ *
+ * Threads    any; lines are told one at a time.
+ * Errors     none. Without a listener nothing is formatted.
+ */
+#ifndef IMGZ_LOG_H
+#define IMGZ_LOG_H
+
+#include <imgz/imgz.h>
+
+#include "base/mutex.h"
+
+struct imgz_log {
+    /* Set before any thread starts. */
+    imgz_log_fn listener; /* may be NULL */
+    void *context;
+
+    struct imgz_mutex lock; /* held while the listener runs */
+};
+
+void imgz_log_init(struct imgz_log *log, imgz_log_fn listener, void *context);
+void imgz_log_fini(struct imgz_log *log);
+void imgz_log_line(struct imgz_log *log, const char *format, ...) IMGZ_PRINTF(2, 3);
+
+#endif /* IMGZ_LOG_H */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first-error latch: whoever detects a failure first tells its story; everybody else learns
+ * that work has ended.
+ *
+ * Place: one per job, seen by every stage.
+ *
+ * Threads    raise() and raised() from any; error() after the other threads are joined.
+ * Errors     raise() returns the code it was given, so that a stage can 'return imgz_stop_raise()'.
+ * Blocking   none. fd() becomes readable for good once raised: for poll() beside a pipe.
+ */
+#ifndef IMGZ_STOP_H
+#define IMGZ_STOP_H
+
+#include <imgz/imgz.h>
+
+#include "base/base.h"
+
+struct imgz_stop;
+
+/* Where a failure happened. A NULL path means none. */
+struct imgz_place {
+    enum imgz_stage stage;
+    const char *path;
+    uint64_t offset; /* or IMGZ_OFFSET_NONE */
+};
+
+/* 0, -ENOMEM, or what eventfd() says. */
+IMGZ_MUST_CHECK int imgz_stop_create(struct imgz_stop **result);
+void imgz_stop_destroy(struct imgz_stop *stop); /* accepts NULL */
+
+/* Records 'code' < 0 and the story unless one is there already. The format tells what was being
+ * done, the reason and what to do next; path and offset are in 'place' and belong in the sentence
+ * too. Returns 'code'. */
+int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, const char *format,
+                    ...) IMGZ_PRINTF(4, 5);
+
+/* The usual story of a system call that failed: "reading /dev/sda at offset 4096: Input/output
+ * error; check ...". 'doing' is "reading", "creating" and so on; advice is chosen by code and
+ * stage. Returns 'code'. */
+int imgz_stop_raise_system(struct imgz_stop *stop, int code, struct imgz_place place,
+                           const char *doing);
+
+bool imgz_stop_raised(const struct imgz_stop *stop);
+int imgz_stop_fd(const struct imgz_stop *stop);
+
+/* The story; its code is 0 if nothing was raised. */
+const struct imgz_error *imgz_stop_error(const struct imgz_stop *stop);
+
+#endif /* IMGZ_STOP_H */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "image/damage.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+int imgz_damage_raise(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset,
+                      const char *what)
+{
+    return imgz_stop_raise(stop, -EBADMSG, imgz_source_place(source, offset),
+                           "reading %s at offset %" PRIu64
+                           ": %s; the image is damaged, use another copy of it",
+                           source->path, offset, what);
+}
+
+int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *source,
+                           enum imgz_frame_sort sort, bool empty)
+{
+    const struct imgz_place place = imgz_source_place(source, 0);
+
+    switch (sort) {
+    case IMGZ_FRAME_GZIP:
+        return imgz_stop_raise(stop, -EBADMSG, place,
+                               "reading %s at offset 0: this is a plain gzip file, not an image of "
+                               "imgz; unpack it with gunzip, then 'imgz capture' makes an image of "
+                               "it",
+                               source->path);
+    case IMGZ_FRAME_IMAGE_NEWER:
+        return imgz_stop_raise(stop, -EBADMSG, place,
+                               "reading %s at offset 16: this image has a format version unknown "
+                               "to imgz %s (it knows version %u); use a newer imgz, or gunzip",
+                               source->path, IMGZ_VERSION, IMGZ_FRAME_VERSION);
+    case IMGZ_FRAME_IMAGE:
+    case IMGZ_FRAME_IMAGE_BAD:
+        return imgz_damage_raise(stop, source, 0, "the header of the image is not right");
+    case IMGZ_FRAME_OTHER:
+        break;
+    }
+    return imgz_stop_raise(stop, -EBADMSG, place,
+                           "reading %s at offset 0: %s; name a file that 'imgz capture' made",
+                           source->path, empty ? "the file is empty" : "this is not a gzip file");
+}
+
+static const char *describe_fault(enum imgz_fault fault)
+{
+    switch (fault) {
+    case IMGZ_FAULT_NOTE:
+        return "the chunk's note is unreadable or out of place";
+    case IMGZ_FAULT_PAYLOAD:
+        return "the chunk's compressed bytes do not match their hash";
+    case IMGZ_FAULT_INFLATE:
+        return "the chunk does not inflate to its length";
+    case IMGZ_FAULT_RAW:
+        return "the chunk's contents do not match their hash";
+    case IMGZ_FAULT_ZERO:
+        return "the run of zeros is not stored as zeros";
+    case IMGZ_FAULT_CODEC:
+    case IMGZ_FAULT_NONE:
+        break;
+    }
+    return "internal error";
+}
+
+int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *source,
+                            const struct imgz_slot *slot)
+{
+    struct imgz_place place = imgz_source_place(source, slot->image_offset);
+
+    place.stage = IMGZ_STAGE_CHECK;
+    return imgz_stop_raise(stop, -EBADMSG, place,
+                           "checking %s at offset %" PRIu64 " (disk offset %" PRIu64
+                           "): %s; the image is damaged, use another copy of it",
+                           source->path, slot->image_offset, slot->raw_offset,
+                           describe_fault(slot->fault));
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loading begins at the end: the end record says where the index lies, the index how long every
+ * entry is. All of it is checked against each other until it fits without gap or overlap:
+ *
+ *     header | entries: sum of the index | INDEX | HASHES | META | END | final block, trailer
+ *
+ * Nothing is allocated for a length before that length fits into the file.
+ */
+#include "image/image.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codec/checksum.h"
+#include "image/carrier.h"
+#include "image/damage.h"
+
+#define PAYLOAD_PIECE_BYTES 8000u
+_Static_assert(PAYLOAD_PIECE_BYTES % 5 == 0, "pieces fill their carriers");
+
+/* Reads on through a file. */
+struct file_cursor {
+    const struct imgz_image *image;
+    struct imgz_stop *stop;
+    uint64_t offset;
+};
+
+static int read_file(void *context, void *buffer, size_t bytes)
+{
+    struct file_cursor *cursor = context;
+    const struct imgz_source *source = &cursor->image->source;
+    unsigned char *to = buffer;
+
+    while (bytes > 0) {
+        ssize_t moved = pread(source->fd, to, bytes, (off_t)cursor->offset);
+
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved < 0)
+            return imgz_stop_raise_system(cursor->stop, -errno,
+                                          imgz_source_place(source, cursor->offset), "reading");
+        if (moved == 0)
+            return imgz_damage_raise(cursor->stop, source, cursor->offset, "it ends here");
+        cursor->offset += (uint64_t)moved;
+        to += moved;
+        bytes -= (size_t)moved;
+    }
+    return 0;
+}
+
+int imgz_image_read_payload(imgz_image_read_fn read, void *context, const struct imgz_note *note,
+                            unsigned char *payload)
+{
+    unsigned char piece[PAYLOAD_PIECE_BYTES * 8];
+    size_t done_bytes = 0;
+
+    while (done_bytes < note->payload_bytes) {
+        const size_t taken =
+            (size_t)imgz_min(note->payload_bytes - done_bytes, PAYLOAD_PIECE_BYTES);
+        int rc = read(context, piece, (size_t)imgz_carrier_bytes(taken));
+
+        if (rc == 0)
+            rc = imgz_carrier_decode(piece, taken, payload + done_bytes);
+        if (rc < 0)
+            return rc;
+        done_bytes += taken;
+    }
+    return imgz_xxh3_64(payload, note->payload_bytes) == note->payload_xxh3 ? 0 : -EBADMSG;
+}
+
+/* ---- Header and end ----------------------------------------------------------------------- */
+
+static int read_header(struct imgz_image *image, struct imgz_stop *stop)
+{
+    unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
+    enum imgz_frame_sort sort;
+    size_t done_bytes = 0;
+    int rc = imgz_source_peek(&image->source, stop, bytes, sizeof(bytes), &done_bytes);
+
+    if (rc < 0)
+        return rc;
+    image->source.peeked_bytes = 0;
+    sort = imgz_frame_decode_header(bytes, done_bytes, &image->header);
+    if (sort != IMGZ_FRAME_IMAGE)
+        return imgz_damage_raise_sort(stop, &image->source, sort, done_bytes == 0);
+    imgz_index_init(&image->index, image->header.chunk_bytes);
+    return 0;
+}
+
+static int read_end(struct imgz_image *image, struct imgz_stop *stop)
+{
+    const uint64_t size_bytes = image->source.size_bytes;
+    struct file_cursor cursor = {.image = image, .stop = stop};
+    unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
+    int rc;
+
+    if (size_bytes < IMGZ_FRAME_HEADER_BYTES + IMGZ_FRAME_TAIL_BYTES)
+        return imgz_damage_raise(stop, &image->source, size_bytes,
+                                 "it ends here, long before an image could");
+    cursor.offset = size_bytes - IMGZ_FRAME_TAIL_BYTES;
+    rc = read_file(&cursor, tail, sizeof(tail));
+    if (rc < 0)
+        return rc;
+    cursor.offset = size_bytes - IMGZ_FRAME_TAIL_BYTES;
+    rc = imgz_frame_decode_tail(tail, &image->end);
+    if (rc == -EPROTO)
+        return imgz_damage_raise(stop, &image->source, size_bytes - 13,
+                                 "the gzip trailer does not fit the end record");
+    if (rc < 0)
+        return imgz_damage_raise(stop, &image->source, cursor.offset,
+                                 "there is no end record here: the image was cut short, or "
+                                 "something was added behind it");
+    if (image->end.chunk_bytes != image->header.chunk_bytes ||
+        (image->header.raw_bytes != IMGZ_SIZE_UNKNOWN &&
+         image->header.raw_bytes != image->end.raw_bytes))
+        return imgz_damage_raise(stop, &image->source, cursor.offset,
+                                 "header and end record differ");
+    return 0;
+}
+
+/* ---- Index and metadata ------------------------------------------------------------------- */
+
+/* A section of the file: a note and its carried payload, exactly from 'offset' to 'end'. */
+struct section {
+    enum imgz_note_kind kind;
+    uint64_t offset;
+    uint64_t end;
+    const char *name; /* for the story */
+};
+
+static int raise_section(const struct imgz_image *image, struct imgz_stop *stop,
+                         const struct section *section)
+{
+    char what[64];
+
+    snprintf(what, sizeof(what), "the %s cannot be right", section->name);
+    return imgz_damage_raise(stop, &image->source, section->offset, what);
+}
+
+/* Reads a section into memory of its own; '*bytes' is a multiple of 'unit_bytes'. */
+static int load_section(const struct imgz_image *image, struct imgz_stop *stop,
+                        const struct section *section, size_t unit_bytes, void **result,
+                        uint64_t *bytes)
+{
+    struct file_cursor cursor = {.image = image, .stop = stop, .offset = section->offset};
+    unsigned char carrier[IMGZ_NOTE_CARRIER_BYTES];
+    struct imgz_note note;
+    void *payload;
+    int rc = read_file(&cursor, carrier, sizeof(carrier));
+
+    if (rc < 0)
+        return rc;
+    if (imgz_note_decode(carrier, &note) < 0 || note.kind != section->kind ||
+        section->offset + sizeof(carrier) + imgz_carrier_bytes(note.payload_bytes) !=
+            section->end ||
+        note.payload_bytes % unit_bytes != 0)
+        return raise_section(image, stop, section);
+    payload = malloc((size_t)note.payload_bytes + 1);
+    if (payload == NULL)
+        return imgz_stop_raise_system(stop, -ENOMEM,
+                                      imgz_source_place(&image->source, section->offset),
+                                      "loading the index of");
+    rc = imgz_image_read_payload(read_file, &cursor, &note, payload);
+    if (rc < 0) {
+        free(payload);
+        return imgz_stop_raised(stop) ? rc : raise_section(image, stop, section);
+    }
+    *result = payload;
+    *bytes = note.payload_bytes;
+    return 0;
+}
+
+/* The entries must fill the file from the header to the index, and the disk. */
+static int check_sums(struct imgz_image *image, struct imgz_stop *stop,
+                      const struct section *section)
+{
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+    int rc;
+
+    imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
+    while ((rc = imgz_index_next(&cursor, &item)) == 0)
+        ;
+    if (rc != -ENODATA || image->index.entry_count != image->end.entry_count ||
+        cursor.next.image_offset != image->end.index_offset ||
+        cursor.next.raw_offset != image->end.raw_bytes)
+        return raise_section(image, stop, section);
+    image->index.hash_count = cursor.next.hash_index;
+    return 0;
+}
+
+static int load_sizes(struct imgz_image *image, struct imgz_stop *stop)
+{
+    const struct section section = {IMGZ_NOTE_INDEX, image->end.index_offset,
+                                    image->end.hashes_offset, "index"};
+    void *entries = NULL;
+    uint64_t bytes = 0;
+    int rc = load_section(image, stop, &section, IMGZ_INDEX_ENTRY_BYTES, &entries, &bytes);
+
+    if (rc < 0)
+        return rc;
+    image->index.entries = entries;
+    image->index.entry_count = bytes / IMGZ_INDEX_ENTRY_BYTES;
+    return check_sums(image, stop, &section);
+}
+
+static int load_hashes(struct imgz_image *image, struct imgz_stop *stop)
+{
+    const struct section section = {IMGZ_NOTE_HASHES, image->end.hashes_offset,
+                                    image->end.meta_offset, "table of hashes"};
+    void *hashes = NULL;
+    uint64_t bytes = 0;
+    int rc = load_section(image, stop, &section, IMGZ_HASH_BYTES, &hashes, &bytes);
+
+    if (rc < 0)
+        return rc;
+    image->index.hashes = hashes;
+    return bytes / IMGZ_HASH_BYTES == image->index.hash_count
+               ? 0
+               : raise_section(image, stop, &section);
+}
+
+static int load_meta(struct imgz_image *image, struct imgz_stop *stop)
+{
+    const struct section section = {IMGZ_NOTE_META, image->end.meta_offset,
+                                    image->source.size_bytes - IMGZ_FRAME_TAIL_BYTES, "metadata"};
+    void *text = NULL;
+    uint64_t bytes = 0;
+    int rc;
+
+    if (section.offset == section.end)
+        return 0;
+    if (section.end - section.offset >
+        IMGZ_NOTE_CARRIER_BYTES + imgz_carrier_bytes(IMGZ_META_BYTES_MAX))
+        return raise_section(image, stop, &section);
+    rc = load_section(image, stop, &section, 1, &text, &bytes);
+    if (rc < 0)
+        return rc;
+    rc = imgz_meta_decode(text, (size_t)bytes, &image->meta);
+    free(text);
+    if (rc == -ENOMEM)
+        return imgz_stop_raise_system(stop, rc, imgz_source_place(&image->source, section.offset),
+                                      "loading the metadata of");
+    return rc < 0 ? raise_section(image, stop, &section) : 0;
+}
+
+/* Sections follow each other within the file. */
+static bool sections_ordered(const struct imgz_image *image)
+{
+    const struct imgz_frame_end *end = &image->end;
+
+    return end->index_offset >= IMGZ_FRAME_HEADER_BYTES &&
+           end->hashes_offset >= end->index_offset && end->meta_offset >= end->hashes_offset &&
+           end->meta_offset <= image->source.size_bytes - IMGZ_FRAME_TAIL_BYTES;
+}
+
+static int load_file(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop)
+{
+    int rc = read_end(image, stop);
+
+    if (rc == 0 && !sections_ordered(image))
+        rc = imgz_damage_raise(stop, &image->source,
+                               image->source.size_bytes - IMGZ_FRAME_TAIL_BYTES,
+                               "the end record contradicts itself");
+    if (rc == 0)
+        rc = load_sizes(image, stop);
+    if (rc == 0)
+        rc = load_meta(image, stop);
+    if (rc == 0 && parts == IMGZ_IMAGE_ALL)
+        rc = load_hashes(image, stop);
+    return rc;
+}
+
+int imgz_image_init_source(const struct imgz_source *source, enum imgz_image_parts parts,
+                           struct imgz_stop *stop, struct imgz_image *image)
+{
+    int rc;
+
+    memset(image, 0, sizeof(*image));
+    image->source = *source;
+    image->seekable = source->kind != IMGZ_SOURCE_STREAM;
+    rc = read_header(image, stop);
+    if (rc == 0 && image->seekable)
+        rc = load_file(image, parts, stop);
+    if (rc < 0)
+        imgz_image_fini(image);
+    return rc;
+}
+
+int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_stop *stop,
+                    struct imgz_log *log, struct imgz_image *image)
+{
+    const struct imgz_source_config config = {
+        .path = path,
+        .stage = IMGZ_STAGE_READ_IMAGE,
+        .direct = IMGZ_DIRECT_OFF,
+    };
+    struct imgz_source source;
+    int rc = imgz_source_open(&config, stop, log, &source);
+
+    return rc < 0 ? rc : imgz_image_init_source(&source, parts, stop, image);
+}
+
+void imgz_image_fini(struct imgz_image *image)
+{
+    imgz_meta_fini(&image->meta);
+    imgz_index_fini(&image->index);
+    imgz_source_close(&image->source);
+}
+
+uint64_t imgz_image_raw_bytes(const struct imgz_image *image)
+{
+    return image->seekable ? image->end.raw_bytes : image->header.raw_bytes;
+}

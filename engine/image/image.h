@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image that is to be read: what its frame says, and for a file what its index and metadata say.
+ *
+ * Place: opened by restore, verify, hash and info; its chunks are fed by image_feeder.h.
+ *
+ * Threads    one at a time.
+ * Ownership  owns the source.
+ * Errors     raised: -EBADMSG for an image that is not right, otherwise the system's.
+ * Memory     20 bytes per chunk for a file.
+ */
+#ifndef IMGZ_IMAGE_H
+#define IMGZ_IMAGE_H
+
+#include "image/frame.h"
+#include "image/index.h"
+#include "image/meta.h"
+#include "io/source.h"
+
+enum imgz_image_parts {
+    IMGZ_IMAGE_SIZES, /* header and, if it is a file, end, sizes and metadata */
+    IMGZ_IMAGE_ALL,   /* also hashes */
+};
+
+struct imgz_image {
+    struct imgz_source source;
+    struct imgz_frame_header header;
+    bool seekable; /* a file: what follows is loaded; a stream: the feeder fills it in */
+    struct imgz_frame_end end;
+    struct imgz_index index;
+    struct imgz_meta meta;
+};
+
+/* Opens 'path' (must outlive the image) and reads the parts. 'image' may be uninitialized; on
+ * failure nothing is held. */
+IMGZ_MUST_CHECK int imgz_image_init(const char *path, enum imgz_image_parts parts,
+                                    struct imgz_stop *stop, struct imgz_log *log,
+                                    struct imgz_image *image);
+
+/* The same with a source that is open already; it is the image's from now on, also on failure. */
+IMGZ_MUST_CHECK int imgz_image_init_source(const struct imgz_source *source,
+                                           enum imgz_image_parts parts, struct imgz_stop *stop,
+                                           struct imgz_image *image);
+void imgz_image_fini(struct imgz_image *image);
+
+/* The disk's size: from the end record, or from a stream's header (may be IMGZ_SIZE_UNKNOWN). */
+uint64_t imgz_image_raw_bytes(const struct imgz_image *image);
+
+/* Reads a carried payload. 'read' gives the next bytes of the image, all or none. For what follows
+ * note->payload_bytes, which the caller has found plausible; checks its hash. */
+typedef int (*imgz_image_read_fn)(void *context, void *buffer, size_t bytes);
+IMGZ_MUST_CHECK int imgz_image_read_payload(imgz_image_read_fn read, void *context,
+                                            const struct imgz_note *note, unsigned char *payload);
+
+#endif /* IMGZ_IMAGE_H */

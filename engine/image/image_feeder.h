@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Feeds the chunks of an image to the line: note and segment of each in a slot's stored buffer.
+ *
+ * A file is read at the offsets its index gives, many requests under way. A stream is cut at its
+ * notes, each of which says how long what follows is; the index it carries at its end must be the
+ * one that was rebuilt on the way.
+ *
+ * Place: image -> [feeder] -> queue. Runs as the feeder's body in restore, verify and hash.
+ *
+ * Threads    the feeder's.
+ * Errors     raised: -EBADMSG where the image is not right. What is wrong within a chunk is left to
+ *            the workers.
+ * Memory     a stream's index grows with it: 20 bytes per chunk.
+ */
+#ifndef IMGZ_IMAGE_FEEDER_H
+#define IMGZ_IMAGE_FEEDER_H
+
+#include "flow/line.h"
+#include "image/image.h"
+
+/* '*io_name' receives a static text: how it was read. A stream's image->end, index and meta are
+ * complete when this returns 0. */
+IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *line,
+                                    const char **io_name);
+
+/* The two ways. */
+IMGZ_MUST_CHECK int imgz_image_feed_file(struct imgz_image *image, struct imgz_line *line,
+                                         const char **io_name);
+IMGZ_MUST_CHECK int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line);
+
+#endif /* IMGZ_IMAGE_FEEDER_H */

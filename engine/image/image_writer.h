@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes an image: header, the items in disk order, index, metadata, end.
+ *
+ * Chunks arrive with note and segment made by their worker. Zero runs are merged here, cut at the
+ * format's limit counted from where the run begins: the bytes do not depend on how the zeros came
+ * in, as holes, as chunks or both.
+ *
+ * Place: order -> [image writer] -> append. Part of capture's drain.
+ *
+ * Threads    the drain's.
+ * Ownership  put takes the slot; it holds back at most one, the carrier of the zero run at hand.
+ * Errors     raised.
+ * Memory     the index grows with the disk: 20 bytes per chunk.
+ */
+#ifndef IMGZ_IMAGE_WRITER_H
+#define IMGZ_IMAGE_WRITER_H
+
+#include "image/frame.h"
+#include "image/index.h"
+#include "image/meta.h"
+#include "image/tally.h"
+#include "io/append.h"
+
+struct imgz_image_writer {
+    struct imgz_append append;
+    struct imgz_index index;
+    uint32_t chunk_bytes;
+    struct imgz_slot *run; /* a zero run that may still grow, or NULL */
+};
+
+/* 'header' is what the image will say first. 'writer' may be uninitialized and must stay at its
+ * place until fini. */
+IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer,
+                                           struct imgz_output *output, struct imgz_line *line,
+                                           const struct imgz_frame_header *header);
+void imgz_image_writer_fini(struct imgz_image_writer *writer);
+
+/* The next slot of the line in order. */
+IMGZ_MUST_CHECK int imgz_image_writer_take(struct imgz_image_writer *writer,
+                                           struct imgz_slot **result);
+
+IMGZ_MUST_CHECK int imgz_image_writer_put(struct imgz_image_writer *writer,
+                                          struct imgz_slot **slot);
+
+/* The last of it, and the flush. */
+IMGZ_MUST_CHECK int imgz_image_writer_finish(struct imgz_image_writer *writer,
+                                             const struct imgz_tally_sum *sum,
+                                             const struct imgz_meta *meta);
+
+/* Bytes written so far. */
+uint64_t imgz_image_writer_bytes(const struct imgz_image_writer *writer);
+
+#endif /* IMGZ_IMAGE_WRITER_H */

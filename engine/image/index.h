@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The index of an image: how long every entry's segment is, and every chunk's raw hash. Offsets are
+ * not kept: they are the sums of what comes before.
+ *
+ * Place: grown by the image writer and the stream feeder, loaded for a file.
+ *
+ * Threads    one.
+ * Ownership  the index owns its arrays.
+ * Errors     -ENOMEM; -EBADMSG from next(): an entry that cannot be.
+ * Memory     4 bytes per entry and 16 per CHUNK; grows by doubling.
+ */
+#ifndef IMGZ_INDEX_H
+#define IMGZ_INDEX_H
+
+#include "base/base.h"
+#include "base/hash.h"
+#include "image/note.h"
+
+/* As in the file: the segment's length of a CHUNK; ZERO_FLAG and the number of chunks of a ZERO. */
+#define IMGZ_INDEX_ENTRY_BYTES 4u
+#define IMGZ_INDEX_ZERO_FLAG   0x80000000u
+
+struct imgz_index {
+    uint32_t chunk_bytes;
+    uint64_t entry_count;
+    uint64_t entry_capacity;
+    unsigned char *entries; /* IMGZ_INDEX_ENTRY_BYTES each, as in the file */
+    uint64_t hash_count;
+    uint64_t hash_capacity;
+    struct imgz_hash *hashes;
+};
+
+void imgz_index_init(struct imgz_index *index, uint32_t chunk_bytes);
+void imgz_index_fini(struct imgz_index *index);
+
+IMGZ_MUST_CHECK int imgz_index_add_chunk(struct imgz_index *index, uint32_t segment_bytes,
+                                         const struct imgz_hash *raw_hash);
+IMGZ_MUST_CHECK int imgz_index_add_zero(struct imgz_index *index, uint64_t raw_bytes);
+
+/* One entry with everything that follows from it and those before. */
+struct imgz_index_item {
+    enum imgz_note_kind kind; /* CHUNK or ZERO */
+    uint64_t image_offset;    /* of the note */
+    uint64_t segment_bytes;
+    uint64_t raw_offset;
+    uint64_t raw_bytes;
+    uint64_t hash_index; /* of a CHUNK */
+};
+
+struct imgz_index_cursor {
+    const struct imgz_index *index;
+    uint64_t disk_bytes;
+    uint64_t entry_index;
+    struct imgz_index_item next; /* offsets and hash_index are those of the next entry */
+};
+
+void imgz_index_rewind(const struct imgz_index *index, uint64_t disk_bytes,
+                       struct imgz_index_cursor *cursor);
+
+/* -ENODATA behind the last entry; the cursor's next.image_offset and next.raw_offset are then the
+ * sums over all. */
+IMGZ_MUST_CHECK int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *item);
+
+#endif /* IMGZ_INDEX_H */

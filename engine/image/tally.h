@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a whole disk adds up to: size, CRC-32, root hash and digests, from its chunks in order.
+ *
+ * The root hash is the XXH3-128 of the XXH3-128 values of all chunk-size pieces of the disk, zero
+ * pieces included by their real hash: it depends on contents and chunk size alone.
+ *
+ * Place: the drain of every job.
+ *
+ * Threads    one.
+ * Errors     create: -ENOMEM, -EINVAL (a digest that is not known). Nothing else fails.
+ * Memory     all in create().
+ */
+#ifndef IMGZ_TALLY_H
+#define IMGZ_TALLY_H
+
+#include <imgz/imgz.h>
+
+#include "base/base.h"
+#include "codec/checksum.h"
+
+struct imgz_slot;
+struct imgz_tally;
+
+struct imgz_tally_config {
+    uint32_t chunk_bytes;
+    const char *digests; /* as struct imgz_options; may be NULL */
+    bool crc_wanted;     /* slots carry the CRC-32 of their raw bytes */
+    bool raw_present;    /* slots carry raw bytes: digests can be made */
+};
+
+struct imgz_tally_sum {
+    uint64_t raw_bytes;
+    uint64_t zero_bytes;
+    uint64_t chunk_count; /* pieces of chunk_bytes */
+    uint32_t crc32;       /* if wanted */
+    struct imgz_hash root_hash;
+    uint32_t digest_count;
+    struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
+};
+
+IMGZ_MUST_CHECK int imgz_tally_create(const struct imgz_tally_config *config,
+                                      struct imgz_tally **result);
+void imgz_tally_destroy(struct imgz_tally *tally); /* accepts NULL */
+
+/* Adds the next item: its offset must be where the last one ended. */
+void imgz_tally_add(struct imgz_tally *tally, const struct imgz_slot *slot);
+
+/* The hash that a chunk of 'bytes' zeros has. */
+struct imgz_hash imgz_tally_zero_hash(const struct imgz_tally *tally, uint64_t bytes);
+
+/* Ends it. */
+void imgz_tally_finish(struct imgz_tally *tally, struct imgz_tally_sum *sum);
+
+#endif /* IMGZ_TALLY_H */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a block device is: name, size, model, serial, sectors, as sysfs and ioctls tell.
+ *
+ * Threads    any.
+ * Errors     a text that the system does not know is "", a number 0; only the size is a must.
+ */
+#ifndef IMGZ_DEVICE_H
+#define IMGZ_DEVICE_H
+
+#include <imgz/imgz.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+
+/* Size in bytes of the open block device. 0, or what ioctl() says. */
+IMGZ_MUST_CHECK int imgz_device_size(int fd, uint64_t *size_bytes);
+
+/* 0 or 1, or what ioctl() says: root may open a read-only device for writing, the first write then
+ * fails (BLKROGET is what knows). */
+IMGZ_MUST_CHECK int imgz_device_read_only(int fd, bool *read_only);
+
+/* Fills in what sysfs knows of device 'number' (st_rdev): everything of 'device' but contents and
+ * mounted_at. For a partition, model, serial and bus are its disk's. */
+void imgz_device_describe(dev_t number, struct imgz_device *device);
+
+/* The disk a block device belongs to: itself, or for a partition its whole disk; "sda". False if
+ * sysfs does not know it. */
+bool imgz_device_disk_name(dev_t number, char *name, size_t name_bytes);
+
+#endif /* IMGZ_DEVICE_H */

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "io/device.h"
+
+/* A disk image holds everything the disk held: nobody else's business until its owner says so. */
+#define FILE_MODE 0600
+
+struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset)
+{
+    return (struct imgz_place){output->stage, output->path, offset};
+}
+
+static int raise_here(const struct imgz_output *output, int rc, const char *doing)
+{
+    return imgz_stop_raise_system(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                                  doing);
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* ---- Files -------------------------------------------------------------------------------- */
+
+/* Splits the path into an open directory and the names within it. */
+static int open_directory(struct imgz_output *output)
+{
+    char *slash = strrchr(output->full_path, '/');
+    const char *directory = ".";
+
+    output->final_name = output->full_path;
+    if (slash != NULL) {
+        directory = slash == output->full_path ? "/" : output->full_path;
+        *slash = '\0';
+        output->final_name = slash + 1;
+    }
+    if (output->final_name[0] == '\0')
+        return -EISDIR;
+    if (asprintf(&output->temp_name, "%s.partial", output->final_name) < 0) {
+        output->temp_name = NULL;
+        return -ENOMEM;
+    }
+    output->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return output->directory_fd < 0 ? -errno : 0;
+}
+
+/* Removes what a killed run left behind. Its writer held a lock that died with it; a lock that
+ * lives means a writer that lives. */
+static int remove_stale(struct imgz_output *output)
+{
+    int fd = openat(output->directory_fd, output->temp_name,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+    int rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) < 0)
+        rc = -errno;
+    else if (!S_ISREG(status.st_mode))
+        rc = -EEXIST;
+    else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+    else if (unlinkat(output->directory_fd, output->temp_name, 0) < 0)
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
+static int create_exclusive(struct imgz_output *output)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+
+    output->fd = openat(output->directory_fd, output->temp_name, flags, FILE_MODE);
+    if (output->fd < 0)
+        return -errno;
+    output->temporary = true;
+    /* File systems without locks exist; there a stale file is not told from a live one. */
+    return flock(output->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+}
+
+static int create_temporary(struct imgz_output *output)
+{
+    int rc = create_exclusive(output);
+
+    if (rc != -EEXIST)
+        return rc < 0 ? raise_here(output, rc, "creating") : 0;
+    rc = remove_stale(output);
+    if (rc < 0)
+        return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "creating %s: its temporary file %s.partial %s", output->path,
+                               output->path,
+                               rc == -EBUSY ? "is being written by another imgz; wait for it"
+                                            : "exists and is no plain file; move it away");
+    imgz_log_line(output->log, "removed %s.partial, left by a run that was killed", output->path);
+    rc = create_exclusive(output);
+    return rc < 0 ? raise_here(output, rc, "creating") : 0;
+}
+
+static int open_file(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    int rc;
+
+    output->kind = IMGZ_OUTPUT_FILE;
+    rc = open_directory(output);
+    if (rc < 0)
+        return raise_here(output, rc, "creating");
+    rc = create_temporary(output);
+    if (rc < 0)
+        return rc;
+    if (config->direct_wanted)
+        output->direct_fd = openat(output->directory_fd, output->temp_name,
+                                   O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+    return 0;
+}
+
+/* ---- Devices ------------------------------------------------------------------------------ */
+
+static int check_device(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    bool read_only = false;
+    int rc = imgz_device_size(output->fd, &output->size_bytes);
+
+    if (rc == 0)
+        rc = imgz_device_read_only(output->fd, &read_only);
+    if (rc == 0 && read_only)
+        rc = -EROFS;
+    if (rc < 0)
+        return raise_here(output, rc, "opening");
+    if (config->need_bytes != IMGZ_SIZE_UNKNOWN && config->need_bytes > output->size_bytes)
+        return imgz_stop_raise(output->stop, -ENOSPC, place,
+                               "%s holds %" PRIu64 " bytes but the disk has %" PRIu64 ": %" PRIu64
+                               " bytes too small; nothing was written, use a larger target",
+                               output->path, output->size_bytes, config->need_bytes,
+                               config->need_bytes - output->size_bytes);
+    return 0;
+}
+
+/* O_EXCL on a block device: refused while it, or a partition of it, is mounted or otherwise held,
+ * and keeps others from mounting it meanwhile (open(2)). */
+static int open_device(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    int rc;
+
+    output->kind = IMGZ_OUTPUT_DEVICE;
+    if (!config->device_allowed)
+        return imgz_stop_raise(output->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "%s is a block device: an image needs a file or a pipe; were source "
+                               "and image swapped?",
+                               output->path);
+    output->fd = open(config->path, O_WRONLY | O_EXCL | O_CLOEXEC);
+    if (output->fd < 0)
+        return raise_here(output, -errno, "opening");
+    rc = check_device(config, output);
+    if (rc < 0)
+        return rc;
+    if (config->direct_wanted)
+        output->direct_fd = open(config->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+    return 0;
+}
+
+/* ---- All kinds ---------------------------------------------------------------------------- */
+
+static int open_stream(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    output->kind = IMGZ_OUTPUT_STREAM;
+    if (strcmp(config->path, "-") == 0) {
+        output->path = "standard output";
+        output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
+    }
+    output->fd = open(config->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
+}
+
+/* An existing file: allowed only by force, and never the source. */
+static int check_existing(const struct imgz_output_config *config, struct imgz_output *output,
+                          const struct stat *status)
+{
+    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+
+    if (config->source != NULL && config->source->st_dev == status->st_dev &&
+        config->source->st_ino == status->st_ino)
+        return imgz_stop_raise(output->stop, -EINVAL, place,
+                               "%s is both what is read and what would be written; name another",
+                               output->path);
+    if (S_ISREG(status->st_mode) && !config->force)
+        return imgz_stop_raise(output->stop, -EEXIST, place,
+                               "%s exists and was left as it is; use --force to replace it",
+                               output->path);
+    return 0;
+}
+
+static int open_by_kind(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    struct stat status;
+    int rc;
+
+    if (strcmp(config->path, "-") == 0)
+        return open_stream(config, output);
+    if (stat(config->path, &status) < 0) {
+        if (errno != ENOENT)
+            return raise_here(output, -errno, "creating");
+        if (lstat(config->path, &status) == 0)
+            return raise_here(output, -ELOOP, "creating");
+        output->full_path = strdup(config->path);
+        return output->full_path == NULL ? raise_here(output, -ENOMEM, "creating")
+                                         : open_file(config, output);
+    }
+    rc = check_existing(config, output, &status);
+    if (rc < 0)
+        return rc;
+    if (S_ISDIR(status.st_mode))
+        return raise_here(output, -EISDIR, "creating");
+    if (S_ISBLK(status.st_mode))
+        return open_device(config, output);
+    if (!S_ISREG(status.st_mode))
+        return open_stream(config, output);
+    /* Through a symbolic link it is the file that gets replaced, not the link. */
+    output->full_path = realpath(config->path, NULL);
+    return output->full_path == NULL ? raise_here(output, -errno, "creating")
+                                     : open_file(config, output);
+}
+
+int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *stop,
+                     struct imgz_log *log, struct imgz_output *output)
+{
+    int rc;
+
+    memset(output, 0, sizeof(*output));
+    output->path = config->path;
+    output->stage = config->stage;
+    output->force = config->force;
+    output->fd = -1;
+    output->direct_fd = -1;
+    output->directory_fd = -1;
+    output->size_bytes = IMGZ_SIZE_UNKNOWN;
+    output->stop = stop;
+    output->log = log;
+    rc = open_by_kind(config, output);
+    if (rc < 0) {
+        imgz_output_abandon(output);
+        return rc;
+    }
+    imgz_log_line(log, "writing %s, %s", output->path,
+                  output->kind == IMGZ_OUTPUT_STREAM ? "a stream"
+                  : output->direct_fd >= 0           ? "with direct I/O"
+                                                     : "through the page cache");
+    return 0;
+}
+
+int imgz_output_book(struct imgz_output *output, struct imgz_line *line,
+                     const struct imgz_io_result *result)
+{
+    struct imgz_slot *slot = result->request.owner;
+
+    IMGZ_ASSERT(slot->pending_count > 0);
+    slot->pending_count -= 1;
+    if (result->rc < 0)
+        return imgz_stop_raise_system(
+            output->stop, result->rc,
+            imgz_output_place(output, result->request.offset + result->done_bytes), "writing");
+    if (slot->pending_count == 0)
+        imgz_line_give_back(line, &slot);
+    return 0;
+}
+
+/* Streams cannot always be flushed: fsync(2) answers EINVAL or EROFS for pipes, sockets and
+ * character devices. */
+int imgz_output_flush(struct imgz_output *output)
+{
+    struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+
+    if (fsync(output->fd) == 0)
+        return 0;
+    if (output->kind == IMGZ_OUTPUT_STREAM && (errno == EINVAL || errno == EROFS))
+        return 0;
+    place.stage = IMGZ_STAGE_FLUSH;
+    return imgz_stop_raise_system(output->stop, -errno, place, "flushing");
+}
+
+/* Shows the file under its final name. Without force nothing that appeared there meanwhile is
+ * replaced; file systems that do not know RENAME_NOREPLACE (EINVAL) get a link instead. */
+static int give_final_name(struct imgz_output *output)
+{
+    const int directory = output->directory_fd;
+
+    if (output->force)
+        return renameat(directory, output->temp_name, directory, output->final_name) < 0 ? -errno
+                                                                                         : 0;
+    if (renameat2(directory, output->temp_name, directory, output->final_name, RENAME_NOREPLACE) ==
+        0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    if (linkat(directory, output->temp_name, directory, output->final_name, 0) < 0)
+        return -errno;
+    return unlinkat(directory, output->temp_name, 0) < 0 ? -errno : 0;
+}
+
+static int close_checked(int *fd)
+{
+    const int closing = *fd;
+
+    *fd = -1;
+    if (closing < 0)
+        return 0;
+    return close(closing) < 0 ? -errno : 0;
+}
+
+int imgz_output_commit(struct imgz_output *output)
+{
+    struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    int direct_rc = close_checked(&output->direct_fd);
+    int rc = close_checked(&output->fd);
+
+    place.stage = IMGZ_STAGE_FLUSH;
+    if (rc == 0)
+        rc = direct_rc;
+    if (rc < 0)
+        return imgz_stop_raise_system(output->stop, rc, place, "closing");
+    if (output->kind != IMGZ_OUTPUT_FILE)
+        return 0;
+    rc = give_final_name(output);
+    if (rc < 0)
+        return imgz_stop_raise_system(output->stop, rc, place, "giving its final name to");
+    output->temporary = false;
+    if (fsync(output->directory_fd) < 0 && errno != EINVAL)
+        return imgz_stop_raise_system(output->stop, -errno, place, "flushing the directory of");
+    return 0;
+}
+
+void imgz_output_abandon(struct imgz_output *output)
+{
+    if (output->temporary)
+        unlinkat(output->directory_fd, output->temp_name, 0);
+    output->temporary = false;
+    close_fd(&output->direct_fd);
+    close_fd(&output->fd);
+    close_fd(&output->directory_fd);
+    free(output->temp_name);
+    free(output->full_path);
+    output->temp_name = NULL;
+    output->full_path = NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a job writes: a new file under a temporary name, an existing block device, or a stream.
+ *
+ * A file is written as NAME.partial beside its final name, locked, and renamed by commit(); until
+ * then abandon() removes it. A device is opened exclusively and never renamed. A stream is standard
+ * output, a FIFO, or a character device.
+ *
+ * Place: opened by the job, written by the drain, committed by the job.
+ *
+ * Threads    one at a time.
+ * Errors     raised on the stop latch, and returned.
+ */
+#ifndef IMGZ_OUTPUT_H
+#define IMGZ_OUTPUT_H
+
+#include <sys/stat.h>
+
+#include "flow/line.h"
+#include "io/io.h"
+
+enum imgz_output_kind {
+    IMGZ_OUTPUT_FILE,
+    IMGZ_OUTPUT_DEVICE,
+    IMGZ_OUTPUT_STREAM,
+};
+
+struct imgz_output_config {
+    const char *path;          /* must outlive the output; "-": standard output */
+    enum imgz_stage stage;     /* what writing it is called in errors */
+    bool force;                /* an existing file may be replaced */
+    bool device_allowed;       /* restore: yes; an image needs a file */
+    bool direct_wanted;        /* also open it with O_DIRECT, if its file system can */
+    uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
+    const struct stat *source; /* must not be the same file */
+};
+
+struct imgz_output {
+    enum imgz_output_kind kind;
+    enum imgz_stage stage;
+    const char *path; /* the caller's; "standard output" for "-" */
+    int fd;           /* through the page cache */
+    int direct_fd;    /* -1 if there is none */
+    int directory_fd;
+    uint64_t size_bytes; /* of a device; else IMGZ_SIZE_UNKNOWN */
+    bool force;
+    bool temporary;   /* temp_name exists and is ours */
+    char *full_path;  /* with symbolic links resolved; owns final_name */
+    char *final_name; /* within directory_fd */
+    char *temp_name;
+    struct imgz_stop *stop;
+    struct imgz_log *log;
+};
+
+/* 'output' may be uninitialized; on failure nothing is held and no file is left. */
+IMGZ_MUST_CHECK int imgz_output_open(const struct imgz_output_config *config,
+                                     struct imgz_stop *stop, struct imgz_log *log,
+                                     struct imgz_output *output);
+
+/* The place of 'offset' in it, for errors. */
+struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset);
+
+/* Books the result of a write for the slot that owns it: gives the slot back to the line when it
+ * was the slot's last, or raises the failure. */
+IMGZ_MUST_CHECK int imgz_output_book(struct imgz_output *output, struct imgz_line *line,
+                                     const struct imgz_io_result *result);
+
+/* Brings everything to stable storage. The first failure is final: later calls of fsync() may
+ * report success for data that was lost. */
+IMGZ_MUST_CHECK int imgz_output_flush(struct imgz_output *output);
+
+/* After flush: closes, and gives a file its final name. */
+IMGZ_MUST_CHECK int imgz_output_commit(struct imgz_output *output);
+
+/* Closes, and removes a file that was not committed. Accepts an output in any state. */
+void imgz_output_abandon(struct imgz_output *output);
+
+#endif /* IMGZ_OUTPUT_H */

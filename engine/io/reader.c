@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "io/extent.h"
+#include "io/pump.h"
+
+/* A hole shorter than this inside a chunk is read along with its neighbours: one request more costs
+ * about as much as copying 64 KiB. */
+#define GAP_BYTES_MIN ((uint64_t)64 << 10)
+
+/* Requests under way per slot at most: a chunk cut by holes of GAP_BYTES_MIN. Only bounds the ring;
+ * when it is full the reader handles results first. */
+#define REQUESTS_PER_SLOT 2u
+
+struct reader {
+    const struct imgz_reader_config *config;
+    struct imgz_line *line;
+    struct imgz_pump pump;
+    struct imgz_extent extent; /* the data at or after the place that is looked at */
+};
+
+static int raise_short(const struct reader *reader, uint64_t offset)
+{
+    const struct imgz_source *source = reader->config->source;
+
+    return imgz_stop_raise(
+        reader->line->stop, -ENODATA, imgz_source_place(source, offset),
+        "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
+        " bytes when it was opened; something shrinks it, stop that and run again",
+        source->path, offset, source->size_bytes);
+}
+
+/* A read ended: passes its slot on if it was the last one for it. */
+static int handle_result(void *context, const struct imgz_io_result *result)
+{
+    struct reader *reader = context;
+    struct imgz_slot *slot = result->request.owner;
+    const uint64_t end = result->request.offset + result->done_bytes;
+
+    slot->pending_count -= 1;
+    if (result->rc < 0)
+        return imgz_stop_raise_system(reader->line->stop, result->rc,
+                                      imgz_source_place(reader->config->source, end), "reading");
+    if (result->done_bytes < result->request.need_bytes)
+        return raise_short(reader, end);
+    return slot->pending_count == 0 ? imgz_line_feed(reader->line, &slot) : 0;
+}
+
+static int take_slot(struct reader *reader, struct imgz_slot **result)
+{
+    return imgz_pump_take(&reader->pump, imgz_line_try_take_free, imgz_line_take_free, result);
+}
+
+/* Looks up the extent at or after 'from', unless it is the one at hand. */
+static int look_up_extent(struct reader *reader, uint64_t from)
+{
+    const struct imgz_source *source = reader->config->source;
+    int rc;
+
+    if (from < reader->extent.end)
+        return 0;
+    if (source->kind != IMGZ_SOURCE_FILE) {
+        reader->extent = (struct imgz_extent){from, reader->config->size_bytes};
+        return 0;
+    }
+    rc = imgz_extent_next(source->fd, from, reader->config->size_bytes, &reader->extent);
+    if (rc < 0)
+        return imgz_stop_raise_system(reader->line->stop, rc, imgz_source_place(source, from),
+                                      "looking for holes in");
+    if (reader->extent.offset >= reader->config->size_bytes)
+        return 0;
+    /* Read by whole blocks: an extent that starts or ends within one is widened. */
+    reader->extent.offset = imgz_align_down(reader->extent.offset, IMGZ_BLOCK_BYTES);
+    reader->extent.end =
+        imgz_min(imgz_align_up(reader->extent.end, IMGZ_BLOCK_BYTES), reader->config->size_bytes);
+    return 0;
+}
+
+/* Feeds the hole from 'from' to 'end' as ZERO slots. */
+static int feed_hole(struct reader *reader, uint64_t from, uint64_t end)
+{
+    while (from < end) {
+        struct imgz_slot *slot = NULL;
+        int rc = take_slot(reader, &slot);
+
+        if (rc < 0)
+            return rc;
+        slot->kind = IMGZ_SLOT_ZERO;
+        slot->raw_offset = from;
+        slot->raw_bytes = imgz_min(end - from, reader->config->zero_bytes_max);
+        from += slot->raw_bytes;
+        rc = imgz_line_feed(reader->line, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Queues a read of disk bytes 'from' to 'end' into their place in the slot. A direct read asks for
+ * whole blocks: at the end of the disk for more than there is. */
+static int submit_read(struct reader *reader, struct imgz_slot *slot, uint64_t from, uint64_t end)
+{
+    const bool direct = reader->config->source->direct;
+    const struct imgz_io_request request = {
+        .kind = IMGZ_IO_READ,
+        .offset = from,
+        .bytes = direct ? imgz_align_up(end - from, IMGZ_BLOCK_BYTES) : end - from,
+        .need_bytes = end - from,
+        .buffer = slot->raw + (from - slot->raw_offset),
+        .owner = slot,
+    };
+
+    slot->pending_count += 1;
+    return imgz_pump_submit(&reader->pump, &request);
+}
+
+/* Queues reads for the data in the slot's chunk and clears its holes. */
+static int read_extents(struct reader *reader, struct imgz_slot *slot)
+{
+    const uint64_t end = slot->raw_offset + slot->raw_bytes;
+    uint64_t at = slot->raw_offset;
+
+    while (at < end) {
+        uint64_t data_end;
+        int rc = look_up_extent(reader, at);
+
+        if (rc < 0)
+            return rc;
+        if (reader->extent.offset > at && reader->extent.offset - at >= GAP_BYTES_MIN) {
+            const uint64_t hole_end = imgz_min(reader->extent.offset, end);
+
+            memset(slot->raw + (at - slot->raw_offset), 0, hole_end - at);
+            at = hole_end;
+            continue;
+        }
+        data_end = imgz_min(reader->extent.end, end);
+        rc = submit_read(reader, slot, at, data_end);
+        if (rc < 0)
+            return rc;
+        at = data_end;
+    }
+    return 0;
+}
+
+static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
+{
+    struct imgz_slot *slot = NULL;
+    int rc = take_slot(reader, &slot);
+
+    if (rc < 0)
+        return rc;
+    slot->kind = IMGZ_SLOT_DATA;
+    slot->raw_offset = from;
+    slot->raw_bytes = end - from;
+    /* One more than there are reads, so that none of them is the last while reads are added. */
+    slot->pending_count = 1;
+    rc = read_extents(reader, slot);
+    if (rc == 0)
+        rc = imgz_pump_flush(&reader->pump);
+    slot->pending_count -= 1;
+    if (rc == 0 && slot->pending_count == 0)
+        rc = imgz_line_feed(reader->line, &slot);
+    return rc;
+}
+
+/* Where the hole at 'from' ends, in whole chunks; 'from' if the chunk there has data. */
+static int find_hole_end(struct reader *reader, uint64_t from, uint64_t *hole_end)
+{
+    const uint64_t size_bytes = reader->config->size_bytes;
+    int rc = look_up_extent(reader, from);
+
+    if (rc < 0)
+        return rc;
+    *hole_end = reader->extent.offset >= size_bytes
+                    ? size_bytes
+                    : imgz_align_down(reader->extent.offset, reader->config->chunk_bytes);
+    *hole_end = imgz_max(*hole_end, from);
+    return 0;
+}
+
+static int read_all(struct reader *reader)
+{
+    const uint64_t size_bytes = reader->config->size_bytes;
+    uint64_t at = 0;
+
+    while (at < size_bytes) {
+        uint64_t end;
+        int rc = find_hole_end(reader, at, &end);
+
+        if (rc == 0 && end > at) {
+            rc = feed_hole(reader, at, end);
+        } else if (rc == 0) {
+            end = at + imgz_min(reader->config->chunk_bytes, size_bytes - at);
+            rc = read_chunk(reader, at, end);
+        }
+        if (rc < 0)
+            return rc;
+        at = end;
+    }
+    return imgz_pump_settle(&reader->pump);
+}
+
+static int run_seekable(struct reader *reader)
+{
+    const struct imgz_source *source = reader->config->source;
+    struct imgz_io_config io_config = {
+        .depth_count = REQUESTS_PER_SLOT * imgz_pool_slot_count(reader->line->pool),
+        .fds = &source->fd,
+        .fd_count = 1,
+    };
+    int rc;
+
+    imgz_pool_memory(reader->line->pool, &io_config.memory, &io_config.memory_bytes);
+    rc = imgz_io_create(&io_config, &reader->pump.io);
+    if (rc < 0)
+        return imgz_stop_raise_system(reader->line->stop, rc, reader->pump.place,
+                                      "preparing to read");
+    imgz_log_line(reader->line->log, "reading %s by %s", source->path,
+                  imgz_io_describe(reader->pump.io));
+    *reader->config->io_name = imgz_io_name(reader->pump.io);
+    rc = read_all(reader);
+    imgz_io_destroy(reader->pump.io);
+    return rc;
+}
+
+/* One chunk after the other until the stream ends. */
+static int run_stream(struct reader *reader)
+{
+    struct imgz_source *source = reader->config->source;
+    const uint32_t chunk_bytes = reader->config->chunk_bytes;
+    uint64_t at = 0;
+    size_t done_bytes = chunk_bytes;
+
+    *reader->config->io_name = "read";
+    while (done_bytes == chunk_bytes) {
+        struct imgz_slot *slot = NULL;
+        int rc = imgz_line_take_free(reader->line, &slot);
+
+        if (rc < 0)
+            return rc;
+        rc = imgz_source_read(source, reader->line->stop, slot->raw, chunk_bytes, &done_bytes);
+        if (rc < 0)
+            return imgz_stop_raise_system(reader->line->stop, rc,
+                                          imgz_source_place(source, at + done_bytes), "reading");
+        if (done_bytes == 0) {
+            imgz_line_untake(reader->line, &slot);
+            break;
+        }
+        slot->kind = IMGZ_SLOT_DATA;
+        slot->raw_offset = at;
+        slot->raw_bytes = done_bytes;
+        at += done_bytes;
+        rc = imgz_line_feed(reader->line, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_line *line)
+{
+    struct reader reader = {
+        .config = config,
+        .line = line,
+        .pump = {.line = line,
+                 .handle = handle_result,
+                 .place = imgz_source_place(config->source, IMGZ_OFFSET_NONE)},
+    };
+
+    IMGZ_ASSERT(config->zero_bytes_max % config->chunk_bytes == 0);
+    reader.pump.context = &reader;
+    return config->source->kind == IMGZ_SOURCE_STREAM ? run_stream(&reader) : run_seekable(&reader);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads a raw disk into slots: the feeder of capture, hash and verify --against.
+ *
+ * Files are asked for their holes first (SEEK_DATA): a hole is never read, and becomes ZERO slots
+ * of many chunks each. Everything else becomes DATA slots of one chunk each, read with as many
+ * requests under way as there are free slots.
+ *
+ * Place: source -> [reader] -> queue. Runs as the feeder's body.
+ *
+ * Threads    the feeder's.
+ * Errors     raised; -ENODATA when the source ends before its size, so far as it is known.
+ * Memory     all at the start.
+ */
+#ifndef IMGZ_READER_H
+#define IMGZ_READER_H
+
+#include "flow/line.h"
+#include "io/source.h"
+
+struct imgz_reader_config {
+    struct imgz_source *source;
+    uint64_t size_bytes;     /* to read: the source's, or less; IMGZ_SIZE_UNKNOWN for a stream */
+    uint32_t chunk_bytes;    /* of a DATA slot; the slots' raw buffers hold as much */
+    uint64_t zero_bytes_max; /* of a ZERO slot; a multiple of chunk_bytes */
+    const char **io_name;    /* receives a static text: how it was read */
+};
+
+/* Feeds every chunk of the source. */
+IMGZ_MUST_CHECK int imgz_reader_run(const struct imgz_reader_config *config,
+                                    struct imgz_line *line);
+
+#endif /* IMGZ_READER_H */

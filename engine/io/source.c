@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/device.h"
+#include "io/stream.h"
+
+struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset)
+{
+    return (struct imgz_place){source->stage, source->path, offset};
+}
+
+static int open_path(const char *path, bool direct)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (direct ? O_DIRECT : 0));
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* Direct I/O is tried where it is wanted. AUTO means devices: their page cache may be stale beside
+ * a mounted file system, and a drive read once is not worth caching. */
+static int open_wanted(const struct imgz_source_config *config, bool device,
+                       struct imgz_source *source)
+{
+    const bool direct =
+        config->direct == IMGZ_DIRECT_ON || (config->direct == IMGZ_DIRECT_AUTO && device);
+    int fd = open_path(config->path, direct);
+
+    /* open(2): EINVAL, the file system does not support O_DIRECT. */
+    if (fd == -EINVAL && direct && config->direct == IMGZ_DIRECT_AUTO)
+        return open_path(config->path, false);
+    source->direct = direct && fd >= 0;
+    return fd;
+}
+
+static int open_fd(const struct imgz_source_config *config, struct imgz_source *source)
+{
+    struct stat status;
+    int fd;
+
+    if (strcmp(config->path, "-") == 0) {
+        source->path = "standard input";
+        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return fd < 0 ? -errno : fd;
+    }
+    if (stat(config->path, &status) < 0)
+        return -errno;
+    if (S_ISDIR(status.st_mode))
+        return -EISDIR;
+    if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
+        return open_path(config->path, false);
+    return open_wanted(config, S_ISBLK(status.st_mode), source);
+}
+
+/* Tells kind and size of what was opened. */
+static int classify(const struct imgz_source_config *config, struct imgz_source *source)
+{
+    if (fstat(source->fd, &source->status) < 0)
+        return -errno;
+    source->kind = IMGZ_SOURCE_STREAM;
+    source->size_bytes = IMGZ_SIZE_UNKNOWN;
+    if (strcmp(config->path, "-") == 0)
+        return 0;
+    if (S_ISREG(source->status.st_mode)) {
+        source->kind = IMGZ_SOURCE_FILE;
+        source->size_bytes = (uint64_t)source->status.st_size;
+    } else if (S_ISBLK(source->status.st_mode)) {
+        source->kind = IMGZ_SOURCE_DEVICE;
+        return imgz_device_size(source->fd, &source->size_bytes);
+    }
+    return 0;
+}
+
+int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *stop,
+                     struct imgz_log *log, struct imgz_source *source)
+{
+    int rc;
+
+    memset(source, 0, sizeof(*source));
+    source->path = config->path;
+    source->stage = config->stage;
+    source->fd = open_fd(config, source);
+    rc = source->fd < 0 ? source->fd : classify(config, source);
+    if (rc == 0 && source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes == 0)
+        rc = -ENOMEDIUM;
+    if (rc < 0) {
+        imgz_source_close(source);
+        return imgz_stop_raise_system(stop, rc, imgz_source_place(source, IMGZ_OFFSET_NONE),
+                                      "opening");
+    }
+    if (source->kind == IMGZ_SOURCE_FILE && !source->direct)
+        posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    imgz_log_line(log, "reading %s, %s", source->path,
+                  source->kind == IMGZ_SOURCE_STREAM ? "a stream"
+                  : source->direct                   ? "with direct I/O"
+                                                     : "through the page cache");
+    return 0;
+}
+
+int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop, void *buffer, size_t bytes,
+                     size_t *done_bytes)
+{
+    const size_t again_bytes = (size_t)imgz_min(bytes, source->peeked_bytes);
+    int rc;
+
+    memcpy(buffer, source->peeked, again_bytes);
+    source->peeked_bytes -= again_bytes;
+    memmove(source->peeked, source->peeked + again_bytes, source->peeked_bytes);
+    rc = imgz_stream_read(source->fd, imgz_stop_fd(stop), (unsigned char *)buffer + again_bytes,
+                          bytes - again_bytes, done_bytes);
+    *done_bytes += again_bytes;
+    return rc;
+}
+
+/* One aligned block, so that it works with direct I/O too. */
+static int peek_file(const struct imgz_source *source, unsigned char *buffer, size_t bytes,
+                     size_t *done_bytes)
+{
+    _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
+    ssize_t moved;
+
+    *done_bytes = 0;
+    do {
+        moved = pread(source->fd, block, sizeof(block), 0);
+    } while (moved < 0 && errno == EINTR);
+    if (moved < 0)
+        return -errno;
+    *done_bytes = (size_t)imgz_min(bytes, (uint64_t)moved);
+    memcpy(buffer, block, *done_bytes);
+    return 0;
+}
+
+static int peek_stream(struct imgz_source *source, struct imgz_stop *stop, unsigned char *buffer,
+                       size_t bytes, size_t *done_bytes)
+{
+    int rc = 0;
+
+    if (source->peeked_bytes == 0)
+        rc = imgz_stream_read(source->fd, imgz_stop_fd(stop), source->peeked, bytes,
+                              &source->peeked_bytes);
+    *done_bytes = (size_t)imgz_min(bytes, source->peeked_bytes);
+    memcpy(buffer, source->peeked, *done_bytes);
+    return rc;
+}
+
+int imgz_source_peek(struct imgz_source *source, struct imgz_stop *stop, unsigned char *buffer,
+                     size_t bytes, size_t *done_bytes)
+{
+    int rc;
+
+    IMGZ_ASSERT(bytes <= IMGZ_SOURCE_PEEK_BYTES);
+    rc = source->kind == IMGZ_SOURCE_STREAM ? peek_stream(source, stop, buffer, bytes, done_bytes)
+                                            : peek_file(source, buffer, bytes, done_bytes);
+    if (rc < 0)
+        return imgz_stop_raise_system(stop, rc, imgz_source_place(source, *done_bytes), "reading");
+    return 0;
+}
+
+void imgz_source_close(struct imgz_source *source)
+{
+    if (source->fd >= 0)
+        close(source->fd);
+    source->fd = -1;
+}

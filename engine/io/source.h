@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a job reads: a raw disk or an image, as a regular file, a block device or a stream. Opened
+ * for reading only, always.
+ *
+ * Threads    opened and closed by the job; read by its feeder.
+ * Errors     raised on the stop latch, and returned.
+ */
+#ifndef IMGZ_SOURCE_H
+#define IMGZ_SOURCE_H
+
+#include <sys/stat.h>
+
+#include "flow/log.h"
+#include "flow/stop.h"
+
+enum imgz_source_kind {
+    IMGZ_SOURCE_FILE,
+    IMGZ_SOURCE_DEVICE,
+    IMGZ_SOURCE_STREAM, /* no size, no offsets: a pipe, a terminal, standard input */
+};
+
+/* As much as the beginning of a source can be looked at. */
+#define IMGZ_SOURCE_PEEK_BYTES 64u
+
+struct imgz_source {
+    enum imgz_source_kind kind;
+    int fd;
+    bool direct;           /* opened with O_DIRECT */
+    const char *path;      /* the caller's; "standard input" for "-" */
+    enum imgz_stage stage; /* what reading it is called in errors */
+    uint64_t size_bytes;   /* IMGZ_SIZE_UNKNOWN for a stream */
+    struct stat status;
+
+    /* What was peeked at in a stream, and is still to be read. */
+    unsigned char peeked[IMGZ_SOURCE_PEEK_BYTES];
+    size_t peeked_bytes;
+};
+
+struct imgz_source_config {
+    const char *path; /* must outlive the source */
+    enum imgz_stage stage;
+    enum imgz_direct direct;
+};
+
+/* 'source' may be uninitialized; on failure nothing is held. */
+IMGZ_MUST_CHECK int imgz_source_open(const struct imgz_source_config *config,
+                                     struct imgz_stop *stop, struct imgz_log *log,
+                                     struct imgz_source *source);
+void imgz_source_close(struct imgz_source *source);
+
+/* The first bytes of a source, at most IMGZ_SOURCE_PEEK_BYTES; '*done_bytes' is less than 'bytes'
+ * if it is shorter. A stream will give them again. */
+IMGZ_MUST_CHECK int imgz_source_peek(struct imgz_source *source, struct imgz_stop *stop,
+                                     unsigned char *buffer, size_t bytes, size_t *done_bytes);
+
+/* Reads on in a stream: all bytes, or fewer at its end. Not raised: the caller knows the offset. */
+IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop,
+                                     void *buffer, size_t bytes, size_t *done_bytes);
+
+/* The place of 'offset' in it, for errors. */
+struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset);
+
+#endif /* IMGZ_SOURCE_H */

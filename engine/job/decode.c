@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/decode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/check.h"
+#include "image/damage.h"
+
+static int create_inflaters(struct imgz_decode *decode, struct imgz_job *job)
+{
+    decode->inflater_count = job->options.thread_count;
+    decode->inflaters = calloc(decode->inflater_count, sizeof(decode->inflaters[0]));
+    if (decode->inflaters == NULL)
+        return imgz_job_raise_memory(job);
+    for (uint32_t i = 0; i < decode->inflater_count; i++) {
+        if (imgz_inflate_create(&decode->inflaters[i]) < 0)
+            return imgz_job_raise_memory(job);
+    }
+    return 0;
+}
+
+int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
+{
+    const uint32_t chunk_bytes = decode->image.header.chunk_bytes;
+    const struct imgz_job_needs needs = {
+        .tally = {.chunk_bytes = chunk_bytes,
+                  .digests = job->options.digests,
+                  .crc_wanted = true,
+                  .raw_present = true},
+        .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_note_segment_bytes_max(chunk_bytes) +
+                        IMGZ_INFLATE_TAIL_BYTES,
+        .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
+    };
+    int rc = imgz_job_prepare(job, &needs);
+
+    if (decode->image.seekable)
+        job->image_bytes = decode->image.source.size_bytes;
+    return rc < 0 ? rc : create_inflaters(decode, job);
+}
+
+void imgz_decode_release(struct imgz_decode *decode)
+{
+    for (uint32_t i = 0; decode->inflaters != NULL && i < decode->inflater_count; i++)
+        imgz_inflate_destroy(decode->inflaters[i]);
+    free(decode->inflaters);
+    decode->inflaters = NULL;
+    imgz_image_fini(&decode->image);
+}
+
+int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job)
+{
+    return imgz_image_feed(&decode->image, job->line, &job->io_name);
+}
+
+void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot)
+{
+    imgz_check_slot(decode->inflaters[worker_index], slot);
+}
+
+static int check_digests(const struct imgz_decode *decode, struct imgz_job *job)
+{
+    struct imgz_place place = imgz_source_place(&decode->image.source, IMGZ_OFFSET_NONE);
+
+    place.stage = IMGZ_STAGE_CHECK;
+    for (uint32_t i = 0; i < job->sum.digest_count; i++) {
+        const struct imgz_digest_text *digest = &job->sum.digests[i];
+        const char *recorded;
+        char key[32];
+
+        snprintf(key, sizeof(key), "digest.%s", digest->name);
+        recorded = imgz_meta_find(&decode->image.meta, key);
+        if (recorded != NULL && strcmp(recorded, digest->hex) != 0)
+            return imgz_stop_raise(job->stop, -EBADMSG, place,
+                                   "checking %s: its %s is %s but was recorded as %s; the image is "
+                                   "damaged, use another copy of it",
+                                   decode->image.source.path, digest->name, digest->hex, recorded);
+    }
+    return 0;
+}
+
+int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job)
+{
+    const struct imgz_frame_end *end = &decode->image.end;
+    struct imgz_place place = imgz_source_place(&decode->image.source, IMGZ_OFFSET_NONE);
+
+    IMGZ_ASSERT(job->sum_done);
+    place.stage = IMGZ_STAGE_CHECK;
+    if (job->sum.raw_bytes != end->raw_bytes || job->sum.crc32 != end->raw_crc32 ||
+        !imgz_hash_equal(&job->sum.root_hash, &end->root_hash))
+        return imgz_stop_raise(job->stop, -EBADMSG, place,
+                               "checking %s: its chunks do not add up to the size, CRC-32 and root "
+                               "hash at its end; the image is damaged, use another copy of it",
+                               decode->image.source.path);
+    return check_digests(decode, job);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What restore and verify share: an image, its inflaters, and what its chunks must add up to.
+ *
+ * Threads    as the crew: work() runs in the workers, the rest in the caller's thread or the drain.
+ * Errors     raised.
+ */
+#ifndef IMGZ_DECODE_H
+#define IMGZ_DECODE_H
+
+#include "codec/deflate.h"
+#include "image/image_feeder.h"
+#include "job/job.h"
+
+struct imgz_decode {
+    struct imgz_image image;
+    struct imgz_inflate **inflaters; /* one per worker */
+    uint32_t inflater_count;
+};
+
+/* For an image that is open: line, tally and inflaters. */
+IMGZ_MUST_CHECK int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job);
+void imgz_decode_release(struct imgz_decode *decode);
+
+/* The crew's bodies. */
+IMGZ_MUST_CHECK int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job);
+void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot);
+
+/* Behind the last item, job->sum complete: size, CRC-32 and root hash must be what the end record
+ * says, and digests what the metadata says. Not in the drain: a stream's end record is known once
+ * its feeder has ended. */
+IMGZ_MUST_CHECK int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job);
+
+#endif /* IMGZ_DECODE_H */

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hash: source -> reader -> workers (zero test, XXH3-128) -> sums. An image is hashed by what is
+ * inside: see verify.c.
+ */
+#include "job/hash.h"
+
+#include <errno.h>
+
+#include "codec/checksum.h"
+#include "codec/zero.h"
+#include "image/frame.h"
+#include "image/note.h"
+#include "io/reader.h"
+#include "job/verify.h"
+
+struct hash {
+    struct imgz_job *job;
+    struct imgz_source *source;
+};
+
+int imgz_hash_prepare(struct imgz_job *job, uint32_t chunk_bytes, uint64_t size_bytes)
+{
+    const struct imgz_job_needs needs = {
+        .tally = {.chunk_bytes = chunk_bytes, .digests = job->options.digests, .raw_present = true},
+        .raw_bytes_total = size_bytes,
+    };
+
+    return imgz_job_prepare(job, &needs);
+}
+
+int imgz_hash_feed(struct imgz_job *job, struct imgz_source *source, uint64_t size_bytes)
+{
+    const struct imgz_reader_config config = {
+        .source = source,
+        .size_bytes = size_bytes,
+        .chunk_bytes = job->chunk_bytes,
+        .zero_bytes_max = imgz_note_zero_bytes_max(job->chunk_bytes),
+        .io_name = &job->io_name,
+    };
+
+    return imgz_reader_run(&config, job->line);
+}
+
+void imgz_hash_work(struct imgz_slot *slot)
+{
+    if (slot->kind == IMGZ_SLOT_ZERO)
+        return;
+    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
+        slot->kind = IMGZ_SLOT_ZERO;
+    else
+        slot->raw_hash = imgz_xxh3_128(slot->raw, (size_t)slot->raw_bytes);
+}
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct hash *hash = context;
+
+    (void)line;
+    return imgz_hash_feed(hash->job, hash->source, hash->source->size_bytes);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    (void)context;
+    (void)worker_index;
+    imgz_hash_work(slot);
+    return 0;
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct hash *hash = context;
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_line_take(line, &slot)) == 0) {
+        imgz_job_count(hash->job, slot, 0);
+        imgz_line_give_back(line, &slot);
+    }
+    if (rc != -ENODATA)
+        return rc;
+    imgz_job_sum_up(hash->job);
+    return 0;
+}
+
+static int hash_raw(struct imgz_job *job, struct imgz_source *source)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    struct hash hash = {.job = job, .source = source};
+    int rc = imgz_hash_prepare(job, job->options.chunk_bytes, source->size_bytes);
+
+    return rc < 0 ? rc : imgz_job_run(job, &bodies, &hash);
+}
+
+/* Whether the source is an image, as its first bytes say. A block device is not: what is on it
+ * first is its own business. */
+static int look_inside(struct imgz_job *job, struct imgz_source *source, bool *is_image)
+{
+    unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
+    struct imgz_frame_header header;
+    enum imgz_frame_sort sort;
+    size_t done_bytes;
+    int rc;
+
+    *is_image = false;
+    if (source->kind == IMGZ_SOURCE_DEVICE)
+        return 0;
+    rc = imgz_source_peek(source, job->stop, bytes, sizeof(bytes), &done_bytes);
+    if (rc < 0)
+        return rc;
+    sort = imgz_frame_decode_header(bytes, done_bytes, &header);
+    *is_image = sort != IMGZ_FRAME_GZIP && sort != IMGZ_FRAME_OTHER;
+    return 0;
+}
+
+/* Takes over the source. */
+static int hash_source(struct imgz_job *job, struct imgz_source *source)
+{
+    bool is_image;
+    int rc = look_inside(job, source, &is_image);
+
+    if (rc == 0 && is_image) {
+        source->stage = IMGZ_STAGE_READ_IMAGE;
+        return imgz_verify_image(job, source);
+    }
+    if (rc == 0)
+        rc = hash_raw(job, source);
+    imgz_source_close(source);
+    return rc;
+}
+
+int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_report *report,
+              struct imgz_error *error)
+{
+    struct imgz_source_config config = {.path = path, .stage = IMGZ_STAGE_READ_SOURCE};
+    struct imgz_source source;
+    struct imgz_job job;
+    int rc = imgz_job_begin(&job, options);
+
+    config.direct = job.options.direct;
+    if (rc == 0)
+        rc = imgz_source_open(&config, job.stop, &job.log, &source);
+    if (rc == 0)
+        rc = hash_source(&job, &source);
+    if (rc == 0)
+        imgz_job_finish(&job);
+    return imgz_job_end(&job, rc, report, error);
+}

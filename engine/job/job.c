@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "codec/deflate.h"
+
+/* Slots in circulation, one line per holder. More would only be memory. */
+#define SLOTS_FEEDER     4u /* being read: deep enough for a disk to stream */
+#define SLOTS_DRAIN      4u /* being written, or waiting for their turn in disk order */
+#define SLOTS_PER_WORKER 2u /* one worked on, one waiting in the queue */
+
+static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+
+/* ---- Options ------------------------------------------------------------------------------ */
+
+/* Processors this process may run on (sched_setaffinity(2), cpusets). */
+static uint32_t count_processors(void)
+{
+    cpu_set_t allowed;
+
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+        return (uint32_t)CPU_COUNT(&allowed);
+    return (uint32_t)imgz_max(1, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+static int check_options(struct imgz_job *job)
+{
+    const struct imgz_options *options = &job->options;
+    const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE;
+
+    if (!imgz_deflate_level_valid(options->level))
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "level %d is out of range: fast, or 0 to %d", options->level,
+                               IMGZ_LEVEL_MAX);
+    if (options->thread_count > IMGZ_THREADS_MAX)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "%u threads are too many: at most %d, or 0 for one per processor",
+                               options->thread_count, IMGZ_THREADS_MAX);
+    if (options->chunk_bytes < IMGZ_CHUNK_BYTES_MIN ||
+        options->chunk_bytes > IMGZ_CHUNK_BYTES_MAX ||
+        (options->chunk_bytes & (options->chunk_bytes - 1)) != 0)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "a chunk size of %u bytes is not possible: a power of two from %u "
+                               "to %u",
+                               options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
+    if ((options->flags & ~known_flags) != 0)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the flags 0x%x are not known",
+                               options->flags & ~known_flags);
+    return 0;
+}
+
+/* Takes over what the caller's header knows; what it does not keeps its default. */
+static void adopt_options(struct imgz_job *job, const struct imgz_options *options)
+{
+    imgz_options_init(&job->options, sizeof(job->options));
+    if (options != NULL)
+        memcpy(&job->options, options, imgz_min(options->struct_bytes, sizeof(job->options)));
+    if (job->options.thread_count == 0)
+        job->options.thread_count = count_processors();
+    if (job->options.progress_interval_ms == 0)
+        job->options.progress_interval_ms = 1;
+}
+
+int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
+{
+    int rc;
+
+    memset(job, 0, sizeof(*job));
+    job->start_ns = imgz_clock_ns();
+    job->bad_offset = IMGZ_OFFSET_NONE;
+    adopt_options(job, options);
+    imgz_log_init(&job->log, job->options.log, job->options.log_context);
+    rc = imgz_stop_create(&job->stop);
+    return rc < 0 ? rc : check_options(job);
+}
+
+/* ---- Line and crew ------------------------------------------------------------------------ */
+
+int imgz_job_raise_memory(struct imgz_job *job)
+{
+    return imgz_stop_raise(job->stop, -ENOMEM, nowhere,
+                           "preparing %u threads with chunks of %u bytes: out of memory; use fewer "
+                           "--threads or a smaller --chunk-size",
+                           job->options.thread_count, job->chunk_bytes);
+}
+
+static uint32_t worker_count(const struct imgz_job *job)
+{
+    return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
+}
+
+int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    const struct imgz_pool_config pool = {
+        .slot_count = SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job),
+        .raw_capacity_bytes = needs->tally.chunk_bytes,
+        .stored_capacity_bytes = needs->stored_bytes,
+    };
+    int rc;
+
+    job->chunk_bytes = needs->tally.chunk_bytes;
+    job->raw_bytes_total = needs->raw_bytes_total;
+    rc = imgz_tally_create(&needs->tally, &job->tally);
+    if (rc == -EINVAL)
+        return imgz_stop_raise(job->stop, rc, nowhere,
+                               "the digests \"%s\" are not all known, or one stands twice: md5, "
+                               "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
+                               needs->tally.digests);
+    if (rc == 0)
+        rc = imgz_line_create(&pool, job->stop, &job->log, &job->line);
+    if (rc < 0)
+        return imgz_job_raise_memory(job);
+    imgz_log_line(&job->log, "%u workers, %u slots, chunks of %u bytes", worker_count(job),
+                  pool.slot_count, job->chunk_bytes);
+    return 0;
+}
+
+int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, void *context)
+{
+    const struct imgz_crew_plan plan = {
+        .job = context,
+        .worker_count = worker_count(job),
+        .feed = bodies->feed,
+        .work = bodies->work,
+        .drain = bodies->drain,
+        .progress = job->options.progress,
+        .progress_context = job->options.progress_context,
+        .progress_interval_ms = job->options.progress_interval_ms,
+        .raw_bytes_total = job->raw_bytes_total,
+    };
+    int rc = imgz_crew_run(&plan, job->line);
+
+    return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
+}
+
+static void add_to(_Atomic(uint64_t) *figure, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(figure, bytes, memory_order_relaxed);
+}
+
+void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t image_bytes_done)
+{
+    struct imgz_meter *meter = &job->line->meter;
+
+    imgz_tally_add(job->tally, slot);
+    add_to(&meter->raw_bytes_done, slot->raw_bytes);
+    if (slot->kind == IMGZ_SLOT_ZERO)
+        add_to(&meter->zero_bytes_done, slot->raw_bytes);
+    else if (slot->stored_form)
+        job->stored_chunk_count += 1;
+    atomic_store_explicit(&meter->image_bytes_done, image_bytes_done, memory_order_relaxed);
+}
+
+void imgz_job_sum_up(struct imgz_job *job)
+{
+    imgz_tally_finish(job->tally, &job->sum);
+    job->sum_done = true;
+}
+
+void imgz_job_finish(struct imgz_job *job)
+{
+    const struct imgz_progress progress = {
+        .phase = IMGZ_PHASE_FINISH,
+        .raw_bytes_done = job->sum.raw_bytes,
+        .raw_bytes_total = job->sum.raw_bytes,
+        .zero_bytes_done = job->sum.zero_bytes,
+        .image_bytes_done = job->image_bytes,
+        .elapsed_ns = imgz_clock_ns() - job->start_ns,
+    };
+
+    if (job->options.progress != NULL)
+        (void)job->options.progress(&progress, job->options.progress_context);
+}
+
+/* ---- Report and error --------------------------------------------------------------------- */
+
+static void fill_report(const struct imgz_job *job, struct imgz_report *report)
+{
+    const uint64_t now_ns = imgz_clock_ns();
+
+    memset(report, 0, sizeof(*report));
+    report->image_bytes = job->image_bytes;
+    report->written_bytes = job->written_bytes;
+    report->stored_chunk_count = job->stored_chunk_count;
+    report->bad_chunk_count = job->bad_chunk_count;
+    report->bad_offset = job->bad_offset;
+    report->elapsed_ns = now_ns - job->start_ns;
+    report->chunk_bytes = job->chunk_bytes;
+    report->thread_count = worker_count(job);
+    if (job->line != NULL) {
+        report->raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
+        report->zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+        if (job->line->flush_start_ns != 0)
+            report->flush_ns = now_ns - job->line->flush_start_ns;
+    }
+    if (job->io_name != NULL)
+        snprintf(report->io_name, sizeof(report->io_name), "%s", job->io_name);
+    if (!job->sum_done)
+        return;
+    report->chunk_count = job->sum.chunk_count;
+    report->crc32 = job->sum.crc32;
+    report->digest_count = job->sum.digest_count;
+    memcpy(report->digests, job->sum.digests, sizeof(report->digests));
+    imgz_hash_format(&job->sum.root_hash, report->root_hash);
+}
+
+/* The latch's story, or a plain one where there is no latch. */
+static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *error)
+{
+    memset(error, 0, sizeof(*error));
+    error->offset = IMGZ_OFFSET_NONE;
+    if (rc == 0)
+        return;
+    if (job->stop != NULL && imgz_stop_raised(job->stop)) {
+        *error = *imgz_stop_error(job->stop);
+        return;
+    }
+    error->code = rc;
+    error->stage = IMGZ_STAGE_SETUP;
+    snprintf(error->text, sizeof(error->text), "starting: %s", strerrordesc_np(-rc));
+}
+
+int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struct imgz_error *error)
+{
+    if (rc < 0 && job->stop != NULL && imgz_stop_raised(job->stop))
+        rc = imgz_stop_error(job->stop)->code;
+    if (report != NULL)
+        fill_report(job, report);
+    if (error != NULL)
+        fill_error(job, rc, error);
+    imgz_line_destroy(job->line);
+    imgz_tally_destroy(job->tally);
+    imgz_stop_destroy(job->stop);
+    imgz_log_fini(&job->log);
+    return rc;
+}

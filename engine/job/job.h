@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every job has: checked options, a log, a stop latch, a line with its crew, and at the end a
+ * report and an error.
+ *
+ * A job's page reads: begin; open what is read and written; run the crew; commit; end.
+ *
+ * Threads    the caller's.
+ * Errors     raised on job->stop, and returned.
+ */
+#ifndef IMGZ_JOB_H
+#define IMGZ_JOB_H
+
+#include <imgz/imgz.h>
+
+#include "flow/crew.h"
+#include "image/tally.h"
+
+struct imgz_job {
+    struct imgz_options options; /* complete and checked */
+    struct imgz_log log;
+    struct imgz_stop *stop; /* NULL if even that could not be made */
+    uint64_t start_ns;
+
+    /* Made by imgz_job_prepare(). */
+    struct imgz_line *line;
+    struct imgz_tally *tally;
+    uint32_t chunk_bytes;
+    uint64_t raw_bytes_total; /* or IMGZ_SIZE_UNKNOWN */
+
+    /* Filled in on the way, for the report. */
+    struct imgz_tally_sum sum; /* complete if sum_done */
+    bool sum_done;
+    const char *io_name;
+    uint64_t image_bytes;
+    uint64_t written_bytes;
+    uint64_t stored_chunk_count;
+    uint64_t bad_chunk_count;
+    uint64_t bad_offset;
+};
+
+/* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */
+IMGZ_MUST_CHECK int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options);
+
+/* Fills in report and error (each may be NULL) and frees everything. Returns 'rc', or -ECANCELED
+ * and the like as the latch has it. */
+IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report,
+                                 struct imgz_error *error);
+
+/* Line and tally for chunks of tally_config->chunk_bytes. */
+struct imgz_job_needs {
+    struct imgz_tally_config tally;
+    uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
+    uint64_t raw_bytes_total;
+};
+IMGZ_MUST_CHECK int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs);
+
+/* Runs the crew with these three bodies; 'context' is handed to each. */
+struct imgz_job_bodies {
+    int (*feed)(void *context, struct imgz_line *line);
+    int (*work)(void *context, uint32_t worker_index, struct imgz_slot *slot);
+    int (*drain)(void *context, struct imgz_line *line);
+};
+IMGZ_MUST_CHECK int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies,
+                                 void *context);
+
+/* For the drain: adds an item to the tally and the meter. */
+void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t image_bytes_done);
+
+/* For the drain, behind the last item: completes job->sum. */
+void imgz_job_sum_up(struct imgz_job *job);
+
+/* The last word to the progress callback of a job that succeeded. */
+void imgz_job_finish(struct imgz_job *job);
+
+/* "preparing: Cannot allocate memory; ...". */
+IMGZ_MUST_CHECK int imgz_job_raise_memory(struct imgz_job *job);
+
+#endif /* IMGZ_JOB_H */

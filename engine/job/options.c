@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Names and defaults of the public header. */
+#include <imgz/imgz.h>
+#include <string.h>
+
+#include "base/base.h"
+
+#define PROGRESS_INTERVAL_MS 200u
+
+const char *imgz_version(void)
+{
+    return IMGZ_VERSION;
+}
+
+const char *imgz_stage_name(enum imgz_stage stage)
+{
+    switch (stage) {
+    case IMGZ_STAGE_SETUP:
+        return "setup";
+    case IMGZ_STAGE_READ_SOURCE:
+        return "read-source";
+    case IMGZ_STAGE_READ_IMAGE:
+        return "read-image";
+    case IMGZ_STAGE_CHECK:
+        return "check";
+    case IMGZ_STAGE_COMPRESS:
+        return "compress";
+    case IMGZ_STAGE_WRITE_IMAGE:
+        return "write-image";
+    case IMGZ_STAGE_WRITE_TARGET:
+        return "write-target";
+    case IMGZ_STAGE_FLUSH:
+        return "flush";
+    case IMGZ_STAGE_COMPARE:
+        return "compare";
+    }
+    return "unknown";
+}
+
+void imgz_options_init(struct imgz_options *options, size_t struct_bytes)
+{
+    const struct imgz_options defaults = {
+        .struct_bytes = (uint32_t)struct_bytes,
+        .level = IMGZ_LEVEL_FAST,
+        .chunk_bytes = IMGZ_CHUNK_BYTES_DEFAULT,
+        .direct = IMGZ_DIRECT_AUTO,
+        .progress_interval_ms = PROGRESS_INTERVAL_MS,
+    };
+
+    memset(options, 0, struct_bytes);
+    memcpy(options, &defaults, imgz_min(struct_bytes, sizeof(defaults)));
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Restore: image -> feeder -> workers (inflate, check) -> sparse writer -> file or device;
+ * for a pipe the bytes go out in order instead.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "image/damage.h"
+#include "io/append.h"
+#include "io/sparse.h"
+#include "job/decode.h"
+
+struct restore {
+    struct imgz_job job;
+    struct imgz_decode decode;
+    struct imgz_output output;
+};
+
+/* ---- The crew's bodies -------------------------------------------------------------------- */
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct restore *restore = context;
+
+    (void)line;
+    return imgz_decode_feed(&restore->decode, &restore->job);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    struct restore *restore = context;
+
+    imgz_decode_work(&restore->decode, worker_index, slot);
+    return 0;
+}
+
+/* Counts an item that is right, or tells why it is not. */
+static int accept_item(struct restore *restore, const struct imgz_slot *slot)
+{
+    if (slot->fault != IMGZ_FAULT_NONE)
+        return imgz_damage_raise_fault(restore->job.stop, &restore->decode.image.source, slot);
+    imgz_job_count(&restore->job, slot, slot->image_offset + slot->stored_bytes);
+    return 0;
+}
+
+static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
+{
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_sparse_take(sparse, &slot)) == 0) {
+        rc = accept_item(restore, slot);
+        if (rc == 0)
+            rc = imgz_sparse_put(sparse, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc != -ENODATA)
+        return rc;
+    imgz_job_sum_up(&restore->job);
+    return imgz_sparse_finish(sparse, restore->job.sum.raw_bytes);
+}
+
+static int drain_sparse(struct restore *restore, struct imgz_line *line)
+{
+    struct imgz_sparse sparse;
+    int rc = imgz_sparse_init(&sparse, &restore->output, line, restore->job.raw_bytes_total);
+
+    if (rc == 0)
+        rc = write_sparse(restore, &sparse);
+    restore->job.written_bytes = sparse.written_bytes;
+    imgz_sparse_fini(&sparse);
+    return rc;
+}
+
+/* Zeros for a pipe: the slot's raw buffer is free, and as large as a chunk. */
+static int append_zeros(struct imgz_append *append, const unsigned char *zeros, uint64_t bytes,
+                        uint32_t chunk_bytes)
+{
+    int rc = 0;
+
+    while (rc == 0 && bytes > 0) {
+        const uint64_t taken = imgz_min(bytes, chunk_bytes);
+
+        rc = imgz_append_bytes(append, zeros, (size_t)taken);
+        bytes -= taken;
+    }
+    return rc;
+}
+
+static int write_stream(struct restore *restore, struct imgz_append *append,
+                        const unsigned char *zeros)
+{
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_append_take(append, &slot)) == 0) {
+        rc = accept_item(restore, slot);
+        if (rc < 0)
+            return rc;
+        if (slot->kind == IMGZ_SLOT_DATA) {
+            IMGZ_ASSERT(slot->checked);
+            rc = imgz_append_slot(append, slot->raw, slot->raw_bytes, &slot);
+        } else {
+            rc = append_zeros(append, zeros, slot->raw_bytes, restore->job.chunk_bytes);
+            imgz_line_give_back(restore->job.line, &slot);
+        }
+        if (rc < 0)
+            return rc;
+    }
+    if (rc != -ENODATA)
+        return rc;
+    imgz_job_sum_up(&restore->job);
+    return imgz_append_finish(append);
+}
+
+static int drain_stream(struct restore *restore, struct imgz_line *line)
+{
+    unsigned char *zeros = calloc(1, restore->job.chunk_bytes);
+    struct imgz_append append;
+    int rc;
+
+    if (zeros == NULL)
+        return imgz_job_raise_memory(&restore->job);
+    rc = imgz_append_init(&append, &restore->output, line);
+    if (rc == 0)
+        rc = write_stream(restore, &append, zeros);
+    restore->job.written_bytes = append.offset;
+    imgz_append_fini(&append);
+    free(zeros);
+    return rc;
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct restore *restore = context;
+
+    return restore->output.kind == IMGZ_OUTPUT_STREAM ? drain_stream(restore, line)
+                                                      : drain_sparse(restore, line);
+}
+
+/* ---- The job ------------------------------------------------------------------------------ */
+
+static int open_both(struct restore *restore, const char *image, const char *target)
+{
+    struct imgz_output_config config = {
+        .path = target,
+        .stage = IMGZ_STAGE_WRITE_TARGET,
+        .force = (restore->job.options.flags & IMGZ_FLAG_FORCE) != 0,
+        .device_allowed = true,
+        .direct_wanted = true,
+        .source = &restore->decode.image.source.status,
+    };
+    int rc = imgz_image_init(image, IMGZ_IMAGE_SIZES, restore->job.stop, &restore->job.log,
+                             &restore->decode.image);
+
+    if (rc < 0)
+        return rc;
+    config.need_bytes = imgz_image_raw_bytes(&restore->decode.image);
+    return imgz_output_open(&config, restore->job.stop, &restore->job.log, &restore->output);
+}
+
+int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
+                 struct imgz_report *report, struct imgz_error *error)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    struct restore restore = {.decode.image.source.fd = -1,
+                              .output = {.fd = -1, .direct_fd = -1, .directory_fd = -1}};
+    int rc = imgz_job_begin(&restore.job, options);
+
+    if (rc == 0)
+        rc = open_both(&restore, image, target);
+    if (rc == 0)
+        rc = imgz_decode_prepare(&restore.decode, &restore.job);
+    if (rc == 0)
+        rc = imgz_job_run(&restore.job, &bodies, &restore);
+    if (rc == 0)
+        rc = imgz_decode_check_sum(&restore.decode, &restore.job);
+    if (rc == 0)
+        rc = imgz_output_commit(&restore.output);
+    if (rc == 0)
+        imgz_job_finish(&restore.job);
+    imgz_output_abandon(&restore.output);
+    imgz_decode_release(&restore.decode);
+    return imgz_job_end(&restore.job, rc, report, error);
+}

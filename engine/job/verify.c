@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verify: image -> feeder -> workers (inflate, check) -> sums. Nothing is written; a bad chunk does
+ * not end the job, so that the report says how many there are.
+ */
+#include "job/verify.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "image/damage.h"
+#include "job/compare.h"
+#include "job/decode.h"
+
+struct verify {
+    struct imgz_job *job;
+    struct imgz_decode decode;
+    uint64_t hash_index;       /* of the next chunk, in the image's table of hashes */
+    struct imgz_slot bad_slot; /* a copy of the first, for its story; its buffers are not used */
+};
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct verify *verify = context;
+
+    (void)line;
+    return imgz_decode_feed(&verify->decode, verify->job);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    struct verify *verify = context;
+
+    imgz_decode_work(&verify->decode, worker_index, slot);
+    return 0;
+}
+
+/* The table of hashes must say what the chunk's note says. (A stream's table was compared as a
+ * whole by its feeder.) */
+static void check_table(struct verify *verify, struct imgz_slot *slot)
+{
+    const struct imgz_image *image = &verify->decode.image;
+
+    if (slot->kind != IMGZ_SLOT_DATA)
+        return;
+    if (image->seekable && slot->fault == IMGZ_FAULT_NONE &&
+        !imgz_hash_equal(&slot->raw_hash, &image->index.hashes[verify->hash_index]))
+        slot->fault = IMGZ_FAULT_NOTE;
+    verify->hash_index += 1;
+}
+
+static void take_item(struct verify *verify, struct imgz_slot *slot)
+{
+    struct imgz_job *job = verify->job;
+
+    check_table(verify, slot);
+    if (slot->fault != IMGZ_FAULT_NONE) {
+        if (job->bad_chunk_count == 0) {
+            job->bad_offset = slot->raw_offset;
+            verify->bad_slot = *slot;
+        }
+        job->bad_chunk_count += imgz_div_up(slot->raw_bytes, job->chunk_bytes);
+    }
+    /* With a gap nothing adds up any more. */
+    if (job->bad_chunk_count == 0)
+        imgz_job_count(job, slot, slot->image_offset + slot->stored_bytes);
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct verify *verify = context;
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_line_take(line, &slot)) == 0) {
+        take_item(verify, slot);
+        imgz_line_give_back(line, &slot);
+    }
+    if (rc != -ENODATA)
+        return rc;
+    if (verify->job->bad_chunk_count == 0)
+        imgz_job_sum_up(verify->job);
+    return 0;
+}
+
+static int judge(struct verify *verify)
+{
+    const struct imgz_source *source = &verify->decode.image.source;
+
+    if (verify->job->bad_chunk_count == 0)
+        return imgz_decode_check_sum(&verify->decode, verify->job);
+    imgz_log_line(&verify->job->log, "%" PRIu64 " chunks of %s are bad",
+                  verify->job->bad_chunk_count, source->path);
+    return imgz_damage_raise_fault(verify->job->stop, source, &verify->bad_slot);
+}
+
+int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    struct verify verify = {.job = job};
+    int rc = imgz_image_init_source(source, IMGZ_IMAGE_ALL, job->stop, &verify.decode.image);
+
+    if (rc < 0)
+        return rc;
+    rc = imgz_decode_prepare(&verify.decode, job);
+    if (rc == 0)
+        rc = imgz_job_run(job, &bodies, &verify);
+    if (rc == 0)
+        rc = judge(&verify);
+    imgz_decode_release(&verify.decode);
+    return rc;
+}
+
+static int verify_path(struct imgz_job *job, const char *path)
+{
+    const struct imgz_source_config config = {
+        .path = path,
+        .stage = IMGZ_STAGE_READ_IMAGE,
+        .direct = IMGZ_DIRECT_OFF,
+    };
+    struct imgz_source source;
+    int rc = imgz_source_open(&config, job->stop, &job->log, &source);
+
+    return rc < 0 ? rc : imgz_verify_image(job, &source);
+}
+
+int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
+                struct imgz_report *report, struct imgz_error *error)
+{
+    struct imgz_job job;
+    int rc = imgz_job_begin(&job, options);
+
+    if (rc == 0)
+        rc = against != NULL ? imgz_compare_image(&job, image, against) : verify_path(&job, image);
+    if (rc == 0)
+        imgz_job_finish(&job);
+    return imgz_job_end(&job, rc, report, error);
+}

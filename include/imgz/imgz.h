@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * imgz: capture, restore, verify and hash disk images, in parallel.
+ *
+ * An image is one plain gzip member that any gunzip decodes; what imgz adds rides in bits that
+ * every DEFLATE decoder ignores (see FORMAT.md). A job is one blocking call: it starts its own
+ * threads, works, joins them, and returns.
+ *
+ * Paths      "-" is standard input or output wherever a job reads or writes.
+ * Returns    0 on success, a negative errno otherwise. -EBADMSG: data is bad (a corrupt image, a
+ *            hash that does not match, a device that differs). -EINVAL: the options make no sense.
+ *            -ECANCELED: the progress callback asked to stop. Anything else: the system's reason.
+ * Errors     when a job fails, 'error' tells where and why, in words. It may be NULL.
+ * Reports    filled as far as the job came, also when it failed. It may be NULL.
+ * Threads    jobs keep no global state; several may run at once, each from its own thread.
+ * Promise    nothing is shown under a final name before it is written, flushed and closed; nothing
+ *            is written to a target that was not checked; a source is only ever read.
+ */
+#ifndef IMGZ_H
+#define IMGZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IMGZ_API __attribute__((visibility("default")))
+
+/* The library's version, as "1.0.0". */
+IMGZ_API const char *imgz_version(void);
+
+/* ---- Constants ---------------------------------------------------------------------------- */
+
+/* Compression levels: fast (ISA-L where built in, otherwise libdeflate's level 1), 0 (stored),
+ * 1 to 12 (libdeflate). */
+#define IMGZ_LEVEL_FAST (-1)
+#define IMGZ_LEVEL_MAX  12
+
+/* Sizes of a chunk, the unit of compression, checking and hashing: a power of two. */
+#define IMGZ_CHUNK_BYTES_MIN     ((uint32_t)1 << 16)
+#define IMGZ_CHUNK_BYTES_MAX     ((uint32_t)1 << 24)
+#define IMGZ_CHUNK_BYTES_DEFAULT ((uint32_t)1 << 20)
+
+#define IMGZ_THREADS_MAX 1024
+#define IMGZ_DIGESTS_MAX 6
+
+/* "No such offset" in an error, "not known" for a size (a pipe has none until it ends). */
+#define IMGZ_OFFSET_NONE  UINT64_MAX
+#define IMGZ_SIZE_UNKNOWN UINT64_MAX
+
+/* ---- Errors ------------------------------------------------------------------------------- */
+
+/* What a job was doing when it failed. */
+enum imgz_stage {
+    IMGZ_STAGE_SETUP,        /* checking options, starting threads, getting memory */
+    IMGZ_STAGE_READ_SOURCE,  /* opening or reading the raw source */
+    IMGZ_STAGE_READ_IMAGE,   /* opening or reading the image, checking its structure */
+    IMGZ_STAGE_CHECK,        /* checking data against its hash */
+    IMGZ_STAGE_COMPRESS,     /* making a segment */
+    IMGZ_STAGE_WRITE_IMAGE,  /* creating or writing the image */
+    IMGZ_STAGE_WRITE_TARGET, /* creating or writing the restore target */
+    IMGZ_STAGE_FLUSH,        /* fsync, close, rename */
+    IMGZ_STAGE_COMPARE,      /* comparing a source with an image */
+};
+
+/* A short name such as "read-image"; never NULL. */
+IMGZ_API const char *imgz_stage_name(enum imgz_stage stage);
+
+struct imgz_error {
+    int code;              /* negative errno; 0: no error */
+    enum imgz_stage stage; /* meaningful when code is not 0 */
+    uint64_t offset;       /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
+    char path[512];        /* what was worked on; cut if longer, "" if nothing */
+    char text[1024];       /* one line for people: what, where, why, what to do next */
+};
+
+/* ---- Progress ----------------------------------------------------------------------------- */
+
+enum imgz_phase {
+    IMGZ_PHASE_COPY,   /* data moves */
+    IMGZ_PHASE_FLUSH,  /* all data is handed over; the system writes it to stable storage */
+    IMGZ_PHASE_FINISH, /* closed and renamed: the last call of a job that succeeded */
+};
+
+struct imgz_progress {
+    enum imgz_phase phase;
+    uint64_t raw_bytes_done;   /* finished in disk order */
+    uint64_t raw_bytes_total;  /* IMGZ_SIZE_UNKNOWN while a pipe has not ended */
+    uint64_t zero_bytes_done;  /* of raw_bytes_done: zeros and holes */
+    uint64_t image_bytes_done; /* of the image, read or written; 0 when there is none */
+    uint64_t elapsed_ns;
+};
+
+/* Called from the thread that called the job, never under a lock. Returns 0 to go on; anything
+ * else cancels the job, which then cleans up and returns -ECANCELED. */
+typedef int (*imgz_progress_fn)(const struct imgz_progress *progress, void *context);
+
+/* One line about what happens ("reading /dev/sda with direct I/O"), without a newline. Called
+ * from any of the job's threads, one at a time. */
+typedef void (*imgz_log_fn)(const char *line, void *context);
+
+/* ---- Options ------------------------------------------------------------------------------ */
+
+/* Whether reads of a source bypass the page cache. */
+enum imgz_direct {
+    IMGZ_DIRECT_AUTO, /* block devices yes, files no */
+    IMGZ_DIRECT_ON,
+    IMGZ_DIRECT_OFF,
+};
+
+enum imgz_flag {
+    IMGZ_FLAG_FORCE = 1,        /* replace an existing file */
+    IMGZ_FLAG_REPRODUCIBLE = 2, /* leave times and names of this machine out of the image */
+};
+
+/* Set up by imgz_options_init(); a field left as that sets it means the default. */
+struct imgz_options {
+    uint32_t struct_bytes;         /* sizeof(struct imgz_options) of the caller */
+    uint32_t flags;                /* of enum imgz_flag */
+    int32_t level;                 /* default IMGZ_LEVEL_FAST */
+    uint32_t thread_count;         /* 0: one per processor this process may use */
+    uint32_t chunk_bytes;          /* default IMGZ_CHUNK_BYTES_DEFAULT */
+    enum imgz_direct direct;       /* default IMGZ_DIRECT_AUTO */
+    const char *digests;           /* "sha256,md5" of the raw disk, or NULL; see the README */
+    uint32_t progress_interval_ms; /* default 200 */
+    imgz_progress_fn progress;     /* may be NULL */
+    void *progress_context;
+    imgz_log_fn log; /* may be NULL */
+    void *log_context;
+};
+
+/* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
+ * header keep working. */
+IMGZ_API void imgz_options_init(struct imgz_options *options, size_t struct_bytes);
+
+/* ---- Reports ------------------------------------------------------------------------------ */
+
+struct imgz_digest_text {
+    char name[16]; /* as asked for: "sha256" */
+    char hex[136]; /* lower case, as the standard tools print it */
+};
+
+struct imgz_report {
+    uint64_t raw_bytes;          /* size of the disk; as far as the job came if it failed */
+    uint64_t image_bytes;        /* size of the image; 0 when none took part */
+    uint64_t zero_bytes;         /* of raw_bytes: found or recorded as zeros */
+    uint64_t written_bytes;      /* restore: bytes written as data; the rest are holes or zeroing */
+    uint64_t chunk_count;        /* pieces of chunk_bytes the disk has */
+    uint64_t stored_chunk_count; /* capture: kept uncompressed */
+    uint64_t bad_chunk_count;    /* verify: chunks that are corrupt or differ */
+    uint64_t bad_offset;         /* first such chunk's offset on the disk, or IMGZ_OFFSET_NONE */
+    uint64_t elapsed_ns;         /* the whole job */
+    uint64_t flush_ns;           /* of it: waiting for stable storage at the end */
+    uint32_t chunk_bytes;
+    uint32_t thread_count; /* workers used */
+    uint32_t crc32;        /* of the raw disk: the gzip trailer's */
+    uint32_t digest_count;
+    char root_hash[33]; /* hex; "" if the job did not come that far */
+    char io_name[16];   /* "io_uring" or "pread" */
+    struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
+};
+
+/* ---- Jobs --------------------------------------------------------------------------------- */
+
+/* Reads the file, block device or pipe 'source' and writes the image 'image'. */
+IMGZ_API int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
+                          struct imgz_report *report, struct imgz_error *error);
+
+/* Writes the disk in 'image' to 'target': a new sparse file, an existing block device at least as
+ * large as the disk, or a pipe. */
+IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
+                          struct imgz_report *report, struct imgz_error *error);
+
+/* Decodes the whole image and checks everything it says: structure, hashes, CRC-32, size, and
+ * the digests it carries where options->digests names them. With 'against' (may be NULL) nothing
+ * is inflated: that file, device or pipe is hashed and compared with the hashes in the image. */
+IMGZ_API int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
+                         struct imgz_report *report, struct imgz_error *error);
+
+/* Hashes a raw source, or the disk inside an image if 'path' is one: the same disk gives the same
+ * root hash for the same chunk size. An image's own chunk size is used for an image. */
+IMGZ_API int imgz_hash(const char *path, const struct imgz_options *options,
+                       struct imgz_report *report, struct imgz_error *error);
+
+/* ---- Looking at an image ------------------------------------------------------------------ */
+
+struct imgz_image; /* an open image file; one thread at a time */
+
+struct imgz_image_info {
+    uint32_t format_version;
+    uint32_t chunk_bytes;
+    uint64_t raw_bytes;
+    uint64_t image_bytes;
+    uint64_t zero_bytes;       /* recorded as zero runs */
+    uint64_t chunk_count;      /* pieces of chunk_bytes the disk has */
+    uint64_t data_chunk_count; /* of them: held as compressed data */
+    uint64_t zero_run_count;
+    uint32_t crc32;      /* of the raw disk */
+    uint32_t meta_count; /* key and value pairs, see imgz_image_meta() */
+    char root_hash[33];
+};
+
+/* Opens a seekable image and reads its end record, sizes and metadata, not its data. */
+IMGZ_API int imgz_image_open(const char *path, struct imgz_image **result,
+                             struct imgz_error *error);
+IMGZ_API void imgz_image_close(struct imgz_image *image); /* accepts NULL */
+IMGZ_API void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info);
+
+/* The pair at 'index' < meta_count: printable UTF-8, owned by the image. Keys are sorted. */
+IMGZ_API void imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
+                                  const char **value);
+
+/* ---- Devices ------------------------------------------------------------------------------ */
+
+struct imgz_device {
+    char path[64];  /* "/dev/sda" */
+    char model[64]; /* "" where the system does not say; so for all texts below */
+    char serial[64];
+    char bus[16];         /* "nvme", "usb", "virtio", "loop" ... */
+    char contents[64];    /* what libblkid sees on it: "gpt", "ext4" ... */
+    char mounted_at[256]; /* first mount point of it or of a partition of it */
+    uint64_t size_bytes;
+    uint32_t logical_sector_bytes;
+    uint32_t physical_sector_bytes;
+    uint8_t read_only;
+    uint8_t removable;
+};
+
+/* Lists whole block devices that have a size, sorted by path. The array is the caller's, to be
+ * given to imgz_devices_free(). */
+IMGZ_API int imgz_devices_list(struct imgz_device **devices, size_t *count,
+                               struct imgz_error *error);
+IMGZ_API void imgz_devices_free(struct imgz_device *devices);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* IMGZ_H */

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What the house style says and a machine can check: tidy.sh SOURCE_DIR LIBIMGZ_SO.
+# Prints one line for each thing that is wrong. Exit 0: nothing is; 77: a tool for it is missing.
+set -u
+shopt -s nullglob
+cd "$1" || exit 1
+library=$2
+wrong=0
+
+for tool in clang-format shellcheck ctags nm cc c++; do
+    command -v "$tool" >/dev/null || {
+        echo "tidy: $tool is not installed"
+        exit 77
+    }
+done
+
+# complain WHAT: counts and shows each line of standard input.
+complain() {
+    local line
+    while IFS= read -r line; do
+        printf '%s: %s\n' "$1" "$line"
+        wrong=$((wrong + 1))
+    done
+}
+
+list() { # list FOLDER... -- FIND-EXPRESSION...
+    local folders=()
+    while [[ $1 != -- ]]; do
+        [[ ! -d $1 ]] || folders+=("$1")
+        shift
+    done
+    shift
+    find "${folders[@]}" -type f \( "$@" \) | sort
+}
+
+mapfile -t sources < <(list engine include tools tests bench -- -name '*.[ch]' -o -name '*.cc')
+mapfile -t scripts < <(list .ci tools tests bench -- -name '*.sh' -o -name '*.bash' \
+    -o -path .ci/run)
+
+# The C source without its comments, so that these may speak of what the code may not do.
+code_of() {
+    cc -fpreprocessed -dD -E -P -x c "$1" 2>/dev/null
+}
+
+# ---- Looks -------------------------------------------------------------------------------------
+
+complain format < <(clang-format --dry-run -Werror "${sources[@]}" 2>&1 | grep 'error:')
+complain shellcheck < <(shellcheck -x -f gcc "${scripts[@]}")
+complain "more than 100 columns" < <(grep -nE '^.{101,}' /dev/null "${scripts[@]}" CMakeLists.txt \
+    tests/CMakeLists.txt | cut -c -80)
+complain "first line is not the SPDX line" < <(
+    for file in "${sources[@]}"; do
+        head -n 1 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file"
+    done)
+complain "more than 600 lines" < <(
+    for file in "${sources[@]}"; do
+        lines=$(wc -l <"$file")
+        ((lines <= 600)) || echo "$file: $lines"
+    done)
+complain "a function of more than 70 lines" < <(
+    ctags --languages=C --c-kinds=f --fields=+ne -o - "${sources[@]}" |
+        sed -nE 's/^([^\t]*)\t([^\t]*)\t.*line:([0-9]+).*end:([0-9]+).*/\1 \2 \3 \4/p' |
+        while read -r name file start end; do
+            ((end - start < 70)) || echo "$file:$start: $name, $((end - start + 1))"
+        done)
+complain "two files of one name" < <(basename -a "${sources[@]}" | sort | uniq -d)
+
+# ---- Who may include whom ----------------------------------------------------------------------
+
+# layer FOLDER ALLOWED...: what FOLDER may include of the engine, always as "folder/noun.h".
+layer() {
+    local folder=$1 allowed
+    shift
+    allowed=$(IFS='|' && echo "$*")
+    complain "engine/$folder may not include" < <(
+        grep -nE '^ *# *include *"' /dev/null engine/"$folder"/*.[ch] |
+            grep -vE "\"($allowed)/[a-z0-9_]+\.h\"")
+}
+
+layer base base
+layer flow base flow
+layer io base flow io
+layer codec base codec
+layer image base flow io codec image
+layer job base flow io codec image job
+complain "tools may include only imgz/imgz.h and their own" < <(
+    grep -nE '^ *# *include *("[^"]*/|<\.\.|<imgz/)' /dev/null tools/*.[ch] |
+        grep -v '<imgz/imgz.h>')
+
+# ---- Banned calls ------------------------------------------------------------------------------
+
+complain "banned" < <(
+    for file in "${sources[@]}"; do
+        calls='alloca|atoi|atol|atoll|sscanf|strcpy|strcat|sprintf|vsprintf|gets'
+        case $file in
+        engine/base/assert.c) ;;
+        engine/*)
+            calls+='|exit|_exit|abort|printf|vprintf|dprintf|puts|putchar|perror|errx?|warnx?'
+            ;;
+        esac
+        case $file in
+        engine/io/extent.c | tests/*) ;;
+        *) calls+='|lseek|lseek64' ;;
+        esac
+        code_of "$file" | grep -oE "(^|[^a-zA-Z0-9_.>])($calls) ?\(" | sed "s|^|$file: |"
+    done)
+
+complain "engine/ prints nothing, yet it names" < <(
+    for file in "${sources[@]}"; do
+        [[ $file == engine/* && $file != engine/base/assert.c ]] || continue
+        code_of "$file" | grep -owE 'stdout|stderr' | sed "s|^|$file: |"
+    done)
+
+# ---- Headers and symbols -----------------------------------------------------------------------
+
+flags=(-Iinclude -Iengine -Itools -D_GNU_SOURCE -DIMGZ_HAVE_ISAL=0 -Wall -Wextra -Werror
+    -fsyntax-only)
+complain "does not compile alone" < <(
+    for header in include/imgz/*.h engine/*/*.h tools/*.h; do
+        cc -std=gnu11 "${flags[@]}" -include "$header" -x c /dev/null 2>&1 |
+            grep -m 1 -E 'error:'
+    done)
+complain "does not compile alone as C or C++" < <(
+    for header in include/imgz/*.h; do
+        for try in "cc -std=c99 -x c" "c++ -std=c++11 -x c++" "c++ -std=c++20 -x c++"; do
+            # shellcheck disable=SC2086 # words
+            $try "${flags[@]}" -pedantic -include "$header" /dev/null 2>&1 | grep -m 1 'error:'
+        done
+    done)
+# Names that start with an underscore belong to the compiler and its sanitizers.
+complain "exported" < <(nm -D --defined-only "$library" | awk '$3 !~ /^(imgz_|_)/ { print $3 }')
+
+echo "tidy: ${#sources[@]} source files, ${#scripts[@]} scripts, $wrong complaints"
+((wrong == 0))

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+#include "report.h"
+#include "runner.h"
+#include "streams.h"
+#include "units.h"
+
+static void print_headline(const struct options *options, const struct imgz_report *report)
+{
+    streams_note("captured   %s (%s, %s zero) to %s (%s, %s)",
+                 report_path(options->operands[0], OPERAND_SOURCE),
+                 units_size(report->raw_bytes).text,
+                 units_share(report->zero_bytes, report->raw_bytes).text,
+                 report_path(options->operands[1], OPERAND_IMAGE_OUT),
+                 units_size(report->image_bytes).text,
+                 units_ratio(report->raw_bytes, report->image_bytes).text);
+}
+
+static int run(const struct options *options)
+{
+    struct runner runner;
+    int exit_code;
+    int rc;
+
+    runner_start(&runner, options);
+    rc = imgz_capture(options->operands[0], options->operands[1], &runner.job, &runner.report,
+                      &runner.error);
+    exit_code = runner_finish(&runner, rc);
+    if (rc == 0 && runner_wants_summary(options)) {
+        print_headline(options, &runner.report);
+        report_print_summary(options, &runner.report);
+    }
+    return exit_code;
+}
+
+const struct command cmd_capture = {
+    .name = "capture",
+    .summary = "read a drive, file or pipe into an image",
+    .about = "Reads SOURCE and writes it to IMAGE, a plain .gz file that any gunzip opens. The\n"
+             "image appears under its name once it is complete and flushed. '-' is standard\n"
+             "input or output.\n",
+    .examples = "  imgz capture /dev/sda disk.img.gz\n"
+                "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
+                "  ssh host imgz capture /dev/xvda - > disk.img.gz\n",
+    .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
+               OPTION_REPRODUCIBLE,
+    .operand_count = 2,
+    .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
+    .run = run,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "report.h"
+#include "runner.h"
+#include "streams.h"
+
+/* The name in a BSD tag line, as the standard tools write it: "sha256" is SHA256. */
+static void tag_of_digest(const char *name, char *tag, size_t size)
+{
+    snprintf(tag, size, "%s", name);
+    if (strcmp(name, "b2") == 0)
+        snprintf(tag, size, "BLAKE2b");
+    else
+        for (; *tag != '\0'; tag++)
+            *tag = (char)toupper((unsigned char)*tag);
+}
+
+/* "TAG (path) = hex". As coreutils do, a path with a line break or a backslash is escaped, and the
+ * line then starts with a backslash. */
+static void print_tag_line(const char *tag, const char *path, const char *hex)
+{
+    if (strpbrk(path, "\\\n\r") != NULL)
+        putchar('\\');
+    printf("%s (", tag);
+    for (; *path != '\0'; path++) {
+        if (*path == '\n')
+            fputs("\\n", stdout);
+        else if (*path == '\r')
+            fputs("\\r", stdout);
+        else if (*path == '\\')
+            fputs("\\\\", stdout);
+        else
+            putchar(*path);
+    }
+    printf(") = %s\n", hex);
+}
+
+static void print_hashes(const char *path, const struct imgz_report *report)
+{
+    char tag[32] = "IMGZ-ROOT";
+
+    if (report->chunk_bytes != IMGZ_CHUNK_BYTES_DEFAULT)
+        snprintf(tag, sizeof(tag), "IMGZ-ROOT-%" PRIu32, report->chunk_bytes);
+    print_tag_line(tag, path, report->root_hash);
+    for (uint32_t i = 0; i < report->digest_count; i++) {
+        tag_of_digest(report->digests[i].name, tag, sizeof(tag));
+        print_tag_line(tag, path, report->digests[i].hex);
+    }
+}
+
+static int run(const struct options *options)
+{
+    struct runner runner;
+    int exit_code;
+    int rc;
+
+    runner_start(&runner, options);
+    rc = imgz_hash(options->operands[0], &runner.job, &runner.report, &runner.error);
+    exit_code = runner_finish(&runner, rc);
+    if (rc == 0 && !options_has(options, OPTION_JSON))
+        print_hashes(options->operands[0], &runner.report);
+    if (rc == 0 && options_has(options, OPTION_VERBOSE))
+        report_print_summary(options, &runner.report);
+    return exit_code;
+}
+
+const struct command cmd_hash = {
+    .name = "hash",
+    .summary = "print the hashes of a drive, file, pipe or of the disk in an image",
+    .about = "Prints the root hash of SOURCE, or of the disk inside it if it is an image: the\n"
+             "same disk has the same root hash whichever way it is kept. --digest adds standard\n"
+             "digests, in lines that sha256sum --check and its kin accept.\n",
+    .examples = "  imgz hash /dev/sda\n"
+                "  imgz hash disk.img.gz\n"
+                "  imgz hash --digest sha256,md5 disk.img > disk.sums\n",
+    .options = OPTIONS_OF_JOBS | OPTION_CHUNK_SIZE | OPTION_DIRECT,
+    .operand_count = 1,
+    .operands = {{"SOURCE|IMAGE", "path", OPERAND_SOURCE}},
+    .run = run,
+};

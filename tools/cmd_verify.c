@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <string.h>
+
+#include "command.h"
+#include "report.h"
+#include "runner.h"
+#include "streams.h"
+#include "units.h"
+
+static void print_good(const struct options *options, const struct imgz_report *report)
+{
+    const char *image = report_path(options->operands[0], OPERAND_IMAGE);
+
+    if (options->against != NULL)
+        streams_note("compared   %s with %s: %s, %" PRIu64 " chunks, all equal",
+                     report_path(options->against, OPERAND_SOURCE), image,
+                     units_size(report->raw_bytes).text, report->chunk_count);
+    else
+        streams_note("verified   %s (%s): %s, %" PRIu64 " chunks, all good", image,
+                     units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
+                     report->chunk_count);
+    report_print_summary(options, report);
+}
+
+static void print_bad(const struct imgz_report *report)
+{
+    streams_note("found      %" PRIu64 " of %" PRIu64 " chunks bad, the first at byte %" PRIu64
+                 " of the disk",
+                 report->bad_chunk_count, report->chunk_count, report->bad_offset);
+}
+
+static int run(const struct options *options)
+{
+    struct runner runner;
+    int exit_code;
+    int rc;
+
+    if (options->against != NULL && strcmp(options->against, "-") == 0 &&
+        strcmp(options->operands[0], "-") == 0)
+        return command_refuse(options, "IMAGE and SOURCE cannot both be standard input");
+    runner_start(&runner, options);
+    rc = imgz_verify(options->operands[0], options->against, &runner.job, &runner.report,
+                     &runner.error);
+    exit_code = runner_finish(&runner, rc);
+    if (rc == 0 && runner_wants_summary(options))
+        print_good(options, &runner.report);
+    else if (runner.report.bad_chunk_count > 0 && runner_wants_summary(options))
+        print_bad(&runner.report);
+    return exit_code;
+}
+
+const struct command cmd_verify = {
+    .name = "verify",
+    .summary = "check an image, or compare a drive with it",
+    .about = "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
+             "digests named by --digest. With --against nothing is decoded: SOURCE is read and\n"
+             "compared with the hashes in the image. '-' is standard input.\n",
+    .examples = "  imgz verify disk.img.gz\n"
+                "  imgz verify disk.img.gz --against /dev/sda\n"
+                "  imgz verify --digest sha256 disk.img.gz\n",
+    .options = OPTIONS_OF_JOBS | OPTION_AGAINST | OPTION_DIRECT,
+    .operand_count = 1,
+    .operands = {{"IMAGE", "image", OPERAND_IMAGE}},
+    .run = run,
+};

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "help.h"
+#include "options.h"
+#include "report.h"
+#include "streams.h"
+#include "suggest.h"
+
+const struct command *const command_table[] = {
+    &cmd_capture, &cmd_restore, &cmd_verify, &cmd_hash, &cmd_info, &cmd_devices, NULL,
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; command_table[i] != NULL; i++)
+        if (strcmp(command_table[i]->name, name) == 0)
+            return command_table[i];
+    return NULL;
+}
+
+/* ---- Usage errors --------------------------------------------------------------------------- */
+
+/* 'command' and 'options' as far as they are known: each may be NULL. */
+static int fail_usage(const struct command *command, const struct options *options, bool json,
+                      const char *text)
+{
+    const char *name = command != NULL ? command->name : NULL;
+    struct imgz_error error = {
+        .code = -EINVAL,
+        .stage = IMGZ_STAGE_SETUP,
+        .offset = IMGZ_OFFSET_NONE,
+    };
+    const struct report report = {
+        .command = name,
+        .options = options,
+        .error = &error,
+        .exit_code = EXIT_CODE_USAGE,
+    };
+
+    streams_error("%s", text);
+    streams_note("Try 'imgz%s%s --help'.", name != NULL ? " " : "", name != NULL ? name : "");
+    if (json) {
+        snprintf(error.text, sizeof(error.text), "%s", text);
+        report_print_json(&report);
+    }
+    return EXIT_CODE_USAGE;
+}
+
+int command_refuse(const struct options *options, const char *text)
+{
+    return fail_usage(options->command, options, options_has(options, OPTION_JSON), text);
+}
+
+/* Whether --json is there, also on a line that cannot be parsed. */
+static bool mentions_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+static int fail_unknown(const char *name, bool json)
+{
+    struct suggest suggest = {0};
+    char text[256];
+
+    for (size_t i = 0; command_table[i] != NULL; i++)
+        suggest_consider(&suggest, name, command_table[i]->name);
+    if (suggest.best != NULL)
+        snprintf(text, sizeof(text), "there is no command '%.64s'; did you mean '%s'?", name,
+                 suggest.best);
+    else
+        snprintf(text, sizeof(text), "there is no command '%.64s'", name);
+    return fail_usage(NULL, NULL, json, text);
+}
+
+/* ---- Standard streams ------------------------------------------------------------------------ */
+
+/* What speaks against "-" as this operand, or NULL. */
+static const char *refuse_stream(const struct options *options, enum operand_role role)
+{
+    switch (role) {
+    case OPERAND_SOURCE:
+        return NULL;
+    case OPERAND_IMAGE:
+        if (isatty(STDIN_FILENO))
+            return "an image cannot be typed in: redirect standard input or name a file";
+        return NULL;
+    case OPERAND_IMAGE_OUT:
+    case OPERAND_RAW_OUT:
+        if (options_has(options, OPTION_JSON))
+            return "--json needs standard output for itself: name a file";
+        if (isatty(STDOUT_FILENO))
+            return "not writing a disk to the terminal: redirect standard output or name a file";
+        return NULL;
+    }
+    return NULL;
+}
+
+static const char *check_streams(const struct options *options)
+{
+    const char *refusal = NULL;
+
+    for (unsigned i = 0; i < options->command->operand_count && refusal == NULL; i++)
+        if (strcmp(options->operands[i], "-") == 0)
+            refusal = refuse_stream(options, options->command->operands[i].role);
+    return refusal;
+}
+
+/* ---- Dispatch -------------------------------------------------------------------------------- */
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct options_problem problem;
+    struct options options;
+    const char *refusal;
+
+    if (options_parse(command, argc, argv, &options, &problem) < 0)
+        return fail_usage(command, NULL, mentions_json(argc, argv), problem.text);
+    if (options_has(&options, OPTION_HELP)) {
+        help_print_command(command);
+        return EXIT_CODE_DONE;
+    }
+    refusal = check_streams(&options);
+    if (refusal != NULL)
+        return command_refuse(&options, refusal);
+    return command->run(&options);
+}
+
+int command_main(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2)
+        return fail_usage(NULL, NULL, false, "a command is needed, such as capture or restore");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help_print_program();
+        return EXIT_CODE_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        help_print_version();
+        return EXIT_CODE_DONE;
+    }
+    if (argv[1][0] == '-')
+        return fail_usage(NULL, NULL, mentions_json(argc, argv),
+                          "a command comes first, then its options");
+    command = find_command(argv[1]);
+    if (command == NULL)
+        return fail_unknown(argv[1], mentions_json(argc, argv));
+    return run_command(command, argc - 1, argv + 1);
+}

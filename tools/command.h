@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a command of imgz is, the table of them all, and the way from argv to one of them.
+ */
+#ifndef IMGZ_TOOLS_COMMAND_H
+#define IMGZ_TOOLS_COMMAND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct options;
+
+/* A promise to scripts; 4 is kept for "done, but with unreadable sectors". A job stopped by signal
+ * n exits with 128 + n, as the shell would show it. */
+enum exit_code {
+    EXIT_CODE_DONE = 0,
+    EXIT_CODE_FAILED = 1,
+    EXIT_CODE_USAGE = 2,
+    EXIT_CODE_BAD_DATA = 3,
+    EXIT_CODE_SIGNAL = 128, /* plus the signal's number */
+};
+
+#define COMMAND_OPERANDS_MAX 2
+
+enum operand_role {
+    OPERAND_SOURCE,    /* a raw disk to read */
+    OPERAND_IMAGE,     /* an image to read */
+    OPERAND_IMAGE_OUT, /* an image to write */
+    OPERAND_RAW_OUT,   /* a raw disk to write */
+};
+
+struct operand {
+    const char *name; /* as in the synopsis: "IMAGE" */
+    const char *key;  /* in the JSON report: "image" */
+    enum operand_role role;
+};
+
+struct command {
+    const char *name;
+    const char *summary;    /* one line of imgz --help */
+    const char *about;      /* the paragraph of imgz NAME --help */
+    const char *examples;   /* lines, each with its newline */
+    uint32_t options;       /* what it takes, of enum option_bit */
+    unsigned operand_count; /* all of them are needed */
+    struct operand operands[COMMAND_OPERANDS_MAX];
+    int (*run)(const struct options *options); /* returns the exit code */
+};
+
+extern const struct command cmd_capture;
+extern const struct command cmd_restore;
+extern const struct command cmd_verify;
+extern const struct command cmd_hash;
+extern const struct command cmd_info;
+extern const struct command cmd_devices;
+
+/* All commands in the order of imgz --help, with a NULL at the end. */
+extern const struct command *const command_table[];
+
+/* Does what argv says and returns the exit code. */
+int command_main(int argc, char **argv);
+
+/* A usage error that only the command itself can see: says it and returns the exit code. */
+int command_refuse(const struct options *options, const char *text);
+
+#endif /* IMGZ_TOOLS_COMMAND_H */

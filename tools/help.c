@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "help.h"
+
+#include <stdio.h>
+
+#include <imgz/imgz.h>
+
+#include "options.h"
+
+static const char exit_codes[] =
+    "Exit codes:\n"
+    "  0      done, and right\n"
+    "  1      failed: input or output, the system\n"
+    "  2      the command line is wrong\n"
+    "  3      the data is bad: a corrupt image, a wrong hash, a drive that differs\n"
+    "  128+n  stopped by signal n\n";
+
+static void print_synopsis(const struct command *command, const char *lead)
+{
+    bool only_json = command->options == (OPTION_JSON | OPTION_HELP);
+
+    printf("%simgz %s %s", lead, command->name, only_json ? "[--json]" : "[options]");
+    for (unsigned i = 0; i < command->operand_count; i++)
+        printf(" %s", command->operands[i].name);
+    printf("%s\n", (command->options & OPTION_AGAINST) != 0 ? " [--against SOURCE]" : "");
+}
+
+void help_print_program(void)
+{
+    printf("imgz captures disks to plain .gz images and restores them, checked and in parallel.\n"
+           "\n"
+           "Usage:\n");
+    for (size_t i = 0; command_table[i] != NULL; i++)
+        print_synopsis(command_table[i], "  ");
+    printf("\nCommands:\n");
+    for (size_t i = 0; command_table[i] != NULL; i++)
+        printf("  %-8s  %s\n", command_table[i]->name, command_table[i]->summary);
+    printf("\n'imgz COMMAND --help' shows the options of a command and examples; 'imgz --version'\n"
+           "shows the version. '-' is standard input or output.\n"
+           "\n%s",
+           exit_codes);
+}
+
+void help_print_command(const struct command *command)
+{
+    print_synopsis(command, "Usage: ");
+    printf("\n%s\nOptions:\n", command->about);
+    options_print_help(command, stdout);
+    printf("\nExamples:\n%s\n%s", command->examples, exit_codes);
+}
+
+void help_print_version(void)
+{
+    printf("imgz %s\n", imgz_version());
+}

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Bash completion of imgz: commands, the options of each command, their values, files and devices.
+# Installed as bash-completion/completions/imgz; to try it: source tools/imgz.bash
+
+# The options that take a value.
+_imgz_valued='--level --chunk-size --against --digest --threads --direct --progress'
+
+# The options of command $1.
+_imgz_options() {
+    local job='--threads --digest --json --progress --quiet --verbose --help'
+    case $1 in
+    capture) echo "$job --level --chunk-size --direct --force --reproducible" ;;
+    restore) echo "$job --force" ;;
+    verify) echo "$job --against --direct" ;;
+    hash) echo "$job --chunk-size --direct" ;;
+    info | devices) echo '--json --help' ;;
+    esac
+}
+
+# The values of option $1; nothing where there is no list of them.
+_imgz_values() {
+    case $1 in
+    --level) echo 'fast 0 1 2 3 4 5 6 7 8 9 10 11 12' ;;
+    --chunk-size) echo '64K 128K 256K 512K 1M 2M 4M 8M 16M' ;;
+    --direct) echo 'auto on off' ;;
+    --progress) echo 'auto bar json none' ;;
+    --threads) eval "echo {1..$(nproc)}" ;;
+    esac
+}
+
+_imgz_block_devices() {
+    lsblk --noheadings --paths --list --output NAME 2>/dev/null
+}
+
+# The last of the digests in $1, which are parted by commas.
+_imgz_complete_digest() {
+    local before=''
+    [[ $1 != *,* ]] || before=${1%,*},
+    compopt -o nospace
+    mapfile -t COMPREPLY < <(compgen -P "$before" \
+        -W 'md5 sha1 sha224 sha256 sha384 sha512 b2' -- "${1##*,}")
+}
+
+# Files and folders; in /dev only block devices, as long as one fits.
+_imgz_complete_path() {
+    compopt -o filenames
+    [[ $1 != /dev/* ]] || mapfile -t COMPREPLY < <(compgen -W "$(_imgz_block_devices)" -- "$1")
+    ((${#COMPREPLY[@]} > 0)) || mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+_imgz_complete_value() { # _imgz_complete_value OPTION WORD
+    case $1 in
+    --against) _imgz_complete_path "$2" ;;
+    --digest) _imgz_complete_digest "$2" ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$(_imgz_values "$1")" -- "$2") ;;
+    esac
+}
+
+_imgz() {
+    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]:-}
+    local before=${COMP_WORDS[COMP_CWORD - 1]}
+
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W \
+            'capture restore verify hash info devices --help --version' -- "$word")
+        return
+    fi
+    # Readline parts words at "=": "--level=6" comes as "--level", "=", "6".
+    if [[ $word == = ]]; then
+        _imgz_complete_value "$before" ''
+    elif [[ $before == = ]]; then
+        _imgz_complete_value "${COMP_WORDS[COMP_CWORD - 2]}" "$word"
+    elif [[ " $_imgz_valued " == *" $before "* ]]; then
+        _imgz_complete_value "$before" "$word"
+    elif [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_imgz_options "$command")" -- "$word")
+    elif [[ $command != devices ]]; then
+        _imgz_complete_path "$word"
+    fi
+}
+
+complete -F _imgz imgz

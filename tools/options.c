@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * getopt_long() finds the options, and the table below says what each is. Two things getopt does
+ * not do by itself: levels such as -12 are ten short options with optional arguments ("-1" with
+ * the argument "2"), and abbreviations of long options are refused, because a script that uses
+ * one would break when an option is added.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "suggest.h"
+#include "units.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What getopt_long() returns for the option at 'index' of the table: beyond every character. */
+#define CODE_OF_INDEX(index) (256 + (int)(index))
+
+typedef int (*option_apply)(struct options *options, const char *value,
+                            struct options_problem *problem);
+
+struct option_spec {
+    enum option_bit bit;
+    const char *name;
+    char letter;          /* 0: none */
+    const char *argument; /* what its value is called, NULL: takes none */
+    const char *help;
+    option_apply apply; /* reads the value; NULL: takes none */
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(struct options_problem *problem,
+                                                        const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(problem->text, sizeof(problem->text), format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+/* ---- Values ------------------------------------------------------------------------------- */
+
+static int apply_level(struct options *options, const char *value, struct options_problem *problem)
+{
+    uint64_t level;
+
+    if (strcmp(value, "fast") == 0) {
+        options->job.level = IMGZ_LEVEL_FAST;
+        return 0;
+    }
+    if (units_parse_number(value, &level) < 0 || level > IMGZ_LEVEL_MAX)
+        return refuse(problem, "there is no level '%s': it is fast, or 0 to %d", value,
+                      IMGZ_LEVEL_MAX);
+    options->job.level = (int32_t)level;
+    return 0;
+}
+
+static int apply_threads(struct options *options, const char *value,
+                         struct options_problem *problem)
+{
+    uint64_t count;
+
+    if (units_parse_number(value, &count) < 0 || count < 1 || count > IMGZ_THREADS_MAX)
+        return refuse(problem, "--threads '%s': a number from 1 to %d is needed", value,
+                      IMGZ_THREADS_MAX);
+    options->job.thread_count = (uint32_t)count;
+    return 0;
+}
+
+static int apply_chunk_size(struct options *options, const char *value,
+                            struct options_problem *problem)
+{
+    uint64_t bytes;
+
+    if (units_parse_size(value, &bytes) < 0 || bytes < IMGZ_CHUNK_BYTES_MIN ||
+        bytes > IMGZ_CHUNK_BYTES_MAX || (bytes & (bytes - 1)) != 0)
+        return refuse(problem, "--chunk-size '%s': a power of two from %s to %s is needed", value,
+                      "64K", "16M");
+    options->job.chunk_bytes = (uint32_t)bytes;
+    return 0;
+}
+
+static int apply_digest(struct options *options, const char *value, struct options_problem *problem)
+{
+    if (value[0] == '\0')
+        return refuse(problem, "--digest: a list such as sha256,md5 is needed");
+    options->job.digests = value;
+    return 0;
+}
+
+static int apply_against(struct options *options, const char *value,
+                         struct options_problem *problem)
+{
+    if (value[0] == '\0')
+        return refuse(problem, "--against: a file or device is needed");
+    options->against = value;
+    return 0;
+}
+
+static int apply_direct(struct options *options, const char *value, struct options_problem *problem)
+{
+    if (strcmp(value, "auto") == 0)
+        options->job.direct = IMGZ_DIRECT_AUTO;
+    else if (strcmp(value, "on") == 0)
+        options->job.direct = IMGZ_DIRECT_ON;
+    else if (strcmp(value, "off") == 0)
+        options->job.direct = IMGZ_DIRECT_OFF;
+    else
+        return refuse(problem, "--direct '%s': it is auto, on or off", value);
+    return 0;
+}
+
+static int apply_progress(struct options *options, const char *value,
+                          struct options_problem *problem)
+{
+    static const struct {
+        const char *name;
+        enum progress_mode mode;
+    } modes[] = {
+        {"auto", PROGRESS_AUTO},
+        {"bar", PROGRESS_BAR},
+        {"json", PROGRESS_JSON},
+        {"none", PROGRESS_NONE},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        if (strcmp(value, modes[i].name) == 0) {
+            options->progress = modes[i].mode;
+            return 0;
+        }
+    }
+    return refuse(problem, "--progress '%s': it is auto, bar, json or none", value);
+}
+
+/* ---- The table, in the order of the help ---------------------------------------------------- */
+
+static const struct option_spec specs[] = {
+    {OPTION_LEVEL, "level", 0, "LEVEL", "fast (the default), or 0 to 12; also as -0 to -12",
+     apply_level},
+    {OPTION_CHUNK_SIZE, "chunk-size", 0, "SIZE", "bytes hashed as one, 64K to 16M (1M)",
+     apply_chunk_size},
+    {OPTION_AGAINST, "against", 0, "SOURCE", "compare this file or device with the image",
+     apply_against},
+    {OPTION_DIGEST, "digest", 0, "LIST", "of the raw disk: sha256,md5,sha1,sha224,sha384,sha512,b2",
+     apply_digest},
+    {OPTION_THREADS, "threads", 0, "N", "workers (one per processor)", apply_threads},
+    {OPTION_DIRECT, "direct", 0, "WHEN", "read past the page cache: auto (devices), on, off",
+     apply_direct},
+    {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
+    {OPTION_REPRODUCIBLE, "reproducible", 0, NULL, "leave times and names out of the image", NULL},
+    {OPTION_JSON, "json", 0, NULL, "print one JSON object on standard output", NULL},
+    {OPTION_PROGRESS, "progress", 0, "HOW", "auto, bar, json (lines on standard error), none",
+     apply_progress},
+    {OPTION_QUIET, "quiet", 'q', NULL, "say nothing but errors", NULL},
+    {OPTION_VERBOSE, "verbose", 'v', NULL, "say what happens", NULL},
+    {OPTION_HELP, "help", 'h', NULL, "show this help", NULL},
+};
+
+#define LONG_COUNT (COUNT_OF(specs) + 1)
+
+static void make_getopt_table(struct option table[LONG_COUNT])
+{
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        table[i] = (struct option){
+            .name = specs[i].name,
+            .has_arg = specs[i].argument != NULL ? required_argument : no_argument,
+            .val = CODE_OF_INDEX(i),
+        };
+    }
+    table[COUNT_OF(specs)] = (struct option){0};
+}
+
+/* The option getopt_long() means by 'code', or NULL. */
+static const struct option_spec *find_code(int code)
+{
+    for (size_t i = 0; i < COUNT_OF(specs); i++)
+        if (code == CODE_OF_INDEX(i) || (specs[i].letter != 0 && code == specs[i].letter))
+            return &specs[i];
+    return code >= '0' && code <= '9' ? &specs[0] : NULL;
+}
+
+static const struct option_spec *find_name(const char *name, size_t length)
+{
+    for (size_t i = 0; i < COUNT_OF(specs); i++)
+        if (strlen(specs[i].name) == length && memcmp(specs[i].name, name, length) == 0)
+            return &specs[i];
+    return NULL;
+}
+
+/* ---- Parsing -------------------------------------------------------------------------------- */
+
+static int refuse_unknown(const struct command *command, const char *argument,
+                          struct options_problem *problem)
+{
+    struct suggest suggest = {0};
+    char name[64];
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument + 2, "="), argument + 2);
+    for (size_t i = 0; i < COUNT_OF(specs); i++)
+        if ((specs[i].bit & command->options) != 0)
+            suggest_consider(&suggest, name, specs[i].name);
+    if (suggest.best != NULL)
+        return refuse(problem, "unknown option '--%s'; did you mean '--%s'?", name, suggest.best);
+    return refuse(problem, "unknown option '--%s'", name);
+}
+
+/* Refuses long options that are not spelt out in full, before getopt_long() guesses. */
+static int check_long_names(const struct command *command, int argc, char **argv,
+                            struct options_problem *problem)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const struct option_spec *spec;
+        size_t length;
+
+        if (strncmp(argv[i], "--", 2) != 0)
+            continue;
+        length = strcspn(argv[i] + 2, "=");
+        spec = find_name(argv[i] + 2, length);
+        if (spec == NULL)
+            return refuse_unknown(command, argv[i], problem);
+        if (spec->argument != NULL && argv[i][2 + length] == '\0')
+            i += 1; /* the value */
+    }
+    return 0;
+}
+
+static int add_operand(struct options *options, unsigned *count, const char *value,
+                       struct options_problem *problem)
+{
+    const struct command *command = options->command;
+
+    if (*count == command->operand_count)
+        return refuse(problem, "'%s' is one argument too many", value);
+    if (value[0] == '\0')
+        return refuse(problem, "%s is empty", command->operands[*count].name);
+    options->operands[*count] = value;
+    *count += 1;
+    return 0;
+}
+
+/* What getopt_long() gave ':' or '?' for. 'argument' is the one it looked at. */
+static int refuse_malformed(int code, const char *argument, struct options_problem *problem)
+{
+    const struct option_spec *spec = optopt != 0 ? find_code(optopt) : NULL;
+
+    if (code == ':' && spec != NULL)
+        return refuse(problem, "--%s needs a value: --%s %s", spec->name, spec->name,
+                      spec->argument);
+    if (spec != NULL)
+        return refuse(problem, "--%s takes no value", spec->name);
+    if (optopt > ' ' && optopt < 0x7f)
+        return refuse(problem, "unknown option '-%c'", optopt);
+    return refuse(problem, "unknown option in '%s'", argument);
+}
+
+static int apply_option(struct options *options, int code, const char *value,
+                        struct options_problem *problem)
+{
+    const struct option_spec *spec = find_code(code);
+    char level[16];
+
+    if ((spec->bit & options->command->options) == 0)
+        return refuse(problem, "'imgz %s' takes no --%s", options->command->name, spec->name);
+    options->given |= spec->bit;
+    if (spec->apply == NULL)
+        return 0;
+    if (code < '0' || code > '9')
+        return spec->apply(options, value, problem);
+    snprintf(level, sizeof(level), "%c%s", code, value != NULL ? value : "");
+    return spec->apply(options, level, problem);
+}
+
+/* What only the whole line can tell. */
+static int check_together(const struct options *options, unsigned operand_count,
+                          struct options_problem *problem)
+{
+    const struct command *command = options->command;
+
+    if (options_has(options, OPTION_HELP))
+        return 0;
+    if (operand_count < command->operand_count)
+        return refuse(problem, "%s is missing", command->operands[operand_count].name);
+    if (options_has(options, OPTION_QUIET) && options_has(options, OPTION_VERBOSE))
+        return refuse(problem, "--quiet and --verbose contradict each other");
+    return 0;
+}
+
+int options_parse(const struct command *command, int argc, char **argv, struct options *result,
+                  struct options_problem *problem)
+{
+    /* "-": operands come in order, as code 1, wherever they stand and whatever POSIXLY_CORRECT
+     * says; ":": a missing value is told apart. */
+    static const char letters[] = "-:qvh0::1::2::3::4::5::6::7::8::9::";
+    struct option table[LONG_COUNT];
+    unsigned operand_count = 0;
+    int code;
+    int rc;
+
+    *result = (struct options){.command = command};
+    imgz_options_init(&result->job, sizeof(result->job));
+    make_getopt_table(table);
+    rc = check_long_names(command, argc, argv, problem);
+    opterr = 0;
+    optind = 0; /* glibc: start afresh, with these letters */
+    while (rc == 0) {
+        const char *argument = argv[optind > 0 ? optind : 1];
+
+        code = getopt_long(argc, argv, letters, table, NULL);
+        if (code == -1)
+            break;
+        if (code == 1)
+            rc = add_operand(result, &operand_count, optarg, problem);
+        else if (code == ':' || code == '?')
+            rc = refuse_malformed(code, argument, problem);
+        else
+            rc = apply_option(result, code, optarg, problem);
+    }
+    for (; rc == 0 && optind < argc; optind++)
+        rc = add_operand(result, &operand_count, argv[optind], problem);
+    if (options_has(result, OPTION_FORCE))
+        result->job.flags |= IMGZ_FLAG_FORCE;
+    if (options_has(result, OPTION_REPRODUCIBLE))
+        result->job.flags |= IMGZ_FLAG_REPRODUCIBLE;
+    return rc < 0 ? rc : check_together(result, operand_count, problem);
+}
+
+/* ---- Help ----------------------------------------------------------------------------------- */
+
+void options_print_help(const struct command *command, FILE *stream)
+{
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        const struct option_spec *spec = &specs[i];
+        char left[32];
+
+        if ((spec->bit & command->options) == 0)
+            continue;
+        snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->argument != NULL ? " " : "",
+                 spec->argument != NULL ? spec->argument : "");
+        if (spec->letter != 0)
+            fprintf(stream, "  -%c, %-18s %s\n", spec->letter, left, spec->help);
+        else
+            fprintf(stream, "      %-18s %s\n", left, spec->help);
+    }
+}

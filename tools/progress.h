@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a running job shows on standard error, and the place where it learns of a signal.
+ *
+ * Threads    the display is written by the thread that runs the job, log lines by any of the job's
+ *            threads, one at a time. The two share nothing that changes: each line is one write().
+ * Cost       a call formats one line at most five times a second; without a display it only looks
+ *            at a flag.
+ */
+#ifndef IMGZ_TOOLS_PROGRESS_H
+#define IMGZ_TOOLS_PROGRESS_H
+
+#include <stdint.h>
+
+#include <imgz/imgz.h>
+
+#include "options.h"
+
+/* How many moments are kept to tell the speed of now: about three seconds of them. */
+#define PROGRESS_MOMENTS 16
+
+struct progress_moment {
+    uint64_t elapsed_ns;
+    uint64_t raw_bytes_done;
+};
+
+struct progress {
+    const char *verb; /* the command's name */
+    enum progress_mode mode;
+    uint64_t interval_ns;      /* between two displays */
+    uint64_t shown_ns;         /* when the last was */
+    enum imgz_phase phase;     /* that it showed */
+    uint64_t flush_started_ns; /* when the data was through */
+    uint64_t moment_count;     /* ever kept; the last PROGRESS_MOMENTS are there */
+    struct progress_moment moments[PROGRESS_MOMENTS];
+};
+
+/* Chooses the display and hangs it, and with --verbose the log, into 'job'. 'progress' must stay
+ * where it is until the job has returned. */
+void progress_attach(struct progress *progress, const struct options *options,
+                     struct imgz_options *job);
+
+/* Takes the bar away. */
+void progress_detach(struct progress *progress);
+
+#endif /* IMGZ_TOOLS_PROGRESS_H */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "streams.h"
+#include "units.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+json_t *report_json_text(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+    json_t *value = json_string(text);
+    char clean[3 * 1024];
+    size_t length = 0;
+
+    if (value != NULL)
+        return value;
+    for (; *text != '\0' && length + sizeof(replacement) < sizeof(clean); text++) {
+        if ((unsigned char)*text < 0x80) {
+            clean[length++] = *text;
+        } else {
+            memcpy(clean + length, replacement, sizeof(replacement) - 1);
+            length += sizeof(replacement) - 1;
+        }
+    }
+    return json_stringn(clean, length);
+}
+
+json_t *report_json_number(uint64_t value)
+{
+    return value != UINT64_MAX ? json_integer((json_int_t)value) : json_null();
+}
+
+void report_json_add(json_t *object, const struct report_pair *pairs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(object, pairs[i].key, pairs[i].value);
+}
+
+static json_t *json_digests(const struct imgz_report *job)
+{
+    json_t *object = json_object();
+
+    for (uint32_t i = 0; i < job->digest_count; i++)
+        json_object_set_new(object, job->digests[i].name, json_string(job->digests[i].hex));
+    return object;
+}
+
+static void add_job(json_t *object, const struct imgz_report *job)
+{
+    bool whole = job->root_hash[0] != '\0'; /* the job came to the end of the disk */
+    char crc32[9];
+
+    snprintf(crc32, sizeof(crc32), "%08" PRIx32, job->crc32);
+    const struct report_pair pairs[] = {
+        {"raw_bytes", report_json_number(job->raw_bytes)},
+        {"image_bytes", report_json_number(job->image_bytes)},
+        {"zero_bytes", report_json_number(job->zero_bytes)},
+        {"written_bytes", report_json_number(job->written_bytes)},
+        {"chunk_bytes", report_json_number(job->chunk_bytes)},
+        {"chunk_count", report_json_number(job->chunk_count)},
+        {"stored_chunk_count", report_json_number(job->stored_chunk_count)},
+        {"bad_chunk_count", report_json_number(job->bad_chunk_count)},
+        {"bad_offset", report_json_number(job->bad_offset)},
+        {"root_hash", whole ? json_string(job->root_hash) : json_null()},
+        {"crc32", whole ? json_string(crc32) : json_null()},
+        {"digests", json_digests(job)},
+        {"elapsed_ns", report_json_number(job->elapsed_ns)},
+        {"flush_ns", report_json_number(job->flush_ns)},
+        {"thread_count", report_json_number(job->thread_count)},
+        {"io", report_json_text(job->io_name)},
+    };
+    report_json_add(object, pairs, COUNT_OF(pairs));
+}
+
+static json_t *json_error(const struct imgz_error *error)
+{
+    const char *name = strerrorname_np(-error->code);
+    json_t *object = json_object();
+    const struct report_pair pairs[] = {
+        {"code", json_string(name != NULL ? name : "?")},
+        {"stage", json_string(imgz_stage_name(error->stage))},
+        {"path", error->path[0] != '\0' ? report_json_text(error->path) : json_null()},
+        {"offset", report_json_number(error->offset)},
+        {"text", report_json_text(error->text)},
+    };
+
+    report_json_add(object, pairs, COUNT_OF(pairs));
+    return object;
+}
+
+static void add_operands(json_t *object, const struct options *options)
+{
+    const struct command *command = options->command;
+
+    for (unsigned i = 0; i < command->operand_count; i++)
+        if (options->operands[i] != NULL)
+            json_object_set_new(object, command->operands[i].key,
+                                report_json_text(options->operands[i]));
+    if (options->against != NULL)
+        json_object_set_new(object, "against", report_json_text(options->against));
+}
+
+void report_print_json(const struct report *report)
+{
+    json_t *object = json_object();
+    const struct report_pair head[] = {
+        {"ok", json_boolean(report->exit_code == EXIT_CODE_DONE)},
+        {"command", report->command != NULL ? json_string(report->command) : json_null()},
+        {"exit_code", json_integer(report->exit_code)},
+    };
+
+    report_json_add(object, head, COUNT_OF(head));
+    if (report->error != NULL)
+        json_object_set_new(object, "error", json_error(report->error));
+    if (report->options != NULL)
+        add_operands(object, report->options);
+    if (report->job != NULL)
+        add_job(object, report->job);
+    if (report->details != NULL)
+        json_object_update_new(object, report->details);
+    json_dumpf(object, stdout, 0);
+    putchar('\n');
+    json_decref(object);
+}
+
+/* ---- The summary ---------------------------------------------------------------------------- */
+
+const char *report_path(const char *path, enum operand_role role)
+{
+    if (strcmp(path, "-") != 0)
+        return path;
+    switch (role) {
+    case OPERAND_SOURCE:
+    case OPERAND_IMAGE:
+        return "standard input";
+    case OPERAND_IMAGE_OUT:
+    case OPERAND_RAW_OUT:
+        return "standard output";
+    }
+    return path;
+}
+
+void report_print_summary(const struct options *options, const struct imgz_report *job)
+{
+    if (job->root_hash[0] != '\0')
+        streams_note("root hash  %s", job->root_hash);
+    for (uint32_t i = 0; i < job->digest_count; i++)
+        streams_note("%-9s  %s", job->digests[i].name, job->digests[i].hex);
+    if (job->flush_ns >= 10 * 1000 * 1000)
+        streams_note("time       %s, %s, of it %s to flush", units_duration(job->elapsed_ns).text,
+                     units_speed(job->raw_bytes, job->elapsed_ns).text,
+                     units_duration(job->flush_ns).text);
+    else
+        streams_note("time       %s, %s", units_duration(job->elapsed_ns).text,
+                     units_speed(job->raw_bytes, job->elapsed_ns).text);
+    if (options_has(options, OPTION_VERBOSE))
+        streams_note("used       %" PRIu32 " thread%s, chunks of %s, %s", job->thread_count,
+                     job->thread_count == 1 ? "" : "s", units_size(job->chunk_bytes).text,
+                     job->io_name);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "report.h"
+#include "signals.h"
+#include "streams.h"
+
+void runner_start(struct runner *runner, const struct options *options)
+{
+    *runner = (struct runner){.options = options, .job = options->job};
+    progress_attach(&runner->progress, options, &runner->job);
+    signals_catch_stop();
+}
+
+static int exit_code_of(int rc)
+{
+    if (rc == 0)
+        return EXIT_CODE_DONE;
+    if (rc == -EBADMSG)
+        return EXIT_CODE_BAD_DATA;
+    if (rc == -EINVAL)
+        return EXIT_CODE_USAGE;
+    if (rc == -ECANCELED && signals_stop_requested() != 0)
+        return EXIT_CODE_SIGNAL + signals_stop_requested();
+    return EXIT_CODE_FAILED;
+}
+
+int runner_say_error(const struct options *options, int rc, const struct imgz_error *error)
+{
+    int exit_code = exit_code_of(rc);
+
+    if (exit_code > EXIT_CODE_SIGNAL)
+        streams_error("%s stopped by SIG%s", options->command->name,
+                      sigabbrev_np(exit_code - EXIT_CODE_SIGNAL));
+    else
+        streams_error("%s", error->text[0] != '\0' ? error->text : strerror(-rc));
+    if (exit_code == EXIT_CODE_USAGE)
+        streams_note("Try 'imgz %s --help'.", options->command->name);
+    return exit_code;
+}
+
+int runner_finish(struct runner *runner, int rc)
+{
+    struct report report = {
+        .command = runner->options->command->name,
+        .options = runner->options,
+        .job = &runner->report,
+        .exit_code = EXIT_CODE_DONE,
+    };
+
+    progress_detach(&runner->progress);
+    if (rc < 0) {
+        report.exit_code = runner_say_error(runner->options, rc, &runner->error);
+        report.error = &runner->error;
+    }
+    if (options_has(runner->options, OPTION_JSON))
+        report_print_json(&report);
+    return report.exit_code;
+}
+
+bool runner_wants_summary(const struct options *options)
+{
+    return !options_has(options, OPTION_QUIET);
+}

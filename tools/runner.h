@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What capture, restore, verify and hash have around their one call of the library: progress,
+ * signals, the report, the error and the exit code.
+ */
+#ifndef IMGZ_TOOLS_RUNNER_H
+#define IMGZ_TOOLS_RUNNER_H
+
+#include <imgz/imgz.h>
+
+#include "options.h"
+#include "progress.h"
+
+struct runner {
+    const struct options *options;
+    struct imgz_options job; /* to be given to the library, with the two below */
+    struct imgz_report report;
+    struct imgz_error error;
+    struct progress progress;
+};
+
+/* Gets ready for the call. 'runner' must stay where it is until runner_finish(). */
+void runner_start(struct runner *runner, const struct options *options);
+
+/* Takes the call's result: ends the display, says the error if there is one, prints the JSON
+ * object if asked for. Returns the exit code. */
+int runner_finish(struct runner *runner, int rc);
+
+/* Whether a summary is wanted on standard error. */
+bool runner_wants_summary(const struct options *options);
+
+/* Says the error of a call that returned 'rc' < 0; returns the exit code. */
+int runner_say_error(const struct options *options, int rc, const struct imgz_error *error);
+
+#endif /* IMGZ_TOOLS_RUNNER_H */

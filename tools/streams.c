@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+void streams_fill_closed(void)
+{
+    /* The wrong way round: reading from 0 and writing to 1 or 2 fails. In ascending order, open()
+     * takes just the number that is free. */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+            _exit(EXIT_CODE_FAILED);
+}
+
+int streams_finish(int exit_code)
+{
+    /* EBADF from close(): a job wrote to standard output itself and closed it. */
+    if (fflush(stdout) == 0 && !ferror(stdout) && (close(STDOUT_FILENO) == 0 || errno == EBADF))
+        return exit_code;
+    streams_error("cannot write to standard output: %s", strerror(errno));
+    return exit_code != EXIT_CODE_DONE ? exit_code : EXIT_CODE_FAILED;
+}
+
+__attribute__((format(printf, 2, 0))) static void put_line(const char *prefix, const char *format,
+                                                           va_list arguments)
+{
+    char line[2048];
+
+    vsnprintf(line, sizeof(line), format, arguments);
+    for (char *at = line; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    fprintf(stderr, "%s%s\n", prefix, line);
+}
+
+void streams_error(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put_line("imgz: ", format, arguments);
+    va_end(arguments);
+}
+
+void streams_note(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put_line("", format, arguments);
+    va_end(arguments);
+}

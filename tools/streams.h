@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The three standard streams: sound at the start, checked at the end, and what imgz says on
+ * standard error.
+ */
+#ifndef IMGZ_TOOLS_STREAMS_H
+#define IMGZ_TOOLS_STREAMS_H
+
+/* Fills those of descriptors 0, 1 and 2 that are closed, so that no image opened later takes one
+ * of their numbers, in such a way that using them is EBADF. */
+void streams_fill_closed(void);
+
+/* Flushes and closes standard output. Returns 'exit_code', or 1 if that fails. */
+int streams_finish(int exit_code);
+
+/* Says "imgz: ..." as exactly one line on standard error: control characters, as in the name of a
+ * file, become '?'. */
+__attribute__((format(printf, 1, 2))) void streams_error(const char *format, ...);
+
+/* The same without "imgz: ". */
+__attribute__((format(printf, 1, 2))) void streams_note(const char *format, ...);
+
+#endif /* IMGZ_TOOLS_STREAMS_H */
