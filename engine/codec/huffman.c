@@ -92,7 +92,9 @@ void imgz_huffman_fill(const struct imgz_huffman *code, const struct imgz_huffma
 
         memcpy(table + half, table, half * sizeof(*table));
         for (uint32_t i = 0; i < code->counts[length]; i++) {
-            table[reversed] = (uint16_t)(entries->bases[*symbol++] + length_part);
+            uint16_t base = entries->bases[*symbol++];
+
+            table[reversed] = base == entries->none ? base : (uint16_t)(base + length_part);
             reversed = next_reversed(reversed, length);
         }
     }

@@ -35,11 +35,12 @@ IMGZ_MUST_CHECK int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *
 IMGZ_MUST_CHECK int imgz_huffman_find(const struct imgz_huffman *code, uint64_t bits,
                                       uint32_t *symbol, uint32_t *code_bits);
 
-/* How a table entry is made: bases[symbol] + (length of its code) * length_unit. */
+/* How a table entry is made: bases[symbol] + (length of its code) * length_unit; but 'none' where
+ * that is the base, or where no code of at most index_bits leads. */
 struct imgz_huffman_entries {
     const uint16_t *bases;
     uint16_t length_unit;
-    uint16_t none; /* where no code of at most index_bits leads */
+    uint16_t none;
 };
 
 /* Fills 'table', of 2^index_bits entries: entry i is that of the symbol whose code the bits of i

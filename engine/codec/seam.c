@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "codec/leap.h"
 #include "codec/skiptable.h"
 
 enum block_type {
@@ -94,7 +95,9 @@ static int read_lengths(struct walk *walk, const struct imgz_huffman *code, uint
         0 << 8,  1 << 8,  2 << 8,  3 << 8,  4 << 8,  5 << 8,  6 << 8,  7 << 8,  8 << 8,  9 << 8,
         10 << 8, 11 << 8, 12 << 8, 13 << 8, 14 << 8, 15 << 8, 16 << 8, 17 << 8, 18 << 8,
     };
-    static const struct imgz_huffman_entries rule = {.bases = symbols, .length_unit = 1};
+    static const struct imgz_huffman_entries rule = {.bases = symbols,
+                                                     .length_unit = 1,
+                                                     .none = UINT16_MAX};
     static const uint8_t repeat_base[3] = {3, 3, 11};
     static const uint8_t repeat_bits[3] = {2, 3, 7};
     uint16_t table[1u << CODE_LENGTH_BITS];
@@ -202,16 +205,22 @@ static void walk_tables(struct walk *walk, enum imgz_skiptable_next *next)
         entry & IMGZ_SKIPTABLE_DISTANCE ? IMGZ_SKIPTABLE_NEXT_DISTANCE : IMGZ_SKIPTABLE_NEXT_LITLEN;
 }
 
+/* By far the most of a block is walked by leaps; what is left at the end of the stream, by tables;
+ * what those stop at, symbol by symbol. */
 static int walk_symbols(struct walk *walk)
 {
-    enum imgz_skiptable_next next = IMGZ_SKIPTABLE_NEXT_LITLEN;
+    struct imgz_leap_stream stream = {.data = walk->data, .stream_bytes = walk->stream_bytes};
+    struct imgz_leap_place place = {.next = IMGZ_SKIPTABLE_NEXT_LITLEN};
 
-    while (next != IMGZ_SKIPTABLE_NEXT_HEADER) {
+    while (place.next != IMGZ_SKIPTABLE_NEXT_HEADER) {
         uint32_t skip_bits;
         int rc;
 
-        walk_tables(walk, &next);
-        rc = imgz_skiptable_find(&walk->table, peek(walk), &skip_bits, &next);
+        place.bit_index = walk->bit_index;
+        imgz_leap_walk(&walk->table, &stream, &place);
+        walk->bit_index = place.bit_index;
+        walk_tables(walk, &place.next);
+        rc = imgz_skiptable_find(&walk->table, peek(walk), &skip_bits, &place.next);
         if (rc < 0)
             return rc;
         walk->bit_index += skip_bits;

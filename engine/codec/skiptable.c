@@ -18,38 +18,69 @@ _Static_assert(IMGZ_SKIPTABLE_INDEX_BITS <= CODE_MASK, "a code's length fits its
 _Static_assert(IMGZ_SKIPTABLE_DISTANCE >= 1u << 11, "the fields are apart");
 _Static_assert(IMGZ_SKIPTABLE_SKIP_MAX <= IMGZ_SKIPTABLE_SKIP_MASK, "skips fit their field");
 
-#define STOP   IMGZ_SKIPTABLE_STOP
-#define LENGTH IMGZ_SKIPTABLE_DISTANCE
+#define STOP     IMGZ_SKIPTABLE_STOP
+#define DISTANCE IMGZ_SKIPTABLE_DISTANCE
 
 /* What an entry is besides its code's length: extra bits (RFC 1951 section 3.2.5) and flags. */
 static const uint16_t litlen_bases[IMGZ_SKIPTABLE_LITLEN_COUNT] = {
     [0 ... 255] = 0,
     [END_OF_BLOCK] = STOP,
-    [257 ... 264] = LENGTH,
-    [265 ... 268] = LENGTH | 1,
-    [269 ... 272] = LENGTH | 2,
-    [273 ... 276] = LENGTH | 3,
-    [277 ... 280] = LENGTH | 4,
-    [281 ... 284] = LENGTH | 5,
-    [285] = LENGTH,
+    [257 ... 264] = DISTANCE,
+    [265 ... 268] = DISTANCE | 1,
+    [269 ... 272] = DISTANCE | 2,
+    [273 ... 276] = DISTANCE | 3,
+    [277 ... 280] = DISTANCE | 4,
+    [281 ... 284] = DISTANCE | 5,
+    [285] = DISTANCE,
     [286 ... 287] = STOP,
 };
 
 static const uint16_t distance_bases[IMGZ_SKIPTABLE_DISTANCE_COUNT] = {
-    0, 0, 0, 0, 1, 1, 2,  2,  3,  3,  4,  4,  5,  5,  6,    6,
-    7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, STOP, STOP,
+    0,
+    0,
+    0,
+    0,
+    1,
+    1,
+    2,
+    2,
+    3,
+    3,
+    4,
+    4,
+    5,
+    5,
+    6,
+    6,
+    7,
+    7,
+    8,
+    8,
+    9,
+    9,
+    10,
+    10,
+    11,
+    11,
+    12,
+    12,
+    13,
+    13,
+    STOP | DISTANCE,
+    STOP | DISTANCE,
 };
 
-static void fill_singles(const struct imgz_huffman *code, const uint16_t *bases, uint16_t *entries)
-{
-    struct imgz_huffman_entries rule = {
-        .bases = bases,
-        .length_unit = 1u << CODE_SHIFT | 1u,
-        .none = STOP,
-    };
-
-    imgz_huffman_fill(code, &rule, IMGZ_SKIPTABLE_INDEX_BITS, entries);
-}
+/* Both tables: a code's length counts as bits to skip and as bits of the index. */
+static const struct imgz_huffman_entries litlen_rule = {
+    .bases = litlen_bases,
+    .length_unit = 1u << CODE_SHIFT | 1u,
+    .none = STOP,
+};
+static const struct imgz_huffman_entries distance_rule = {
+    .bases = distance_bases,
+    .length_unit = 1u << CODE_SHIFT | 1u,
+    .none = STOP | DISTANCE,
+};
 
 /* From the top down, in place: behind its first code an index is a lower one (or 0 again), so the
  * entry found there is still single. */
@@ -58,10 +89,9 @@ static void pair_entries(uint16_t *entries)
     for (uint32_t i = IMGZ_SKIPTABLE_INDEX_COUNT; i-- > 0;) {
         uint32_t first = entries[i];
         uint32_t skip = first & IMGZ_SKIPTABLE_SKIP_MASK;
-        uint32_t second = entries[(first & IMGZ_SKIPTABLE_DISTANCE) + (i >> skip)];
+        uint32_t second = entries[(first & DISTANCE) + (i >> skip)];
         uint32_t code_bits = second >> CODE_SHIFT & CODE_MASK;
-        uint32_t both =
-            (skip + (second & IMGZ_SKIPTABLE_SKIP_MASK)) | (second & IMGZ_SKIPTABLE_DISTANCE);
+        uint32_t both = (skip + (second & IMGZ_SKIPTABLE_SKIP_MASK)) | (second & DISTANCE);
         bool fits = (skip + code_bits <= IMGZ_SKIPTABLE_INDEX_BITS) & !((first | second) & STOP);
 
         /* A select, not a branch: which entries pair is as good as random. */
@@ -72,7 +102,6 @@ static void pair_entries(uint16_t *entries)
 int imgz_skiptable_init(struct imgz_skiptable *table, const uint8_t *lengths, uint32_t litlen_count,
                         uint32_t distance_count)
 {
-    uint16_t *distance_entries = table->entries + IMGZ_SKIPTABLE_DISTANCE;
     int rc;
 
     IMGZ_ASSERT(litlen_count > END_OF_BLOCK && litlen_count <= IMGZ_SKIPTABLE_LITLEN_COUNT);
@@ -86,8 +115,9 @@ int imgz_skiptable_init(struct imgz_skiptable *table, const uint8_t *lengths, ui
                            IMGZ_HUFFMAN_MAY_BE_SINGLE);
     if (rc < 0)
         return rc;
-    fill_singles(&table->litlen, litlen_bases, table->entries);
-    fill_singles(&table->distance, distance_bases, distance_entries);
+    imgz_huffman_fill(&table->litlen, &litlen_rule, IMGZ_SKIPTABLE_INDEX_BITS, table->entries);
+    imgz_huffman_fill(&table->distance, &distance_rule, IMGZ_SKIPTABLE_INDEX_BITS,
+                      table->entries + DISTANCE);
     pair_entries(table->entries);
     return 0;
 }
@@ -101,7 +131,7 @@ static int find_distance(const struct imgz_skiptable *table, uint64_t bits, uint
 
     if (rc < 0)
         return rc;
-    if (distance_bases[symbol] == STOP)
+    if (distance_bases[symbol] & STOP)
         return -EBADMSG;
     *skip_bits = code_bits + distance_bases[symbol];
     *next = IMGZ_SKIPTABLE_NEXT_LITLEN;
@@ -124,7 +154,7 @@ static int find_litlen(const struct imgz_skiptable *table, uint64_t bits, uint32
         *next = IMGZ_SKIPTABLE_NEXT_HEADER;
     else if (base & STOP)
         return -EBADMSG;
-    else if (base & LENGTH)
+    else if (base & DISTANCE)
         *next = IMGZ_SKIPTABLE_NEXT_DISTANCE;
     return 0;
 }

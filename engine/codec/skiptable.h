@@ -26,8 +26,8 @@
 
 /*
  * An entry: bits 0 to 5, how many bits to skip; STOP, nothing is known here but to look closer;
- * DISTANCE, a distance follows: its value is that table's index in 'entries'. The bits between
- * serve while the table is made.
+ * DISTANCE, a distance follows: its value is that table's index in 'entries'. An entry that stops
+ * skips nothing and stays in its table. The bits between serve while the table is made.
  */
 #define IMGZ_SKIPTABLE_SKIP_MASK 63u
 #define IMGZ_SKIPTABLE_STOP      (1u << 6)

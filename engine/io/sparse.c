@@ -32,25 +32,43 @@ enum file_index {
 
 static int write_zeros(struct imgz_sparse *sparse, uint64_t offset, uint64_t bytes);
 
+/* The device cannot zero this range by itself: zeros are written instead. */
+static int zero_by_writing(struct imgz_sparse *sparse, const struct imgz_io_result *result)
+{
+    struct imgz_io_result settled = *result;
+    int rc;
+
+    if (!sparse->zeroing_refused)
+        imgz_log_line(sparse->line->log, "%s cannot zero ranges by itself; writing zeros",
+                      sparse->output->path);
+    sparse->zeroing_refused = true;
+    rc = write_zeros(sparse, result->request.offset, result->request.bytes);
+    if (rc < 0)
+        return rc;
+    settled.rc = 0;
+    return imgz_output_book(sparse->output, sparse->line, &settled);
+}
+
+/* The file system takes no direct write of this alignment (open(2), O_DIRECT: EINVAL): the same
+ * through the page cache. */
+static int write_through_cache(struct imgz_sparse *sparse, const struct imgz_io_result *result)
+{
+    struct imgz_io_request request = result->request;
+
+    request.file_index = FILE_CACHED;
+    return imgz_pump_submit(&sparse->pump, &request);
+}
+
 static int handle_result(void *context, const struct imgz_io_result *result)
 {
     struct imgz_sparse *sparse = context;
     const struct imgz_io_request *request = &result->request;
 
-    if (request->kind == IMGZ_IO_ZERO && (result->rc == -EOPNOTSUPP || result->rc == -EINVAL)) {
-        struct imgz_io_result settled = *result;
-        int rc;
-
-        if (!sparse->zeroing_refused)
-            imgz_log_line(sparse->line->log, "%s cannot zero ranges by itself; writing zeros",
-                          sparse->output->path);
-        sparse->zeroing_refused = true;
-        rc = write_zeros(sparse, request->offset, request->bytes);
-        if (rc < 0)
-            return rc;
-        settled.rc = 0;
-        return imgz_output_book(sparse->output, sparse->line, &settled);
-    }
+    if (request->kind == IMGZ_IO_ZERO && (result->rc == -EOPNOTSUPP || result->rc == -EINVAL))
+        return zero_by_writing(sparse, result);
+    if (request->kind == IMGZ_IO_WRITE && request->file_index == FILE_MAIN &&
+        sparse->output->direct_fd >= 0 && result->rc == -EINVAL)
+        return write_through_cache(sparse, result);
     return imgz_output_book(sparse->output, sparse->line, result);
 }
 

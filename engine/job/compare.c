@@ -10,7 +10,7 @@
 
 #include "codec/checksum.h"
 #include "image/image.h"
-#include "job/hash.h"
+#include "job/scan.h"
 
 struct compare {
     struct imgz_job *job;
@@ -28,14 +28,14 @@ static int feed(void *context, struct imgz_line *line)
     struct compare *compare = context;
 
     (void)line;
-    return imgz_hash_feed(compare->job, &compare->source, compare->size_bytes);
+    return imgz_scan_feed(compare->job, &compare->source, compare->size_bytes);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     (void)context;
     (void)worker_index;
-    imgz_hash_work(slot);
+    imgz_scan_work(slot);
     return 0;
 }
 
@@ -156,7 +156,7 @@ static int run(struct compare *compare)
 
     if (rc == 0)
         rc =
-            imgz_hash_prepare(compare->job, compare->image.header.chunk_bytes, compare->size_bytes);
+            imgz_scan_prepare(compare->job, compare->image.header.chunk_bytes, compare->size_bytes);
     if (rc < 0)
         return rc;
     compare->job->image_bytes = compare->image.source.size_bytes;

@@ -3,15 +3,10 @@
  * Hash: source -> reader -> workers (zero test, XXH3-128) -> sums. An image is hashed by what is
  * inside: see verify.c.
  */
-#include "job/hash.h"
-
 #include <errno.h>
 
-#include "codec/checksum.h"
-#include "codec/zero.h"
 #include "image/frame.h"
-#include "image/note.h"
-#include "io/reader.h"
+#include "job/scan.h"
 #include "job/verify.h"
 
 struct hash {
@@ -19,52 +14,19 @@ struct hash {
     struct imgz_source *source;
 };
 
-int imgz_hash_prepare(struct imgz_job *job, uint32_t chunk_bytes, uint64_t size_bytes)
-{
-    const struct imgz_job_needs needs = {
-        .tally = {.chunk_bytes = chunk_bytes, .digests = job->options.digests, .raw_present = true},
-        .raw_bytes_total = size_bytes,
-    };
-
-    return imgz_job_prepare(job, &needs);
-}
-
-int imgz_hash_feed(struct imgz_job *job, struct imgz_source *source, uint64_t size_bytes)
-{
-    const struct imgz_reader_config config = {
-        .source = source,
-        .size_bytes = size_bytes,
-        .chunk_bytes = job->chunk_bytes,
-        .zero_bytes_max = imgz_note_zero_bytes_max(job->chunk_bytes),
-        .io_name = &job->io_name,
-    };
-
-    return imgz_reader_run(&config, job->line);
-}
-
-void imgz_hash_work(struct imgz_slot *slot)
-{
-    if (slot->kind == IMGZ_SLOT_ZERO)
-        return;
-    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
-        slot->kind = IMGZ_SLOT_ZERO;
-    else
-        slot->raw_hash = imgz_xxh3_128(slot->raw, (size_t)slot->raw_bytes);
-}
-
 static int feed(void *context, struct imgz_line *line)
 {
     struct hash *hash = context;
 
     (void)line;
-    return imgz_hash_feed(hash->job, hash->source, hash->source->size_bytes);
+    return imgz_scan_feed(hash->job, hash->source, hash->source->size_bytes);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     (void)context;
     (void)worker_index;
-    imgz_hash_work(slot);
+    imgz_scan_work(slot);
     return 0;
 }
 
@@ -88,7 +50,7 @@ static int hash_raw(struct imgz_job *job, struct imgz_source *source)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct hash hash = {.job = job, .source = source};
-    int rc = imgz_hash_prepare(job, job->options.chunk_bytes, source->size_bytes);
+    int rc = imgz_scan_prepare(job, job->options.chunk_bytes, source->size_bytes);
 
     return rc < 0 ? rc : imgz_job_run(job, &bodies, &hash);
 }
