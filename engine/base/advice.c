@@ -17,7 +17,7 @@ static const struct advice advices[] = {
     {-EISDIR, "name a file or a device", "name a file in it"},
     {-EACCES, "run as root or ask its owner", "run as root or choose another place"},
     {-EPERM, "run as root or ask its owner", "run as root or choose another place"},
-    {-EROFS, "mount it writable", "it is read-only; choose another place"},
+    {-EROFS, "mount it writable", "choose another place"},
     {-EBUSY, "another program holds it", "it is mounted or held by another program; release it"},
     {-ENOSPC, "the target is full", "free some space or choose another place, then run again"},
     {-EDQUOT, "the quota is used up", "free some space or have the quota raised, then run again"},

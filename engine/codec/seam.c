@@ -28,7 +28,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "codec/leap.h"
 #include "codec/skiptable.h"
 
 enum block_type {
@@ -162,65 +161,59 @@ static int set_fixed(struct walk *walk)
 
 /* ---- Blocks ------------------------------------------------------------------------------- */
 
-/* Walks as far as the tables go: to a stop, or to the last bytes of the stream. */
+/*
+ * Walks as far as the tables go: to a stop, or to the last bytes of the stream.
+ *
+ * 'bits' holds 'bit_count' bits that are before 'at', and what is above them agrees with the byte
+ * at 'at', so that OR-ing it in again changes nothing. The table is chosen by a pointer, beside the
+ * shift and not behind it: the chain is shift, mask, load.
+ */
 static void walk_tables(struct walk *walk, enum imgz_skiptable_next *next)
 {
     const unsigned char *end = walk->data + walk->stream_bytes;
     const unsigned char *at = walk->data + walk->bit_index / 8;
-    const uint16_t *entries = walk->table.entries;
-    uint32_t mask = IMGZ_SKIPTABLE_INDEX_COUNT - 1;
-    uint32_t entry = *next == IMGZ_SKIPTABLE_NEXT_DISTANCE ? IMGZ_SKIPTABLE_DISTANCE : 0;
+    const uint16_t *litlen = walk->table.entries;
+    const uint16_t *table = litlen;
     uint64_t bits;
     uint32_t bit_count;
+    uint32_t entry;
 
     if (end - at < 16)
         return;
-    /* 'bits' holds 'bit_count' bits that are before 'at', and what is above them agrees with the
-     * byte at 'at': OR-ing it in again changes nothing. */
+    if (*next == IMGZ_SKIPTABLE_NEXT_DISTANCE)
+        table += IMGZ_SKIPTABLE_DISTANCE;
     bits = imgz_get_le64(at) >> walk->bit_index % 8;
     bit_count = 56 - walk->bit_index % 8;
     at += 7;
     while (end - at >= 8) {
-        uint32_t stop = 0;
-
         bits |= imgz_get_le64(at) << bit_count;
         at += (63 - bit_count) / 8;
         bit_count |= 56;
+        /* An entry that stops skips nothing and stays in its table: only the second is asked. */
         _Static_assert(2 * IMGZ_SKIPTABLE_SKIP_MAX <= 56, "two lookups for each load");
         for (uint32_t i = 0; i < 2; i++) {
-            uint32_t found = entries[(entry & IMGZ_SKIPTABLE_DISTANCE) + (bits & mask)];
-
-            stop = found & IMGZ_SKIPTABLE_STOP;
-            if (stop != 0)
-                break;
-            entry = found;
+            entry = table[bits & (IMGZ_SKIPTABLE_INDEX_COUNT - 1)];
+            table = litlen + (entry & IMGZ_SKIPTABLE_DISTANCE);
             bits >>= entry & IMGZ_SKIPTABLE_SKIP_MASK;
             bit_count -= entry & IMGZ_SKIPTABLE_SKIP_MASK;
         }
-        if (stop != 0)
+        if (entry & IMGZ_SKIPTABLE_STOP)
             break;
     }
     walk->bit_index = (uint64_t)(at - walk->data) * 8 - bit_count;
-    *next =
-        entry & IMGZ_SKIPTABLE_DISTANCE ? IMGZ_SKIPTABLE_NEXT_DISTANCE : IMGZ_SKIPTABLE_NEXT_LITLEN;
+    *next = table == litlen ? IMGZ_SKIPTABLE_NEXT_LITLEN : IMGZ_SKIPTABLE_NEXT_DISTANCE;
 }
 
-/* By far the most of a block is walked by leaps; what is left at the end of the stream, by tables;
- * what those stop at, symbol by symbol. */
 static int walk_symbols(struct walk *walk)
 {
-    struct imgz_leap_stream stream = {.data = walk->data, .stream_bytes = walk->stream_bytes};
-    struct imgz_leap_place place = {.next = IMGZ_SKIPTABLE_NEXT_LITLEN};
+    enum imgz_skiptable_next next = IMGZ_SKIPTABLE_NEXT_LITLEN;
 
-    while (place.next != IMGZ_SKIPTABLE_NEXT_HEADER) {
+    while (next != IMGZ_SKIPTABLE_NEXT_HEADER) {
         uint32_t skip_bits;
         int rc;
 
-        place.bit_index = walk->bit_index;
-        imgz_leap_walk(&walk->table, &stream, &place);
-        walk->bit_index = place.bit_index;
-        walk_tables(walk, &place.next);
-        rc = imgz_skiptable_find(&walk->table, peek(walk), &skip_bits, &place.next);
+        walk_tables(walk, &next);
+        rc = imgz_skiptable_find(&walk->table, peek(walk), &skip_bits, &next);
         if (rc < 0)
             return rc;
         walk->bit_index += skip_bits;

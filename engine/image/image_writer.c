@@ -181,11 +181,11 @@ int imgz_image_writer_finish(struct imgz_image_writer *writer, const struct imgz
         .raw_crc32 = sum->crc32,
         .root_hash = sum->root_hash,
         .chunk_bytes = writer->chunk_bytes,
-        .entry_count = index->entry_count,
     };
     unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
     int rc = end_run(writer);
 
+    end.entry_count = index->entry_count;
     end.index_offset = writer->append.offset;
     if (rc == 0)
         rc = write_payload(writer, IMGZ_NOTE_INDEX, index->entries,

@@ -137,10 +137,12 @@ static int check_device(const struct imgz_output_config *config, struct imgz_out
 
     if (rc == 0)
         rc = imgz_device_read_only(output->fd, &read_only);
-    if (rc == 0 && read_only)
-        rc = -EROFS;
     if (rc < 0)
         return raise_here(output, rc, "opening");
+    if (read_only)
+        return imgz_stop_raise(output->stop, -EROFS, place,
+                               "%s is write-protected; nothing was written, use another target",
+                               output->path);
     if (config->need_bytes != IMGZ_SIZE_UNKNOWN && config->need_bytes > output->size_bytes)
         return imgz_stop_raise(output->stop, -ENOSPC, place,
                                "%s holds %" PRIu64 " bytes but the disk has %" PRIu64 ": %" PRIu64
