@@ -10,7 +10,7 @@
  * Threads    one codec belongs to one thread.
  * Ownership  buffers stay the caller's.
  * Errors     see each function.
- * Memory     all in create(): libdeflate needs 0.2 to 9 MiB by level, ISA-L 0.3 MiB.
+ * Memory     all in create(): libdeflate needs 0.2 to 9 MiB by level, ISA-L 0.6 MiB.
  */
 #ifndef IMGZ_DEFLATE_H
 #define IMGZ_DEFLATE_H
@@ -23,7 +23,7 @@ struct imgz_inflate; /* a decompressor */
 /* What a level means to the engine: IMGZ_LEVEL_FAST, 0 to 12 (imgz.h). True if it is one. */
 bool imgz_deflate_level_valid(int level);
 
-/* "isa-l 2.30.0 level 1", "libdeflate 1.14 level 6", "stored": for logs and meta. Static text. */
+/* "isa-l 2.30.0 level 2", "libdeflate 1.14 level 6", "stored": for logs and meta. Static text. */
 const char *imgz_deflate_level_name(int level);
 
 /* Room a segment may need: enough for 'raw_bytes' stored, and for every codec's working bound. */

@@ -2,7 +2,8 @@
 /*
  * DEFLATE gains in two ways: by Huffman codes, where some bytes are more frequent than others, and
  * by matches, where bytes repeat within 32 KiB. The sure test is to deflate; this one looks at a
- * sample for signs of either, and takes a thousandth of the time.
+ * sample for signs of either, and takes a hundredth of the time: 20 us for random data, under 1 us
+ * for most else.
  *
  * Frequencies. With p the frequencies of the 256 byte values, Huffman codes need at least the
  * entropy H(p) bits a byte, and H(p) is at least -log2(sum p^2), the collision entropy. With
@@ -10,8 +11,8 @@
  * the gain, 8 - H(p), is at most log2(1 + excess) bits a byte: a small excess proves a small gain.
  * From n sampled bytes of which byte value b was seen c[b] times,
  *     sum c[b] * (c[b] - 1) / (n * (n - 1))
- * estimates sum p^2 without bias; its excess has a standard deviation of sqrt(2 * 255) / n, 22.6 /
- * n.
+ * estimates sum p^2 without bias. Of equally frequent bytes its excess is 0 with a deviation of
+ * sqrt(2 * 255) / n, or 22.6 / n.
  *
  * The excess is taken over all windows together, which sees the weakest skew, and over each window
  * alone, which sees the few that differ in a chunk of otherwise random data (a video that ends in
@@ -32,9 +33,11 @@
 /* Compressing little is quick, and a small sample says little. */
 #define CHUNK_BYTES_MIN 4096u
 
-/* Windows: 16 KiB in all, 12 us. An object of 32 KiB in a chunk of 1 MiB meets one. */
+/* Windows: 16 KiB in all, 8 us. An object of 32 KiB in a chunk of 1 MiB meets one. */
 #define WINDOW_COUNT 32u
 #define WINDOW_BYTES 512u
+
+_Static_assert(WINDOW_COUNT *WINDOW_BYTES < 1u << 16, "counts have 16 bits, squares 32");
 
 /*
  * Limits of the excess. All windows: 8 deviations, which for the whole sample is 0.011, a gain of
@@ -45,23 +48,24 @@
 #define DEVIATIONS_MAX    8u
 #define WINDOW_EXCESS_MAX 1024u /* in 1/1024 */
 
-/* Regions: matches reach back 32 KiB, so this long a region sees repeats at every distance. */
+/* Regions: matches reach back 32 KiB, so a region this long sees repeats at every distance. 10 us.
+ */
 #define REGION_COUNT       2u
 #define REGION_BYTES       49152u
 #define MATCH_DISTANCE_MAX 32768u
 
-/* Random bytes give 256 candidates in a region. More means that the byte is a frequent one. */
+/* Random bytes give 192 candidates in a region. More means that the byte is a frequent one. */
 #define CANDIDATE_COUNT_MAX 1024u
 #define PREFIX_BYTES        4u
 #define HASH_BITS           10u
 
-/* One candidate in 64: about 1.5 % of the region can be had as matches. By chance two of 256
- * candidates share the next 4 bytes once in 10^5 regions. */
+/* One candidate in 64: about 1.5 % of the region can be had as matches. By chance two of 192
+ * candidates share the next 4 bytes once in 10^5 regions, and two such pairs are never seen. */
 #define REPEAT_SHARE     64u
 #define REPEAT_COUNT_MIN 2u
 
-/* sum c * (c - 1) = sum c^2 - total. Below 2^31 for up to 2^15 bytes, so 32 bits do: the compiler
- * makes vectors of them. */
+/* sum c * (c - 1) = sum c^2 - total. That is below 2^32 for less than 2^16 bytes, and in 32 bits
+ * the compiler makes vectors of it. */
 static bool is_skewed(const uint16_t counts[256], uint32_t total, uint32_t limit)
 {
     uint64_t pairs = (uint64_t)total * (total - 1);

@@ -161,6 +161,10 @@ static int set_fixed(struct walk *walk)
 
 /* ---- Blocks ------------------------------------------------------------------------------- */
 
+#define LOOKUPS_PER_LOAD 2u
+#define LOAD_BITS_MIN    56u
+_Static_assert(LOOKUPS_PER_LOAD *IMGZ_SKIPTABLE_SKIP_MAX <= LOAD_BITS_MIN, "no lookup runs dry");
+
 /*
  * Walks as far as the tables go: to a stop, or to the last bytes of the stream.
  *
@@ -188,10 +192,9 @@ static void walk_tables(struct walk *walk, enum imgz_skiptable_next *next)
     while (end - at >= 8) {
         bits |= imgz_get_le64(at) << bit_count;
         at += (63 - bit_count) / 8;
-        bit_count |= 56;
-        /* An entry that stops skips nothing and stays in its table: only the second is asked. */
-        _Static_assert(2 * IMGZ_SKIPTABLE_SKIP_MAX <= 56, "two lookups for each load");
-        for (uint32_t i = 0; i < 2; i++) {
+        bit_count |= LOAD_BITS_MIN;
+        /* An entry that stops skips nothing and stays in its table: only the last is asked. */
+        for (uint32_t i = 0; i < LOOKUPS_PER_LOAD; i++) {
             entry = table[bits & (IMGZ_SKIPTABLE_INDEX_COUNT - 1)];
             table = litlen + (entry & IMGZ_SKIPTABLE_DISTANCE);
             bits >>= entry & IMGZ_SKIPTABLE_SKIP_MASK;

@@ -19,7 +19,7 @@
 
 /*
  * A table is indexed by the next INDEX_BITS bits. More bits take more symbols at once, but the
- * tables are made anew for each block, of 10 KiB and more.
+ * tables are made anew for each block of some 10 KiB: 11 was faster than 12 and 13 at all levels.
  */
 #define IMGZ_SKIPTABLE_INDEX_BITS  11u
 #define IMGZ_SKIPTABLE_INDEX_COUNT (1u << IMGZ_SKIPTABLE_INDEX_BITS)

@@ -60,44 +60,49 @@ static bool test_words(const void *data, size_t bytes)
     return load_word(end - sizeof(uint64_t)) == 0;
 }
 
+/* 16 bytes in the compiler's own notation: SSE2 on every x86-64, NEON on every aarch64. */
+typedef uint64_t vector __attribute__((vector_size(16)));
+
+static vector load_vector(const unsigned char *at)
+{
+    vector value;
+
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+static bool is_zero_vector(vector value)
+{
+    return (value[0] | value[1]) == 0;
+}
+
+static bool test_vector(const void *data, size_t bytes)
+{
+    const unsigned char *at = data;
+    const unsigned char *end = at + bytes;
+    vector any;
+
+    if (bytes < sizeof(any))
+        return test_words(data, bytes);
+    for (; (size_t)(end - at) >= STRIDE_BYTES; at += STRIDE_BYTES) {
+        any = load_vector(at);
+        for (size_t i = sizeof(any); i < STRIDE_BYTES; i += sizeof(any))
+            any |= load_vector(at + i);
+        if (!is_zero_vector(any))
+            return false;
+    }
+    any = load_vector(end - sizeof(any));
+    for (; (size_t)(end - at) >= sizeof(any); at += sizeof(any))
+        any |= load_vector(at);
+    return is_zero_vector(any);
+}
+
 static bool always_usable(void)
 {
     return true;
 }
 
 #if defined(__x86_64__)
-
-static __m128i load_sse2(const unsigned char *at)
-{
-    return _mm_loadu_si128((const __m128i *)(const void *)at);
-}
-
-static bool is_zero_sse2(__m128i value)
-{
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(value, _mm_setzero_si128())) == 0xffff;
-}
-
-static bool test_sse2(const void *data, size_t bytes)
-{
-    const unsigned char *at = data;
-    const unsigned char *end = at + bytes;
-
-    if (bytes < sizeof(__m128i))
-        return test_words(data, bytes);
-    for (; (size_t)(end - at) >= STRIDE_BYTES; at += STRIDE_BYTES) {
-        __m128i any = load_sse2(at);
-
-        for (size_t i = sizeof(any); i < STRIDE_BYTES; i += sizeof(any))
-            any = _mm_or_si128(any, load_sse2(at + i));
-        if (!is_zero_sse2(any))
-            return false;
-    }
-    for (; (size_t)(end - at) >= sizeof(__m128i); at += sizeof(__m128i)) {
-        if (!is_zero_sse2(load_sse2(at)))
-            return false;
-    }
-    return is_zero_sse2(load_sse2(end - sizeof(__m128i)));
-}
 
 #define AVX2 __attribute__((target("avx2")))
 
@@ -113,7 +118,7 @@ AVX2 static bool test_avx2(const void *data, size_t bytes)
     __m256i any;
 
     if (bytes < sizeof(any))
-        return test_sse2(data, bytes);
+        return test_vector(data, bytes);
     for (; (size_t)(end - at) >= STRIDE_BYTES; at += STRIDE_BYTES) {
         any = load_avx2(at);
         for (size_t i = sizeof(any); i < STRIDE_BYTES; i += sizeof(any))
@@ -146,7 +151,7 @@ AVX512 static bool test_avx512(const void *data, size_t bytes)
     __m512i any;
 
     if (bytes < sizeof(any))
-        return test_sse2(data, bytes);
+        return test_vector(data, bytes);
     for (; (size_t)(end - at) >= STRIDE_BYTES; at += STRIDE_BYTES) {
         any = load_avx512(at);
         for (size_t i = sizeof(any); i < STRIDE_BYTES; i += sizeof(any))
@@ -170,8 +175,8 @@ static bool avx512_usable(void)
 /* From the plainest to the fastest: the last usable one is the best. */
 static const struct imgz_zero_variant variants[] = {
     {"words", always_usable, test_words},
+    {"vector", always_usable, test_vector},
 #if defined(__x86_64__)
-    {"sse2", always_usable, test_sse2},
     {"avx2", avx2_usable, test_avx2},
     {"avx512", avx512_usable, test_avx512},
 #endif

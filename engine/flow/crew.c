@@ -21,8 +21,12 @@ struct hand {
 
 struct crew {
     /* Set before any thread starts. */
-    const struct imgz_crew_plan *plan;
-    struct imgz_line *line;
+    const struct imgz_crew_watch *watch;
+    struct imgz_stop *stop;
+    struct imgz_line *line;            /* NULL for a call */
+    const struct imgz_crew_plan *plan; /* NULL for a call */
+    int (*call)(void *context);
+    void *call_context;
     uint64_t start_ns;
 
     /* Guarded by lock. */
@@ -68,13 +72,24 @@ static int worker_body(struct hand *hand)
     return rc == -ENODATA ? 0 : rc;
 }
 
+static int call_body(struct hand *hand)
+{
+    return hand->crew->call(hand->crew->call_context);
+}
+
+static void close_line(struct crew *crew)
+{
+    if (crew->line != NULL)
+        imgz_line_close(crew->line);
+}
+
 static void *run_hand(void *argument)
 {
     struct hand *hand = argument;
     struct crew *crew = hand->crew;
 
     if (hand->body(hand) < 0)
-        imgz_line_close(crew->line);
+        close_line(crew);
     imgz_mutex_lock(&crew->lock);
     crew->running_count -= 1;
     if (crew->running_count == 0)
@@ -97,24 +112,33 @@ static int start_hand(struct hand *hand)
     return rc;
 }
 
+static uint64_t read_meter(const _Atomic(uint64_t) *figure)
+{
+    return atomic_load_explicit(figure, memory_order_relaxed);
+}
+
 static void show_progress(struct crew *crew)
 {
-    const struct imgz_crew_plan *plan = crew->plan;
-    struct imgz_meter *meter = &crew->line->meter;
-    const struct imgz_progress progress = {
-        .phase = (enum imgz_phase)atomic_load_explicit(&meter->phase, memory_order_relaxed),
-        .raw_bytes_done = atomic_load_explicit(&meter->raw_bytes_done, memory_order_relaxed),
-        .raw_bytes_total = plan->raw_bytes_total,
-        .zero_bytes_done = atomic_load_explicit(&meter->zero_bytes_done, memory_order_relaxed),
-        .image_bytes_done = atomic_load_explicit(&meter->image_bytes_done, memory_order_relaxed),
+    const struct imgz_crew_watch *watch = crew->watch;
+    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+    struct imgz_progress progress = {
+        .phase = IMGZ_PHASE_COPY,
+        .raw_bytes_total = watch->raw_bytes_total,
         .elapsed_ns = imgz_clock_ns() - crew->start_ns,
     };
-    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
-    if (plan->progress == NULL || plan->progress(&progress, plan->progress_context) == 0)
+    if (crew->line != NULL) {
+        const struct imgz_meter *meter = &crew->line->meter;
+
+        progress.phase = (enum imgz_phase)atomic_load_explicit(&meter->phase, memory_order_relaxed);
+        progress.raw_bytes_done = read_meter(&meter->raw_bytes_done);
+        progress.zero_bytes_done = read_meter(&meter->zero_bytes_done);
+        progress.image_bytes_done = read_meter(&meter->image_bytes_done);
+    }
+    if (watch->progress == NULL || watch->progress(&progress, watch->progress_context) == 0)
         return;
-    imgz_stop_raise(crew->line->stop, -ECANCELED, nowhere, "stopped as asked");
-    imgz_line_close(crew->line);
+    imgz_stop_raise(crew->stop, -ECANCELED, nowhere, "stopped as asked");
+    close_line(crew);
 }
 
 static void add_ms(struct timespec *time, uint32_t ms)
@@ -135,7 +159,7 @@ static bool wait_interval(struct crew *crew)
     bool ended;
 
     clock_gettime(CLOCK_MONOTONIC, &deadline);
-    add_ms(&deadline, crew->plan->progress_interval_ms);
+    add_ms(&deadline, crew->watch->progress_interval_ms);
     imgz_mutex_lock(&crew->lock);
     while (crew->running_count > 0 && timed_out == 0)
         timed_out = pthread_cond_timedwait(&crew->all_ended, &crew->lock.handle, &deadline);
@@ -144,28 +168,25 @@ static bool wait_interval(struct crew *crew)
     return ended;
 }
 
-static int create_crew(const struct imgz_crew_plan *plan, struct imgz_line *line,
-                       struct crew **result)
+static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
+                       struct imgz_stop *stop, struct crew **result)
 {
-    const uint32_t hand_count = plan->worker_count + FEEDER_AND_DRAIN;
     struct crew *crew = calloc(1, sizeof(*crew) + hand_count * sizeof(crew->hands[0]));
     pthread_condattr_t attributes;
 
+    IMGZ_ASSERT(watch->progress_interval_ms > 0);
     if (crew == NULL)
         return -ENOMEM;
-    crew->plan = plan;
-    crew->line = line;
+    crew->watch = watch;
+    crew->stop = stop;
     crew->start_ns = imgz_clock_ns();
     imgz_mutex_init(&crew->lock);
     IMGZ_ASSERT(pthread_condattr_init(&attributes) == 0);
     IMGZ_ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
     IMGZ_ASSERT(pthread_cond_init(&crew->all_ended, &attributes) == 0);
     IMGZ_ASSERT(pthread_condattr_destroy(&attributes) == 0);
-    for (uint32_t i = 0; i < hand_count; i++) {
+    for (uint32_t i = 0; i < hand_count; i++)
         crew->hands[i].crew = crew;
-        crew->hands[i].body = i == 0 ? feeder_body : i == 1 ? drain_body : worker_body;
-        crew->hands[i].worker_index = i < FEEDER_AND_DRAIN ? 0 : i - FEEDER_AND_DRAIN;
-    }
     *result = crew;
     return 0;
 }
@@ -188,10 +209,10 @@ static uint32_t start_all(struct crew *crew, uint32_t hand_count)
 
         if (rc == 0)
             continue;
-        imgz_stop_raise(crew->line->stop, rc, nowhere,
+        imgz_stop_raise(crew->stop, rc, nowhere,
                         "starting thread %u of %u failed: %s; try fewer with --threads", i + 1,
                         hand_count, strerrordesc_np(-rc));
-        imgz_line_close(crew->line);
+        close_line(crew);
         imgz_mutex_lock(&crew->lock);
         crew->running_count -= hand_count - i;
         imgz_mutex_unlock(&crew->lock);
@@ -200,22 +221,53 @@ static uint32_t start_all(struct crew *crew, uint32_t hand_count)
     return hand_count;
 }
 
-int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line)
+/* Starts the hands, watches until all have ended, and joins them. */
+static int run_crew(struct crew *crew, uint32_t hand_count)
 {
-    struct crew *crew = NULL;
-    uint32_t started_count;
-    int rc;
+    const uint32_t started_count = start_all(crew, hand_count);
 
-    IMGZ_ASSERT(plan->worker_count > 0);
-    IMGZ_ASSERT(plan->progress_interval_ms > 0);
-    rc = create_crew(plan, line, &crew);
-    if (rc < 0)
-        return rc;
-    started_count = start_all(crew, plan->worker_count + FEEDER_AND_DRAIN);
     while (!wait_interval(crew))
         show_progress(crew);
     for (uint32_t i = 0; i < started_count; i++)
         IMGZ_ASSERT(pthread_join(crew->hands[i].thread, NULL) == 0);
+    return imgz_stop_error(crew->stop)->code;
+}
+
+int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line)
+{
+    const uint32_t hand_count = plan->worker_count + FEEDER_AND_DRAIN;
+    struct crew *crew = NULL;
+    int rc;
+
+    IMGZ_ASSERT(plan->worker_count > 0);
+    rc = create_crew(hand_count, &plan->watch, line->stop, &crew);
+    if (rc < 0)
+        return rc;
+    crew->plan = plan;
+    crew->line = line;
+    crew->hands[0].body = feeder_body;
+    crew->hands[1].body = drain_body;
+    for (uint32_t i = 0; i < plan->worker_count; i++) {
+        crew->hands[FEEDER_AND_DRAIN + i].body = worker_body;
+        crew->hands[FEEDER_AND_DRAIN + i].worker_index = i;
+    }
+    rc = run_crew(crew, hand_count);
     destroy_crew(crew);
-    return imgz_stop_error(line->stop)->code;
+    return rc;
+}
+
+int imgz_crew_call(int (*body)(void *context), void *context, const struct imgz_crew_watch *watch,
+                   struct imgz_stop *stop)
+{
+    struct crew *crew = NULL;
+    int rc = create_crew(1, watch, stop, &crew);
+
+    if (rc < 0)
+        return rc;
+    crew->call = body;
+    crew->call_context = context;
+    crew->hands[0].body = call_body;
+    rc = run_crew(crew, 1);
+    destroy_crew(crew);
+    return rc;
 }

@@ -13,6 +13,14 @@
 
 #include "flow/line.h"
 
+/* What the caller's thread does meanwhile. */
+struct imgz_crew_watch {
+    imgz_progress_fn progress; /* may be NULL */
+    void *progress_context;
+    uint32_t progress_interval_ms;
+    uint64_t raw_bytes_total;
+};
+
 struct imgz_crew_plan {
     void *job; /* handed to the functions below */
     uint32_t worker_count;
@@ -27,13 +35,14 @@ struct imgz_crew_plan {
     /* Runs once, in its own thread: takes slots in order, gives them back. */
     int (*drain)(void *job, struct imgz_line *line);
 
-    /* Shown to the caller. */
-    imgz_progress_fn progress; /* may be NULL */
-    void *progress_context;
-    uint32_t progress_interval_ms;
-    uint64_t raw_bytes_total;
+    struct imgz_crew_watch watch;
 };
 
 IMGZ_MUST_CHECK int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line);
+
+/* Runs one function in a thread of its own, so that what may block (a pipe that says nothing yet)
+ * can be cancelled too. 0, or what the latch holds; 'body' raises its errors. */
+IMGZ_MUST_CHECK int imgz_crew_call(int (*body)(void *context), void *context,
+                                   const struct imgz_crew_watch *watch, struct imgz_stop *stop);
 
 #endif /* IMGZ_CREW_H */

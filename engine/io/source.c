@@ -14,9 +14,11 @@ struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t o
     return (struct imgz_place){source->stage, source->path, offset};
 }
 
+/* O_NONBLOCK: opening a FIFO does not wait for its writer where no stop can be heard; reading polls
+ * first. To files and devices it means nothing. */
 static int open_path(const char *path, bool direct)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (direct ? O_DIRECT : 0));
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (direct ? O_DIRECT : 0));
 
     return fd < 0 ? -errno : fd;
 }

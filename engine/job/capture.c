@@ -17,6 +17,8 @@
 
 struct capture {
     struct imgz_job job;
+    const char *source_path;
+    const char *image_path;
     struct imgz_source source;
     struct imgz_output output;
     struct imgz_meta meta;
@@ -218,15 +220,16 @@ static int add_closing_meta(struct capture *capture)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
-static int open_both(struct capture *capture, const char *source, const char *image)
+static int open_both(void *context)
 {
+    struct capture *capture = context;
     const struct imgz_source_config source_config = {
-        .path = source,
+        .path = capture->source_path,
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = capture->job.options.direct,
     };
     const struct imgz_output_config output_config = {
-        .path = image,
+        .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
@@ -286,13 +289,15 @@ int imgz_capture(const char *source, const char *image, const struct imgz_option
                  struct imgz_report *report, struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct capture capture = {.source.fd = -1,
+    struct capture capture = {.source_path = source,
+                              .image_path = image,
+                              .source.fd = -1,
                               .output = {.fd = -1, .direct_fd = -1, .directory_fd = -1},
                               .start_time = time(NULL)};
     int rc = imgz_job_begin(&capture.job, options);
 
     if (rc == 0)
-        rc = open_both(&capture, source, image);
+        rc = imgz_job_call(&capture.job, open_both, &capture);
     if (rc == 0)
         rc = prepare(&capture);
     if (rc == 0)

@@ -14,6 +14,7 @@
 
 struct compare {
     struct imgz_job *job;
+    const char *image_path;
     struct imgz_image image;
     struct imgz_source source;
     uint64_t size_bytes; /* to read of the source; IMGZ_SIZE_UNKNOWN for a stream */
@@ -166,11 +167,12 @@ static int run(struct compare *compare)
     return rc < 0 ? rc : judge(compare);
 }
 
-static int open_image(struct compare *compare, const char *image)
+static int open_image(void *context)
 {
-    const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, image, IMGZ_OFFSET_NONE};
-    int rc = imgz_image_init(image, IMGZ_IMAGE_ALL, compare->job->stop, &compare->job->log,
-                             &compare->image);
+    struct compare *compare = context;
+    const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, compare->image_path, IMGZ_OFFSET_NONE};
+    int rc = imgz_image_init(compare->image_path, IMGZ_IMAGE_ALL, compare->job->stop,
+                             &compare->job->log, &compare->image);
 
     if (rc < 0 || compare->image.seekable)
         return rc;
@@ -188,8 +190,8 @@ int imgz_compare_image(struct imgz_job *job, const char *image, const char *agai
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = job->options.direct,
     };
-    struct compare compare = {.job = job};
-    int rc = open_image(&compare, image);
+    struct compare compare = {.job = job, .image_path = image};
+    int rc = imgz_job_call(job, open_image, &compare);
 
     if (rc < 0)
         return rc;

@@ -12,6 +12,7 @@
 struct hash {
     struct imgz_job *job;
     struct imgz_source *source;
+    bool is_image;
 };
 
 static int feed(void *context, struct imgz_line *line)
@@ -46,48 +47,47 @@ static int drain(void *context, struct imgz_line *line)
     return 0;
 }
 
-static int hash_raw(struct imgz_job *job, struct imgz_source *source)
+static int hash_raw(struct hash *hash)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct hash hash = {.job = job, .source = source};
-    int rc = imgz_scan_prepare(job, job->options.chunk_bytes, source->size_bytes);
+    int rc = imgz_scan_prepare(hash->job, hash->job->options.chunk_bytes, hash->source->size_bytes);
 
-    return rc < 0 ? rc : imgz_job_run(job, &bodies, &hash);
+    return rc < 0 ? rc : imgz_job_run(hash->job, &bodies, hash);
 }
 
 /* Whether the source is an image, as its first bytes say. A block device is not: what is on it
  * first is its own business. */
-static int look_inside(struct imgz_job *job, struct imgz_source *source, bool *is_image)
+static int look_inside(void *context)
 {
+    struct hash *hash = context;
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
     struct imgz_frame_header header;
     enum imgz_frame_sort sort;
     size_t done_bytes;
     int rc;
 
-    *is_image = false;
-    if (source->kind == IMGZ_SOURCE_DEVICE)
+    if (hash->source->kind == IMGZ_SOURCE_DEVICE)
         return 0;
-    rc = imgz_source_peek(source, job->stop, bytes, sizeof(bytes), &done_bytes);
+    rc = imgz_source_peek(hash->source, hash->job->stop, bytes, sizeof(bytes), &done_bytes);
     if (rc < 0)
         return rc;
     sort = imgz_frame_decode_header(bytes, done_bytes, &header);
-    *is_image = sort != IMGZ_FRAME_GZIP && sort != IMGZ_FRAME_OTHER;
+    hash->is_image = sort != IMGZ_FRAME_GZIP && sort != IMGZ_FRAME_OTHER;
     return 0;
 }
 
 /* Takes over the source. */
 static int hash_source(struct imgz_job *job, struct imgz_source *source)
 {
-    bool is_image;
-    int rc = look_inside(job, source, &is_image);
+    struct hash hash = {.job = job, .source = source};
+    int rc = imgz_job_call(job, look_inside, &hash);
 
-    if (rc == 0 && is_image) {
+    if (rc == 0 && hash.is_image) {
         source->stage = IMGZ_STAGE_READ_IMAGE;
         return imgz_verify_image(job, source);
     }
     if (rc == 0)
-        rc = hash_raw(job, source);
+        rc = hash_raw(&hash);
     imgz_source_close(source);
     return rc;
 }

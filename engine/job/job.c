@@ -123,6 +123,24 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
     return 0;
 }
 
+static struct imgz_crew_watch make_watch(const struct imgz_job *job, uint64_t raw_bytes_total)
+{
+    return (struct imgz_crew_watch){
+        .progress = job->options.progress,
+        .progress_context = job->options.progress_context,
+        .progress_interval_ms = job->options.progress_interval_ms,
+        .raw_bytes_total = raw_bytes_total,
+    };
+}
+
+int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context)
+{
+    const struct imgz_crew_watch watch = make_watch(job, IMGZ_SIZE_UNKNOWN);
+    int rc = imgz_crew_call(body, context, &watch, job->stop);
+
+    return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
+}
+
 int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, void *context)
 {
     const struct imgz_crew_plan plan = {
@@ -131,10 +149,7 @@ int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, voi
         .feed = bodies->feed,
         .work = bodies->work,
         .drain = bodies->drain,
-        .progress = job->options.progress,
-        .progress_context = job->options.progress_context,
-        .progress_interval_ms = job->options.progress_interval_ms,
-        .raw_bytes_total = job->raw_bytes_total,
+        .watch = make_watch(job, job->raw_bytes_total),
     };
     int rc = imgz_crew_run(&plan, job->line);
 

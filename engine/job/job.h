@@ -47,6 +47,9 @@ IMGZ_MUST_CHECK int imgz_job_begin(struct imgz_job *job, const struct imgz_optio
 IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report,
                                  struct imgz_error *error);
 
+/* Opens what is read and written: what may block on a pipe, while a wish to cancel is heard. */
+IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
+
 /* Line and tally for chunks of tally_config->chunk_bytes. */
 struct imgz_job_needs {
     struct imgz_tally_config tally;

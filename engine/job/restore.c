@@ -13,6 +13,8 @@
 
 struct restore {
     struct imgz_job job;
+    const char *image_path;
+    const char *target_path;
     struct imgz_decode decode;
     struct imgz_output output;
 };
@@ -142,18 +144,19 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
-static int open_both(struct restore *restore, const char *image, const char *target)
+static int open_both(void *context)
 {
+    struct restore *restore = context;
     struct imgz_output_config config = {
-        .path = target,
+        .path = restore->target_path,
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .force = (restore->job.options.flags & IMGZ_FLAG_FORCE) != 0,
         .device_allowed = true,
         .direct_wanted = true,
         .source = &restore->decode.image.source.status,
     };
-    int rc = imgz_image_init(image, IMGZ_IMAGE_SIZES, restore->job.stop, &restore->job.log,
-                             &restore->decode.image);
+    int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_SIZES, restore->job.stop,
+                             &restore->job.log, &restore->decode.image);
 
     if (rc < 0)
         return rc;
@@ -165,12 +168,14 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
                  struct imgz_report *report, struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct restore restore = {.decode.image.source.fd = -1,
+    struct restore restore = {.image_path = image,
+                              .target_path = target,
+                              .decode.image.source.fd = -1,
                               .output = {.fd = -1, .direct_fd = -1, .directory_fd = -1}};
     int rc = imgz_job_begin(&restore.job, options);
 
     if (rc == 0)
-        rc = open_both(&restore, image, target);
+        rc = imgz_job_call(&restore.job, open_both, &restore);
     if (rc == 0)
         rc = imgz_decode_prepare(&restore.decode, &restore.job);
     if (rc == 0)

@@ -14,6 +14,7 @@
 
 struct verify {
     struct imgz_job *job;
+    const struct imgz_source *source; /* until the image takes it over */
     struct imgz_decode decode;
     uint64_t hash_index;       /* of the next chunk, in the image's table of hashes */
     struct imgz_slot bad_slot; /* a copy of the first, for its story; its buffers are not used */
@@ -94,11 +95,19 @@ static int judge(struct verify *verify)
     return imgz_damage_raise_fault(verify->job->stop, source, &verify->bad_slot);
 }
 
+static int open_image(void *context)
+{
+    struct verify *verify = context;
+
+    return imgz_image_init_source(verify->source, IMGZ_IMAGE_ALL, verify->job->stop,
+                                  &verify->decode.image);
+}
+
 int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct verify verify = {.job = job};
-    int rc = imgz_image_init_source(source, IMGZ_IMAGE_ALL, job->stop, &verify.decode.image);
+    struct verify verify = {.job = job, .source = source};
+    int rc = imgz_job_call(job, open_image, &verify);
 
     if (rc < 0)
         return rc;
