@@ -23,11 +23,11 @@ static void print_good(const struct options *options, const struct imgz_report *
     report_print_summary(options, report);
 }
 
+/* The error speaks of the first bad chunk only. */
 static void print_bad(const struct imgz_report *report)
 {
-    streams_note("found      %" PRIu64 " of %" PRIu64 " chunks bad, the first at byte %" PRIu64
-                 " of the disk",
-                 report->bad_chunk_count, report->chunk_count, report->bad_offset);
+    streams_note("found      %" PRIu64 " bad chunks, the first at byte %" PRIu64 " of the disk",
+                 report->bad_chunk_count, report->bad_offset);
 }
 
 static int run(const struct options *options)
@@ -45,7 +45,7 @@ static int run(const struct options *options)
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && runner_wants_summary(options))
         print_good(options, &runner.report);
-    else if (runner.report.bad_chunk_count > 0 && runner_wants_summary(options))
+    else if (runner.report.bad_chunk_count > 1 && runner_wants_summary(options))
         print_bad(&runner.report);
     return exit_code;
 }

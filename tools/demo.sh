@@ -9,8 +9,7 @@ set -eu -o pipefail
     exit 2
 }
 here=$(cd "$(dirname "$0")/.." && pwd)
-imgz=$here/build/imgz
-export PATH="$PATH:/usr/sbin:/sbin"
+export PATH="$here/build:$PATH:/usr/sbin:/sbin"
 
 DRIVE_BYTES=$((4 << 30))
 FILES_BYTES=$((600 << 20)) # how much of /usr goes on the sample drive
@@ -24,9 +23,9 @@ build() {
 # ---- On the user's own -------------------------------------------------------------------------
 
 run_on() { # run_on SOURCE IMAGE
-    "$imgz" capture "$1" "$2"
-    "$imgz" verify "$2"
-    "$imgz" info "$2"
+    imgz capture "$1" "$2"
+    imgz verify "$2"
+    imgz info "$2"
 }
 
 # ---- On the sample drive -----------------------------------------------------------------------
@@ -47,7 +46,7 @@ make_drive() {
 }
 
 human() { # human BYTES
-    numfmt --to=iec-i --suffix=B --format=%.1f "$1"
+    numfmt --to=iec-i --suffix=B --format=%.1f "$1" | sed "s/\([KMGT]\?iB\)$/ \1/"
 }
 
 used_bytes() { # what the file $1 takes on the disk
@@ -55,19 +54,13 @@ used_bytes() { # what the file $1 takes on the disk
 }
 
 rows=()
-# step NAME COMMAND...: runs the command and notes how long it took.
+# step NAME COMMAND: runs the line of shell and notes how long it took.
 step() {
-    local name=$1 started=$EPOCHREALTIME
-    shift
-    printf '\n$ %s\n' "$*"
-    "$@"
-    rows+=("$(awk -v name="$name" -v from="$started" -v to="$EPOCHREALTIME" \
-        -v bytes="$DRIVE_BYTES" 'BEGIN {
-            printf "%-22s %7.2f s %7.0f MB/s", name, to - from, bytes / (to - from) / 1e6 }')")
-}
-
-gunzip_and_compare() {
-    gunzip -c drive.img.gz | cmp - drive.img
+    local started=$EPOCHREALTIME
+    printf '\n$ %s\n' "$2"
+    eval "$2"
+    rows+=("$(awk -v name="$1" -v from="$started" -v to="$EPOCHREALTIME" -v bytes="$DRIVE_BYTES" '
+        BEGIN { printf "%-20s %7.2f s %7.0f MB/s", name, to - from, bytes / (to - from) / 1e6 }')")
 }
 
 show() {
@@ -79,11 +72,11 @@ show() {
     echo "Making a sample drive: $(human "$DRIVE_BYTES") of ext4 with files from /usr ..."
     make_drive
 
-    step "capture" "$imgz" capture drive.img drive.img.gz
-    step "gunzip and compare" gunzip_and_compare
-    step "restore, sparse" "$imgz" restore drive.img.gz copy.img
-    step "verify" "$imgz" verify drive.img.gz
-    step "compare by hashes" "$imgz" verify drive.img.gz --against copy.img
+    step "capture" "imgz capture drive.img drive.img.gz"
+    step "gunzip, compare" "gunzip -c drive.img.gz | cmp - drive.img"
+    step "restore, sparse" "imgz restore drive.img.gz copy.img"
+    step "verify" "imgz verify drive.img.gz"
+    step "compare by hashes" "imgz verify drive.img.gz --against copy.img"
     cmp drive.img copy.img
 
     printf '\nThe sample drive: %s, %s of it in use. The image: %s, a plain .gz.\n' \
@@ -92,6 +85,7 @@ show() {
     printf 'The restored copy takes %s and is the same byte for byte.\n\n' \
         "$(human "$(used_bytes copy.img)")"
     printf '%s\n' "${rows[@]}"
+    printf '(speeds are of the whole drive, holes and zeros included)\n'
     printf '\nYour own drive: tools/demo.sh SOURCE IMAGE\n'
 }
 

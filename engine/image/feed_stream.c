@@ -129,7 +129,8 @@ static int expect_section(struct stream_feeder *feeder, enum imgz_note_kind kind
     unsigned char *payload;
     int rc = 0;
 
-    if (feeder->note.kind != kind || feeder->note.payload_bytes != bytes)
+    if (feeder->note.kind != kind || feeder->note.payload_bytes != bytes ||
+        !imgz_note_is_bare(&feeder->note))
         return raise_damage(feeder, feeder->note_offset, "the index does not fit the chunks");
     payload = malloc((size_t)bytes + 1);
     if (payload == NULL)
@@ -151,7 +152,7 @@ static int read_meta(struct stream_feeder *feeder)
     unsigned char *text;
     int rc;
 
-    if (bytes > IMGZ_META_BYTES_MAX)
+    if (bytes > IMGZ_META_BYTES_MAX || !imgz_note_is_bare(&feeder->note))
         return raise_damage(feeder, feeder->note_offset, "the metadata cannot be right");
     text = malloc(bytes + 1u);
     rc = text == NULL ? -ENOMEM : 0;

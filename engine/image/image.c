@@ -155,6 +155,7 @@ static int load_section(const struct imgz_image *image, struct imgz_stop *stop,
     if (rc < 0)
         return rc;
     if (imgz_note_decode(carrier, &note) < 0 || note.kind != section->kind ||
+        !imgz_note_is_bare(&note) ||
         section->offset + sizeof(carrier) + imgz_carrier_bytes(note.payload_bytes) !=
             section->end ||
         note.payload_bytes % unit_bytes != 0)

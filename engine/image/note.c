@@ -44,6 +44,14 @@ void imgz_note_encode(const struct imgz_note *note, unsigned char *out)
     imgz_carrier_encode(record, sizeof(record), out);
 }
 
+bool imgz_note_is_bare(const struct imgz_note *note)
+{
+    static const struct imgz_hash no_hash;
+
+    return note->raw_offset == 0 && note->raw_bytes == 0 && note->raw_crc32 == 0 &&
+           imgz_hash_equal(&note->raw_hash, &no_hash);
+}
+
 int imgz_note_decode(const unsigned char *carrier, struct imgz_note *note)
 {
     unsigned char record[IMGZ_NOTE_RECORD_BYTES];

@@ -52,6 +52,9 @@ static inline uint64_t imgz_note_zero_bytes_max(uint32_t chunk_bytes)
 /* 'out' has room for IMGZ_NOTE_CARRIER_BYTES. */
 void imgz_note_encode(const struct imgz_note *note, unsigned char *out);
 
+/* True if the fields that tell of raw data are zero, as in INDEX, HASHES and META. */
+bool imgz_note_is_bare(const struct imgz_note *note);
+
 IMGZ_MUST_CHECK int imgz_note_decode(const unsigned char *carrier, struct imgz_note *note);
 
 #endif /* IMGZ_NOTE_H */

@@ -92,6 +92,12 @@ static void ring_close(void *state)
 {
     struct ring *ring = state;
 
+    /* The kernel tears a ring down later, in the background. What is unregistered first is let go
+     * at once: otherwise the files would stay open for a moment after close(), and umount fail. */
+    if (ring->fixed_files)
+        (void)io_uring_unregister_files(&ring->uring);
+    if (ring->fixed_buffers)
+        (void)io_uring_unregister_buffers(&ring->uring);
     io_uring_queue_exit(&ring->uring);
     free(ring->fds);
     free(ring);

@@ -218,6 +218,8 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     }
     if (job->io_name != NULL)
         snprintf(report->io_name, sizeof(report->io_name), "%s", job->io_name);
+    if (job->raw_bytes_total != IMGZ_SIZE_UNKNOWN && job->chunk_bytes != 0)
+        report->chunk_count = imgz_div_up(job->raw_bytes_total, job->chunk_bytes);
     if (!job->sum_done)
         return;
     report->chunk_count = job->sum.chunk_count;
