@@ -253,5 +253,9 @@ int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line)
         if (rc < 0)
             return rc;
     }
-    return rc < 0 ? rc : read_rest(&feeder);
+    if (rc == 0)
+        rc = read_rest(&feeder);
+    if (rc == 0)
+        image->source.size_bytes = feeder.image_offset;
+    return rc;
 }

@@ -19,8 +19,8 @@
 #include "flow/line.h"
 #include "image/image.h"
 
-/* '*io_name' receives a static text: how it was read. A stream's image->end, index and meta are
- * complete when this returns 0. */
+/* '*io_name' receives a static text: how it was read. When this returns 0, a stream's image->end,
+ * index, meta and source.size_bytes are complete. */
 IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *line,
                                     const char **io_name);
 

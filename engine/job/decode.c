@@ -87,6 +87,7 @@ int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job
     struct imgz_place place = imgz_source_place(&decode->image.source, IMGZ_OFFSET_NONE);
 
     IMGZ_ASSERT(job->sum_done);
+    job->image_bytes = decode->image.source.size_bytes;
     place.stage = IMGZ_STAGE_CHECK;
     if (job->sum.raw_bytes != end->raw_bytes || job->sum.crc32 != end->raw_crc32 ||
         !imgz_hash_equal(&job->sum.root_hash, &end->root_hash))
