@@ -45,12 +45,12 @@ IMGZ_MUST_CHECK int imgz_deflate_compress(struct imgz_deflate *deflate, const un
                                           size_t raw_bytes, unsigned char *out,
                                           size_t *segment_bytes, enum imgz_deflate_form *form);
 
-/* 0, or -ENOMEM. */
+/* 0, -ENOMEM, or -EIO without random numbers (getrandom(2)). */
 IMGZ_MUST_CHECK int imgz_inflate_create(struct imgz_inflate **result);
 void imgz_inflate_destroy(struct imgz_inflate *inflate); /* accepts NULL */
 
-/* What decompressing appends to a segment to make it a stream: an empty final block. */
-#define IMGZ_INFLATE_TAIL_BYTES 2u
+/* What decompressing appends to a segment to make it a stream: see inflate.c. */
+#define IMGZ_INFLATE_TAIL_BYTES 42u
 
 /* Inflates a segment to exactly 'raw_bytes'. The IMGZ_INFLATE_TAIL_BYTES behind the segment are
  * overwritten. 0, or -EBADMSG: not a segment, or not that long. */

@@ -41,6 +41,7 @@ enum imgz_fault {
     IMGZ_FAULT_INFLATE, /* the segment does not inflate to raw_bytes */
     IMGZ_FAULT_RAW,     /* the raw bytes do not match hash or CRC-32 */
     IMGZ_FAULT_ZERO,    /* a zero run's segment is not the canonical one */
+    IMGZ_FAULT_TABLE,   /* the image's table of hashes says other than the note */
     IMGZ_FAULT_CODEC,   /* the compressor gave something unusable */
 };
 

@@ -54,6 +54,8 @@ static const char *describe_fault(enum imgz_fault fault)
         return "the chunk's contents do not match their hash";
     case IMGZ_FAULT_ZERO:
         return "the run of zeros is not stored as zeros";
+    case IMGZ_FAULT_TABLE:
+        return "the chunk's hash is not the one in the table of hashes";
     case IMGZ_FAULT_CODEC:
     case IMGZ_FAULT_NONE:
         break;

@@ -276,20 +276,13 @@ static int load_file(struct imgz_image *image, enum imgz_image_parts parts, stru
     return rc;
 }
 
-int imgz_image_init_source(const struct imgz_source *source, enum imgz_image_parts parts,
-                           struct imgz_stop *stop, struct imgz_image *image)
+int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop)
 {
     int rc;
 
-    memset(image, 0, sizeof(*image));
-    image->source = *source;
-    image->seekable = source->kind != IMGZ_SOURCE_STREAM;
+    image->seekable = image->source.kind != IMGZ_SOURCE_STREAM;
     rc = read_header(image, stop);
-    if (rc == 0 && image->seekable)
-        rc = load_file(image, parts, stop);
-    if (rc < 0)
-        imgz_image_fini(image);
-    return rc;
+    return rc < 0 || !image->seekable ? rc : load_file(image, parts, stop);
 }
 
 int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_stop *stop,
@@ -300,10 +293,15 @@ int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_s
         .stage = IMGZ_STAGE_READ_IMAGE,
         .direct = IMGZ_DIRECT_OFF,
     };
-    struct imgz_source source;
-    int rc = imgz_source_open(&config, stop, log, &source);
+    int rc;
 
-    return rc < 0 ? rc : imgz_image_init_source(&source, parts, stop, image);
+    memset(image, 0, sizeof(*image));
+    rc = imgz_source_open(&config, stop, log, &image->source);
+    if (rc == 0)
+        rc = imgz_image_load(image, parts, stop);
+    if (rc < 0)
+        imgz_image_fini(image);
+    return rc;
 }
 
 void imgz_image_fini(struct imgz_image *image)

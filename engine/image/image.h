@@ -37,10 +37,10 @@ IMGZ_MUST_CHECK int imgz_image_init(const char *path, enum imgz_image_parts part
                                     struct imgz_stop *stop, struct imgz_log *log,
                                     struct imgz_image *image);
 
-/* The same with a source that is open already; it is the image's from now on, also on failure. */
-IMGZ_MUST_CHECK int imgz_image_init_source(const struct imgz_source *source,
-                                           enum imgz_image_parts parts, struct imgz_stop *stop,
-                                           struct imgz_image *image);
+/* The same for an image whose source is open already, all else being zero. In any case to be ended
+ * by imgz_image_fini(). */
+IMGZ_MUST_CHECK int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts,
+                                    struct imgz_stop *stop);
 void imgz_image_fini(struct imgz_image *image);
 
 /* The disk's size: from the end record, or from a stream's header (may be IMGZ_SIZE_UNKNOWN). */

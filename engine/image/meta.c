@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "image/meta.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FIRST_CAPACITY 16u
 
 void imgz_meta_init(struct imgz_meta *meta)
 {
@@ -44,9 +45,25 @@ static size_t utf8_length(const unsigned char *at)
     return length;
 }
 
+/* Characters that reorder or break what a terminal shows: U+061C, U+200E, U+200F, U+2028 to U+202E,
+ * U+2066 to U+2069. */
+static bool is_trick(const unsigned char *at, size_t length)
+{
+    if (length == 2)
+        return at[0] == 0xd8 && at[1] == 0x9c;
+    if (length != 3 || at[0] != 0xe2)
+        return false;
+    if (at[1] == 0x80)
+        return at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae);
+    return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
+}
+
+/* The character stands for itself; not so control characters, '%', tricks, and what is no UTF-8. */
 static bool is_plain(const unsigned char *at, size_t length)
 {
-    return length > 1 || (length == 1 && at[0] >= 0x20 && at[0] != 0x7f && at[0] != '%');
+    if (length == 1)
+        return at[0] >= 0x20 && at[0] != 0x7f && at[0] != '%';
+    return length > 1 && !is_trick(at, length);
 }
 
 /* A printable copy of 'value'. */
@@ -81,33 +98,35 @@ static bool key_valid(const char *key)
     return length > 0 && length == strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-");
 }
 
-/* Inserts a pair whose strings become the meta's; -EBADMSG if the key is there already. */
-static int insert(struct imgz_meta *meta, char *key, char *value)
+/* Puts a pair whose strings become the meta's at 'at', moving those behind it. */
+static int put_pair(struct imgz_meta *meta, uint32_t at, char *key, char *value)
 {
-    struct imgz_meta_pair *pairs =
-        reallocarray(meta->pairs, meta->count + 1, sizeof(meta->pairs[0]));
-    uint32_t at = meta->count;
+    struct imgz_meta_pair *pairs;
 
-    if (pairs == NULL)
-        return -ENOMEM;
-    meta->pairs = pairs;
-    while (at > 0 && strcmp(pairs[at - 1].key, key) > 0)
-        at -= 1;
-    if (at > 0 && strcmp(pairs[at - 1].key, key) == 0)
-        return -EBADMSG;
+    if (meta->count == meta->capacity) {
+        const uint32_t wanted = meta->capacity == 0 ? FIRST_CAPACITY : meta->capacity * 2;
+
+        pairs = reallocarray(meta->pairs, wanted, sizeof(meta->pairs[0]));
+        if (pairs == NULL)
+            return -ENOMEM;
+        meta->pairs = pairs;
+        meta->capacity = wanted;
+    }
+    pairs = meta->pairs;
     memmove(pairs + at + 1, pairs + at, (meta->count - at) * sizeof(pairs[0]));
     pairs[at] = (struct imgz_meta_pair){key, value};
     meta->count += 1;
     return 0;
 }
 
-static int insert_copy(struct imgz_meta *meta, const char *key, char *value)
+/* The same with a copy of the key; 'value' is freed on failure, NULL stands for no memory. */
+static int put_copy(struct imgz_meta *meta, uint32_t at, const char *key, char *value)
 {
     char *key_copy = strdup(key);
     int rc = -ENOMEM;
 
     if (key_copy != NULL && value != NULL)
-        rc = insert(meta, key_copy, value);
+        rc = put_pair(meta, at, key_copy, value);
     if (rc < 0) {
         free(key_copy);
         free(value);
@@ -117,14 +136,15 @@ static int insert_copy(struct imgz_meta *meta, const char *key, char *value)
 
 int imgz_meta_add(struct imgz_meta *meta, const char *key, const char *value)
 {
-    int rc;
+    uint32_t at = meta->count;
 
     IMGZ_ASSERT(key_valid(key));
     if (value[0] == '\0')
         return 0;
-    rc = insert_copy(meta, key, escape(value));
-    IMGZ_ASSERT(rc != -EBADMSG);
-    return rc;
+    while (at > 0 && strcmp(meta->pairs[at - 1].key, key) > 0)
+        at -= 1;
+    IMGZ_ASSERT(at == 0 || strcmp(meta->pairs[at - 1].key, key) != 0);
+    return put_copy(meta, at, key, escape(value));
 }
 
 int imgz_meta_add_number(struct imgz_meta *meta, const char *key, uint64_t value)
@@ -163,55 +183,104 @@ int imgz_meta_encode(const struct imgz_meta *meta, char **text, size_t *bytes)
     return 0;
 }
 
-static bool value_valid(const char *value)
+/* Undoes escape(), in place; false if a '%' is not followed by two digits. */
+static bool unescape(char *value)
 {
-    const unsigned char *at = (const unsigned char *)value;
+    static const char digits[] = "0123456789ABCDEF";
+    char *to = value;
 
-    while (*at != '\0') {
-        const size_t length = utf8_length(at);
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '%') {
+            const char *high = at[1] != '\0' ? strchr(digits, at[1]) : NULL;
+            const char *low = high != NULL && at[2] != '\0' ? strchr(digits, at[2]) : NULL;
 
-        if (*at == '%' ? !(isxdigit(at[1]) && isxdigit(at[2])) : !is_plain(at, length))
-            return false;
-        at += *at == '%' ? 1 : length;
+            if (low == NULL)
+                return false;
+            *to++ = (char)((high - digits) << 4 | (low - digits));
+            at += 2;
+        } else {
+            *to++ = *at;
+        }
     }
+    *to = '\0';
     return true;
 }
 
-/* Adds the line of 'bytes', without its newline. */
-static int decode_line(const char *line, size_t bytes, struct imgz_meta *meta)
+/* A value has one form: escaping what it stands for gives it again. '*valid' is the answer. */
+static int check_value(const char *value, bool *valid)
 {
-    char *copy = strndup(line, bytes);
-    char *equals;
-    int rc = -EBADMSG;
+    char *plain = strdup(value);
+    char *again = NULL;
+    int rc = -ENOMEM;
 
-    if (copy == NULL)
+    if (plain == NULL)
         return -ENOMEM;
-    equals = strchr(copy, '=');
-    if (equals != NULL && strlen(copy) == bytes) {
-        *equals = '\0';
-        if (key_valid(copy) && value_valid(equals + 1))
-            rc = insert_copy(meta, copy, strdup(equals + 1));
+    *valid = value[0] != '\0' && unescape(plain);
+    if (*valid)
+        again = escape(plain);
+    if (!*valid || again != NULL) {
+        *valid = *valid && strcmp(again, value) == 0;
+        rc = 0;
     }
-    free(copy);
+    free(again);
+    free(plain);
+    return rc;
+}
+
+static bool key_follows(const struct imgz_meta *meta, const char *key)
+{
+    return key_valid(key) &&
+           (meta->count == 0 || strcmp(meta->pairs[meta->count - 1].key, key) < 0);
+}
+
+/* Adds a line, which is changed: its '=' becomes the end of the key. */
+static int decode_line(char *line, struct imgz_meta *meta)
+{
+    char *equals = strchr(line, '=');
+    bool valid = false;
+    int rc;
+
+    if (equals == NULL)
+        return -EBADMSG;
+    *equals = '\0';
+    if (!key_follows(meta, line))
+        return -EBADMSG;
+    rc = check_value(equals + 1, &valid);
+    if (rc == 0 && !valid)
+        rc = -EBADMSG;
+    return rc < 0 ? rc : put_copy(meta, meta->count, line, strdup(equals + 1));
+}
+
+/* Cuts off the first line of the text and adds it. */
+static int decode_first(const char **text, size_t *bytes, struct imgz_meta *meta)
+{
+    const char *newline = memchr(*text, '\n', *bytes);
+    size_t length;
+    char *line;
+    int rc;
+
+    if (newline == NULL)
+        return -EBADMSG;
+    length = (size_t)(newline - *text);
+    if (memchr(*text, '\0', length) != NULL)
+        return -EBADMSG;
+    line = strndup(*text, length);
+    if (line == NULL)
+        return -ENOMEM;
+    rc = decode_line(line, meta);
+    free(line);
+    *text += length + 1;
+    *bytes -= length + 1;
     return rc;
 }
 
 int imgz_meta_decode(const char *text, size_t bytes, struct imgz_meta *meta)
 {
-    int rc = 0;
+    int rc = bytes > 0 ? 0 : -EBADMSG;
 
     IMGZ_ASSERT(meta->count == 0);
-    while (rc == 0 && bytes > 0) {
-        const char *newline = memchr(text, '\n', bytes);
-
-        if (newline == NULL) {
-            rc = -EBADMSG;
-        } else {
-            rc = decode_line(text, (size_t)(newline - text), meta);
-            bytes -= (size_t)(newline - text) + 1;
-            text = newline + 1;
-        }
-    }
+    while (rc == 0 && bytes > 0)
+        rc = decode_first(&text, &bytes, meta);
     if (rc < 0)
         imgz_meta_fini(meta);
     return rc;

@@ -2,8 +2,9 @@
 /*
  * The metadata of an image: keys and values, as lines "key=value" sorted by key.
  *
- * Values are printable: control characters, '%', and bytes that are not UTF-8 are kept as %XX, so
- * that a file name cannot play tricks on a terminal.
+ * Values are printable: control characters, '%', characters that reorder text, and bytes that are
+ * not UTF-8 are kept as %XX, so that a file name cannot play tricks on a terminal. Text has one
+ * form only: anything else is refused.
  *
  * Place: filled by capture, written by the image writer; loaded with an image.
  *
@@ -26,6 +27,7 @@ struct imgz_meta_pair {
 
 struct imgz_meta {
     uint32_t count;
+    uint32_t capacity;
     struct imgz_meta_pair *pairs; /* sorted by key */
 };
 

@@ -259,6 +259,22 @@ static int create_compressors(struct capture *capture)
     return 0;
 }
 
+/* A drive with more chunks than the table of hashes can hold is refused before it is read. Not a
+ * file: its holes do not count. */
+static int check_chunk_count(const struct capture *capture)
+{
+    const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
+    const uint64_t limit_bytes = (uint64_t)UINT32_MAX / IMGZ_HASH_BYTES * chunk_bytes;
+
+    if (capture->source.kind != IMGZ_SOURCE_DEVICE || capture->source.size_bytes <= limit_bytes)
+        return 0;
+    return imgz_stop_raise(capture->job.stop, -EINVAL,
+                           imgz_source_place(&capture->source, IMGZ_OFFSET_NONE),
+                           "%s has more chunks of %u bytes than an image can hold; use a larger "
+                           "--chunk-size",
+                           capture->source.path, chunk_bytes);
+}
+
 static int prepare(struct capture *capture)
 {
     const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
@@ -270,8 +286,10 @@ static int prepare(struct capture *capture)
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
     };
-    int rc = imgz_job_prepare(&capture->job, &needs);
+    int rc = check_chunk_count(capture);
 
+    if (rc == 0)
+        rc = imgz_job_prepare(&capture->job, &needs);
     return rc < 0 ? rc : create_compressors(capture);
 }
 

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "codec/checksum.h"
+#include "image/damage.h"
 #include "image/image.h"
 #include "job/scan.h"
 
@@ -119,6 +120,18 @@ static int drain(void *context, struct imgz_line *line)
                : raise_size(compare, compare->job->sum.raw_bytes);
 }
 
+/* The table of hashes is bound to the image by the root hash alone: a table of another disk would
+ * be whole in itself. */
+static int check_root(const struct compare *compare)
+{
+    const struct imgz_image *image = &compare->image;
+
+    if (imgz_hash_equal(&compare->job->sum.root_hash, &image->end.root_hash))
+        return 0;
+    return imgz_damage_raise(compare->job->stop, &image->source, image->end.hashes_offset,
+                             "the table of hashes does not fit the root hash");
+}
+
 static int judge(const struct compare *compare)
 {
     const struct imgz_job *job = compare->job;
@@ -126,7 +139,7 @@ static int judge(const struct compare *compare)
 
     place.stage = IMGZ_STAGE_COMPARE;
     if (job->bad_chunk_count == 0)
-        return 0;
+        return check_root(compare);
     return imgz_stop_raise(job->stop, -EBADMSG, place,
                            "comparing %s with %s: %" PRIu64 " of %" PRIu64
                            " chunks of %u bytes differ, the first at offset %" PRIu64

@@ -60,6 +60,18 @@ void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct 
     imgz_check_slot(decode->inflaters[worker_index], slot);
 }
 
+void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)
+{
+    const struct imgz_image *image = &decode->image;
+
+    if (slot->kind != IMGZ_SLOT_DATA)
+        return;
+    if (image->seekable && slot->fault == IMGZ_FAULT_NONE &&
+        !imgz_hash_equal(&slot->raw_hash, &image->index.hashes[decode->hash_index]))
+        slot->fault = IMGZ_FAULT_TABLE;
+    decode->hash_index += 1;
+}
+
 static int check_digests(const struct imgz_decode *decode, struct imgz_job *job)
 {
     struct imgz_place place = imgz_source_place(&decode->image.source, IMGZ_OFFSET_NONE);

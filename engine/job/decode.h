@@ -16,6 +16,7 @@ struct imgz_decode {
     struct imgz_image image;
     struct imgz_inflate **inflaters; /* one per worker */
     uint32_t inflater_count;
+    uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */
 };
 
 /* For an image that is open: line, tally and inflaters. */
@@ -25,6 +26,10 @@ void imgz_decode_release(struct imgz_decode *decode);
 /* The crew's bodies. */
 IMGZ_MUST_CHECK int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job);
 void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot);
+
+/* For the drain, with every item in order: the table of hashes must say what the chunk's note says.
+ * (A stream's table was compared as a whole by its feeder.) */
+void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot);
 
 /* Behind the last item, job->sum complete: size, CRC-32 and root hash must be what the end record
  * says, and digests what the metadata says. Not in the drain: a stream's end record is known once

@@ -38,8 +38,9 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 }
 
 /* Counts an item that is right, or tells why it is not. */
-static int accept_item(struct restore *restore, const struct imgz_slot *slot)
+static int accept_item(struct restore *restore, struct imgz_slot *slot)
 {
+    imgz_decode_check_table(&restore->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
         return imgz_damage_raise_fault(restore->job.stop, &restore->decode.image.source, slot);
     imgz_job_count(&restore->job, slot, slot->image_offset + slot->stored_bytes);
@@ -155,7 +156,7 @@ static int open_both(void *context)
         .direct_wanted = true,
         .source = &restore->decode.image.source.status,
     };
-    int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_SIZES, restore->job.stop,
+    int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_ALL, restore->job.stop,
                              &restore->job.log, &restore->decode.image);
 
     if (rc < 0)

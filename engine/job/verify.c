@@ -14,9 +14,7 @@
 
 struct verify {
     struct imgz_job *job;
-    const struct imgz_source *source; /* until the image takes it over */
     struct imgz_decode decode;
-    uint64_t hash_index;       /* of the next chunk, in the image's table of hashes */
     struct imgz_slot bad_slot; /* a copy of the first, for its story; its buffers are not used */
 };
 
@@ -36,25 +34,11 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-/* The table of hashes must say what the chunk's note says. (A stream's table was compared as a
- * whole by its feeder.) */
-static void check_table(struct verify *verify, struct imgz_slot *slot)
-{
-    const struct imgz_image *image = &verify->decode.image;
-
-    if (slot->kind != IMGZ_SLOT_DATA)
-        return;
-    if (image->seekable && slot->fault == IMGZ_FAULT_NONE &&
-        !imgz_hash_equal(&slot->raw_hash, &image->index.hashes[verify->hash_index]))
-        slot->fault = IMGZ_FAULT_NOTE;
-    verify->hash_index += 1;
-}
-
 static void take_item(struct verify *verify, struct imgz_slot *slot)
 {
     struct imgz_job *job = verify->job;
 
-    check_table(verify, slot);
+    imgz_decode_check_table(&verify->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE) {
         if (job->bad_chunk_count == 0) {
             job->bad_offset = slot->raw_offset;
@@ -99,19 +83,17 @@ static int open_image(void *context)
 {
     struct verify *verify = context;
 
-    return imgz_image_init_source(verify->source, IMGZ_IMAGE_ALL, verify->job->stop,
-                                  &verify->decode.image);
+    return imgz_image_load(&verify->decode.image, IMGZ_IMAGE_ALL, verify->job->stop);
 }
 
 int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct verify verify = {.job = job, .source = source};
+    struct verify verify = {.job = job, .decode.image.source = *source};
     int rc = imgz_job_call(job, open_image, &verify);
 
-    if (rc < 0)
-        return rc;
-    rc = imgz_decode_prepare(&verify.decode, job);
+    if (rc == 0)
+        rc = imgz_decode_prepare(&verify.decode, job);
     if (rc == 0)
         rc = imgz_job_run(job, &bodies, &verify);
     if (rc == 0)
