@@ -5,7 +5,8 @@
  * Place: the in-order stage; the bytes arrive in disk order.
  *
  * Threads    one set belongs to one thread at a time.
- * Errors     -EINVAL: a name that is not known; -ENOMEM.
+ * Errors     -EINVAL: a name that is not known; -ENOMEM; -EOPNOTSUPP: libcrypto refuses, for want
+ *            of memory or by policy (FIPS has no md5).
  */
 #ifndef IMGZ_DIGEST_H
 #define IMGZ_DIGEST_H

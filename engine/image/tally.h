@@ -8,7 +8,7 @@
  * Place: the drain of every job.
  *
  * Threads    one.
- * Errors     create: -ENOMEM, -EINVAL (a digest that is not known). Nothing else fails.
+ * Errors     create: -ENOMEM, or as imgz_digest_create(). Nothing else fails.
  * Memory     all in create().
  */
 #ifndef IMGZ_TALLY_H

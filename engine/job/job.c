@@ -114,6 +114,11 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
                                "the digests \"%s\" are not all known, or one stands twice: md5, "
                                "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
                                needs->tally.digests);
+    if (rc == -EOPNOTSUPP)
+        return imgz_stop_raise(job->stop, rc, nowhere,
+                               "libcrypto cannot make the digests \"%s\" here: for want of memory, "
+                               "or because its policy forbids one of them",
+                               needs->tally.digests);
     if (rc == 0)
         rc = imgz_line_create(&pool, job->stop, &job->log, &job->line);
     if (rc < 0)
