@@ -57,8 +57,20 @@ static int open_directory(struct imgz_output *output)
     return output->directory_fd < 0 ? -errno : 0;
 }
 
+/* True if the temporary name means the open file 'fd' and nothing else. */
+static bool name_means(const struct imgz_output *output, int fd)
+{
+    struct stat named;
+    struct stat opened;
+
+    return fstat(fd, &opened) == 0 &&
+           fstatat(output->directory_fd, output->temp_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
 /* Removes what a killed run left behind. Its writer held a lock that died with it; a lock that
- * lives means a writer that lives. */
+ * lives means a writer that lives. Between opening and locking the name may have come to mean
+ * another file: then there is nothing to remove. */
 static int remove_stale(struct imgz_output *output)
 {
     int fd = openat(output->directory_fd, output->temp_name,
@@ -67,19 +79,22 @@ static int remove_stale(struct imgz_output *output)
     int rc = 0;
 
     if (fd < 0)
-        return -errno;
+        return errno == ENOENT ? 0 : -errno;
     if (fstat(fd, &status) < 0)
         rc = -errno;
     else if (!S_ISREG(status.st_mode))
         rc = -EEXIST;
     else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
-    else if (unlinkat(output->directory_fd, output->temp_name, 0) < 0)
+    else if (name_means(output, fd) && unlinkat(output->directory_fd, output->temp_name, 0) < 0)
         rc = -errno;
     close(fd);
     return rc;
 }
 
+/* Creates and locks the temporary file. The lock is held by a descriptor of its own until the file
+ * has its final name: fd is closed before, because close() may fail. -EEXIST also if the file was
+ * taken for stale between its creation and the lock. */
 static int create_exclusive(struct imgz_output *output)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
@@ -87,26 +102,34 @@ static int create_exclusive(struct imgz_output *output)
     output->fd = openat(output->directory_fd, output->temp_name, flags, FILE_MODE);
     if (output->fd < 0)
         return -errno;
-    output->temporary = true;
     /* File systems without locks exist; there a stale file is not told from a live one. */
-    return flock(output->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+    if ((flock(output->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
+        !name_means(output, output->fd)) {
+        close_fd(&output->fd);
+        return -EEXIST;
+    }
+    output->temporary = true;
+    output->lock_fd = fcntl(output->fd, F_DUPFD_CLOEXEC, 0);
+    return output->lock_fd < 0 ? -errno : 0;
 }
+
+/* More often than this a name is not lost to others by chance. */
+#define CREATE_TRIES_MAX 100
 
 static int create_temporary(struct imgz_output *output)
 {
     int rc = create_exclusive(output);
 
-    if (rc != -EEXIST)
-        return rc < 0 ? raise_here(output, rc, "creating") : 0;
-    rc = remove_stale(output);
-    if (rc < 0)
-        return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "creating %s: its temporary file %s.partial %s", output->path,
-                               output->path,
-                               rc == -EBUSY ? "is being written by another imgz; wait for it"
-                                            : "exists and is no plain file; move it away");
-    imgz_log_line(output->log, "removed %s.partial, left by a run that was killed", output->path);
-    rc = create_exclusive(output);
+    for (int tries = 0; rc == -EEXIST && tries < CREATE_TRIES_MAX; tries++) {
+        rc = remove_stale(output);
+        if (rc < 0)
+            return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                                   "creating %s: its temporary file %s.partial %s", output->path,
+                                   output->path,
+                                   rc == -EBUSY ? "is being written by another imgz; wait for it"
+                                                : "exists and is no plain file; move it away");
+        rc = create_exclusive(output);
+    }
     return rc < 0 ? raise_here(output, rc, "creating") : 0;
 }
 
@@ -250,6 +273,7 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->fd = -1;
     output->direct_fd = -1;
     output->directory_fd = -1;
+    output->lock_fd = -1;
     output->size_bytes = IMGZ_SIZE_UNKNOWN;
     output->stop = stop;
     output->log = log;
@@ -353,6 +377,7 @@ void imgz_output_abandon(struct imgz_output *output)
     output->temporary = false;
     close_fd(&output->direct_fd);
     close_fd(&output->fd);
+    close_fd(&output->lock_fd);
     close_fd(&output->directory_fd);
     free(output->temp_name);
     free(output->full_path);

@@ -41,6 +41,7 @@ struct imgz_output {
     const char *path; /* the caller's; "standard output" for "-" */
     int fd;           /* through the page cache */
     int direct_fd;    /* -1 if there is none */
+    int lock_fd;      /* holds the lock of a temporary file until it has its final name */
     int directory_fd;
     uint64_t size_bytes; /* of a device; else IMGZ_SIZE_UNKNOWN */
     bool force;

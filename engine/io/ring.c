@@ -46,11 +46,13 @@ static bool register_memory(struct ring *ring, unsigned char *memory, uint64_t b
 }
 
 /* SINGLE_ISSUER and DEFER_TASKRUN (kernel 6.1): completions are worked off by this thread when it
- * asks for them, without interrupts. Older kernels answer EINVAL. */
+ * asks for them, without interrupts. TASKRUN_FLAG (5.19) lets a peek see that there is something to
+ * work off. Older kernels answer EINVAL. */
 static int init_uring(struct io_uring *uring, uint32_t depth_count)
 {
     struct io_uring_params modern = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+        .flags =
+            IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
     };
     int rc = io_uring_queue_init_params(depth_count, uring, &modern);
 

@@ -307,11 +307,12 @@ int imgz_capture(const char *source, const char *image, const struct imgz_option
                  struct imgz_report *report, struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct capture capture = {.source_path = source,
-                              .image_path = image,
-                              .source.fd = -1,
-                              .output = {.fd = -1, .direct_fd = -1, .directory_fd = -1},
-                              .start_time = time(NULL)};
+    struct capture capture = {
+        .source_path = source,
+        .image_path = image,
+        .source.fd = -1,
+        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
+        .start_time = time(NULL)};
     int rc = imgz_job_begin(&capture.job, options);
 
     if (rc == 0)

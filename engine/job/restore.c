@@ -169,10 +169,11 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
                  struct imgz_report *report, struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct restore restore = {.image_path = image,
-                              .target_path = target,
-                              .decode.image.source.fd = -1,
-                              .output = {.fd = -1, .direct_fd = -1, .directory_fd = -1}};
+    struct restore restore = {
+        .image_path = image,
+        .target_path = target,
+        .decode.image.source.fd = -1,
+        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1}};
     int rc = imgz_job_begin(&restore.job, options);
 
     if (rc == 0)
