@@ -77,9 +77,11 @@ enum imgz_frame_sort imgz_frame_decode_header(const unsigned char *data, size_t 
         data[AT_FLAGS] != 0 ||
         imgz_get_le32(data + AT_HEADER_CHECK) != (uint32_t)imgz_xxh3_64(data, AT_HEADER_CHECK))
         return IMGZ_FRAME_IMAGE_BAD;
+    if (!chunk_bytes_valid(imgz_get_le32(data + AT_CHUNK_BYTES)))
+        return IMGZ_FRAME_IMAGE_BAD;
     header->chunk_bytes = imgz_get_le32(data + AT_CHUNK_BYTES);
     header->raw_bytes = imgz_get_le64(data + AT_RAW_BYTES);
-    return chunk_bytes_valid(header->chunk_bytes) ? IMGZ_FRAME_IMAGE : IMGZ_FRAME_IMAGE_BAD;
+    return IMGZ_FRAME_IMAGE;
 }
 
 void imgz_frame_encode_tail(const struct imgz_frame_end *end, unsigned char *out)

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A backend of io.h whose file lies in memory and whose kernel is unkind: transfers come up short,
+ * are interrupted, complete in any order, and fail where they are told to. All by seed.
+ *
+ * Place: given to imgz_io_create() after imgz_fake_install().
+ *
+ * Threads    one; the fake installed last is the one opened, in the same thread.
+ * Ownership  the caller's, until the io is destroyed.
+ */
+#ifndef IMGZ_FAKE_IO_H
+#define IMGZ_FAKE_IO_H
+
+#include "io/backend.h"
+
+#define IMGZ_FAKE_DEPTH_MAX 64u
+
+/* Transfers of this kind that touch this range fail, after what lies before it was moved. */
+struct imgz_fake_fault {
+    enum imgz_io_kind kind;
+    uint64_t offset;
+    uint64_t bytes; /* 0: no fault */
+    int error;      /* a negative errno; 0: nothing is moved and no error told */
+};
+
+struct imgz_fake {
+    /* Set by the test. */
+    uint64_t random; /* the seed, not 0; moves on */
+    unsigned char *data;
+    uint64_t size_bytes;     /* of the file: where reads end; grows by writes */
+    uint64_t capacity_bytes; /* of the disk: where writes fail with ENOSPC */
+    uint32_t short_percent;
+    uint32_t interrupt_percent; /* EINTR or EAGAIN instead of a transfer */
+    uint32_t late_percent;      /* not ready yet, when nobody waits */
+    bool reorder;
+    struct imgz_fake_fault fault;
+    uint64_t breaks_after; /* so many outcomes; then flush and next fail with EIO. 0: never */
+
+    /* Kept by the backend. */
+    struct imgz_io_transfer transfers[IMGZ_FAKE_DEPTH_MAX];
+    uint32_t transfer_count;
+    uint64_t outcome_count;
+    uint64_t short_count;
+    uint64_t interrupt_count;
+    uint64_t overtaken_count;
+    bool opened;
+    bool closed;
+    uint32_t left_count; /* transfers under way when it was closed */
+};
+
+void imgz_fake_install(struct imgz_fake *fake);
+
+extern const struct imgz_io_backend imgz_io_fake;
+
+#endif /* IMGZ_FAKE_IO_H */

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whole jobs, of which one call after the other fails until none is left to fail. Whatever fails:
+ * the job ends, says so or has done everything rightly, leaves no half-made file, no descriptor and
+ * no memory.
+ */
+#include <errno.h>
+#include <imgz/imgz.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../unit/fixture.h"
+#include "../unit/sample.h"
+#include "intercept.h"
+
+#define CHUNK      ((size_t)IMGZ_CHUNK_BYTES_MIN)
+#define DISK_BYTES (9 * CHUNK + 1234)
+#define CALLS_MAX  5000u
+#define SEEDS      60u
+#define HANG_S     120u
+
+struct world {
+    struct imgz_fixture fixture;
+    struct imgz_options options;
+    unsigned char *disk;
+    struct imgz_report right; /* of a verify that nothing disturbed */
+};
+
+static struct world world;
+
+static struct imgz_fixture_path path(const char *name)
+{
+    return imgz_fixture_path(&world.fixture, name);
+}
+
+/* ---- The jobs ----------------------------------------------------------------------------------
+ */
+
+static int capture(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_capture(path("disk").text, path("out").text, &world.options, report, error);
+}
+
+static int restore(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_restore(path("image").text, path("out").text, &world.options, report, error);
+}
+
+static int verify(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_verify(path("image").text, NULL, &world.options, report, error);
+}
+
+static int verify_against(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_verify(path("image").text, path("disk").text, &world.options, report, error);
+}
+
+static int hash(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_hash(path("disk").text, &world.options, report, error);
+}
+
+/* What must be there when the job says that it is done. */
+
+static void captured(const struct imgz_report *report)
+{
+    size_t bytes = 0;
+    size_t right_bytes = 0;
+    unsigned char *image = imgz_fixture_read(&world.fixture, "out", &bytes);
+    unsigned char *right = imgz_fixture_read(&world.fixture, "image", &right_bytes);
+
+    assert_int_equal(bytes, right_bytes);
+    assert_memory_equal(image, right, bytes);
+    assert_int_equal(report->image_bytes, bytes);
+    free(image);
+    free(right);
+}
+
+static void restored(const struct imgz_report *report)
+{
+    assert_true(imgz_fixture_holds(&world.fixture, "out", world.disk, DISK_BYTES));
+    assert_int_equal(report->raw_bytes, DISK_BYTES);
+}
+
+static void same_hash(const struct imgz_report *report)
+{
+    assert_string_equal(report->root_hash, world.right.root_hash);
+    assert_int_equal(report->raw_bytes, DISK_BYTES);
+}
+
+static const struct job {
+    const char *name;
+    int (*run)(struct imgz_report *report, struct imgz_error *error);
+    void (*check)(const struct imgz_report *report);
+    bool makes_file;
+} jobs[] = {
+    {"capture", capture, captured, true}, {"restore", restore, restored, true},
+    {"verify", verify, same_hash, false}, {"verify --against", verify_against, same_hash, false},
+    {"hash", hash, same_hash, false},
+};
+
+/* ---- The world ---------------------------------------------------------------------------------
+ */
+
+/* Text, zeros and noise, in pieces that end anywhere. */
+static void fill_disk(void)
+{
+    world.disk = calloc(1, DISK_BYTES);
+    assert_non_null(world.disk);
+    imgz_sample_fill(IMGZ_SAMPLE_TEXT, 1, world.disk, 3 * CHUNK + 77);
+    imgz_sample_fill(IMGZ_SAMPLE_RANDOM, 2, world.disk + 6 * CHUNK, CHUNK);
+    imgz_sample_fill(IMGZ_SAMPLE_MIXED, 3, world.disk + 8 * CHUNK, DISK_BYTES - 8 * CHUNK);
+}
+
+static int set_up(void **state)
+{
+    struct imgz_error error;
+
+    (void)state;
+    imgz_fixture_init(&world.fixture);
+    imgz_options_init(&world.options, sizeof(world.options));
+    world.options.chunk_bytes = CHUNK;
+    world.options.thread_count = 2;
+    world.options.flags = IMGZ_FLAG_REPRODUCIBLE;
+    /* No digests: libcrypto tells a lack of memory as an algorithm it does not know. */
+    fill_disk();
+    imgz_fixture_write(&world.fixture, "disk", world.disk, DISK_BYTES);
+    if (imgz_capture(path("disk").text, path("image").text, &world.options, NULL, &error) < 0 ||
+        imgz_verify(path("image").text, NULL, &world.options, &world.right, &error) < 0) {
+        print_error("%s\n", error.text);
+        return -1;
+    }
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(world.disk);
+    imgz_fixture_fini(&world.fixture);
+    return 0;
+}
+
+static unsigned count_fds(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count += 1;
+    closedir(folder);
+    return count;
+}
+
+/* ---- Running a job under a plan ----------------------------------------------------------------
+ */
+
+struct outcome {
+    int rc;
+    const char *failed; /* what was made to fail; NULL if nothing */
+    struct imgz_report report;
+    struct imgz_error error;
+};
+
+/* Runs it; returns by how much the number of allocations grew. */
+static int64_t run_once(const struct job *job, const struct imgz_intercept *plan,
+                        struct outcome *outcome)
+{
+    const unsigned fds_before = count_fds();
+    const int64_t live_before = imgz_intercept_live_count();
+
+    alarm(HANG_S);
+    imgz_intercept_arm(plan);
+    outcome->rc = job->run(&outcome->report, &outcome->error);
+    outcome->failed = imgz_intercept_disarm();
+    alarm(0);
+    if (count_fds() != fds_before)
+        fail_msg("%s: %s (call %llu) failed, and a descriptor stays open", job->name,
+                 outcome->failed, (unsigned long long)plan->fail_at);
+    return imgz_intercept_live_count() - live_before;
+}
+
+/* Runs it, and checks what must hold however it ended. */
+static struct outcome run_job(const struct job *job, const struct imgz_intercept *plan)
+{
+    const unsigned files_before = imgz_fixture_count(&world.fixture);
+    struct outcome outcome;
+    bool shown;
+
+    /* What a library keeps for good, it keeps once: a leak grows again. */
+    if (run_once(job, plan, &outcome) != 0) {
+        remove(path("out").text);
+        if (run_once(job, plan, &outcome) != 0)
+            fail_msg("%s: %s (call %llu) failed, and memory leaks", job->name, outcome.failed,
+                     (unsigned long long)plan->fail_at);
+    }
+    assert_int_equal(outcome.error.code, outcome.rc);
+    if (outcome.rc == 0) {
+        job->check(&outcome.report);
+        assert_string_equal(outcome.error.text, "");
+    } else {
+        assert_true(strlen(outcome.error.text) > 0);
+    }
+    shown = imgz_fixture_exists(&world.fixture, "out");
+    assert_int_equal(imgz_fixture_count(&world.fixture), files_before + shown);
+    assert_true(shown || outcome.rc < 0 || !job->makes_file);
+    if (shown && outcome.rc < 0) {
+        /* Only when the folder could not be flushed: the file has its name, and is whole. */
+        assert_string_equal(outcome.failed, "fsync");
+        job->check(&outcome.report);
+    }
+    if (shown)
+        assert_int_equal(remove(path("out").text), 0);
+    return outcome;
+}
+
+/* True if the engine may go on without this call, or has another way. (Libraries may go on without
+ * some allocation; what the job says it did is checked in any case.) */
+static bool dispensable(const char *name)
+{
+    static const char *const names[] = {
+        "flock",     /* file systems without locks exist */
+        "renameat2", /* linkat() is the rung below */
+        "openat",    /* the second one, for direct I/O, is only wished for */
+        "close",     /* of what was only read */
+        "io_uring_queue_init_params",
+    };
+
+    for (size_t i = 0; i < IMGZ_COUNT_OF(names); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void fail_one_after_the_other(enum imgz_intercept_kind kind, bool ring_refused)
+{
+    for (size_t i = 0; i < IMGZ_COUNT_OF(jobs); i++) {
+        struct imgz_intercept plan = {.kind = kind, .ring_refused = ring_refused};
+        struct outcome outcome = run_job(&jobs[i], &plan);
+
+        assert_int_equal(outcome.rc, 0);
+        assert_null(outcome.failed);
+        do {
+            plan.fail_at += 1;
+            outcome = run_job(&jobs[i], &plan);
+            if (outcome.failed == NULL)
+                assert_int_equal(outcome.rc, 0);
+            else if (kind == IMGZ_INTERCEPT_CALLS && outcome.rc == 0 &&
+                     !dispensable(outcome.failed))
+                fail_msg("%s: %s (call %llu) failed, and the job says all is well", jobs[i].name,
+                         outcome.failed, (unsigned long long)plan.fail_at);
+            else if (kind == IMGZ_INTERCEPT_ALLOCATIONS && outcome.rc != 0 &&
+                     outcome.rc != -ENOMEM && outcome.rc != -EAGAIN)
+                fail_msg("%s: %s (call %llu): %s", jobs[i].name, outcome.failed,
+                         (unsigned long long)plan.fail_at, outcome.error.text);
+        } while (outcome.failed != NULL && plan.fail_at < CALLS_MAX);
+        assert_null(outcome.failed);
+        print_message("%s: %llu calls\n", jobs[i].name, (unsigned long long)plan.fail_at - 1);
+    }
+}
+
+static void every_system_call_may_fail(void **state)
+{
+    (void)state;
+    fail_one_after_the_other(IMGZ_INTERCEPT_CALLS, true);
+}
+
+static void every_system_call_may_fail_with_the_ring(void **state)
+{
+    (void)state;
+    fail_one_after_the_other(IMGZ_INTERCEPT_CALLS, false);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    if (!imgz_intercept_sees_allocations())
+        skip();
+    fail_one_after_the_other(IMGZ_INTERCEPT_ALLOCATIONS, true);
+}
+
+/* ---- Short transfers, full disks, bad sectors --------------------------------------------------
+ */
+
+static void short_and_interrupted_transfers_are_continued(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (size_t i = 0; i < IMGZ_COUNT_OF(jobs); i++) {
+            const struct imgz_intercept plan = {
+                .ring_refused = true,
+                .short_percent = (uint32_t)(seed % 4 * 30),
+                .interrupt_percent = (uint32_t)(seed % 3 * 30),
+                .seed = seed * 1000 + i,
+            };
+
+            assert_int_equal(run_job(&jobs[i], &plan).rc, 0);
+        }
+    }
+}
+
+static void full_disk_at_byte_n(void **state)
+{
+    struct stat status;
+    uint64_t step;
+
+    (void)state;
+    assert_int_equal(stat(path("image").text, &status), 0);
+    step = (uint64_t)status.st_size / 40;
+    for (size_t i = 0; i < 2; i++) {
+        const uint64_t out_bytes = i == 0 ? (uint64_t)status.st_size : DISK_BYTES;
+
+        for (uint64_t room = 1; room < out_bytes; room += step) {
+            const struct imgz_intercept plan = {.ring_refused = true, .write_room_bytes = room};
+            const struct outcome outcome = run_job(&jobs[i], &plan);
+
+            assert_int_equal(outcome.rc, -ENOSPC);
+            assert_int_equal(outcome.error.stage,
+                             i == 0 ? IMGZ_STAGE_WRITE_IMAGE : IMGZ_STAGE_WRITE_TARGET);
+            assert_in_range(outcome.error.offset, room, out_bytes);
+        }
+    }
+}
+
+/* The first byte that cannot be read is named exactly. */
+static void bad_sector_at_byte_n(void **state)
+{
+    (void)state;
+    for (uint64_t bad = 512; bad < DISK_BYTES; bad += 20 * 512) {
+        const struct imgz_intercept plan = {.ring_refused = true, .bad_read_offset = bad};
+        const struct outcome outcome = run_job(&jobs[0], &plan);
+        const bool in_hole = outcome.rc == 0; /* where a file system knows holes */
+
+        if (in_hole)
+            continue;
+        assert_int_equal(outcome.rc, -EIO);
+        assert_int_equal(outcome.error.stage, IMGZ_STAGE_READ_SOURCE);
+        assert_int_equal(outcome.error.offset, bad);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_system_call_may_fail),
+        cmocka_unit_test(every_system_call_may_fail_with_the_ring),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(short_and_interrupted_transfers_are_continued),
+        cmocka_unit_test(full_disk_at_byte_n),
+        cmocka_unit_test(bad_sector_at_byte_n),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

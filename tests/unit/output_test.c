@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+
+struct world {
+    struct imgz_fixture fixture;
+    struct imgz_fixture_path path; /* of "out" */
+    struct imgz_output_config config;
+    struct imgz_output output;
+};
+
+static void open_world(struct world *world)
+{
+    imgz_fixture_init(&world->fixture);
+    world->path = imgz_fixture_path(&world->fixture, "out");
+    world->config = (struct imgz_output_config){
+        .path = world->path.text,
+        .stage = IMGZ_STAGE_WRITE_TARGET,
+        .device_allowed = true,
+        .need_bytes = IMGZ_SIZE_UNKNOWN,
+    };
+}
+
+static void close_world(struct world *world)
+{
+    imgz_fixture_fini(&world->fixture);
+}
+
+static int open_output(struct world *world)
+{
+    return imgz_output_open(&world->config, world->fixture.stop, &world->fixture.log,
+                            &world->output);
+}
+
+static void put(struct world *world, const char *text)
+{
+    assert_int_equal(write(world->output.fd, text, strlen(text)), strlen(text));
+}
+
+static bool holds(const struct world *world, const char *name, const char *text)
+{
+    return imgz_fixture_holds(&world->fixture, name, text, strlen(text));
+}
+
+static const struct imgz_error *story(const struct world *world)
+{
+    return imgz_stop_error(world->fixture.stop);
+}
+
+/* It failed with this code; nothing is held, and there are so many files in the folder. */
+static void expect_refused(struct world *world, int code, unsigned file_count)
+{
+    assert_int_equal(open_output(world), code);
+    assert_int_equal(story(world)->code, code);
+    assert_string_equal(story(world)->path, world->config.path);
+    assert_int_equal(world->output.fd, -1);
+    assert_int_equal(world->output.direct_fd, -1);
+    assert_int_equal(world->output.directory_fd, -1);
+    assert_null(world->output.temp_name);
+    assert_null(world->output.full_path);
+    assert_int_equal(imgz_fixture_count(&world->fixture), file_count);
+    imgz_fixture_renew_stop(&world->fixture);
+}
+
+/* ---- Files -------------------------------------------------------------------------------------
+ */
+
+static void file_appears_when_committed(void **state)
+{
+    struct world world;
+    struct stat status;
+
+    (void)state;
+    open_world(&world);
+    assert_int_equal(open_output(&world), 0);
+    assert_int_equal(world.output.kind, IMGZ_OUTPUT_FILE);
+    assert_int_equal(world.output.size_bytes, IMGZ_SIZE_UNKNOWN);
+    assert_false(imgz_fixture_exists(&world.fixture, "out"));
+    assert_true(imgz_fixture_exists(&world.fixture, "out.partial"));
+    put(&world, "bytes");
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_false(imgz_fixture_exists(&world.fixture, "out"));
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(holds(&world, "out", "bytes"));
+    assert_int_equal(stat(world.path.text, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+    close_world(&world);
+}
+
+static void abandon_leaves_nothing(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "bytes");
+    imgz_output_abandon(&world.output);
+    assert_int_equal(imgz_fixture_count(&world.fixture), 0);
+    assert_int_equal(world.output.fd, -1);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+static void direct_writes_are_of_the_same_file(void **state)
+{
+    static _Alignas(4096) unsigned char block[4096];
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    memset(block, 'b', sizeof(block));
+    world.config.direct_wanted = true;
+    assert_int_equal(open_output(&world), 0);
+    if (world.output.direct_fd >= 0) {
+        assert_true((fcntl(world.output.direct_fd, F_GETFL) & O_DIRECT) != 0);
+        assert_int_equal(pwrite(world.output.direct_fd, block, sizeof(block), 0), sizeof(block));
+    } else {
+        assert_int_equal(pwrite(world.output.fd, block, sizeof(block), 0), sizeof(block));
+    }
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(imgz_fixture_holds(&world.fixture, "out", block, sizeof(block)));
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+static void existing_file_needs_force(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    imgz_fixture_write(&world.fixture, "out", "old", 3);
+    expect_refused(&world, -EEXIST, 1);
+    assert_true(holds(&world, "out", "old"));
+    world.config.force = true;
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "new");
+    assert_true(holds(&world, "out", "old"));
+    imgz_output_abandon(&world.output);
+    assert_true(holds(&world, "out", "old"));
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "new");
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(holds(&world, "out", "new"));
+    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+/* Somebody made a file of that name while the job ran: without force it stays. */
+static void name_taken_meanwhile_is_kept(void **state)
+{
+    (void)state;
+    for (int force = 0; force < 2; force++) {
+        struct world world;
+
+        open_world(&world);
+        world.config.force = force;
+        assert_int_equal(open_output(&world), 0);
+        put(&world, "ours");
+        imgz_fixture_write(&world.fixture, "out", "theirs", 6);
+        assert_int_equal(imgz_output_flush(&world.output), 0);
+        assert_int_equal(imgz_output_commit(&world.output), force ? 0 : -EEXIST);
+        imgz_output_abandon(&world.output);
+        assert_true(holds(&world, "out", force ? "ours" : "theirs"));
+        assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+        if (!force) {
+            assert_int_equal(story(&world)->code, -EEXIST);
+            assert_int_equal(story(&world)->stage, IMGZ_STAGE_FLUSH);
+        }
+        close_world(&world);
+    }
+}
+
+/* ---- The temporary name ------------------------------------------------------------------------
+ */
+
+static void stale_partial_is_replaced(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    imgz_fixture_write(&world.fixture, "out.partial", "left by a killed run", 20);
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "new");
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(holds(&world, "out", "new"));
+    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+static void live_partial_is_respected(void **state)
+{
+    struct imgz_fixture_path partial;
+    struct world world;
+    int fd;
+
+    (void)state;
+    open_world(&world);
+    imgz_fixture_write(&world.fixture, "out.partial", "theirs", 6);
+    partial = imgz_fixture_path(&world.fixture, "out.partial");
+    fd = open(partial.text, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    expect_refused(&world, -EBUSY, 1);
+    assert_true(holds(&world, "out.partial", "theirs"));
+    close(fd);
+    close_world(&world);
+}
+
+/* An output holds the lock itself, until it has its final name. */
+static void second_writer_is_refused(void **state)
+{
+    struct imgz_output first;
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "first");
+    first = world.output;
+    expect_refused(&world, -EBUSY, 1);
+    assert_int_equal(imgz_output_flush(&first), 0);
+    assert_int_equal(imgz_output_commit(&first), 0);
+    imgz_output_abandon(&first);
+    assert_true(holds(&world, "out", "first"));
+    close_world(&world);
+}
+
+/* A link planted under the temporary name is neither followed nor removed. */
+static void links_and_folders_are_not_followed(void **state)
+{
+    struct imgz_fixture_path partial;
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    partial = imgz_fixture_path(&world.fixture, "out.partial");
+    imgz_fixture_write(&world.fixture, "victim", "precious", 8);
+    assert_int_equal(symlink("victim", partial.text), 0);
+    assert_int_not_equal(open_output(&world), 0);
+    imgz_fixture_renew_stop(&world.fixture);
+    assert_true(holds(&world, "victim", "precious"));
+    assert_true(imgz_fixture_exists(&world.fixture, "out.partial"));
+    assert_int_equal(unlink(partial.text), 0);
+    assert_int_equal(symlink("nowhere", partial.text), 0);
+    assert_int_not_equal(open_output(&world), 0);
+    imgz_fixture_renew_stop(&world.fixture);
+    assert_false(imgz_fixture_exists(&world.fixture, "nowhere"));
+    assert_int_equal(unlink(partial.text), 0);
+    assert_int_equal(mkdir(partial.text, 0700), 0);
+    expect_refused(&world, -EEXIST, 2);
+    assert_int_equal(rmdir(partial.text), 0);
+    assert_int_equal(mkfifo(partial.text, 0600), 0);
+    expect_refused(&world, -EEXIST, 2);
+    close_world(&world);
+}
+
+/* Through a link it is the file that is replaced, not the link. */
+static void linked_file_is_replaced_in_its_place(void **state)
+{
+    struct imgz_fixture_path real;
+    struct stat status;
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    real = imgz_fixture_path(&world.fixture, "real");
+    imgz_fixture_write(&world.fixture, "real", "old", 3);
+    assert_int_equal(symlink("real", world.path.text), 0);
+    expect_refused(&world, -EEXIST, 2);
+    world.config.force = true;
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "new");
+    assert_true(imgz_fixture_exists(&world.fixture, "real.partial"));
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    imgz_output_abandon(&world.output);
+    assert_true(holds(&world, "real", "new"));
+    assert_int_equal(lstat(world.path.text, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(unlink(real.text), 0);
+    world.config.force = false;
+    expect_refused(&world, -ELOOP, 1);
+    close_world(&world);
+}
+
+/* ---- Other refusals ----------------------------------------------------------------------------
+ */
+
+static void impossible_places_are_refused(void **state)
+{
+    static const struct {
+        const char *path;
+        int code;
+    } cases[] = {
+        {"/nonexistent-folder/out", -ENOENT},
+        {"/dev/null/out", -ENOTDIR},
+        {"/tmp", -EISDIR},
+        {"/tmp/", -EISDIR},
+        {"", -ENOENT},
+    };
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        world.config.path = cases[i].path;
+        if (cases[i].path[0] == '\0') {
+            /* Some code, but never success: an empty name is no file. */
+            assert_true(open_output(&world) < 0);
+            imgz_fixture_renew_stop(&world.fixture);
+        } else {
+            expect_refused(&world, cases[i].code, 0);
+        }
+    }
+    close_world(&world);
+}
+
+static void source_is_never_the_target(void **state)
+{
+    struct world world;
+    struct stat source;
+
+    (void)state;
+    open_world(&world);
+    imgz_fixture_write(&world.fixture, "out", "disk", 4);
+    assert_int_equal(stat(world.path.text, &source), 0);
+    world.config.source = &source;
+    world.config.force = true;
+    expect_refused(&world, -EINVAL, 1);
+    assert_true(holds(&world, "out", "disk"));
+    close_world(&world);
+}
+
+/* Any block device will do: it is refused before it is opened. */
+static void images_need_no_device(void **state)
+{
+    struct world world;
+    char path[32] = "";
+
+    (void)state;
+    for (int i = 0; i < 64 && path[0] == '\0'; i++) {
+        struct stat status;
+
+        snprintf(path, sizeof(path), "/dev/loop%d", i);
+        if (stat(path, &status) < 0 || !S_ISBLK(status.st_mode))
+            path[0] = '\0';
+    }
+    if (path[0] == '\0')
+        skip();
+    open_world(&world);
+    world.config.path = path;
+    world.config.device_allowed = false;
+    expect_refused(&world, -EINVAL, 0);
+    close_world(&world);
+}
+
+/* ---- Streams -----------------------------------------------------------------------------------
+ */
+
+static void streams_are_written_in_place(void **state)
+{
+    struct imgz_fixture_path fifo;
+    struct world world;
+    char got[8] = "";
+    int reader;
+
+    (void)state;
+    open_world(&world);
+    fifo = imgz_fixture_path(&world.fixture, "fifo");
+    assert_int_equal(mkfifo(fifo.text, 0600), 0);
+    reader = open(fifo.text, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    world.config.path = fifo.text;
+    assert_int_equal(open_output(&world), 0);
+    assert_int_equal(world.output.kind, IMGZ_OUTPUT_STREAM);
+    put(&world, "bytes");
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_int_equal(read(reader, got, sizeof(got)), 5);
+    assert_memory_equal(got, "bytes", 5);
+    imgz_output_abandon(&world.output);
+    assert_true(imgz_fixture_exists(&world.fixture, "fifo"));
+    close(reader);
+    world.config.path = "/dev/null";
+    assert_int_equal(open_output(&world), 0);
+    assert_int_equal(world.output.kind, IMGZ_OUTPUT_STREAM);
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+static void standard_output_stays_open(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    world.config.path = "-";
+    assert_int_equal(open_output(&world), 0);
+    assert_string_equal(world.output.path, "standard output");
+    assert_true(world.output.fd > STDERR_FILENO);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(fcntl(STDOUT_FILENO, F_GETFD) >= 0);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+/* ---- Booking of results ------------------------------------------------------------------------
+ */
+
+/* A slot goes home with its last write; a failed write is told with its place. */
+static void booking_gives_slots_back(void **state)
+{
+    const struct imgz_pool_config pool = {1, IMGZ_BLOCK_BYTES, 0};
+    struct imgz_line *line = NULL;
+    struct imgz_slot *slot = NULL;
+    struct imgz_slot *again = NULL;
+    struct imgz_io_result result = {.request = {.offset = 8192}};
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    assert_int_equal(open_output(&world), 0);
+    assert_int_equal(imgz_line_create(&pool, world.fixture.stop, &world.fixture.log, &line), 0);
+    assert_int_equal(imgz_line_take_free(line, &slot), 0);
+    slot->state = IMGZ_SLOT_DRAIN;
+    slot->pending_count = 2;
+    result.request.owner = slot;
+    assert_int_equal(imgz_output_book(&world.output, line, &result), 0);
+    assert_int_equal(imgz_line_try_take_free(line, &again), -EAGAIN);
+    assert_int_equal(imgz_output_book(&world.output, line, &result), 0);
+    assert_int_equal(imgz_line_try_take_free(line, &again), 0);
+    again->state = IMGZ_SLOT_DRAIN;
+    again->pending_count = 1;
+    result.rc = -EIO;
+    result.done_bytes = 512;
+    assert_int_equal(imgz_output_book(&world.output, line, &result), -EIO);
+    assert_int_equal(story(&world)->offset, 8192 + 512);
+    imgz_line_close(line);
+    imgz_line_destroy(line);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(file_appears_when_committed),
+        cmocka_unit_test(abandon_leaves_nothing),
+        cmocka_unit_test(direct_writes_are_of_the_same_file),
+        cmocka_unit_test(existing_file_needs_force),
+        cmocka_unit_test(name_taken_meanwhile_is_kept),
+        cmocka_unit_test(stale_partial_is_replaced),
+        cmocka_unit_test(live_partial_is_respected),
+        cmocka_unit_test(second_writer_is_refused),
+        cmocka_unit_test(links_and_folders_are_not_followed),
+        cmocka_unit_test(linked_file_is_replaced_in_its_place),
+        cmocka_unit_test(impossible_places_are_refused),
+        cmocka_unit_test(source_is_never_the_target),
+        cmocka_unit_test(images_need_no_device),
+        cmocka_unit_test(streams_are_written_in_place),
+        cmocka_unit_test(standard_output_stays_open),
+        cmocka_unit_test(booking_gives_slots_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/source.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+
+static int open_source(struct imgz_fixture *fixture, const char *path, struct imgz_source *source)
+{
+    const struct imgz_source_config config = {.path = path,
+                                              .stage = IMGZ_STAGE_READ_SOURCE,
+                                              .direct = IMGZ_DIRECT_AUTO};
+
+    return imgz_source_open(&config, fixture->stop, &fixture->log, source);
+}
+
+static void files_have_a_size(void **state)
+{
+    static const size_t sizes[] = {0, 1, 511, 4096, 5000};
+    unsigned char data[5000];
+    struct imgz_fixture fixture;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    memset(data, 'd', sizeof(data));
+    for (size_t i = 0; i < IMGZ_COUNT_OF(sizes); i++) {
+        const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "file");
+        struct imgz_source source;
+
+        imgz_fixture_write(&fixture, "file", data, sizes[i]);
+        assert_int_equal(open_source(&fixture, path.text, &source), 0);
+        assert_int_equal(source.kind, IMGZ_SOURCE_FILE);
+        assert_int_equal(source.size_bytes, sizes[i]);
+        assert_false(source.direct);
+        assert_string_equal(source.path, path.text);
+        assert_int_equal(fcntl(source.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+        assert_int_equal(fcntl(source.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        imgz_source_close(&source);
+        assert_int_equal(source.fd, -1);
+    }
+    imgz_fixture_fini(&fixture);
+}
+
+static void failures_tell_what_to_do(void **state)
+{
+    static const struct {
+        const char *path;
+        int code;
+        const char *text;
+    } cases[] = {
+        {"/nonexistent/disk", -ENOENT,
+         "opening /nonexistent/disk: No such file or directory; check the name"},
+        {"/proc", -EISDIR, "opening /proc: Is a directory; name a file or a device"},
+        {"/dev/null/disk", -ENOTDIR, "opening /dev/null/disk: Not a directory; check the name"},
+    };
+    struct imgz_fixture fixture;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        struct imgz_source source;
+
+        assert_int_equal(open_source(&fixture, cases[i].path, &source), cases[i].code);
+        assert_int_equal(source.fd, -1);
+        assert_string_equal(imgz_stop_error(fixture.stop)->text, cases[i].text);
+        assert_string_equal(imgz_stop_error(fixture.stop)->path, cases[i].path);
+        assert_int_equal(imgz_stop_error(fixture.stop)->stage, IMGZ_STAGE_READ_SOURCE);
+        imgz_fixture_renew_stop(&fixture);
+    }
+    imgz_fixture_fini(&fixture);
+}
+
+/* Direct I/O where asked for and possible. */
+static void direct_when_asked(void **state)
+{
+    static const unsigned char data[9000] = {1};
+    struct imgz_fixture fixture;
+    struct imgz_source_config config = {.stage = IMGZ_STAGE_READ_SOURCE, .direct = IMGZ_DIRECT_ON};
+    struct imgz_source source;
+    unsigned char peeked[64];
+    size_t done_bytes;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    imgz_fixture_write(&fixture, "file", data, sizeof(data));
+    {
+        const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "file");
+
+        config.path = path.text;
+        if (imgz_source_open(&config, fixture.stop, &fixture.log, &source) < 0) {
+            assert_int_equal(imgz_stop_error(fixture.stop)->code, -EINVAL);
+        } else {
+            assert_true(source.direct);
+            assert_true((fcntl(source.fd, F_GETFL) & O_DIRECT) != 0);
+            assert_int_equal(
+                imgz_source_peek(&source, fixture.stop, peeked, sizeof(peeked), &done_bytes), 0);
+            assert_int_equal(done_bytes, sizeof(peeked));
+            assert_int_equal(peeked[0], 1);
+            imgz_source_close(&source);
+        }
+        config.direct = IMGZ_DIRECT_OFF;
+        imgz_fixture_renew_stop(&fixture);
+        assert_int_equal(imgz_source_open(&config, fixture.stop, &fixture.log, &source), 0);
+        assert_false(source.direct);
+        imgz_source_close(&source);
+    }
+    imgz_fixture_fini(&fixture);
+}
+
+static void peek_of_a_file_moves_nothing(void **state)
+{
+    struct imgz_fixture fixture;
+    struct imgz_fixture_path path;
+    struct imgz_source source;
+    unsigned char got[64];
+    size_t done_bytes;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    imgz_fixture_write(&fixture, "file", "0123456789", 10);
+    path = imgz_fixture_path(&fixture, "file");
+    assert_int_equal(open_source(&fixture, path.text, &source), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(imgz_source_peek(&source, fixture.stop, got, 4, &done_bytes), 0);
+        assert_int_equal(done_bytes, 4);
+        assert_memory_equal(got, "0123", 4);
+        assert_int_equal(imgz_source_peek(&source, fixture.stop, got, sizeof(got), &done_bytes), 0);
+        assert_int_equal(done_bytes, 10);
+    }
+    imgz_source_close(&source);
+    imgz_fixture_fini(&fixture);
+}
+
+/* ---- Streams -----------------------------------------------------------------------------------
+ */
+
+static void *write_to_fifo(void *argument)
+{
+    const char *path = argument;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    IMGZ_ASSERT(fd >= 0);
+    IMGZ_ASSERT(write(fd, "abcdefghijklmnopqrstuvwxyz", 26) == 26);
+    close(fd);
+    return NULL;
+}
+
+/* What was peeked at comes again, once, in reads of any length. */
+static void peeked_bytes_of_a_stream_come_again(void **state)
+{
+    struct imgz_fixture fixture;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    for (size_t peek_bytes = 0; peek_bytes <= 40; peek_bytes += 5) {
+        for (size_t piece_bytes = 1; piece_bytes <= 40; piece_bytes += 13) {
+            struct imgz_fixture_path path = imgz_fixture_path(&fixture, "fifo");
+            unsigned char got[128] = {0};
+            struct imgz_source source;
+            size_t done_bytes = 0;
+            size_t at = 0;
+            pthread_t writer;
+
+            assert_int_equal(mkfifo(path.text, 0600), 0);
+            assert_int_equal(pthread_create(&writer, NULL, write_to_fifo, path.text), 0);
+            assert_int_equal(open_source(&fixture, path.text, &source), 0);
+            assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
+            assert_int_equal(source.size_bytes, IMGZ_SIZE_UNKNOWN);
+            for (int again = 0; again < 2; again++) {
+                assert_int_equal(
+                    imgz_source_peek(&source, fixture.stop, got, peek_bytes, &done_bytes), 0);
+                assert_int_equal(done_bytes, imgz_min(peek_bytes, 26));
+                assert_memory_equal(got, "abcdefghijklmnopqrstuvwxyz", done_bytes);
+            }
+            do {
+                assert_int_equal(
+                    imgz_source_read(&source, fixture.stop, got + at, piece_bytes, &done_bytes), 0);
+                at += done_bytes;
+            } while (done_bytes == piece_bytes);
+            assert_int_equal(at, 26);
+            assert_memory_equal(got, "abcdefghijklmnopqrstuvwxyz", 26);
+            imgz_source_close(&source);
+            assert_int_equal(pthread_join(writer, NULL), 0);
+            imgz_fixture_remove_all(&fixture);
+        }
+    }
+    imgz_fixture_fini(&fixture);
+}
+
+/* "-" is a stream even where a file was redirected, and closing it leaves standard input open. */
+static void standard_input_is_a_stream(void **state)
+{
+    struct imgz_fixture fixture;
+    struct imgz_source source;
+    struct imgz_fixture_path path;
+    unsigned char got[16];
+    size_t done_bytes;
+    int kept = dup(STDIN_FILENO);
+    int fd;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    imgz_fixture_write(&fixture, "file", "hello", 5);
+    path = imgz_fixture_path(&fixture, "file");
+    fd = open(path.text, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+    assert_int_equal(open_source(&fixture, "-", &source), 0);
+    assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
+    assert_string_equal(source.path, "standard input");
+    assert_int_equal(imgz_source_read(&source, fixture.stop, got, sizeof(got), &done_bytes), 0);
+    assert_int_equal(done_bytes, 5);
+    imgz_source_close(&source);
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+    close(STDIN_FILENO);
+    assert_int_equal(open_source(&fixture, "-", &source), -EBADF);
+    if (kept >= 0) {
+        assert_int_equal(dup2(kept, STDIN_FILENO), STDIN_FILENO);
+        close(kept);
+    }
+    imgz_fixture_fini(&fixture);
+}
+
+static void places_name_stage_and_path(void **state)
+{
+    const struct imgz_source source = {.stage = IMGZ_STAGE_READ_IMAGE, .path = "p"};
+    const struct imgz_place place = imgz_source_place(&source, 12);
+
+    (void)state;
+    assert_int_equal(place.stage, IMGZ_STAGE_READ_IMAGE);
+    assert_string_equal(place.path, "p");
+    assert_int_equal(place.offset, 12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_have_a_size),
+        cmocka_unit_test(failures_tell_what_to_do),
+        cmocka_unit_test(direct_when_asked),
+        cmocka_unit_test(peek_of_a_file_moves_nothing),
+        cmocka_unit_test(peeked_bytes_of_a_stream_come_again),
+        cmocka_unit_test(standard_input_is_a_stream),
+        cmocka_unit_test(places_name_stage_and_path),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
