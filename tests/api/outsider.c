@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program that uses libimgz as an outsider would: only the installed header, only the installed
+ * library. It captures the file named on its command line in the folder it runs in, restores and
+ * verifies it, looks at the image, provokes failures, and stops jobs half-way.
+ *
+ *   outsider DISK
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <imgz/imgz.h>
+
+#define CHECK(condition) check((condition), #condition, __LINE__)
+
+static void check(int holds, const char *condition, int line)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "outsider.c:%d: does not hold: %s\n", line, condition);
+    exit(1);
+}
+
+static void check_done(int rc, const struct imgz_error *error, const char *what)
+{
+    if (rc == 0)
+        return;
+    fprintf(stderr, "%s: %d: %s (%s, %s)\n", what, rc, error->text, error->path,
+            imgz_stage_name(error->stage));
+    exit(1);
+}
+
+static int exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* ---- The jobs ------------------------------------------------------------------------------- */
+
+struct seen {
+    uint64_t calls;
+    uint64_t done_bytes;
+    uint64_t stop_after_bytes;
+    int finished;
+};
+
+static int on_progress(const struct imgz_progress *progress, void *context)
+{
+    struct seen *seen = (struct seen *)context;
+
+    CHECK(progress->raw_bytes_done >= seen->done_bytes);
+    seen->calls += 1;
+    seen->done_bytes = progress->raw_bytes_done;
+    if (progress->phase == IMGZ_PHASE_FINISH)
+        seen->finished = 1;
+    return progress->raw_bytes_done >= seen->stop_after_bytes;
+}
+
+static void on_log(const char *line, void *context)
+{
+    unsigned *count = (unsigned *)context;
+
+    CHECK(strchr(line, '\n') == NULL);
+    *count += 1;
+}
+
+static void run_jobs(const char *disk, char root_hash[33])
+{
+    struct imgz_options options;
+    struct imgz_report report, again;
+    struct imgz_error error;
+    struct seen seen = {.stop_after_bytes = UINT64_MAX};
+    unsigned log_count = 0;
+
+    imgz_options_init(&options, sizeof(options));
+    options.digests = "sha256";
+    options.thread_count = 2;
+    options.progress = on_progress;
+    options.progress_context = &seen;
+    options.log = on_log;
+    options.log_context = &log_count;
+    check_done(imgz_capture(disk, "image.gz", &options, &report, &error), &error, "capture");
+    CHECK(seen.finished && seen.calls > 0 && seen.done_bytes == report.raw_bytes);
+    CHECK(log_count > 0);
+    CHECK(strlen(report.root_hash) == 32);
+    CHECK(report.digest_count == 1 && strcmp(report.digests[0].name, "sha256") == 0);
+    CHECK(report.thread_count == 2 && report.chunk_bytes == IMGZ_CHUNK_BYTES_DEFAULT);
+    CHECK(report.io_name[0] != '\0');
+    memcpy(root_hash, report.root_hash, 33);
+
+    /* Options, report and error may all be left out. */
+    CHECK(imgz_restore("image.gz", "restored", NULL, NULL, NULL) == 0);
+    check_done(imgz_verify("image.gz", NULL, NULL, &again, &error), &error, "verify");
+    CHECK(strcmp(again.root_hash, root_hash) == 0 && again.bad_chunk_count == 0);
+    check_done(imgz_verify("image.gz", "restored", NULL, &again, &error), &error, "compare");
+    check_done(imgz_hash("restored", NULL, &again, &error), &error, "hash of the disk");
+    CHECK(strcmp(again.root_hash, root_hash) == 0);
+    check_done(imgz_hash("image.gz", NULL, &again, &error), &error, "hash of the image");
+    CHECK(strcmp(again.root_hash, root_hash) == 0 && again.crc32 == report.crc32);
+}
+
+/* ---- Looking ------------------------------------------------------------------------------- */
+
+static void look_at_image(const char *root_hash)
+{
+    struct imgz_image *image = NULL;
+    struct imgz_image_info info;
+    struct imgz_error error;
+    const char *key, *value, *previous = "";
+
+    check_done(imgz_image_open("image.gz", &image, &error), &error, "open");
+    imgz_image_get_info(image, &info);
+    CHECK(info.format_version >= 1);
+    CHECK(info.chunk_bytes == IMGZ_CHUNK_BYTES_DEFAULT);
+    CHECK(strcmp(info.root_hash, root_hash) == 0);
+    CHECK(info.meta_count > 0);
+    for (uint32_t i = 0; i < info.meta_count; i++) {
+        imgz_image_get_meta(image, i, &key, &value);
+        CHECK(key != NULL && value != NULL && strcmp(previous, key) < 0);
+        previous = key;
+    }
+    imgz_image_close(image);
+    imgz_image_close(NULL);
+}
+
+static void look_at_devices(void)
+{
+    struct imgz_device *devices = NULL;
+    struct imgz_error error;
+    size_t count = 0;
+
+    check_done(imgz_devices_list(&devices, &count, &error), &error, "devices");
+    for (size_t i = 0; i < count; i++) {
+        CHECK(strncmp(devices[i].path, "/dev/", 5) == 0);
+        CHECK(devices[i].size_bytes > 0);
+        CHECK(i == 0 || strcmp(devices[i - 1].path, devices[i].path) < 0);
+    }
+    imgz_devices_free(devices);
+    imgz_devices_free(NULL);
+}
+
+/* ---- Failing ------------------------------------------------------------------------------- */
+
+/* A named pipe that holds the beginning of 'from' and then neither more nor its end. Gives the
+ * descriptor that keeps it so. */
+static int make_stuck_pipe(const char *path, const char *from)
+{
+    char bytes[20000];
+    FILE *file = fopen(from, "rb");
+    int fd;
+
+    CHECK(file != NULL && fread(bytes, sizeof(bytes), 1, file) == 1);
+    fclose(file);
+    CHECK(mkfifo(path, 0600) == 0);
+    fd = open(path, O_RDWR);
+    CHECK(fd >= 0 && write(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes));
+    return fd;
+}
+
+static void check_cancelled(int rc, const struct imgz_error *error)
+{
+    CHECK(rc == -ECANCELED && error->code == -ECANCELED && error->text[0] != '\0');
+    CHECK(!exists("cancelled") && !exists("cancelled.partial"));
+}
+
+static void cancel(const char *disk)
+{
+    struct imgz_options options;
+    struct imgz_error error;
+    struct seen seen = {.stop_after_bytes = 1}; /* in the middle */
+    int raw_fd = make_stuck_pipe("stuck-disk", disk);
+    int image_fd = make_stuck_pipe("stuck-image", "image.gz");
+
+    imgz_options_init(&options, sizeof(options));
+    options.progress = on_progress;
+    options.progress_context = &seen;
+    options.progress_interval_ms = 1;
+    options.thread_count = 1;
+    options.level = IMGZ_LEVEL_MAX; /* slow */
+    check_cancelled(imgz_capture(disk, "cancelled", &options, NULL, &error), &error);
+    seen = (struct seen){.stop_after_bytes = 0}; /* at the first call, while the job waits */
+    check_cancelled(imgz_capture("stuck-disk", "cancelled", &options, NULL, &error), &error);
+    seen = (struct seen){.stop_after_bytes = 0};
+    check_cancelled(imgz_hash("stuck-disk", &options, NULL, &error), &error);
+    seen = (struct seen){.stop_after_bytes = 0};
+    check_cancelled(imgz_restore("stuck-image", "cancelled", &options, NULL, &error), &error);
+    seen = (struct seen){.stop_after_bytes = 0};
+    check_cancelled(imgz_verify("stuck-image", NULL, &options, NULL, &error), &error);
+    seen = (struct seen){.stop_after_bytes = 0};
+    check_cancelled(imgz_verify("image.gz", "stuck-disk", &options, NULL, &error), &error);
+    close(raw_fd);
+    close(image_fd);
+}
+
+static void fail(const char *disk)
+{
+    struct imgz_options options;
+    struct imgz_report report;
+    struct imgz_error error;
+    struct imgz_image *image = NULL;
+
+    CHECK(imgz_capture("no-such-disk", "new", NULL, &report, &error) == -ENOENT);
+    CHECK(error.code == -ENOENT && error.stage == IMGZ_STAGE_READ_SOURCE);
+    CHECK(strcmp(error.path, "no-such-disk") == 0 && error.text[0] != '\0');
+    CHECK(!exists("new") && !exists("new.partial"));
+
+    CHECK(imgz_restore("image.gz", "restored", NULL, NULL, &error) == -EEXIST);
+    CHECK(error.stage == IMGZ_STAGE_WRITE_TARGET && strcmp(error.path, "restored") == 0);
+
+    CHECK(imgz_verify(disk, NULL, NULL, NULL, &error) == -EBADMSG); /* no image at all */
+    CHECK(error.stage == IMGZ_STAGE_READ_IMAGE && strcmp(error.path, disk) == 0);
+    CHECK(imgz_image_open(disk, &image, &error) == -EBADMSG && image == NULL);
+    CHECK(imgz_image_open("no-such-image", &image, NULL) == -ENOENT && image == NULL);
+
+    imgz_options_init(&options, sizeof(options));
+    options.level = IMGZ_LEVEL_MAX + 1;
+    CHECK(imgz_capture(disk, "new", &options, NULL, &error) == -EINVAL);
+    imgz_options_init(&options, sizeof(options));
+    options.chunk_bytes = 12345;
+    CHECK(imgz_capture(disk, "new", &options, NULL, &error) == -EINVAL);
+    imgz_options_init(&options, sizeof(options));
+    options.thread_count = IMGZ_THREADS_MAX + 1;
+    CHECK(imgz_capture(disk, "new", &options, NULL, &error) == -EINVAL);
+    imgz_options_init(&options, sizeof(options));
+    options.digests = "sha257";
+    CHECK(imgz_hash(disk, &options, NULL, &error) == -EINVAL);
+    CHECK(error.text[0] != '\0' && strchr(error.text, '\n') == NULL);
+    CHECK(!exists("new") && !exists("new.partial"));
+}
+
+int main(int argc, char **argv)
+{
+    char root_hash[33];
+
+    CHECK(argc == 2);
+    run_jobs(argv[1], root_hash);
+    look_at_image(root_hash);
+    look_at_devices();
+    cancel(argv[1]);
+    fail(argv[1]);
+    printf("%s %s\n", imgz_version(), root_hash);
+    return 0;
+}

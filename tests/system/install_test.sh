@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What 'cmake --install' puts in place is enough for others: C and C++ programs find and use the
+# library by pkg-config and by find_package, shared and static; imgz runs from there; the manual
+# page and the completions are sound.
+source "$(dirname "$0")/lib.sh"
+need cmake cc c++ pkg-config python3
+: "${IMGZ_BUILD:?}" "${IMGZ_SOURCE:?}"
+[[ -f $IMGZ_BUILD/cmake_install.cmake ]] || skip_all "$IMGZ_BUILD is no build folder"
+
+api=$IMGZ_SOURCE/tests/api
+flags=(-Wall -Wextra -Werror)
+[[ -z $SANITIZED ]] || flags+=("-fsanitize=$SANITIZED")
+root=$PWD/usr
+fill mixed 9000000 1 >disk
+truncate -s 24M disk
+
+title "installing"
+ok "cmake --install" cmake --install "$IMGZ_BUILD" --prefix "$root"
+libdir=$(dirname "$(find "$root" -name 'libimgz.so' | head -n 1)")
+for file in bin/imgz include/imgz/imgz.h share/man/man1/imgz.1 \
+    share/bash-completion/completions/imgz; do
+    ok "$file is installed" test -s "$root/$file"
+done
+for file in libimgz.so libimgz.so.1 libimgz.a pkgconfig/imgz.pc cmake/imgz/imgzConfig.cmake \
+    cmake/imgz/imgzConfigVersion.cmake; do
+    ok "$file is installed" test -e "$libdir/$file"
+done
+equal "one header is installed" "$(find "$root/include" -type f)" "$root/include/imgz/imgz.h"
+no "nothing names the build folder" grep -rqF "$IMGZ_BUILD" "$root/include" "$root/share" \
+    "$libdir/pkgconfig" "$libdir/cmake"
+ok "DESTDIR is obeyed" env "DESTDIR=$PWD/staged" cmake --install "$IMGZ_BUILD"
+ok "a staged imgz" find staged -path '*/bin/imgz' -type f
+rm -rf staged
+# Moved as a whole it still works: nothing in it knows where it was.
+mv usr moved
+root=$PWD/moved
+libdir=${libdir/"$PWD/usr"/$root}
+export LD_LIBRARY_PATH=$libdir PKG_CONFIG_PATH=$libdir/pkgconfig
+
+title "imgz from there"
+expect_exit 0 "$root/bin/imgz" --version
+version=$(sed 's/^imgz //; s/ .*//; q' "$OUT")
+expect_exit 0 "$root/bin/imgz" capture -q disk disk.gz
+expect_exit 0 "$root/bin/imgz" verify -q disk.gz
+expect=$("$root/bin/imgz" hash disk | sed 's/.* = //')
+equal "pkg-config knows the version" "$(pkg-config --modversion imgz)" "$version"
+
+# outsider PROGRAM: runs in a folder of its own and prints the version and the disk's root hash.
+outsider() {
+    local code
+    rm -rf outside
+    mkdir outside
+    (cd outside && "$1" ../disk >../said 2>&1)
+    code=$?
+    equal "$(basename "$1") works" "exit $code, $(cat said)" "exit 0, $version $expect"
+}
+
+exported() { nm -D --defined-only "$1" | awk '{ print $3 }' | sed 's/@.*//'; }
+
+title "pkg-config"
+read -ra shared < <(pkg-config --cflags --libs imgz)
+read -ra static < <(pkg-config --cflags --libs --static imgz)
+ok "C, shared" cc "${flags[@]}" -std=c11 -D_GNU_SOURCE -o c-shared "$api/outsider.c" "${shared[@]}"
+outsider "$PWD/c-shared"
+ok "it is the shared library" grep -q libimgz.so.1 <(ldd c-shared)
+ok "C++, shared" c++ "${flags[@]}" -std=c++17 -o cc-shared "$api/outsider.cc" "${shared[@]}"
+outsider "$PWD/cc-shared"
+# The folder holds both libraries and the linker prefers the shared one, so it is named by file.
+for i in "${!static[@]}"; do
+    [[ ${static[i]} != -limgz ]] || static[i]=$libdir/libimgz.a
+done
+ok "C, static" cc "${flags[@]}" -std=c11 -D_GNU_SOURCE -o c-static "$api/outsider.c" \
+    "${static[@]}"
+no "it is not the shared library" grep -q libimgz.so <(ldd c-static)
+outsider "$PWD/c-static"
+ok "C++, static" c++ "${flags[@]}" -std=c++17 -o cc-static "$api/outsider.cc" "${static[@]}"
+outsider "$PWD/cc-static"
+
+title "find_package"
+cmake_flags=("-DCMAKE_PREFIX_PATH=$root")
+[[ -z $SANITIZED ]] || cmake_flags+=("-DCMAKE_C_FLAGS=-fsanitize=$SANITIZED"
+    "-DCMAKE_CXX_FLAGS=-fsanitize=$SANITIZED")
+ok "configured" cmake -S "$api" -B by-cmake "${cmake_flags[@]}"
+ok "built" cmake --build by-cmake
+for program in outsider-c outsider-cc outsider-c-static; do
+    outsider "$PWD/by-cmake/$program"
+done
+sed 's/imgz 1.0 REQUIRED/imgz 99 REQUIRED/' "$api/CMakeLists.txt" >wrong.txt
+mkdir wrong && cp wrong.txt wrong/CMakeLists.txt && cp "$api"/outsider.* wrong/
+no "another major version is not found" cmake -S wrong -B wrong/build "${cmake_flags[@]}"
+
+title "the header"
+for standard in c99 c11 c17; do
+    ok "alone as $standard" cc "${flags[@]}" -pedantic "-std=$standard" -fsyntax-only -x c \
+        "$root/include/imgz/imgz.h"
+done
+for standard in c++11 c++17 c++20; do
+    ok "alone as $standard" c++ "${flags[@]}" -pedantic "-std=$standard" -fsyntax-only -x c++ \
+        "$root/include/imgz/imgz.h"
+done
+equal "the library exports what the header declares and nothing else" \
+    "$(exported "$libdir/libimgz.so" | sort)" \
+    "$(grep -A 1 '^IMGZ_API' "$root/include/imgz/imgz.h" | grep -o 'imgz_[a-z_]*(' | tr -d '(' |
+        sort -u)"
+
+title "the manual page and the completions"
+page=$root/share/man/man1/imgz.1
+for word in capture restore verify hash info devices --level --chunk-size --digest --threads \
+    --force --json --progress --reproducible "EXIT STATUS"; do
+    ok "the manual page tells of $word" grep -qF -- "$word" <(sed 's/\\-/-/g' "$page")
+done
+if have man; then
+    man --warnings=w -E UTF-8 -l -Tutf8 -Z "$page" >/dev/null 2>said
+    equal "man renders it without warnings" "$(cat said)" ""
+    MANWIDTH=80 man -l "$page" 2>/dev/null | col -bx >rendered
+    no "no line is longer than 80 columns" grep -E '^.{81}' rendered
+else
+    skip man "man is not installed"
+fi
+if have groff; then
+    groff -man -ww -Tutf8 "$page" >/dev/null 2>said
+    equal "groff -ww has nothing to say" "$(cat said)" ""
+fi
+if have mandoc; then
+    equal "mandoc -Tlint has no warnings" "$(mandoc -Tlint -W warning "$page" 2>&1)" ""
+fi
+cat >complete.bash <<'BASH'
+set -u
+[[ ! -r /usr/share/bash-completion/bash_completion ]] || {
+    set +u
+    source /usr/share/bash-completion/bash_completion
+}
+source "$1"
+complete -p imgz >/dev/null || exit 1
+name=$(complete -p imgz | sed 's/.*-F \([^ ]*\).*/\1/')
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+COMP_LINE="$*"
+COMP_POINT=${#COMP_LINE}
+COMPREPLY=()
+"$name" imgz "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+BASH
+completion=$root/share/bash-completion/completions/imgz
+ok "bash likes the completions" bash -n "$completion"
+completes() { # completes WANTED WORDS...
+    local wanted=$1
+    shift
+    equal "imgz $* completes" "$(bash complete.bash "$completion" "$@" 2>said | sed 's/ *$//' |
+        grep -cxF -- "$wanted")" 1
+}
+completes capture imgz cap
+completes restore imgz re
+completes --level imgz capture --le
+completes --against imgz verify --ag
+
+finish
