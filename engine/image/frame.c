@@ -127,30 +127,40 @@ static int decode_record(const unsigned char *tail, struct imgz_note *note,
     return imgz_xxh3_64(record, END_BYTES) == note->payload_xxh3 ? 0 : -EBADMSG;
 }
 
+/* The final block and the trailer must say of the disk what the end record says. */
+static bool trailer_fits(const unsigned char *final, const struct imgz_frame_end *end)
+{
+    const unsigned char *trailer = final + sizeof(final_block);
+
+    return memcmp(final, final_block, sizeof(final_block)) == 0 &&
+           imgz_get_le32(trailer) == end->raw_crc32 &&
+           imgz_get_le32(trailer + 4) == (uint32_t)end->raw_bytes;
+}
+
 int imgz_frame_decode_tail(const unsigned char *tail, struct imgz_frame_end *end)
 {
-    const unsigned char *final = tail + IMGZ_NOTE_CARRIER_BYTES + END_CARRIER_BYTES;
-    const unsigned char *trailer = final + sizeof(final_block);
     unsigned char record[END_BYTES];
+    struct imgz_frame_end found;
     struct imgz_note note;
     int rc = decode_record(tail, &note, record);
 
     if (rc < 0)
         return rc;
-    end->raw_bytes = note.raw_offset;
-    end->raw_crc32 = note.raw_crc32;
-    end->root_hash = note.raw_hash;
-    end->index_offset = imgz_get_le64(record + AT_INDEX_OFFSET);
-    end->hashes_offset = imgz_get_le64(record + AT_HASHES_OFFSET);
-    end->meta_offset = imgz_get_le64(record + AT_META_OFFSET);
-    end->entry_count = imgz_get_le64(record + AT_ENTRY_COUNT);
-    end->chunk_bytes = imgz_get_le32(record + AT_END_CHUNK_BYTES);
+    found = (struct imgz_frame_end){
+        .raw_bytes = note.raw_offset,
+        .raw_crc32 = note.raw_crc32,
+        .root_hash = note.raw_hash,
+        .chunk_bytes = imgz_get_le32(record + AT_END_CHUNK_BYTES),
+        .entry_count = imgz_get_le64(record + AT_ENTRY_COUNT),
+        .index_offset = imgz_get_le64(record + AT_INDEX_OFFSET),
+        .hashes_offset = imgz_get_le64(record + AT_HASHES_OFFSET),
+        .meta_offset = imgz_get_le64(record + AT_META_OFFSET),
+    };
     if (imgz_get_le32(record + AT_END_VERSION) != IMGZ_FRAME_VERSION ||
-        !chunk_bytes_valid(end->chunk_bytes))
+        !chunk_bytes_valid(found.chunk_bytes))
         return -EBADMSG;
-    if (memcmp(final, final_block, sizeof(final_block)) != 0 ||
-        imgz_get_le32(trailer) != end->raw_crc32 ||
-        imgz_get_le32(trailer + 4) != (uint32_t)end->raw_bytes)
+    if (!trailer_fits(tail + IMGZ_NOTE_CARRIER_BYTES + END_CARRIER_BYTES, &found))
         return -EPROTO;
+    *end = found;
     return 0;
 }

@@ -41,6 +41,8 @@ static void walk(const struct imgz_index *index, uint64_t disk_bytes)
         } else {
             IMGZ_ASSERT(item.kind == IMGZ_NOTE_ZERO);
             IMGZ_ASSERT(item.raw_bytes <= imgz_note_zero_bytes_max(index->chunk_bytes));
+            IMGZ_ASSERT(imgz_get_le32(index->entries + count * IMGZ_INDEX_ENTRY_BYTES) ==
+                        (imgz_div_up(item.raw_bytes, index->chunk_bytes) | IMGZ_INDEX_ZERO_FLAG));
             /* A slot's stored buffer is as large as a chunk may need. */
             IMGZ_ASSERT(item.segment_bytes <= imgz_note_segment_bytes_max(index->chunk_bytes));
         }

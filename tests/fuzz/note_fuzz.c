@@ -21,6 +21,7 @@ static void check_carrier(const unsigned char *carrier)
 
     if (imgz_note_decode(carrier, &note) < 0)
         return;
+    IMGZ_ASSERT(note.kind >= IMGZ_NOTE_CHUNK && note.kind <= IMGZ_NOTE_END);
     imgz_note_encode(&note, again);
     IMGZ_ASSERT(memcmp(again, carrier, sizeof(again)) == 0);
 }

@@ -159,10 +159,25 @@ static void *run_canceled_jobs(void *argument)
     return NULL;
 }
 
+static unsigned count_fds(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count += 1;
+    closedir(folder);
+    return count;
+}
+
 static void canceled_jobs_leave_nothing(void **state)
 {
+    const unsigned fds_before = count_fds();
+
     (void)state;
     run_sides(run_canceled_jobs);
+    assert_int_equal(count_fds(), fds_before);
     assert_int_equal(imgz_fixture_count(&world.fixture), 2);
 }
 
@@ -215,8 +230,10 @@ static void *run_fights(void *argument)
         IMGZ_ASSERT(imgz_stop_create(&stop) == 0);
         if (imgz_output_open(&config, stop, &log, &output) == 0) {
             write_own(&output, (unsigned char)(side->index + 1));
-            /* Whoever has an output has it alone, and can finish it. */
-            if (i % 3 != 0)
+            /* Whoever has an output has it alone, and can finish it; some are killed before. */
+            if (i % 4 == 0)
+                output.temporary = false;
+            else if (i % 4 != 1)
                 IMGZ_ASSERT(imgz_output_commit(&output) == 0);
             imgz_output_abandon(&output);
         }
@@ -234,6 +251,7 @@ static void one_writer_at_a_time_has_the_name(void **state)
 {
     (void)state;
     run_sides(run_fights);
+    (void)remove(imgz_fixture_path(&world.fixture, "prize.partial").text); /* of one killed last */
     assert_int_equal(imgz_fixture_count(&world.fixture), 3);
     assert_int_equal(remove(imgz_fixture_path(&world.fixture, "prize").text), 0);
 }

@@ -68,6 +68,13 @@ if have_loop && [[ $usual == io_uring ]]; then
             -e "inject=$injection" "$IMGZ" restore -q wanted.gz "$LOOP"
         ok "$injection: the same disk" same "$LOOP" disk
     done
+    # A device that cannot zero a range by itself: what it held before must not shine through.
+    fill random $((20 << 20)) 4 >"$LOOP"
+    expect_exit 0 strace -f -qq -o "$WORK/.lib/trace" -e trace=io_uring_setup,fallocate \
+        -e inject=io_uring_setup:error=EPERM -e inject=fallocate:error=EOPNOTSUPP \
+        "$IMGZ" restore -v wanted.gz "$LOOP"
+    ok "fallocate was refused" grep -q 'fallocate.*INJECTED' "$WORK/.lib/trace"
+    ok "zeros are written then" same "$LOOP" disk
     detach "$LOOP"
 else
     skip "device without io_uring" "no loop devices or no io_uring"

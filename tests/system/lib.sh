@@ -81,7 +81,7 @@ trap 'exit 143' TERM
 finish() {
     _finished=yes
     if ((SKIPPED > 0)); then
-        echo "$SKIPPED skipped: ${SKIPPED_NAMES[*]}"
+        echo "$SKIPPED skipped: $(IFS=, && echo "${SKIPPED_NAMES[*]}")"
     fi
     echo "$PASSED passed, $FAILED failed"
     if ((FAILED > 0)); then

@@ -151,6 +151,24 @@ static void header_chunk_sizes(void **state)
     }
 }
 
+/* Bytes that mean nothing yet must be as they are written, even under a right check. */
+static void header_leaves_nothing_open(void **state)
+{
+    static const size_t places[] = {3, 4, 8, 9, 10, 11, 14, 15, 17};
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(places); i++) {
+        unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
+        struct imgz_frame_header header;
+
+        encode_header(bytes);
+        bytes[places[i]] ^= 1;
+        imgz_put_le32(bytes + 30, (uint32_t)imgz_xxh3_64(bytes, 30));
+        assert_int_equal(imgz_frame_decode_header(bytes, sizeof(bytes), &header),
+                         IMGZ_FRAME_IMAGE_BAD);
+    }
+}
+
 static void other_files_are_told_apart(void **state)
 {
     static const struct {
@@ -316,6 +334,7 @@ int main(void)
         cmocka_unit_test(header_flipped_bits_are_seen),
         cmocka_unit_test(header_cut_short),
         cmocka_unit_test(header_chunk_sizes),
+        cmocka_unit_test(header_leaves_nothing_open),
         cmocka_unit_test(other_files_are_told_apart),
         cmocka_unit_test(tail_bytes_are_pinned),
         cmocka_unit_test(tail_round_trip),

@@ -189,6 +189,28 @@ static void name_taken_meanwhile_is_kept(void **state)
     }
 }
 
+/* A close that fails may mean that bytes were lost (close(2)): the file gets no name. */
+static void failed_close_is_told(void **state)
+{
+    (void)state;
+    for (int direct = 0; direct < 2; direct++) {
+        struct world world;
+
+        open_world(&world);
+        world.config.direct_wanted = direct;
+        assert_int_equal(open_output(&world), 0);
+        if (!direct || world.output.direct_fd >= 0) {
+            assert_int_equal(close(direct ? world.output.direct_fd : world.output.fd), 0);
+            assert_int_equal(imgz_output_commit(&world.output), -EBADF);
+            assert_int_equal(story(&world)->stage, IMGZ_STAGE_FLUSH);
+            assert_false(imgz_fixture_exists(&world.fixture, "out"));
+        }
+        imgz_output_abandon(&world.output);
+        assert_int_equal(imgz_fixture_count(&world.fixture), 0);
+        close_world(&world);
+    }
+}
+
 /* ---- The temporary name ------------------------------------------------------------------------
  */
 
@@ -471,6 +493,7 @@ int main(void)
         cmocka_unit_test(direct_writes_are_of_the_same_file),
         cmocka_unit_test(existing_file_needs_force),
         cmocka_unit_test(name_taken_meanwhile_is_kept),
+        cmocka_unit_test(failed_close_is_told),
         cmocka_unit_test(stale_partial_is_replaced),
         cmocka_unit_test(live_partial_is_respected),
         cmocka_unit_test(second_writer_is_refused),
