@@ -88,8 +88,11 @@ static void *run_hand(void *argument)
     struct hand *hand = argument;
     struct crew *crew = hand->crew;
 
-    if (hand->body(hand) < 0)
+    if (hand->body(hand) < 0) {
+        /* Otherwise the job would pass for done. */
+        IMGZ_ASSERT(imgz_stop_raised(crew->stop));
         close_line(crew);
+    }
     imgz_mutex_lock(&crew->lock);
     crew->running_count -= 1;
     if (crew->running_count == 0)

@@ -162,6 +162,16 @@ int imgz_source_peek(struct imgz_source *source, struct imgz_stop *stop, unsigne
     return 0;
 }
 
+void imgz_source_use_cache(struct imgz_source *source)
+{
+    const int flags = fcntl(source->fd, F_GETFL);
+
+    if (!source->direct)
+        return;
+    IMGZ_ASSERT(flags >= 0 && fcntl(source->fd, F_SETFL, flags & ~O_DIRECT) == 0);
+    source->direct = false;
+}
+
 void imgz_source_close(struct imgz_source *source)
 {
     if (source->fd >= 0)

@@ -54,6 +54,9 @@ void imgz_source_close(struct imgz_source *source);
 IMGZ_MUST_CHECK int imgz_source_peek(struct imgz_source *source, struct imgz_stop *stop,
                                      unsigned char *buffer, size_t bytes, size_t *done_bytes);
 
+/* Reads that follow may be of any alignment: direct I/O is given up if it was in use. */
+void imgz_source_use_cache(struct imgz_source *source);
+
 /* Reads on in a stream: all bytes, or fewer at its end. Not raised: the caller knows the offset. */
 IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop,
                                      void *buffer, size_t bytes, size_t *done_bytes);

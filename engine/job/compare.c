@@ -203,12 +203,11 @@ int imgz_compare_image(struct imgz_job *job, const char *image, const char *agai
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = job->options.direct,
     };
-    struct compare compare = {.job = job, .image_path = image};
+    struct compare compare = {.job = job, .image_path = image, .image.source.fd = -1};
     int rc = imgz_job_call(job, open_image, &compare);
 
-    if (rc < 0)
-        return rc;
-    rc = imgz_source_open(&config, job->stop, &job->log, &compare.source);
+    if (rc == 0)
+        rc = imgz_source_open(&config, job->stop, &job->log, &compare.source);
     if (rc == 0) {
         rc = run(&compare);
         imgz_source_close(&compare.source);

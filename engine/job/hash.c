@@ -83,6 +83,7 @@ static int hash_source(struct imgz_job *job, struct imgz_source *source)
     int rc = imgz_job_call(job, look_inside, &hash);
 
     if (rc == 0 && hash.is_image) {
+        imgz_source_use_cache(source);
         source->stage = IMGZ_STAGE_READ_IMAGE;
         return imgz_verify_image(job, source);
     }
