@@ -31,6 +31,12 @@
 __attribute__((noreturn, cold)) void imgz_assert_fail(const char *condition, const char *file,
                                                       int line);
 
+/* For calls that cannot fail on Linux when used as here: 'rc' must be 0. */
+static inline void imgz_never_fails(int rc)
+{
+    IMGZ_ASSERT(rc == 0);
+}
+
 #define IMGZ_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The unit of sparseness, of direct I/O and of buffer alignment: a page, and a multiple of every

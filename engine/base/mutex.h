@@ -31,22 +31,22 @@ struct IMGZ_CAPABILITY imgz_mutex {
 
 static inline void imgz_mutex_init(struct imgz_mutex *mutex)
 {
-    IMGZ_ASSERT(pthread_mutex_init(&mutex->handle, NULL) == 0);
+    imgz_never_fails(pthread_mutex_init(&mutex->handle, NULL));
 }
 
 static inline void imgz_mutex_fini(struct imgz_mutex *mutex)
 {
-    IMGZ_ASSERT(pthread_mutex_destroy(&mutex->handle) == 0);
+    imgz_never_fails(pthread_mutex_destroy(&mutex->handle));
 }
 
 static inline void imgz_mutex_lock(struct imgz_mutex *mutex) IMGZ_ACQUIRES(*mutex) IMGZ_UNCHECKED
 {
-    IMGZ_ASSERT(pthread_mutex_lock(&mutex->handle) == 0);
+    imgz_never_fails(pthread_mutex_lock(&mutex->handle));
 }
 
 static inline void imgz_mutex_unlock(struct imgz_mutex *mutex) IMGZ_RELEASES(*mutex) IMGZ_UNCHECKED
 {
-    IMGZ_ASSERT(pthread_mutex_unlock(&mutex->handle) == 0);
+    imgz_never_fails(pthread_mutex_unlock(&mutex->handle));
 }
 
 #endif /* IMGZ_MUTEX_H */

@@ -109,9 +109,9 @@ static int start_hand(struct hand *hand)
     int rc;
 
     sigfillset(&all);
-    IMGZ_ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    imgz_never_fails(pthread_sigmask(SIG_SETMASK, &all, &before));
     rc = -pthread_create(&hand->thread, NULL, run_hand, hand);
-    IMGZ_ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    imgz_never_fails(pthread_sigmask(SIG_SETMASK, &before, NULL));
     return rc;
 }
 
@@ -184,10 +184,10 @@ static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
     crew->stop = stop;
     crew->start_ns = imgz_clock_ns();
     imgz_mutex_init(&crew->lock);
-    IMGZ_ASSERT(pthread_condattr_init(&attributes) == 0);
-    IMGZ_ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    IMGZ_ASSERT(pthread_cond_init(&crew->all_ended, &attributes) == 0);
-    IMGZ_ASSERT(pthread_condattr_destroy(&attributes) == 0);
+    imgz_never_fails(pthread_condattr_init(&attributes));
+    imgz_never_fails(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
+    imgz_never_fails(pthread_cond_init(&crew->all_ended, &attributes));
+    imgz_never_fails(pthread_condattr_destroy(&attributes));
     for (uint32_t i = 0; i < hand_count; i++)
         crew->hands[i].crew = crew;
     *result = crew;
@@ -196,7 +196,7 @@ static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
 
 static void destroy_crew(struct crew *crew)
 {
-    IMGZ_ASSERT(pthread_cond_destroy(&crew->all_ended) == 0);
+    imgz_never_fails(pthread_cond_destroy(&crew->all_ended));
     imgz_mutex_fini(&crew->lock);
     free(crew);
 }
@@ -232,7 +232,7 @@ static int run_crew(struct crew *crew, uint32_t hand_count)
     while (!wait_interval(crew))
         show_progress(crew);
     for (uint32_t i = 0; i < started_count; i++)
-        IMGZ_ASSERT(pthread_join(crew->hands[i].thread, NULL) == 0);
+        imgz_never_fails(pthread_join(crew->hands[i].thread, NULL));
     return imgz_stop_error(crew->stop)->code;
 }
 

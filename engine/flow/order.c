@@ -31,7 +31,7 @@ int imgz_order_create(uint32_t window_count, struct imgz_order **result)
     order->window_count = window_count;
     order->item_count = UINT64_MAX;
     imgz_mutex_init(&order->lock);
-    IMGZ_ASSERT(pthread_cond_init(&order->next_ready, NULL) == 0);
+    imgz_never_fails(pthread_cond_init(&order->next_ready, NULL));
     *result = order;
     return 0;
 }
@@ -40,7 +40,7 @@ void imgz_order_destroy(struct imgz_order *order)
 {
     if (order == NULL)
         return;
-    IMGZ_ASSERT(pthread_cond_destroy(&order->next_ready) == 0);
+    imgz_never_fails(pthread_cond_destroy(&order->next_ready));
     imgz_mutex_fini(&order->lock);
     free(order);
 }

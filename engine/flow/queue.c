@@ -31,8 +31,8 @@ int imgz_queue_create(uint32_t capacity_count, struct imgz_queue **result)
         return -ENOMEM;
     queue->capacity_count = capacity_count;
     imgz_mutex_init(&queue->lock);
-    IMGZ_ASSERT(pthread_cond_init(&queue->not_full, NULL) == 0);
-    IMGZ_ASSERT(pthread_cond_init(&queue->not_empty, NULL) == 0);
+    imgz_never_fails(pthread_cond_init(&queue->not_full, NULL));
+    imgz_never_fails(pthread_cond_init(&queue->not_empty, NULL));
     *result = queue;
     return 0;
 }
@@ -42,8 +42,8 @@ void imgz_queue_destroy(struct imgz_queue *queue)
     if (queue == NULL)
         return;
     IMGZ_ASSERT(queue->closed || queue->used_count == 0);
-    IMGZ_ASSERT(pthread_cond_destroy(&queue->not_full) == 0);
-    IMGZ_ASSERT(pthread_cond_destroy(&queue->not_empty) == 0);
+    imgz_never_fails(pthread_cond_destroy(&queue->not_full));
+    imgz_never_fails(pthread_cond_destroy(&queue->not_empty));
     imgz_mutex_fini(&queue->lock);
     free(queue);
 }

@@ -59,7 +59,7 @@ int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **r
     if (pool == NULL)
         return -ENOMEM;
     imgz_mutex_init(&pool->lock);
-    IMGZ_ASSERT(pthread_cond_init(&pool->not_empty, NULL) == 0);
+    imgz_never_fails(pthread_cond_init(&pool->not_empty, NULL));
     pool->memory = MAP_FAILED;
     pool->slot_count = config->slot_count;
     pool->memory_bytes = config->slot_count * (raw_bytes + stored_bytes);
@@ -91,7 +91,7 @@ void imgz_pool_destroy(struct imgz_pool *pool)
     free(pool->zero_maps);
     free(pool->free_indexes);
     free(pool->slots);
-    IMGZ_ASSERT(pthread_cond_destroy(&pool->not_empty) == 0);
+    imgz_never_fails(pthread_cond_destroy(&pool->not_empty));
     imgz_mutex_fini(&pool->lock);
     free(pool);
 }

@@ -59,6 +59,7 @@ int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, c
                     ...)
 {
     const uint64_t one = 1;
+    ssize_t written_bytes;
     bool first;
     va_list args;
 
@@ -78,8 +79,10 @@ int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, c
     }
     imgz_mutex_unlock(&stop->lock);
     /* The counter of an eventfd cannot overflow here: it is written once. */
-    if (first)
-        IMGZ_ASSERT(write(stop->event_fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
+    if (first) {
+        written_bytes = write(stop->event_fd, &one, sizeof(one));
+        IMGZ_ASSERT(written_bytes == (ssize_t)sizeof(one));
+    }
     return code;
 }
 

@@ -92,25 +92,39 @@ static int remove_stale(struct imgz_output *output)
     return rc;
 }
 
-/* Creates and locks the temporary file. The lock is held by a descriptor of its own until the file
- * has its final name: fd is closed before, because close() may fail. -EEXIST also if the file was
- * taken for stale between its creation and the lock. */
+/* Locks the temporary file just created. The lock lives on a descriptor of its own: fd is closed
+ * before the file has its final name, because close() may fail, and a ring may hold fd's file open
+ * for a moment after the process was killed. -EEXIST if the file was taken for stale between its
+ * creation and the lock. */
+static int lock_temporary(struct imgz_output *output)
+{
+    output->lock_fd =
+        openat(output->directory_fd, output->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (output->lock_fd < 0)
+        return errno == ENOENT ? -EEXIST : -errno;
+    /* File systems without locks exist; there a stale file is not told from a live one. */
+    if ((flock(output->lock_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
+        !name_means(output, output->lock_fd) || !name_means(output, output->fd))
+        return -EEXIST;
+    return 0;
+}
+
 static int create_exclusive(struct imgz_output *output)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int rc;
 
     output->fd = openat(output->directory_fd, output->temp_name, flags, FILE_MODE);
     if (output->fd < 0)
         return -errno;
-    /* File systems without locks exist; there a stale file is not told from a live one. */
-    if ((flock(output->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
-        !name_means(output, output->fd)) {
+    rc = lock_temporary(output);
+    if (rc == -EEXIST) {
         close_fd(&output->fd);
-        return -EEXIST;
+        close_fd(&output->lock_fd);
+        return rc;
     }
     output->temporary = true;
-    output->lock_fd = fcntl(output->fd, F_DUPFD_CLOEXEC, 0);
-    return output->lock_fd < 0 ? -errno : 0;
+    return rc;
 }
 
 /* More often than this a name is not lost to others by chance. */

@@ -168,7 +168,7 @@ void imgz_source_use_cache(struct imgz_source *source)
 
     if (!source->direct)
         return;
-    IMGZ_ASSERT(flags >= 0 && fcntl(source->fd, F_SETFL, flags & ~O_DIRECT) == 0);
+    imgz_never_fails(fcntl(source->fd, F_SETFL, flags & ~O_DIRECT));
     source->direct = false;
 }
 

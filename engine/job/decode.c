@@ -2,6 +2,7 @@
 #include "job/decode.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,9 @@ static int check_digests(const struct imgz_decode *decode, struct imgz_job *job)
 int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job)
 {
     const struct imgz_frame_end *end = &decode->image.end;
-    struct imgz_place place = imgz_source_place(&decode->image.source, IMGZ_OFFSET_NONE);
+    struct imgz_place place =
+        imgz_source_place(&decode->image.source,
+                          decode->image.source.size_bytes - IMGZ_FRAME_TAIL_BYTES);
 
     IMGZ_ASSERT(job->sum_done);
     job->image_bytes = decode->image.source.size_bytes;
@@ -104,8 +107,9 @@ int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job
     if (job->sum.raw_bytes != end->raw_bytes || job->sum.crc32 != end->raw_crc32 ||
         !imgz_hash_equal(&job->sum.root_hash, &end->root_hash))
         return imgz_stop_raise(job->stop, -EBADMSG, place,
-                               "checking %s: its chunks do not add up to the size, CRC-32 and root "
-                               "hash at its end; the image is damaged, use another copy of it",
-                               decode->image.source.path);
+                               "checking %s at offset %" PRIu64
+                               ": the chunks do not add up to the size, CRC-32 and root hash here; "
+                               "the image is damaged, use another copy of it",
+                               decode->image.source.path, place.offset);
     return check_digests(decode, job);
 }

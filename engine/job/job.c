@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/clock.h"
 #include "codec/deflate.h"
 
@@ -247,7 +248,8 @@ static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *er
     }
     error->code = rc;
     error->stage = IMGZ_STAGE_SETUP;
-    snprintf(error->text, sizeof(error->text), "starting: %s", strerrordesc_np(-rc));
+    snprintf(error->text, sizeof(error->text), "starting: %s; %s", strerrordesc_np(-rc),
+             imgz_advice_find(rc, IMGZ_ADVICE_INPUT));
 }
 
 int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struct imgz_error *error)

@@ -93,8 +93,10 @@ struct imgz_progress {
     uint64_t elapsed_ns;
 };
 
-/* Called from the thread that called the job, never under a lock. Returns 0 to go on; anything
- * else cancels the job, which then cleans up and returns -ECANCELED. */
+/* Called every progress_interval_ms from the thread that called the job, never under a lock, and
+ * once more with IMGZ_PHASE_FINISH. Returns 0 to go on; anything else cancels the job, which then
+ * cleans up and returns -ECANCELED. At IMGZ_PHASE_FINISH the job is done and the answer is ignored;
+ * a job shorter than the interval makes that call only. */
 typedef int (*imgz_progress_fn)(const struct imgz_progress *progress, void *context);
 
 /* One line about what happens ("reading /dev/sda with direct I/O"), without a newline. Called

@@ -6,6 +6,7 @@
  *
  *   outsider DISK
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -233,8 +234,21 @@ static void fail(const char *disk)
     CHECK(!exists("new") && !exists("new.partial"));
 }
 
+static unsigned count_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    CHECK(directory != NULL);
+    while (readdir(directory) != NULL)
+        count += 1;
+    closedir(directory);
+    return count;
+}
+
 int main(int argc, char **argv)
 {
+    const unsigned descriptors_before = count_descriptors();
     char root_hash[33];
 
     CHECK(argc == 2);
@@ -243,6 +257,7 @@ int main(int argc, char **argv)
     look_at_devices();
     cancel(argv[1]);
     fail(argv[1]);
+    CHECK(count_descriptors() == descriptors_before);
     printf("%s %s\n", imgz_version(), root_hash);
     return 0;
 }

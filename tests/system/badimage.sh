@@ -47,8 +47,8 @@ refuse() {
     [[ ! -e back && ! -e back.partial ]] || rm -f back back.partial
 }
 
-# refused FILE [how]: by every way in; "quick" leaves out the pipes. A pipe goes the same way through
-# verify as through restore, so of these a third will do.
+# refused FILE [how]: by every way in; "quick" leaves out the pipes. A pipe goes the same way
+# through verify as through restore, so of these a third will do.
 pipe_count=0
 refused() {
     local file=$1 name

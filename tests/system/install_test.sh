@@ -77,6 +77,20 @@ outsider "$PWD/c-static"
 ok "C++, static" c++ "${flags[@]}" -std=c++17 -o cc-static "$api/outsider.cc" "${static[@]}"
 outsider "$PWD/cc-static"
 
+# The same where opening an image takes its time: a job is then stopped while it opens one.
+if have strace && strace -o /dev/null -e inject=getppid:error=EPERM true 2>/dev/null; then
+    cat >slow-static <<'BASH'
+#!/bin/bash
+export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" # it cannot work under strace
+exec strace -f -qq -o /dev/null -e trace=pread64 -e inject=pread64:delay_enter=3000 \
+    "$(dirname "$0")/c-static" "$@"
+BASH
+    chmod +x slow-static
+    outsider "$PWD/slow-static"
+else
+    skip "slow storage" "strace cannot inject here"
+fi
+
 title "find_package"
 cmake_flags=("-DCMAKE_PREFIX_PATH=$root")
 [[ -z $SANITIZED ]] || cmake_flags+=("-DCMAKE_C_FLAGS=-fsanitize=$SANITIZED"
