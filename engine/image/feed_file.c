@@ -3,12 +3,14 @@
 
 #include "image/damage.h"
 #include "image/image_feeder.h"
+#include "io/ahead.h"
 #include "io/pump.h"
 
 struct file_feeder {
     struct imgz_image *image;
     struct imgz_line *line;
     struct imgz_pump pump;
+    struct imgz_ahead ahead;
 };
 
 static int handle_result(void *context, const struct imgz_io_result *result)
@@ -49,6 +51,7 @@ static int feed_item(struct file_feeder *feeder, const struct imgz_index_item *i
     slot->pending_count = 1;
     request.buffer = slot->stored;
     request.owner = slot;
+    imgz_ahead_move(&feeder->ahead, item->image_offset, feeder->image->end.index_offset);
     rc = imgz_pump_submit(&feeder->pump, &request);
     return rc < 0 ? rc : imgz_pump_flush(&feeder->pump);
 }
@@ -74,6 +77,7 @@ int imgz_image_feed_file(struct imgz_image *image, struct imgz_line *line, const
     struct file_feeder feeder = {
         .image = image,
         .line = line,
+        .ahead = {.fd = image->source.fd},
         .pump = {.line = line,
                  .handle = handle_result,
                  .place = imgz_source_place(&image->source, IMGZ_OFFSET_NONE)},

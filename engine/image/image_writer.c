@@ -42,14 +42,19 @@ void imgz_image_writer_fini(struct imgz_image_writer *writer)
     imgz_index_fini(&writer->index);
 }
 
-int imgz_image_writer_take(struct imgz_image_writer *writer, struct imgz_slot **result)
-{
-    return imgz_append_take(&writer->append, result);
-}
-
 uint64_t imgz_image_writer_bytes(const struct imgz_image_writer *writer)
 {
     return writer->append.offset;
+}
+
+/* Appends note and segment, and gives the slot back. */
+static int append_item(struct imgz_image_writer *writer, uint64_t bytes, struct imgz_slot **slot)
+{
+    int rc = imgz_append_bytes(&writer->append, (*slot)->stored, bytes);
+
+    if (rc == 0)
+        imgz_line_give_back(writer->append.line, slot);
+    return rc;
 }
 
 /* Makes note and segment of the zero run at hand in the buffer of the slot that carries it. */
@@ -71,8 +76,7 @@ static int write_run(struct imgz_image_writer *writer)
     imgz_note_encode(&note, slot->stored);
     if (imgz_index_add_zero(&writer->index, slot->raw_bytes) < 0)
         return raise_memory(writer);
-    return imgz_append_slot(&writer->append, slot->stored, IMGZ_NOTE_CARRIER_BYTES + segment_bytes,
-                            &writer->run);
+    return append_item(writer, IMGZ_NOTE_CARRIER_BYTES + segment_bytes, &writer->run);
 }
 
 /* Joins zeros to the run at hand. What goes beyond the limit begins the next run. */
@@ -122,7 +126,7 @@ int imgz_image_writer_put(struct imgz_image_writer *writer, struct imgz_slot **s
     segment_bytes = (uint32_t)((*slot)->stored_bytes - IMGZ_NOTE_CARRIER_BYTES);
     if (imgz_index_add_chunk(&writer->index, segment_bytes, &(*slot)->raw_hash) < 0)
         return raise_memory(writer);
-    return imgz_append_slot(&writer->append, (*slot)->stored, (*slot)->stored_bytes, slot);
+    return append_item(writer, (*slot)->stored_bytes, slot);
 }
 
 /* A note and the payload it announces. */
@@ -139,7 +143,8 @@ static int write_payload(struct imgz_image_writer *writer, enum imgz_note_kind k
     int rc;
 
     if (bytes > UINT32_MAX)
-        return imgz_stop_raise(writer->append.line->stop, -EFBIG, writer->append.pump.place,
+        return imgz_stop_raise(writer->append.line->stop, -EFBIG,
+                               imgz_output_place(writer->append.output, writer->append.offset),
                                "writing %s: too many chunks for its index; use a larger "
                                "--chunk-size",
                                writer->append.output->path);

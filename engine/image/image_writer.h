@@ -36,10 +36,6 @@ IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer,
                                            const struct imgz_frame_header *header);
 void imgz_image_writer_fini(struct imgz_image_writer *writer);
 
-/* The next slot of the line in order. */
-IMGZ_MUST_CHECK int imgz_image_writer_take(struct imgz_image_writer *writer,
-                                           struct imgz_slot **result);
-
 IMGZ_MUST_CHECK int imgz_image_writer_put(struct imgz_image_writer *writer,
                                           struct imgz_slot **slot);
 

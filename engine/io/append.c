@@ -2,138 +2,242 @@
 #include "io/append.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "io/stream.h"
 
-/* Writeback is started for each such piece as soon as it is complete, so that the flush at the end
- * finds little left to do. Large enough that the disk sees long sequential writes. */
-#define PUSH_BYTES ((uint64_t)8 << 20)
+#define BUFFER_BYTES ((uint64_t)1 << 20)
+#define MEMORY_BYTES (IMGZ_APPEND_BUFFERS * BUFFER_BYTES)
 
-static int handle_result(void *context, const struct imgz_io_result *result)
+/* The file is made longer ahead of its data by this much at a time: a direct write that extends a
+ * file is done one at a time by most file systems, one into a hole need not be. */
+#define SIZE_STEP_BYTES ((uint64_t)64 << 20)
+
+enum file_index {
+    FILE_MAIN,   /* direct where possible */
+    FILE_CACHED, /* through the page cache: the last bytes, which are no whole block */
+};
+
+static int raise_write(const struct imgz_append *append, int rc, uint64_t offset)
 {
-    struct imgz_append *append = context;
+    return imgz_stop_raise_system(append->line->stop, rc, imgz_output_place(append->output, offset),
+                                  "writing");
+}
 
-    return imgz_output_book(append->output, append->line, result);
+static int create_io(struct imgz_append *append)
+{
+    const struct imgz_output *output = append->output;
+    const int fds[] = {
+        [FILE_MAIN] = output->direct_fd >= 0 ? output->direct_fd : output->fd,
+        [FILE_CACHED] = output->fd,
+    };
+    const struct imgz_io_config config = {
+        .depth_count = IMGZ_APPEND_BUFFERS + 1, /* the last buffer may need two writes */
+        .fds = fds,
+        .fd_count = IMGZ_COUNT_OF(fds),
+        .memory = append->memory,
+        .memory_bytes = MEMORY_BYTES,
+    };
+
+    return imgz_io_create(&config, &append->io);
+}
+
+static int init_buffers(struct imgz_append *append)
+{
+    unsigned char *memory =
+        mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    append->memory = memory;
+    for (uint32_t i = 0; i < IMGZ_APPEND_BUFFERS; i++)
+        append->buffers[i].data = memory + i * BUFFER_BYTES;
+    append->filling = &append->buffers[0];
+    return 0;
 }
 
 int imgz_append_init(struct imgz_append *append, struct imgz_output *output, struct imgz_line *line)
 {
-    struct imgz_io_config config = {
-        .depth_count = imgz_pool_slot_count(line->pool),
-        .fds = &output->fd,
-        .fd_count = 1,
-    };
     int rc;
 
-    *append = (struct imgz_append){
-        .output = output,
-        .line = line,
-        .pump = {.line = line,
-                 .handle = handle_result,
-                 .context = append,
-                 .place = imgz_output_place(output, IMGZ_OFFSET_NONE)},
-    };
+    *append = (struct imgz_append){.output = output, .line = line};
     if (output->kind == IMGZ_OUTPUT_STREAM)
         return 0;
-    imgz_pool_memory(line->pool, &config.memory, &config.memory_bytes);
-    rc = imgz_io_create(&config, &append->pump.io);
+    rc = init_buffers(append);
+    if (rc == 0)
+        rc = create_io(append);
     if (rc < 0)
-        return imgz_stop_raise_system(line->stop, rc, append->pump.place, "preparing to write");
-    imgz_log_line(line->log, "writing %s by %s", output->path, imgz_io_describe(append->pump.io));
+        return raise_write(append, rc, 0);
+    imgz_log_line(line->log, "writing %s by %s", output->path, imgz_io_describe(append->io));
     return 0;
 }
 
 void imgz_append_fini(struct imgz_append *append)
 {
-    imgz_io_destroy(append->pump.io);
-    append->pump.io = NULL;
+    imgz_io_destroy(append->io);
+    if (append->memory != NULL)
+        munmap(append->memory, MEMORY_BYTES);
+    append->io = NULL;
+    append->memory = NULL;
 }
 
-int imgz_append_take(struct imgz_append *append, struct imgz_slot **result)
+/* ---- Writes under way --------------------------------------------------------------------- */
+
+static int submit_write(struct imgz_append *append, const struct imgz_io_request *request)
 {
-    if (append->pump.io == NULL)
-        return imgz_line_take(append->line, result);
-    return imgz_pump_take(&append->pump, imgz_line_try_take, imgz_line_take, result);
+    int rc = imgz_io_submit(append->io, request);
+
+    if (rc == 0)
+        rc = imgz_io_flush(append->io);
+    return rc < 0 ? raise_write(append, rc, request->offset) : 0;
 }
 
-/* Starts writeback of what lies well behind; only advice, so its result does not matter: a failed
- * write is told by fsync(). */
-static void push_writeback(struct imgz_append *append)
+/* Waits for one write, which frees its buffer. */
+static int reap_write(struct imgz_append *append)
 {
-    if (append->offset - append->pushed_bytes < 2 * PUSH_BYTES)
-        return;
-    (void)sync_file_range(append->output->fd, (off_t)append->pushed_bytes, (off_t)PUSH_BYTES,
-                          SYNC_FILE_RANGE_WRITE);
-    append->pushed_bytes += PUSH_BYTES;
-}
-
-static int append_to_stream(struct imgz_append *append, const void *data, size_t bytes)
-{
-    int rc = imgz_stream_write(append->output->fd, imgz_stop_fd(append->line->stop), data, bytes);
+    struct imgz_append_buffer *buffer;
+    struct imgz_io_result result;
+    int rc = imgz_io_reap(append->io, &result);
 
     if (rc < 0)
-        return imgz_stop_raise_system(append->line->stop, rc,
-                                      imgz_output_place(append->output, append->offset), "writing");
-    append->offset += bytes;
+        return raise_write(append, rc, append->filling_offset);
+    /* The file system takes no direct write of this alignment (open(2), O_DIRECT: EINVAL): the same
+     * through the page cache. */
+    if (result.rc == -EINVAL && result.request.file_index == FILE_MAIN &&
+        append->output->direct_fd >= 0) {
+        result.request.file_index = FILE_CACHED;
+        return submit_write(append, &result.request);
+    }
+    buffer = result.request.owner;
+    buffer->under_way = false;
+    if (result.rc < 0)
+        return raise_write(append, result.rc, result.request.offset + result.done_bytes);
     return 0;
 }
 
-int imgz_append_slot(struct imgz_append *append, unsigned char *data, uint64_t bytes,
-                     struct imgz_slot **slot)
+/* Writes 'bytes' of the buffer at hand, from 'from_bytes' on, to their place in the file. */
+static int write_part(struct imgz_append *append, enum file_index file_index, uint64_t from_bytes,
+                      uint64_t bytes)
 {
     const struct imgz_io_request request = {
         .kind = IMGZ_IO_WRITE,
-        .offset = append->offset,
+        .file_index = file_index,
+        .offset = append->filling_offset + from_bytes,
         .bytes = bytes,
         .need_bytes = bytes,
-        .buffer = data,
-        .owner = *slot,
+        .buffer = append->filling->data + from_bytes,
+        .owner = append->filling,
     };
+
+    if (bytes == 0)
+        return 0;
+    append->filling->under_way = true;
+    return submit_write(append, &request);
+}
+
+/* ---- The file's size ---------------------------------------------------------------------- */
+
+/* True if a file system without holes has filled the one just made. */
+static bool hole_was_filled(const struct imgz_append *append)
+{
+    struct stat status;
+
+    return fstat(append->output->fd, &status) < 0 ||
+           (uint64_t)status.st_blocks * 512 > SIZE_STEP_BYTES / 2;
+}
+
+/* Makes the file reach beyond the buffer at hand. A refusal does not matter: the write itself will
+ * extend the file, or tell why it cannot. */
+static void size_ahead(struct imgz_append *append)
+{
+    const bool first = append->sized_bytes == 0;
+
+    if (append->sizing_refused || append->output->direct_fd < 0 ||
+        append->filling_offset + BUFFER_BYTES <= append->sized_bytes)
+        return;
+    if (ftruncate(append->output->fd, (off_t)(append->sized_bytes + SIZE_STEP_BYTES)) < 0) {
+        append->sizing_refused = true;
+        return;
+    }
+    append->sized_bytes += SIZE_STEP_BYTES;
+    append->sizing_refused = first && hole_was_filled(append);
+}
+
+/* ---- Appending ---------------------------------------------------------------------------- */
+
+/* Hands the full buffer at hand to the kernel and goes on with the next. */
+static int change_buffer(struct imgz_append *append)
+{
+    const uint64_t next = (uint64_t)(append->filling - append->buffers + 1) % IMGZ_APPEND_BUFFERS;
     int rc;
 
-    if (append->pump.io == NULL) {
-        rc = append_to_stream(append, data, bytes);
-        if (rc == 0)
-            imgz_line_give_back(append->line, slot);
-        return rc;
-    }
-    (*slot)->pending_count += 1;
-    *slot = NULL;
-    append->offset += bytes;
-    rc = imgz_pump_submit(&append->pump, &request);
-    if (rc == 0)
-        rc = imgz_pump_flush(&append->pump);
-    push_writeback(append);
+    size_ahead(append);
+    rc = write_part(append, FILE_MAIN, 0, BUFFER_BYTES);
+    append->filling = &append->buffers[next];
+    append->filling_offset += BUFFER_BYTES;
+    while (rc == 0 && append->filling->under_way)
+        rc = reap_write(append);
     return rc;
 }
 
-int imgz_append_bytes(struct imgz_append *append, const void *data, size_t bytes)
+static int append_to_file(struct imgz_append *append, const unsigned char *from, uint64_t bytes)
 {
-    const unsigned char *from = data;
-
-    if (append->pump.io == NULL)
-        return append_to_stream(append, data, bytes);
     while (bytes > 0) {
-        ssize_t moved = pwrite(append->output->fd, from, bytes, (off_t)append->offset);
+        const uint64_t used_bytes = append->offset - append->filling_offset;
+        const uint64_t taken = imgz_min(bytes, BUFFER_BYTES - used_bytes);
 
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved <= 0)
-            return imgz_stop_raise_system(append->line->stop, moved == 0 ? -EIO : -errno,
-                                          imgz_output_place(append->output, append->offset),
-                                          "writing");
-        append->offset += (uint64_t)moved;
-        from += moved;
-        bytes -= (size_t)moved;
+        memcpy(append->filling->data + used_bytes, from, taken);
+        append->offset += taken;
+        from += taken;
+        bytes -= taken;
+        if (used_bytes + taken == BUFFER_BYTES) {
+            int rc = change_buffer(append);
+
+            if (rc < 0)
+                return rc;
+        }
     }
     return 0;
+}
+
+static int append_to_stream(struct imgz_append *append, const void *data, uint64_t bytes)
+{
+    int rc = imgz_stream_write(append->output->fd, imgz_stop_fd(append->line->stop), data,
+                               (size_t)bytes);
+
+    if (rc < 0)
+        return raise_write(append, rc, append->offset);
+    append->offset += bytes;
+    return 0;
+}
+
+int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t bytes)
+{
+    return append->io != NULL ? append_to_file(append, data, bytes)
+                              : append_to_stream(append, data, bytes);
+}
+
+/* The last buffer: whole blocks as before, what is left through the page cache. */
+static int write_rest(struct imgz_append *append)
+{
+    const uint64_t used_bytes = append->offset - append->filling_offset;
+    const uint64_t whole_bytes = imgz_align_down(used_bytes, IMGZ_BLOCK_BYTES);
+    int rc = write_part(append, FILE_MAIN, 0, whole_bytes);
+
+    if (rc == 0)
+        rc = write_part(append, FILE_CACHED, whole_bytes, used_bytes - whole_bytes);
+    while (rc == 0 && imgz_io_pending_count(append->io) > 0)
+        rc = reap_write(append);
+    if (rc == 0 && ftruncate(append->output->fd, (off_t)append->offset) < 0)
+        rc = raise_write(append, -errno, append->offset);
+    return rc;
 }
 
 int imgz_append_finish(struct imgz_append *append)
 {
-    int rc = append->pump.io != NULL ? imgz_pump_settle(&append->pump) : 0;
+    int rc = append->io != NULL ? write_rest(append) : 0;
 
     if (rc < 0)
         return rc;

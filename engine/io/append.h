@@ -2,25 +2,45 @@
 /*
  * An output written from front to back: the sink of images, and of disks that go to a pipe.
  *
- * Place: image writer -> [append] -> file or stream. Files are written by several requests under
- * way at their offsets, streams by one write after the other.
+ * What is appended to a file is gathered in buffers of whole blocks, each written when it is full,
+ * several under way at once: directly where the file system can, so that no dirty pages pile up
+ * that the flush at the end would have to wait for. A stream gets one write after the other.
+ *
+ * Place: image writer -> [append] -> file or stream.
  *
  * Threads    the drain's.
- * Ownership  append_slot takes the slot and gives it back to the line once its bytes are written.
+ * Ownership  the caller's bytes are copied, or written, before append returns.
  * Errors     raised.
+ * Blocking   append, while all buffers are under way, or the stream is full.
+ * Memory     all in init(): APPEND_BUFFERS of 1 MiB for a file, none for a stream.
  */
 #ifndef IMGZ_APPEND_H
 #define IMGZ_APPEND_H
 
+#include "io/io.h"
 #include "io/output.h"
-#include "io/pump.h"
+
+/* Enough that the device never waits for the next one to be filled. */
+#define IMGZ_APPEND_BUFFERS 8u
+
+struct imgz_append_buffer {
+    unsigned char *data;
+    bool under_way;
+};
 
 struct imgz_append {
     struct imgz_output *output;
     struct imgz_line *line;
-    struct imgz_pump pump; /* pump.io is NULL for a stream */
-    uint64_t offset;       /* bytes taken so far: where the next go */
-    uint64_t pushed_bytes; /* up to here writeback was started */
+    uint64_t offset; /* bytes appended so far */
+
+    /* For a file. */
+    struct imgz_io *io;
+    unsigned char *memory; /* of all buffers */
+    struct imgz_append_buffer buffers[IMGZ_APPEND_BUFFERS];
+    struct imgz_append_buffer *filling;
+    uint64_t filling_offset; /* in the file; a multiple of the buffers' size */
+    uint64_t sized_bytes;    /* the file was made so long ahead of its data */
+    bool sizing_refused;     /* and will not be any more */
 };
 
 /* 'append' may be uninitialized; it must stay at its place until fini. */
@@ -30,17 +50,9 @@ IMGZ_MUST_CHECK int imgz_append_init(struct imgz_append *append, struct imgz_out
 /* Waits for requests under way. */
 void imgz_append_fini(struct imgz_append *append);
 
-/* The next slot of the line in order, as imgz_pump_take(). */
-IMGZ_MUST_CHECK int imgz_append_take(struct imgz_append *append, struct imgz_slot **result);
+IMGZ_MUST_CHECK int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t bytes);
 
-/* Writes 'bytes' at 'data', which lies in the slot's buffers. */
-IMGZ_MUST_CHECK int imgz_append_slot(struct imgz_append *append, unsigned char *data,
-                                     uint64_t bytes, struct imgz_slot **slot);
-
-/* Writes a copy; for small things. */
-IMGZ_MUST_CHECK int imgz_append_bytes(struct imgz_append *append, const void *data, size_t bytes);
-
-/* Until all is written; then flushes the output. */
+/* Until all is written; gives a file its size, and flushes the output. */
 IMGZ_MUST_CHECK int imgz_append_finish(struct imgz_append *append);
 
 #endif /* IMGZ_APPEND_H */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "io/ahead.h"
 #include "io/extent.h"
 #include "io/pump.h"
 
@@ -20,6 +21,7 @@ struct reader {
     const struct imgz_reader_config *config;
     struct imgz_line *line;
     struct imgz_pump pump;
+    struct imgz_ahead ahead;
     struct imgz_extent extent; /* the data at or after the place that is looked at */
 };
 
@@ -114,6 +116,7 @@ static int submit_read(struct reader *reader, struct imgz_slot *slot, uint64_t f
         .owner = slot,
     };
 
+    imgz_ahead_move(&reader->ahead, from, imgz_max(reader->extent.end, end));
     slot->pending_count += 1;
     return imgz_pump_submit(&reader->pump, &request);
 }
@@ -266,6 +269,7 @@ int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_line *l
     struct reader reader = {
         .config = config,
         .line = line,
+        .ahead = {.fd = config->source->direct ? -1 : config->source->fd},
         .pump = {.line = line,
                  .handle = handle_result,
                  .place = imgz_source_place(config->source, IMGZ_OFFSET_NONE)},

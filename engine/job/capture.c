@@ -102,7 +102,7 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_image_writer_take(writer, &slot)) == 0) {
+    while ((rc = imgz_line_take(capture->job.line, &slot)) == 0) {
         if (slot->fault != IMGZ_FAULT_NONE)
             return raise_codec(capture, slot);
         imgz_job_count(&capture->job, slot, imgz_image_writer_bytes(writer));
@@ -232,6 +232,7 @@ static int open_both(void *context)
         .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
+        .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &capture->source.status,
     };

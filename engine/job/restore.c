@@ -77,7 +77,7 @@ static int drain_sparse(struct restore *restore, struct imgz_line *line)
     return rc;
 }
 
-/* Zeros for a pipe: the slot's raw buffer is free, and as large as a chunk. */
+/* 'zeros' are chunk_bytes of them. */
 static int append_zeros(struct imgz_append *append, const unsigned char *zeros, uint64_t bytes,
                         uint32_t chunk_bytes)
 {
@@ -98,19 +98,18 @@ static int write_stream(struct restore *restore, struct imgz_append *append,
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_append_take(append, &slot)) == 0) {
+    while ((rc = imgz_line_take(restore->job.line, &slot)) == 0) {
         rc = accept_item(restore, slot);
         if (rc < 0)
             return rc;
-        if (slot->kind == IMGZ_SLOT_DATA) {
-            IMGZ_ASSERT(slot->checked);
-            rc = imgz_append_slot(append, slot->raw, slot->raw_bytes, &slot);
-        } else {
+        IMGZ_ASSERT(slot->checked);
+        if (slot->kind == IMGZ_SLOT_DATA)
+            rc = imgz_append_bytes(append, slot->raw, slot->raw_bytes);
+        else
             rc = append_zeros(append, zeros, slot->raw_bytes, restore->job.chunk_bytes);
-            imgz_line_give_back(restore->job.line, &slot);
-        }
         if (rc < 0)
             return rc;
+        imgz_line_give_back(restore->job.line, &slot);
     }
     if (rc != -ENODATA)
         return rc;
