@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/append.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "io/ahead.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+struct world {
+    struct imgz_fixture fixture;
+    struct imgz_fixture_path path;
+    struct imgz_output output;
+    struct imgz_line *line;
+    struct imgz_append append;
+};
+
+static void open_world(struct world *world, bool direct)
+{
+    const struct imgz_pool_config pool = {.slot_count = 1, .raw_capacity_bytes = 4096};
+    struct imgz_output_config config = {
+        .stage = IMGZ_STAGE_WRITE_IMAGE,
+        .direct_wanted = direct,
+        .need_bytes = IMGZ_SIZE_UNKNOWN,
+    };
+
+    imgz_fixture_init(&world->fixture);
+    world->path = imgz_fixture_path(&world->fixture, "out");
+    config.path = world->path.text;
+    assert_int_equal(
+        imgz_line_create(&pool, world->fixture.stop, &world->fixture.log, &world->line), 0);
+    assert_int_equal(
+        imgz_output_open(&config, world->fixture.stop, &world->fixture.log, &world->output), 0);
+    assert_int_equal(imgz_append_init(&world->append, &world->output, world->line), 0);
+}
+
+static void close_world(struct world *world)
+{
+    imgz_append_fini(&world->append);
+    imgz_output_abandon(&world->output);
+    imgz_line_destroy(world->line);
+    imgz_fixture_fini(&world->fixture);
+}
+
+/* Bytes that differ from place to place. */
+static unsigned char *make_model(uint64_t bytes)
+{
+    unsigned char *model = malloc(bytes + 1);
+    uint64_t state = 7;
+
+    assert_non_null(model);
+    for (uint64_t i = 0; i < bytes; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        model[i] = (unsigned char)(state >> 56);
+    }
+    return model;
+}
+
+/* Appends the model in pieces of 'piece_bytes' and compares the file with it. */
+static void check_case(bool direct, uint64_t bytes, uint64_t piece_bytes)
+{
+    unsigned char *model = make_model(bytes);
+    struct world world;
+
+    open_world(&world, direct);
+    for (uint64_t at = 0; at < bytes; at += piece_bytes)
+        assert_int_equal(
+            imgz_append_bytes(&world.append, model + at, imgz_min(piece_bytes, bytes - at)), 0);
+    assert_int_equal(world.append.offset, bytes);
+    assert_int_equal(imgz_append_finish(&world.append), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(imgz_fixture_holds(&world.fixture, "out", model, bytes));
+    close_world(&world);
+    free(model);
+}
+
+static void what_is_appended_is_there(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        uint64_t piece_bytes;
+    } cases[] = {
+        {0, 1},
+        {1, 1},
+        {4095, 100},
+        {4096, 4096},
+        {4097, 4097},
+        {MIB - 1, 65536},
+        {MIB, MIB},
+        {MIB + 1, 333},
+        {9 * MIB, 3 * MIB}, /* more than all buffers */
+        {20 * MIB + 5000, 777777},
+        {70 * MIB + 1, 5 * MIB}, /* beyond the size that was made ahead */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        check_case(true, cases[i].bytes, cases[i].piece_bytes);
+        check_case(false, cases[i].bytes, cases[i].piece_bytes);
+    }
+}
+
+/* A limit on file sizes that the file itself keeps must not be hit by making it longer ahead. */
+static void a_size_limit_counts_for_data_only(void **state)
+{
+    const struct rlimit limit = {.rlim_cur = 4 * MIB, .rlim_max = RLIM_INFINITY};
+    struct rlimit before;
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    check_case(true, 3 * MIB + 17, 100000);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+static void a_failed_write_tells_where(void **state)
+{
+    const struct rlimit limit = {.rlim_cur = 2 * MIB, .rlim_max = RLIM_INFINITY};
+    unsigned char *model = make_model(12 * MIB);
+    struct rlimit before;
+    struct world world;
+    int rc;
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    open_world(&world, true);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    rc = imgz_append_bytes(&world.append, model, 12 * MIB);
+    if (rc == 0)
+        rc = imgz_append_finish(&world.append);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(rc, -EFBIG);
+    assert_int_equal(imgz_stop_error(world.fixture.stop)->code, -EFBIG);
+    assert_true(imgz_stop_error(world.fixture.stop)->offset >= 2 * MIB);
+    assert_true(imgz_stop_error(world.fixture.stop)->offset <= 12 * MIB);
+    close_world(&world);
+    free(model);
+}
+
+/* Advice reaches some way ahead, only forward, and never beyond the end. */
+static void readahead_keeps_its_distance(void **state)
+{
+    struct imgz_ahead ahead = {.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
+    uint64_t before;
+
+    (void)state;
+    imgz_ahead_move(&ahead, 0, 1000);
+    assert_int_equal(ahead.advised_end, 1000);
+    imgz_ahead_move(&ahead, 0, 1000 * MIB);
+    before = ahead.advised_end;
+    assert_true(before > 8 * MIB && before < 64 * MIB);
+    imgz_ahead_move(&ahead, 1, 1000 * MIB);
+    assert_true(ahead.advised_end >= before);
+    imgz_ahead_move(&ahead, 500 * MIB, 1000 * MIB);
+    assert_true(ahead.advised_end > 508 * MIB && ahead.advised_end < 564 * MIB);
+    close(ahead.fd);
+    ahead = (struct imgz_ahead){.fd = -1};
+    imgz_ahead_move(&ahead, 0, 1000);
+    assert_int_equal(ahead.advised_end, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_appended_is_there),
+        cmocka_unit_test(a_size_limit_counts_for_data_only),
+        cmocka_unit_test(a_failed_write_tells_where),
+        cmocka_unit_test(readahead_keeps_its_distance),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
