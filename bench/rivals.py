@@ -68,6 +68,54 @@ def restore():
     }
 
 
+@job("capture-random", "random")
+def capture_random():
+    return {
+        "imgz": ("{imgz} capture -q --force {in} {out}", "gunzip"),
+        "cp": ("cp {in} {out}", "raw"),
+        "zstd -1": ("zstd -1 -T2 -q -c {in} > {out}", "zstd"),
+        "pigz -1": ("pigz -1 -p2 -c {in} > {out}", "gunzip"),
+    }
+
+
+@job("capture-mixed", "mixed")
+def capture_mixed():
+    return {
+        "imgz": ("{imgz} capture -q --force {in} {out}", "gunzip"),
+        "zstd -1": ("zstd -1 -T2 -q -c {in} > {out}", "zstd"),
+        "pigz -1": ("pigz -1 -p2 -c {in} > {out}", "gunzip"),
+    }
+
+
+@job("capture-sparse", "sparse")
+def capture_sparse():
+    return {
+        "imgz": ("{imgz} capture -q --force {in} {out}", None),
+        "zstd -1": ("zstd -1 -T2 -q -c {in} > {out}", None),
+        "pigz -1": ("pigz -1 -p2 -c {in} > {out}", None),
+    }
+
+
+@job("restore-sparse", "sparse", prepare=("{imgz} capture -q --force {in} {in}.gz",
+                                          "zstd -1 -T2 -q -f {in} -o {in}.zst"))
+def restore_sparse():
+    return {
+        "imgz": ("{imgz} restore -q --force {in}.gz {out}", None),
+        "zstd -d": ("zstd -d --sparse -q -f {in}.zst -o {out}", None),
+        "gunzip|cp": ("gunzip -ck {in}.gz | cp --sparse=always /proc/self/fd/0 {out}", None),
+    }
+
+
+@job("hash", "real", prepare=("{imgz} capture -q --force {in} {in}.gz",))
+def hash_cached():
+    return {
+        "imgz hash": ("{imgz} hash -q {in} > /dev/null", None),
+        "imgz verify --against": ("{imgz} verify -q {in}.gz --against {in}", None),
+        "cat": ("cat {in} > /dev/null", None),
+        "sha256sum": ("sha256sum {in} > /dev/null", None),
+    }
+
+
 @job("verify", "real", prepare=("{imgz} capture -q --force {in} {in}.gz",))
 def verify():
     return {
@@ -93,7 +141,36 @@ def make_real(path, size):
         tar.wait()
 
 
-CORPORA = {"real": make_real}
+def make_random(path, size):
+    with open(path, "wb") as out:
+        for _ in range(size >> 20):
+            out.write(os.urandom(1 << 20))
+
+
+def make_mixed(path, size):
+    """Thirds: files, random bytes, zeros, in turns of 8 MiB."""
+    piece = 8 << 20
+    make_real(path + ".real", size // 3)
+    with open(path + ".real", "rb") as real, open(path, "wb") as out:
+        for _ in range(size // 3 // piece):
+            out.write(real.read(piece))
+            out.write(os.urandom(piece))
+            out.write(bytes(piece))
+    os.unlink(path + ".real")
+
+
+def make_sparse(path, size):
+    """A drive of 16 times the size: a filesystem image with 2.4 times the size of files in it."""
+    make_real(path + ".real", size * 12 // 5)
+    with open(path + ".real", "rb") as real, open(path, "wb") as out:
+        for index in range(60):
+            out.seek(index * (size * 16 // 60) // 4096 * 4096)
+            out.write(real.read(size * 12 // 5 // 60))
+        out.truncate(size * 16)
+    os.unlink(path + ".real")
+
+
+CORPORA = {"real": make_real, "random": make_random, "mixed": make_mixed, "sparse": make_sparse}
 UNPACK = {"gunzip": "gunzip -c {out}", "zstd": "zstd -dcq {out}", "raw": "cat {out}"}
 
 
