@@ -3,7 +3,7 @@
  * Joins a stage's two sources of events, slots from the line and results of its I/O: a stage never
  * sleeps on the line while the results it waits for would bring slots back.
  *
- * Place: the loop of the reader and of both writers.
+ * Place: the loop of the reader, the image feeder and the sparse writer.
  *
  * Threads    one.
  * Errors     what the line says, what the handler returns, or a broken backend, which is raised.
