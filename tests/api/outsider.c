@@ -147,19 +147,19 @@ static void look_at_devices(void)
 
 /* ---- Failing ------------------------------------------------------------------------------- */
 
-/* A named pipe that holds the beginning of 'from' and then neither more nor its end. Gives the
- * descriptor that keeps it so. */
-static int make_stuck_pipe(const char *path, const char *from)
+/* A named pipe that holds the first 'size' bytes of 'from' and then neither more nor its end. Gives
+ * the descriptor that keeps it so. */
+static int make_stuck_pipe(const char *path, const char *from, size_t size)
 {
-    char bytes[20000];
+    static char bytes[IMGZ_CHUNK_BYTES_MIN]; /* no more than a pipe holds */
     FILE *file = fopen(from, "rb");
     int fd;
 
-    CHECK(file != NULL && fread(bytes, sizeof(bytes), 1, file) == 1);
+    CHECK(file != NULL && size <= sizeof(bytes) && fread(bytes, size, 1, file) == 1);
     fclose(file);
     CHECK(mkfifo(path, 0600) == 0);
     fd = open(path, O_RDWR);
-    CHECK(fd >= 0 && write(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes));
+    CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
     return fd;
 }
 
@@ -173,17 +173,20 @@ static void cancel(const char *disk)
 {
     struct imgz_options options;
     struct imgz_error error;
-    struct seen seen = {.stop_after_bytes = 1}; /* in the middle */
-    int raw_fd = make_stuck_pipe("stuck-disk", disk);
-    int image_fd = make_stuck_pipe("stuck-image", "image.gz");
+    struct seen seen = {.stop_after_bytes = 1}; /* a chunk came, the end did not */
+    int middle_fd = make_stuck_pipe("stuck-middle", disk, IMGZ_CHUNK_BYTES_MIN);
+    int raw_fd = make_stuck_pipe("stuck-disk", disk, 20000);
+    int image_fd = make_stuck_pipe("stuck-image", "image.gz", 20000);
+    /* One for each: what a job has read of a pipe, the next does not see. */
+    int again_fd = make_stuck_pipe("stuck-again", "image.gz", 20000);
 
     imgz_options_init(&options, sizeof(options));
     options.progress = on_progress;
     options.progress_context = &seen;
     options.progress_interval_ms = 1;
     options.thread_count = 1;
-    options.level = IMGZ_LEVEL_MAX; /* slow */
-    check_cancelled(imgz_capture(disk, "cancelled", &options, NULL, &error), &error);
+    options.chunk_bytes = IMGZ_CHUNK_BYTES_MIN;
+    check_cancelled(imgz_capture("stuck-middle", "cancelled", &options, NULL, &error), &error);
     seen = (struct seen){.stop_after_bytes = 0}; /* at the first call, while the job waits */
     check_cancelled(imgz_capture("stuck-disk", "cancelled", &options, NULL, &error), &error);
     seen = (struct seen){.stop_after_bytes = 0};
@@ -191,11 +194,13 @@ static void cancel(const char *disk)
     seen = (struct seen){.stop_after_bytes = 0};
     check_cancelled(imgz_restore("stuck-image", "cancelled", &options, NULL, &error), &error);
     seen = (struct seen){.stop_after_bytes = 0};
-    check_cancelled(imgz_verify("stuck-image", NULL, &options, NULL, &error), &error);
+    check_cancelled(imgz_verify("stuck-again", NULL, &options, NULL, &error), &error);
     seen = (struct seen){.stop_after_bytes = 0};
     check_cancelled(imgz_verify("image.gz", "stuck-disk", &options, NULL, &error), &error);
+    close(middle_fd);
     close(raw_fd);
     close(image_fd);
+    close(again_fd);
 }
 
 static void fail(const char *disk)
