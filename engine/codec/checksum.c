@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "codec/checksum.h"
 
-#include <libdeflate.h>
 #include <string.h>
-#include <xxhash.h>
 #include <zlib.h>
 
 #include "base/bytes.h"
-
-#if IMGZ_HAVE_ISAL
-#include <isa-l/crc.h>
-#endif
+#include "codec/crc32.h"
+#include "codec/xxh3.h"
 
 _Static_assert(sizeof(z_off_t) == sizeof(uint64_t), "zlib combines over lengths of 64 bits");
 _Static_assert(sizeof(struct imgz_hash) == sizeof(XXH128_canonical_t), "XXH3-128 has 16 bytes");
 
 uint32_t imgz_crc32(const void *data, size_t bytes)
 {
-#if IMGZ_HAVE_ISAL
-    return crc32_gzip_refl(0, data, bytes);
-#else
-    return libdeflate_crc32(0, data, bytes);
-#endif
+    return imgz_crc32_update(0, data, bytes);
 }
 
 uint32_t imgz_crc32_concat(uint32_t a_crc, uint32_t b_crc, uint64_t b_bytes)

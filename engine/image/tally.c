@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "codec/digest.h"
+#include "codec/xxh3.h"
 #include "flow/slot.h"
 
 struct imgz_tally {

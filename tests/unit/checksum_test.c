@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "codec/crc32.h"
+#include "codec/hasher.h"
 #include "guard.h"
 #include "sample.h"
 
@@ -35,6 +37,63 @@ static void crc32_agrees_with_naive(void **state)
         assert_int_equal(imgz_crc32(data, bytes), naive_crc32(data, bytes));
         imgz_guard_destroy(data, bytes);
     }
+}
+
+/* Every variant, whole and continued in the middle, however the data lies. */
+static void crc32_variants_agree_with_naive(void **state)
+{
+    size_t count;
+    const struct imgz_crc32_variant *variants = imgz_crc32_variants(&count);
+    size_t used_count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        if (!variants[i].usable())
+            continue;
+        used_count += 1;
+        for (size_t bytes = 0; bytes <= 5000; bytes = bytes < 1100 ? bytes + 1 : bytes + 101) {
+            unsigned char *data = imgz_guard_create(bytes);
+            const size_t first_bytes = bytes * (i + 1) / (count + 1);
+            uint32_t crc;
+
+            imgz_sample_fill(IMGZ_SAMPLE_RANDOM, bytes + 1, data, bytes);
+            crc = variants[i].update(0, data, first_bytes);
+            assert_int_equal(crc, naive_crc32(data, first_bytes));
+            crc = variants[i].update(crc, data + first_bytes, bytes - first_bytes);
+            assert_int_equal(crc, naive_crc32(data, bytes));
+            imgz_guard_destroy(data, bytes);
+        }
+    }
+    assert_true(used_count > 0);
+}
+
+static void hasher_makes_the_same_sums(void **state)
+{
+    static const size_t sizes[] = {0, 1, 240, 241, 4096, 16384, 16385, 100000, 1 << 20};
+    struct imgz_hasher *hasher = NULL;
+
+    (void)state;
+    assert_int_equal(imgz_hasher_create(&hasher), 0);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(sizes); i++) {
+        unsigned char *data = imgz_guard_create(sizes[i]);
+        struct imgz_hash expected;
+        struct imgz_hash hash;
+        struct imgz_hasher_sums sums;
+
+        imgz_sample_fill(IMGZ_SAMPLE_RANDOM, i, data, sizes[i]);
+        expected = imgz_xxh3_128(data, sizes[i]);
+        sums = imgz_hasher_sum(hasher, data, sizes[i]);
+        assert_true(imgz_hash_equal(&sums.xxh3_128, &expected));
+        assert_int_equal(sums.crc32, naive_crc32(data, sizes[i]));
+        imgz_hasher_reset(hasher);
+        for (size_t at = 0; at < sizes[i]; at += 1000)
+            imgz_hasher_add(hasher, data + at, imgz_min(1000, sizes[i] - at));
+        hash = imgz_hasher_hash(hasher);
+        assert_true(imgz_hash_equal(&hash, &expected));
+        imgz_guard_destroy(data, sizes[i]);
+    }
+    imgz_hasher_destroy(hasher);
+    imgz_hasher_destroy(NULL);
 }
 
 static void concat_is_the_crc_of_both(void **state)
@@ -130,6 +189,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc32_agrees_with_naive),
+        cmocka_unit_test(crc32_variants_agree_with_naive),
+        cmocka_unit_test(hasher_makes_the_same_sums),
         cmocka_unit_test(concat_is_the_crc_of_both),
         cmocka_unit_test(zeros_have_the_crc_of_zeros),
         cmocka_unit_test(hashes_are_those_of_xxhash),
