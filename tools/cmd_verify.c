@@ -17,7 +17,8 @@ static void print_good(const struct options *options, const struct imgz_report *
                      report_path(options->against, OPERAND_SOURCE), image,
                      units_size(report->raw_bytes).text, report->chunk_count);
     else
-        streams_note("verified   %s (%s): %s, %" PRIu64 " chunks, all good", image,
+        streams_note("%-9s  %s (%s): %s, %" PRIu64 " chunks, all good",
+                     options_has(options, OPTION_SCRUB) ? "scrubbed" : "verified", image,
                      units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
                      report->chunk_count);
     report_print_summary(options, report);
@@ -55,11 +56,13 @@ const struct command cmd_verify = {
     .summary = "check an image, or compare a drive with it",
     .about = "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
              "digests named by --digest. With --against nothing is decoded: SOURCE is read and\n"
-             "compared with the hashes in the image. '-' is standard input.\n",
+             "compared with the hashes in the image. With --scrub every chunk is checked as it is\n"
+             "stored, without decoding it: as fast as IMAGE can be read. '-' is standard input.\n",
     .examples = "  imgz verify disk.img.gz\n"
                 "  imgz verify disk.img.gz --against /dev/sda\n"
+                "  imgz verify --scrub disk.img.gz\n"
                 "  imgz verify --digest sha256 disk.img.gz\n",
-    .options = OPTIONS_OF_JOBS | OPTION_AGAINST | OPTION_DIRECT,
+    .options = OPTIONS_OF_JOBS | OPTION_AGAINST | OPTION_SCRUB | OPTION_DIRECT,
     .operand_count = 1,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}},
     .run = run,

@@ -13,7 +13,7 @@ _imgz_options() {
     case $1 in
     capture) echo "$job --level --chunk-size --direct --force --reproducible" ;;
     restore) echo "$job --force" ;;
-    verify) echo "$job --against --direct" ;;
+    verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info | devices) echo '--json --help' ;;
     esac

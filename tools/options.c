@@ -146,6 +146,7 @@ static const struct option_spec specs[] = {
      apply_chunk_size},
     {OPTION_AGAINST, "against", 0, "SOURCE", "compare this file or device with the image",
      apply_against},
+    {OPTION_SCRUB, "scrub", 0, NULL, "check what is stored, inflate nothing", NULL},
     {OPTION_DIGEST, "digest", 0, "LIST", "of the raw disk: sha256,md5,sha1,sha224,sha384,sha512,b2",
      apply_digest},
     {OPTION_THREADS, "threads", 0, "N", "workers (one per processor)", apply_threads},
@@ -287,6 +288,10 @@ static int check_together(const struct options *options, unsigned operand_count,
         return refuse(problem, "%s is missing", command->operands[operand_count].name);
     if (options_has(options, OPTION_QUIET) && options_has(options, OPTION_VERBOSE))
         return refuse(problem, "--quiet and --verbose contradict each other");
+    if (options_has(options, OPTION_SCRUB) &&
+        (options_has(options, OPTION_AGAINST) || options_has(options, OPTION_DIGEST)))
+        return refuse(problem, "--scrub inflates nothing: it cannot be given with --%s",
+                      options_has(options, OPTION_AGAINST) ? "against" : "digest");
     return 0;
 }
 
@@ -326,6 +331,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
         result->job.flags |= IMGZ_FLAG_FORCE;
     if (options_has(result, OPTION_REPRODUCIBLE))
         result->job.flags |= IMGZ_FLAG_REPRODUCIBLE;
+    if (options_has(result, OPTION_SCRUB))
+        result->job.flags |= IMGZ_FLAG_SCRUB;
     return rc < 0 ? rc : check_together(result, operand_count, problem);
 }
 

@@ -27,6 +27,7 @@ enum option_bit {
     OPTION_QUIET = 1 << 10,
     OPTION_VERBOSE = 1 << 11,
     OPTION_HELP = 1 << 12,
+    OPTION_SCRUB = 1 << 13,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

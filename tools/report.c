@@ -73,6 +73,9 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"digests", json_digests(job)},
         {"elapsed_ns", report_json_number(job->elapsed_ns)},
         {"flush_ns", report_json_number(job->flush_ns)},
+        {"feed_cpu_ns", report_json_number(job->feed_cpu_ns)},
+        {"work_cpu_ns", report_json_number(job->work_cpu_ns)},
+        {"drain_cpu_ns", report_json_number(job->drain_cpu_ns)},
         {"thread_count", report_json_number(job->thread_count)},
         {"io", report_json_text(job->io_name)},
     };

@@ -17,6 +17,7 @@ struct hand {
     int (*body)(struct hand *hand);
     uint32_t worker_index;
     pthread_t thread;
+    uint64_t cpu_ns; /* set by the thread at its end */
 };
 
 struct crew {
@@ -93,6 +94,7 @@ static void *run_hand(void *argument)
         IMGZ_ASSERT(imgz_stop_raised(crew->stop));
         close_line(crew);
     }
+    hand->cpu_ns = imgz_clock_thread_ns();
     imgz_mutex_lock(&crew->lock);
     crew->running_count -= 1;
     if (crew->running_count == 0)
@@ -236,7 +238,18 @@ static int run_crew(struct crew *crew, uint32_t hand_count)
     return imgz_stop_error(crew->stop)->code;
 }
 
-int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line)
+static void sum_up_usage(const struct crew *crew, struct imgz_crew_usage *usage)
+{
+    *usage = (struct imgz_crew_usage){
+        .feed_cpu_ns = crew->hands[0].cpu_ns,
+        .drain_cpu_ns = crew->hands[1].cpu_ns,
+    };
+    for (uint32_t i = 0; i < crew->plan->worker_count; i++)
+        usage->work_cpu_ns += crew->hands[FEEDER_AND_DRAIN + i].cpu_ns;
+}
+
+int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
+                  struct imgz_crew_usage *usage)
 {
     const uint32_t hand_count = plan->worker_count + FEEDER_AND_DRAIN;
     struct crew *crew = NULL;
@@ -255,6 +268,7 @@ int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line)
         crew->hands[FEEDER_AND_DRAIN + i].worker_index = i;
     }
     rc = run_crew(crew, hand_count);
+    sum_up_usage(crew, usage);
     destroy_crew(crew);
     return rc;
 }

@@ -21,6 +21,13 @@ struct imgz_crew_watch {
     uint64_t raw_bytes_total;
 };
 
+/* Processor time the threads took, without what the kernel did for them in its own. */
+struct imgz_crew_usage {
+    uint64_t feed_cpu_ns;
+    uint64_t work_cpu_ns; /* of all workers */
+    uint64_t drain_cpu_ns;
+};
+
 struct imgz_crew_plan {
     void *job; /* handed to the functions below */
     uint32_t worker_count;
@@ -38,7 +45,9 @@ struct imgz_crew_plan {
     struct imgz_crew_watch watch;
 };
 
-IMGZ_MUST_CHECK int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line);
+/* 'usage' is filled in, as far as threads were started. */
+IMGZ_MUST_CHECK int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
+                                  struct imgz_crew_usage *usage);
 
 /* Runs one function in a thread of its own, so that what may block (a pipe that says nothing yet)
  * can be cancelled too. 0, or what the latch holds; 'body' raises its errors. */

@@ -111,6 +111,8 @@ static int take_locked(struct imgz_pool *pool, struct imgz_slot **result)
     slot->fault = IMGZ_FAULT_NONE;
     slot->checked = false;
     slot->stored_form = false;
+    slot->unread = false;
+    slot->read_bytes = 0;
     slot->pending_count = 0;
     slot->stored_bytes = 0;
     *result = slot;

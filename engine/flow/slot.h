@@ -36,6 +36,7 @@ enum imgz_slot_kind {
 /* What a worker found wrong with an item; told in disk order by the drain. */
 enum imgz_fault {
     IMGZ_FAULT_NONE,
+    IMGZ_FAULT_READ,    /* it could not be read: see read_rc */
     IMGZ_FAULT_NOTE,    /* the note cannot be read, or says other than index or stream order */
     IMGZ_FAULT_PAYLOAD, /* the stored segment does not match its hash */
     IMGZ_FAULT_INFLATE, /* the segment does not inflate to raw_bytes */
@@ -66,6 +67,9 @@ struct imgz_slot {
     bool checked;      /* the raw bytes were proven against their hash */
     uint8_t *zero_map; /* one per IMGZ_BLOCK_BYTES of raw: 1 where all zero */
 
+    bool unread;            /* the feeder left reading to the worker: see source.h */
+    int read_rc;            /* how that ended: 0, a negative errno, -ENODATA where the file ended */
+    uint64_t read_bytes;    /* ... behind so many bytes */
     uint32_t pending_count; /* I/O requests under way for this slot; of the stage that owns it */
 };
 

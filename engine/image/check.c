@@ -8,6 +8,21 @@
 #include "codec/zerorun.h"
 #include "image/note.h"
 
+int imgz_checker_init(struct imgz_checker *checker)
+{
+    int rc;
+
+    *checker = (struct imgz_checker){0};
+    rc = imgz_inflate_create(&checker->inflate);
+    return rc < 0 ? rc : imgz_hasher_create(&checker->hasher);
+}
+
+void imgz_checker_fini(struct imgz_checker *checker)
+{
+    imgz_inflate_destroy(checker->inflate);
+    imgz_hasher_destroy(checker->hasher);
+}
+
 /* True if the note says of the slot what its index entry, or the stream before it, said. */
 static bool note_fits(const struct imgz_note *note, const struct imgz_slot *slot)
 {
@@ -31,35 +46,53 @@ static enum imgz_fault check_zeros(const struct imgz_note *note, const unsigned 
     return IMGZ_FAULT_NONE;
 }
 
-static enum imgz_fault check_data(struct imgz_inflate *inflate, const struct imgz_note *note,
-                                  unsigned char *segment, struct imgz_slot *slot)
+/* What of the slot can be told without inflating it. */
+static enum imgz_fault check_stored(const struct imgz_slot *slot, struct imgz_note *note)
+{
+    const unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
+
+    if (imgz_note_decode(slot->stored, note) < 0 || !note_fits(note, slot))
+        return IMGZ_FAULT_NOTE;
+    if (imgz_xxh3_64(segment, note->payload_bytes) != note->payload_xxh3)
+        return IMGZ_FAULT_PAYLOAD;
+    return slot->kind == IMGZ_SLOT_ZERO ? check_zeros(note, segment) : IMGZ_FAULT_NONE;
+}
+
+static enum imgz_fault check_data(const struct imgz_checker *checker, const struct imgz_note *note,
+                                  struct imgz_slot *slot)
 {
     const size_t raw_bytes = (size_t)slot->raw_bytes;
-    struct imgz_hash hash;
+    struct imgz_hasher_sums sums;
 
-    if (imgz_inflate_segment(inflate, segment, note->payload_bytes, slot->raw, raw_bytes) < 0)
+    if (imgz_inflate_segment(checker->inflate, slot->stored + IMGZ_NOTE_CARRIER_BYTES,
+                             note->payload_bytes, slot->raw, raw_bytes) < 0)
         return IMGZ_FAULT_INFLATE;
-    hash = imgz_xxh3_128(slot->raw, raw_bytes);
-    slot->raw_hash = hash;
-    slot->raw_crc32 = imgz_crc32(slot->raw, raw_bytes);
-    if (!imgz_hash_equal(&hash, &note->raw_hash) || slot->raw_crc32 != note->raw_crc32)
+    sums = imgz_hasher_sum(checker->hasher, slot->raw, raw_bytes);
+    slot->raw_hash = sums.xxh3_128;
+    slot->raw_crc32 = sums.crc32;
+    if (!imgz_hash_equal(&sums.xxh3_128, &note->raw_hash) || sums.crc32 != note->raw_crc32)
         return IMGZ_FAULT_RAW;
     imgz_zero_map(slot->raw, raw_bytes, slot->zero_map);
     return IMGZ_FAULT_NONE;
 }
 
-void imgz_check_slot(struct imgz_inflate *inflate, struct imgz_slot *slot)
+void imgz_check_slot(const struct imgz_checker *checker, struct imgz_slot *slot)
 {
-    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
     struct imgz_note note;
 
-    if (imgz_note_decode(slot->stored, &note) < 0 || !note_fits(&note, slot))
-        slot->fault = IMGZ_FAULT_NOTE;
-    else if (imgz_xxh3_64(segment, note.payload_bytes) != note.payload_xxh3)
-        slot->fault = IMGZ_FAULT_PAYLOAD;
-    else if (slot->kind == IMGZ_SLOT_ZERO)
-        slot->fault = check_zeros(&note, segment);
-    else
-        slot->fault = check_data(inflate, &note, segment, slot);
+    slot->fault = check_stored(slot, &note);
+    if (slot->fault == IMGZ_FAULT_NONE && slot->kind == IMGZ_SLOT_DATA)
+        slot->fault = check_data(checker, &note, slot);
     slot->checked = slot->fault == IMGZ_FAULT_NONE;
+}
+
+void imgz_check_stored(struct imgz_slot *slot)
+{
+    struct imgz_note note;
+
+    slot->fault = check_stored(slot, &note);
+    if (slot->fault != IMGZ_FAULT_NONE)
+        return;
+    slot->raw_hash = note.raw_hash;
+    slot->raw_crc32 = note.raw_crc32;
 }

@@ -1,20 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks and inflates one chunk of an image: the work of restore and verify.
+ * Checks and inflates one chunk of an image: the work of restore and verify. Or checks only that
+ * it is stored as it was written: the work of a scrub.
  *
  * Place: queue -> [check] -> order.
  *
- * Threads    a worker's; the inflater is its own.
+ * Threads    a worker's; the checker is its own.
  * Errors     none: what is wrong is noted in slot->fault, to be told in disk order.
  */
 #ifndef IMGZ_CHECK_H
 #define IMGZ_CHECK_H
 
 #include "codec/deflate.h"
+#include "codec/hasher.h"
 #include "flow/slot.h"
+
+/* What a worker checks with: its own. */
+struct imgz_checker {
+    struct imgz_inflate *inflate;
+    struct imgz_hasher *hasher;
+};
+
+/* 0, or -ENOMEM, or -EIO without random numbers. In any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_checker_init(struct imgz_checker *checker);
+void imgz_checker_fini(struct imgz_checker *checker);
 
 /* The slot holds note and segment, and what index or stream order say of it. Afterwards the raw
  * bytes are in the raw buffer and proven (slot->checked), or slot->fault tells why not. */
-void imgz_check_slot(struct imgz_inflate *inflate, struct imgz_slot *slot);
+void imgz_check_slot(const struct imgz_checker *checker, struct imgz_slot *slot);
+
+/* The same, but nothing is inflated: the note is right and the segment is the one it was written
+ * for. What raw bytes it stands for (raw_hash, raw_crc32) is the note's word. */
+void imgz_check_stored(struct imgz_slot *slot);
 
 #endif /* IMGZ_CHECK_H */

@@ -56,6 +56,7 @@ static const char *describe_fault(enum imgz_fault fault)
         return "the run of zeros is not stored as zeros";
     case IMGZ_FAULT_TABLE:
         return "the chunk's hash is not the one in the table of hashes";
+    case IMGZ_FAULT_READ:
     case IMGZ_FAULT_CODEC:
     case IMGZ_FAULT_NONE:
         break;
@@ -68,6 +69,12 @@ int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *so
 {
     struct imgz_place place = imgz_source_place(source, slot->image_offset);
 
+    if (slot->fault == IMGZ_FAULT_READ) {
+        place.offset += slot->read_bytes;
+        return slot->read_rc == -ENODATA
+                   ? imgz_damage_raise(stop, source, place.offset, "it ends here")
+                   : imgz_stop_raise_system(stop, slot->read_rc, place, "reading");
+    }
     place.stage = IMGZ_STAGE_CHECK;
     return imgz_stop_raise(stop, -EBADMSG, place,
                            "checking %s at offset %" PRIu64 " (disk offset %" PRIu64

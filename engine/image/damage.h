@@ -3,7 +3,8 @@
  * The story of an image that is not as it should be.
  *
  * Threads    any.
- * Errors     that is all it makes: each function raises and returns -EBADMSG.
+ * Errors     that is all it makes: each function raises and returns -EBADMSG, or what the system
+ *            said where a slot could not be read.
  */
 #ifndef IMGZ_DAMAGE_H
 #define IMGZ_DAMAGE_H

@@ -33,22 +33,15 @@ static int read_file(void *context, void *buffer, size_t bytes)
 {
     struct file_cursor *cursor = context;
     const struct imgz_source *source = &cursor->image->source;
-    unsigned char *to = buffer;
+    size_t done_bytes;
+    int rc = imgz_source_read_at(source, cursor->offset, buffer, bytes, &done_bytes);
 
-    while (bytes > 0) {
-        ssize_t moved = pread(source->fd, to, bytes, (off_t)cursor->offset);
-
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved < 0)
-            return imgz_stop_raise_system(cursor->stop, -errno,
-                                          imgz_source_place(source, cursor->offset), "reading");
-        if (moved == 0)
-            return imgz_damage_raise(cursor->stop, source, cursor->offset, "it ends here");
-        cursor->offset += (uint64_t)moved;
-        to += moved;
-        bytes -= (size_t)moved;
-    }
+    cursor->offset += done_bytes;
+    if (rc < 0)
+        return imgz_stop_raise_system(cursor->stop, rc, imgz_source_place(source, cursor->offset),
+                                      "reading");
+    if (done_bytes < bytes)
+        return imgz_damage_raise(cursor->stop, source, cursor->offset, "it ends here");
     return 0;
 }
 

@@ -2,13 +2,13 @@
 /*
  * Feeds the chunks of an image to the line: note and segment of each in a slot's stored buffer.
  *
- * A file is read at the offsets its index gives, many requests under way. A stream is cut at its
- * notes, each of which says how long what follows is; the index it carries at its end must be the
- * one that was rebuilt on the way.
+ * A file is read by the workers, at the offsets its index gives. A stream is cut by the feeder at
+ * its notes, each of which says how long what follows is; the index it carries at its end must be
+ * the one that was rebuilt on the way.
  *
  * Place: image -> [feeder] -> queue. Runs as the feeder's body in restore, verify and hash.
  *
- * Threads    the feeder's.
+ * Threads    the feeder's; fetch() a worker's.
  * Errors     raised: -EBADMSG where the image is not right. What is wrong within a chunk is left to
  *            the workers.
  * Memory     a stream's index grows with it: 20 bytes per chunk.
@@ -19,14 +19,15 @@
 #include "flow/line.h"
 #include "image/image.h"
 
-/* '*io_name' receives a static text: how it was read. When this returns 0, a stream's image->end,
- * index, meta and source.size_bytes are complete. */
-IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *line,
-                                    const char **io_name);
+/* When this returns 0, a stream's image->end, index, meta and source.size_bytes are complete. */
+IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *line);
 
 /* The two ways. */
-IMGZ_MUST_CHECK int imgz_image_feed_file(struct imgz_image *image, struct imgz_line *line,
-                                         const char **io_name);
+IMGZ_MUST_CHECK int imgz_image_feed_file(struct imgz_image *image, struct imgz_line *line);
 IMGZ_MUST_CHECK int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line);
+
+/* For the worker, first of all: reads note and segment if that was left to it (slot->unread). It
+ * may leave the slot with IMGZ_FAULT_READ. */
+void imgz_image_fetch(const struct imgz_image *image, struct imgz_slot *slot);
 
 #endif /* IMGZ_IMAGE_FEEDER_H */

@@ -25,12 +25,10 @@ struct reader {
     struct imgz_extent extent; /* the data at or after the place that is looked at */
 };
 
-static int raise_short(const struct reader *reader, uint64_t offset)
+static int raise_short(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset)
 {
-    const struct imgz_source *source = reader->config->source;
-
     return imgz_stop_raise(
-        reader->line->stop, -ENODATA, imgz_source_place(source, offset),
+        stop, -ENODATA, imgz_source_place(source, offset),
         "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
         " bytes when it was opened; something shrinks it, stop that and run again",
         source->path, offset, source->size_bytes);
@@ -48,12 +46,36 @@ static int handle_result(void *context, const struct imgz_io_result *result)
         return imgz_stop_raise_system(reader->line->stop, result->rc,
                                       imgz_source_place(reader->config->source, end), "reading");
     if (result->done_bytes < result->request.need_bytes)
-        return raise_short(reader, end);
+        return raise_short(reader->line->stop, reader->config->source, end);
     return slot->pending_count == 0 ? imgz_line_feed(reader->line, &slot) : 0;
+}
+
+/* The ring costs 5 ms to make; a file that the workers read may never need it. */
+static int create_io(struct reader *reader)
+{
+    const struct imgz_source *source = reader->config->source;
+    struct imgz_io_config config = {
+        .depth_count = REQUESTS_PER_SLOT * imgz_pool_slot_count(reader->line->pool),
+        .fds = &source->fd,
+        .fd_count = 1,
+    };
+    int rc;
+
+    imgz_pool_memory(reader->line->pool, &config.memory, &config.memory_bytes);
+    rc = imgz_io_create(&config, &reader->pump.io);
+    if (rc < 0)
+        return imgz_stop_raise_system(reader->line->stop, rc, reader->pump.place,
+                                      "preparing to read");
+    imgz_log_line(reader->line->log, "reading %s by %s", source->path,
+                  imgz_io_describe(reader->pump.io));
+    *reader->config->io_name = imgz_io_name(reader->pump.io);
+    return 0;
 }
 
 static int take_slot(struct reader *reader, struct imgz_slot **result)
 {
+    if (reader->pump.io == NULL)
+        return imgz_line_take_free(reader->line, result);
     return imgz_pump_take(&reader->pump, imgz_line_try_take_free, imgz_line_take_free, result);
 }
 
@@ -149,6 +171,8 @@ static int read_extents(struct reader *reader, struct imgz_slot *slot)
     return 0;
 }
 
+/* Reads the chunk that the extent at hand has data of. One that is all data and not read directly
+ * is left to its worker. */
 static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
 {
     struct imgz_slot *slot = NULL;
@@ -159,6 +183,17 @@ static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
     slot->kind = IMGZ_SLOT_DATA;
     slot->raw_offset = from;
     slot->raw_bytes = end - from;
+    if (!reader->config->source->direct && reader->extent.offset <= from &&
+        reader->extent.end >= end) {
+        imgz_ahead_move(&reader->ahead, from, reader->extent.end);
+        slot->unread = true;
+        return imgz_line_feed(reader->line, &slot);
+    }
+    if (reader->pump.io == NULL) {
+        rc = create_io(reader);
+        if (rc < 0)
+            return rc;
+    }
     /* One more than there are reads, so that none of them is the last while reads are added. */
     slot->pending_count = 1;
     rc = read_extents(reader, slot);
@@ -204,28 +239,21 @@ static int read_all(struct reader *reader)
             return rc;
         at = end;
     }
-    return imgz_pump_settle(&reader->pump);
+    return reader->pump.io != NULL ? imgz_pump_settle(&reader->pump) : 0;
 }
 
 static int run_seekable(struct reader *reader)
 {
     const struct imgz_source *source = reader->config->source;
-    struct imgz_io_config io_config = {
-        .depth_count = REQUESTS_PER_SLOT * imgz_pool_slot_count(reader->line->pool),
-        .fds = &source->fd,
-        .fd_count = 1,
-    };
-    int rc;
+    int rc = 0;
 
-    imgz_pool_memory(reader->line->pool, &io_config.memory, &io_config.memory_bytes);
-    rc = imgz_io_create(&io_config, &reader->pump.io);
-    if (rc < 0)
-        return imgz_stop_raise_system(reader->line->stop, rc, reader->pump.place,
-                                      "preparing to read");
-    imgz_log_line(reader->line->log, "reading %s by %s", source->path,
-                  imgz_io_describe(reader->pump.io));
-    *reader->config->io_name = imgz_io_name(reader->pump.io);
-    rc = read_all(reader);
+    *reader->config->io_name = "pread";
+    if (source->direct)
+        rc = create_io(reader);
+    else
+        imgz_log_line(reader->line->log, "reading %s by pread in the workers", source->path);
+    if (rc == 0)
+        rc = read_all(reader);
     imgz_io_destroy(reader->pump.io);
     return rc;
 }
@@ -262,6 +290,24 @@ static int run_stream(struct reader *reader)
             return rc;
     }
     return 0;
+}
+
+void imgz_reader_fetch(const struct imgz_source *source, struct imgz_slot *slot)
+{
+    if (slot->unread)
+        imgz_source_fetch(source, slot->raw_offset, slot->raw, (size_t)slot->raw_bytes, slot);
+}
+
+int imgz_reader_raise(const struct imgz_source *source, struct imgz_stop *stop,
+                      const struct imgz_slot *slot)
+{
+    const uint64_t offset = slot->raw_offset + slot->read_bytes;
+
+    IMGZ_ASSERT(slot->fault == IMGZ_FAULT_READ);
+    if (slot->read_rc == -ENODATA)
+        return raise_short(stop, source, offset);
+    return imgz_stop_raise_system(stop, slot->read_rc, imgz_source_place(source, offset),
+                                  "reading");
 }
 
 int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_line *line)

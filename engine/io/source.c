@@ -118,22 +118,50 @@ int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop, void *b
     return rc;
 }
 
+int imgz_source_read_at(const struct imgz_source *source, uint64_t offset, void *buffer,
+                        size_t bytes, size_t *done_bytes)
+{
+    *done_bytes = 0;
+    while (*done_bytes < bytes) {
+        ssize_t moved = pread(source->fd, (unsigned char *)buffer + *done_bytes,
+                              bytes - *done_bytes, (off_t)(offset + *done_bytes));
+
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved < 0)
+            return -errno;
+        if (moved == 0)
+            break;
+        *done_bytes += (size_t)moved;
+    }
+    return 0;
+}
+
+void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
+                       size_t bytes, struct imgz_slot *slot)
+{
+    size_t done_bytes;
+    int rc = imgz_source_read_at(source, offset, buffer, bytes, &done_bytes);
+
+    if (rc == 0 && done_bytes < bytes)
+        rc = -ENODATA;
+    slot->read_rc = rc;
+    slot->read_bytes += done_bytes;
+    if (rc < 0)
+        slot->fault = IMGZ_FAULT_READ;
+}
+
 /* One aligned block, so that it works with direct I/O too. */
 static int peek_file(const struct imgz_source *source, unsigned char *buffer, size_t bytes,
                      size_t *done_bytes)
 {
     _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
-    ssize_t moved;
+    size_t block_bytes;
+    int rc = imgz_source_read_at(source, 0, block, sizeof(block), &block_bytes);
 
-    *done_bytes = 0;
-    do {
-        moved = pread(source->fd, block, sizeof(block), 0);
-    } while (moved < 0 && errno == EINTR);
-    if (moved < 0)
-        return -errno;
-    *done_bytes = (size_t)imgz_min(bytes, (uint64_t)moved);
+    *done_bytes = imgz_min(bytes, block_bytes);
     memcpy(buffer, block, *done_bytes);
-    return 0;
+    return rc;
 }
 
 static int peek_stream(struct imgz_source *source, struct imgz_stop *stop, unsigned char *buffer,

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "flow/log.h"
+#include "flow/slot.h"
 #include "flow/stop.h"
 
 enum imgz_source_kind {
@@ -60,6 +61,22 @@ void imgz_source_use_cache(struct imgz_source *source);
 /* Reads on in a stream: all bytes, or fewer at its end. Not raised: the caller knows the offset. */
 IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop,
                                      void *buffer, size_t bytes, size_t *done_bytes);
+
+/*
+ * Reads at an offset of a file or device: all bytes, or fewer at its end. Not raised. Any thread.
+ *
+ * What is in the page cache is only a copy away, and a copy that the feeder makes, or a ring that
+ * it drives, is made by one processor alone: at 6 GB/s it would be the end of all scaling, and the
+ * worker would find the bytes in another processor's cache. So a feeder leaves such reads to the
+ * workers (slot->unread), and asks the kernel ahead for what is not cached yet (ahead.h).
+ */
+IMGZ_MUST_CHECK int imgz_source_read_at(const struct imgz_source *source, uint64_t offset,
+                                        void *buffer, size_t bytes, size_t *done_bytes);
+
+/* For a worker: reads 'bytes' at 'offset' for a slot that is unread. What fails is noted in the
+ * slot (IMGZ_FAULT_READ), to be told in disk order. */
+void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
+                       size_t bytes, struct imgz_slot *slot);
 
 /* The place of 'offset' in it, for errors. */
 struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset);

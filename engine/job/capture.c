@@ -9,11 +9,18 @@
 #include <time.h>
 
 #include "codec/deflate.h"
+#include "codec/hasher.h"
 #include "codec/zero.h"
 #include "image/image_writer.h"
 #include "io/device.h"
 #include "io/reader.h"
 #include "job/job.h"
+
+/* What a worker has of its own. */
+struct capture_worker {
+    struct imgz_deflate *compressor;
+    struct imgz_hasher *hasher;
+};
 
 struct capture {
     struct imgz_job job;
@@ -22,7 +29,7 @@ struct capture {
     struct imgz_source source;
     struct imgz_output output;
     struct imgz_meta meta;
-    struct imgz_deflate **compressors; /* one per worker */
+    struct capture_worker *workers; /* thread_count of them */
     time_t start_time;
 };
 
@@ -43,20 +50,22 @@ static int feed(void *context, struct imgz_line *line)
 }
 
 /* Makes note and segment of a chunk that is not all zero. */
-static int compress_chunk(struct imgz_deflate *compressor, struct imgz_slot *slot)
+static int compress_chunk(const struct capture_worker *worker, struct imgz_slot *slot)
 {
     const size_t raw_bytes = (size_t)slot->raw_bytes;
     unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
     enum imgz_deflate_form form;
+    struct imgz_hasher_sums sums;
     size_t segment_bytes;
     struct imgz_note note;
-    int rc =
-        imgz_deflate_compress(compressor, slot->raw, raw_bytes, segment, &segment_bytes, &form);
+    int rc = imgz_deflate_compress(worker->compressor, slot->raw, raw_bytes, segment,
+                                   &segment_bytes, &form);
 
     if (rc < 0)
         return rc;
-    slot->raw_hash = imgz_xxh3_128(slot->raw, raw_bytes);
-    slot->raw_crc32 = imgz_crc32(slot->raw, raw_bytes);
+    sums = imgz_hasher_sum(worker->hasher, slot->raw, raw_bytes);
+    slot->raw_hash = sums.xxh3_128;
+    slot->raw_crc32 = sums.crc32;
     slot->stored_form = form == IMGZ_DEFLATE_STORED;
     slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
     note = (struct imgz_note){
@@ -76,11 +85,12 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct capture *capture = context;
 
-    if (slot->kind == IMGZ_SLOT_ZERO)
+    imgz_reader_fetch(&capture->source, slot);
+    if (slot->fault == IMGZ_FAULT_READ || slot->kind == IMGZ_SLOT_ZERO)
         return 0;
     if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
         slot->kind = IMGZ_SLOT_ZERO;
-    else if (compress_chunk(capture->compressors[worker_index], slot) < 0)
+    else if (compress_chunk(&capture->workers[worker_index], slot) < 0)
         slot->fault = IMGZ_FAULT_CODEC;
     return 0;
 }
@@ -103,6 +113,8 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
     int rc;
 
     while ((rc = imgz_line_take(capture->job.line, &slot)) == 0) {
+        if (slot->fault == IMGZ_FAULT_READ)
+            return imgz_reader_raise(&capture->source, capture->job.stop, slot);
         if (slot->fault != IMGZ_FAULT_NONE)
             return raise_codec(capture, slot);
         imgz_job_count(&capture->job, slot, imgz_image_writer_bytes(writer));
@@ -244,15 +256,18 @@ static int open_both(void *context)
     return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
 }
 
-static int create_compressors(struct capture *capture)
+static int create_workers(struct capture *capture)
 {
     const struct imgz_options *options = &capture->job.options;
 
-    capture->compressors = calloc(options->thread_count, sizeof(capture->compressors[0]));
-    if (capture->compressors == NULL)
+    capture->workers = calloc(options->thread_count, sizeof(capture->workers[0]));
+    if (capture->workers == NULL)
         return imgz_job_raise_memory(&capture->job);
     for (uint32_t i = 0; i < options->thread_count; i++) {
-        if (imgz_deflate_create(options->level, &capture->compressors[i]) < 0)
+        struct capture_worker *worker = &capture->workers[i];
+
+        if (imgz_deflate_create(options->level, &worker->compressor) < 0 ||
+            imgz_hasher_create(&worker->hasher) < 0)
             return imgz_job_raise_memory(&capture->job);
     }
     imgz_log_line(&capture->job.log, "compressing with %s",
@@ -291,14 +306,16 @@ static int prepare(struct capture *capture)
 
     if (rc == 0)
         rc = imgz_job_prepare(&capture->job, &needs);
-    return rc < 0 ? rc : create_compressors(capture);
+    return rc < 0 ? rc : create_workers(capture);
 }
 
 static void release(struct capture *capture)
 {
-    for (uint32_t i = 0; capture->compressors != NULL && i < capture->job.options.thread_count; i++)
-        imgz_deflate_destroy(capture->compressors[i]);
-    free(capture->compressors);
+    for (uint32_t i = 0; capture->workers != NULL && i < capture->job.options.thread_count; i++) {
+        imgz_deflate_destroy(capture->workers[i].compressor);
+        imgz_hasher_destroy(capture->workers[i].hasher);
+    }
+    free(capture->workers);
     imgz_meta_fini(&capture->meta);
     imgz_output_abandon(&capture->output);
     imgz_source_close(&capture->source);

@@ -18,7 +18,7 @@ struct compare {
     const char *image_path;
     struct imgz_image image;
     struct imgz_source source;
-    uint64_t size_bytes; /* to read of the source; IMGZ_SIZE_UNKNOWN for a stream */
+    struct imgz_scan scan; /* of the source */
 
     /* Owned by the drain. */
     struct imgz_index_cursor cursor;
@@ -30,14 +30,14 @@ static int feed(void *context, struct imgz_line *line)
     struct compare *compare = context;
 
     (void)line;
-    return imgz_scan_feed(compare->job, &compare->source, compare->size_bytes);
+    return imgz_scan_feed(&compare->scan);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
-    (void)context;
-    (void)worker_index;
-    imgz_scan_work(slot);
+    struct compare *compare = context;
+
+    imgz_scan_work(&compare->scan, worker_index, slot);
     return 0;
 }
 
@@ -108,8 +108,10 @@ static int drain(void *context, struct imgz_line *line)
     while ((rc = imgz_line_take(line, &slot)) == 0) {
         if (slot->raw_offset + slot->raw_bytes > disk_bytes)
             return raise_size(compare, slot->raw_offset + slot->raw_bytes);
+        rc = imgz_scan_accept(&compare->scan, slot);
+        if (rc < 0)
+            return rc;
         compare_slot(compare, slot);
-        imgz_job_count(compare->job, slot, 0);
         imgz_line_give_back(line, &slot);
     }
     if (rc != -ENODATA)
@@ -152,14 +154,15 @@ static int judge(const struct compare *compare)
  * else must have its size. */
 static int find_size(struct compare *compare)
 {
+    struct imgz_scan *scan = &compare->scan;
     const uint64_t disk_bytes = imgz_image_raw_bytes(&compare->image);
 
-    compare->size_bytes = compare->source.size_bytes;
-    if (compare->source.kind == IMGZ_SOURCE_STREAM || compare->size_bytes == disk_bytes)
+    scan->size_bytes = compare->source.size_bytes;
+    if (compare->source.kind == IMGZ_SOURCE_STREAM || scan->size_bytes == disk_bytes)
         return 0;
-    if (compare->source.kind != IMGZ_SOURCE_DEVICE || compare->size_bytes < disk_bytes)
-        return raise_size(compare, compare->size_bytes);
-    compare->size_bytes = disk_bytes;
+    if (compare->source.kind != IMGZ_SOURCE_DEVICE || scan->size_bytes < disk_bytes)
+        return raise_size(compare, scan->size_bytes);
+    scan->size_bytes = disk_bytes;
     return 0;
 }
 
@@ -169,8 +172,7 @@ static int run(struct compare *compare)
     int rc = find_size(compare);
 
     if (rc == 0)
-        rc =
-            imgz_scan_prepare(compare->job, compare->image.header.chunk_bytes, compare->size_bytes);
+        rc = imgz_scan_prepare(&compare->scan, compare->image.header.chunk_bytes);
     if (rc < 0)
         return rc;
     compare->job->image_bytes = compare->image.source.size_bytes;
@@ -203,13 +205,19 @@ int imgz_compare_image(struct imgz_job *job, const char *image, const char *agai
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = job->options.direct,
     };
-    struct compare compare = {.job = job, .image_path = image, .image.source.fd = -1};
+    struct compare compare = {
+        .job = job,
+        .image_path = image,
+        .image.source.fd = -1,
+        .scan = {.job = job, .source = &compare.source},
+    };
     int rc = imgz_job_call(job, open_image, &compare);
 
     if (rc == 0)
         rc = imgz_source_open(&config, job->stop, &job->log, &compare.source);
     if (rc == 0) {
         rc = run(&compare);
+        imgz_scan_release(&compare.scan);
         imgz_source_close(&compare.source);
     }
     imgz_image_fini(&compare.image);

@@ -7,17 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/check.h"
 #include "image/damage.h"
 
-static int create_inflaters(struct imgz_decode *decode, struct imgz_job *job)
+static int create_checkers(struct imgz_decode *decode, struct imgz_job *job)
 {
-    decode->inflater_count = job->options.thread_count;
-    decode->inflaters = calloc(decode->inflater_count, sizeof(decode->inflaters[0]));
-    if (decode->inflaters == NULL)
+    const uint32_t count = job->options.thread_count;
+
+    decode->checkers = calloc(count, sizeof(decode->checkers[0]));
+    if (decode->checkers == NULL)
         return imgz_job_raise_memory(job);
-    for (uint32_t i = 0; i < decode->inflater_count; i++) {
-        if (imgz_inflate_create(&decode->inflaters[i]) < 0)
+    decode->checker_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (imgz_checker_init(&decode->checkers[i]) < 0)
             return imgz_job_raise_memory(job);
     }
     return 0;
@@ -30,7 +31,7 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
         .tally = {.chunk_bytes = chunk_bytes,
                   .digests = job->options.digests,
                   .crc_wanted = true,
-                  .raw_present = true},
+                  .raw_present = !decode->scrub},
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_note_segment_bytes_max(chunk_bytes) +
                         IMGZ_INFLATE_TAIL_BYTES,
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
@@ -39,26 +40,36 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
 
     if (decode->image.seekable)
         job->image_bytes = decode->image.source.size_bytes;
-    return rc < 0 ? rc : create_inflaters(decode, job);
+    if (rc == 0 && !decode->scrub)
+        rc = create_checkers(decode, job);
+    return rc;
 }
 
 void imgz_decode_release(struct imgz_decode *decode)
 {
-    for (uint32_t i = 0; decode->inflaters != NULL && i < decode->inflater_count; i++)
-        imgz_inflate_destroy(decode->inflaters[i]);
-    free(decode->inflaters);
-    decode->inflaters = NULL;
+    for (uint32_t i = 0; i < decode->checker_count; i++)
+        imgz_checker_fini(&decode->checkers[i]);
+    free(decode->checkers);
+    decode->checkers = NULL;
+    decode->checker_count = 0;
     imgz_image_fini(&decode->image);
 }
 
 int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job)
 {
-    return imgz_image_feed(&decode->image, job->line, &job->io_name);
+    job->io_name = decode->image.seekable ? "pread" : "read";
+    return imgz_image_feed(&decode->image, job->line);
 }
 
 void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot)
 {
-    imgz_check_slot(decode->inflaters[worker_index], slot);
+    imgz_image_fetch(&decode->image, slot);
+    if (slot->fault == IMGZ_FAULT_READ)
+        return;
+    if (decode->scrub)
+        imgz_check_stored(slot);
+    else
+        imgz_check_slot(&decode->checkers[worker_index], slot);
 }
 
 void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)

@@ -8,18 +8,19 @@
 #ifndef IMGZ_DECODE_H
 #define IMGZ_DECODE_H
 
-#include "codec/deflate.h"
+#include "image/check.h"
 #include "image/image_feeder.h"
 #include "job/job.h"
 
 struct imgz_decode {
     struct imgz_image image;
-    struct imgz_inflate **inflaters; /* one per worker */
-    uint32_t inflater_count;
+    bool scrub;                    /* nothing is inflated: only what is stored is checked */
+    struct imgz_checker *checkers; /* one per worker; none to scrub */
+    uint32_t checker_count;
     uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */
 };
 
-/* For an image that is open: line, tally and inflaters. */
+/* For an image that is open: line, tally and checkers. */
 IMGZ_MUST_CHECK int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job);
 void imgz_decode_release(struct imgz_decode *decode);
 

@@ -11,7 +11,7 @@
 
 struct hash {
     struct imgz_job *job;
-    struct imgz_source *source;
+    struct imgz_scan scan;
     bool is_image;
 };
 
@@ -20,14 +20,14 @@ static int feed(void *context, struct imgz_line *line)
     struct hash *hash = context;
 
     (void)line;
-    return imgz_scan_feed(hash->job, hash->source, hash->source->size_bytes);
+    return imgz_scan_feed(&hash->scan);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
-    (void)context;
-    (void)worker_index;
-    imgz_scan_work(slot);
+    struct hash *hash = context;
+
+    imgz_scan_work(&hash->scan, worker_index, slot);
     return 0;
 }
 
@@ -38,7 +38,9 @@ static int drain(void *context, struct imgz_line *line)
     int rc;
 
     while ((rc = imgz_line_take(line, &slot)) == 0) {
-        imgz_job_count(hash->job, slot, 0);
+        rc = imgz_scan_accept(&hash->scan, slot);
+        if (rc < 0)
+            return rc;
         imgz_line_give_back(line, &slot);
     }
     if (rc != -ENODATA)
@@ -50,9 +52,12 @@ static int drain(void *context, struct imgz_line *line)
 static int hash_raw(struct hash *hash)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    int rc = imgz_scan_prepare(hash->job, hash->job->options.chunk_bytes, hash->source->size_bytes);
+    int rc = imgz_scan_prepare(&hash->scan, hash->job->options.chunk_bytes);
 
-    return rc < 0 ? rc : imgz_job_run(hash->job, &bodies, hash);
+    if (rc == 0)
+        rc = imgz_job_run(hash->job, &bodies, hash);
+    imgz_scan_release(&hash->scan);
+    return rc;
 }
 
 /* Whether the source is an image, as its first bytes say. A block device is not: what is on it
@@ -66,9 +71,9 @@ static int look_inside(void *context)
     size_t done_bytes;
     int rc;
 
-    if (hash->source->kind == IMGZ_SOURCE_DEVICE)
+    if (hash->scan.source->kind == IMGZ_SOURCE_DEVICE)
         return 0;
-    rc = imgz_source_peek(hash->source, hash->job->stop, bytes, sizeof(bytes), &done_bytes);
+    rc = imgz_source_peek(hash->scan.source, hash->job->stop, bytes, sizeof(bytes), &done_bytes);
     if (rc < 0)
         return rc;
     sort = imgz_frame_decode_header(bytes, done_bytes, &header);
@@ -79,7 +84,10 @@ static int look_inside(void *context)
 /* Takes over the source. */
 static int hash_source(struct imgz_job *job, struct imgz_source *source)
 {
-    struct hash hash = {.job = job, .source = source};
+    struct hash hash = {
+        .job = job,
+        .scan = {.job = job, .source = source, .size_bytes = source->size_bytes},
+    };
     int rc = imgz_job_call(job, look_inside, &hash);
 
     if (rc == 0 && hash.is_image) {

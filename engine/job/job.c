@@ -35,7 +35,7 @@ static uint32_t count_processors(void)
 static int check_options(struct imgz_job *job)
 {
     const struct imgz_options *options = &job->options;
-    const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE;
+    const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -102,7 +102,7 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
     const struct imgz_pool_config pool = {
         .slot_count = SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job),
-        .raw_capacity_bytes = needs->tally.chunk_bytes,
+        .raw_capacity_bytes = needs->tally.raw_present ? needs->tally.chunk_bytes : 0,
         .stored_capacity_bytes = needs->stored_bytes,
     };
     int rc;
@@ -157,7 +157,7 @@ int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, voi
         .drain = bodies->drain,
         .watch = make_watch(job, job->raw_bytes_total),
     };
-    int rc = imgz_crew_run(&plan, job->line);
+    int rc = imgz_crew_run(&plan, job->line, &job->usage);
 
     return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
 }
@@ -214,6 +214,9 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;
     report->elapsed_ns = now_ns - job->start_ns;
+    report->feed_cpu_ns = job->usage.feed_cpu_ns;
+    report->work_cpu_ns = job->usage.work_cpu_ns;
+    report->drain_cpu_ns = job->usage.drain_cpu_ns;
     report->chunk_bytes = job->chunk_bytes;
     report->thread_count = worker_count(job);
     if (job->line != NULL) {

@@ -31,6 +31,7 @@ struct imgz_job {
     /* Filled in on the way, for the report. */
     struct imgz_tally_sum sum; /* complete if sum_done */
     bool sum_done;
+    struct imgz_crew_usage usage;
     const char *io_name;
     uint64_t image_bytes;
     uint64_t written_bytes;

@@ -1,40 +1,117 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Hashing keeps nothing of what it reads, so a chunk from the page cache need not come to lie in
+ * its slot: the worker takes it piece by piece through one small buffer that stays in its second
+ * cache level, where zero test and hash then find it. Copying a whole chunk first would push its
+ * beginning out to memory before it is hashed.
+ */
 #include "job/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 #include "codec/checksum.h"
 #include "codec/zero.h"
 #include "image/note.h"
 #include "io/reader.h"
 
-int imgz_scan_prepare(struct imgz_job *job, uint32_t chunk_bytes, uint64_t size_bytes)
+/* Half of the smallest second cache level in use (256 KiB). */
+#define PIECE_BYTES ((size_t)128 << 10)
+
+static int create_workers(struct imgz_scan *scan)
+{
+    const uint32_t count = scan->job->options.thread_count;
+
+    scan->workers = calloc(count, sizeof(scan->workers[0]));
+    if (scan->workers == NULL)
+        return imgz_job_raise_memory(scan->job);
+    scan->worker_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct imgz_scan_worker *worker = &scan->workers[i];
+
+        worker->piece = malloc(PIECE_BYTES);
+        if (worker->piece == NULL || imgz_hasher_create(&worker->hasher) < 0)
+            return imgz_job_raise_memory(scan->job);
+    }
+    return 0;
+}
+
+int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes)
 {
     const struct imgz_job_needs needs = {
-        .tally = {.chunk_bytes = chunk_bytes, .digests = job->options.digests, .raw_present = true},
-        .raw_bytes_total = size_bytes,
+        .tally = {.chunk_bytes = chunk_bytes,
+                  .digests = scan->job->options.digests,
+                  .raw_present = true},
+        .raw_bytes_total = scan->size_bytes,
     };
+    int rc = imgz_job_prepare(scan->job, &needs);
 
-    return imgz_job_prepare(job, &needs);
+    return rc < 0 ? rc : create_workers(scan);
 }
 
-int imgz_scan_feed(struct imgz_job *job, struct imgz_source *source, uint64_t size_bytes)
+void imgz_scan_release(struct imgz_scan *scan)
+{
+    for (uint32_t i = 0; i < scan->worker_count; i++) {
+        imgz_hasher_destroy(scan->workers[i].hasher);
+        free(scan->workers[i].piece);
+    }
+    free(scan->workers);
+    scan->workers = NULL;
+    scan->worker_count = 0;
+}
+
+int imgz_scan_feed(struct imgz_scan *scan)
 {
     const struct imgz_reader_config config = {
-        .source = source,
-        .size_bytes = size_bytes,
-        .chunk_bytes = job->chunk_bytes,
-        .zero_bytes_max = imgz_note_zero_bytes_max(job->chunk_bytes),
-        .io_name = &job->io_name,
+        .source = scan->source,
+        .size_bytes = scan->size_bytes,
+        .chunk_bytes = scan->job->chunk_bytes,
+        .zero_bytes_max = imgz_note_zero_bytes_max(scan->job->chunk_bytes),
+        .io_name = &scan->job->io_name,
     };
 
-    return imgz_reader_run(&config, job->line);
+    return imgz_reader_run(&config, scan->job->line);
 }
 
-void imgz_scan_work(struct imgz_slot *slot)
+/* A chunk that was not read yet, through the worker's buffer. */
+static void hash_pieces(const struct imgz_source *source, struct imgz_scan_worker *worker,
+                        struct imgz_slot *slot)
 {
-    if (slot->kind == IMGZ_SLOT_ZERO)
+    bool zero = true;
+
+    imgz_hasher_reset(worker->hasher);
+    for (uint64_t done = 0; done < slot->raw_bytes; done += PIECE_BYTES) {
+        const size_t bytes = (size_t)imgz_min(PIECE_BYTES, slot->raw_bytes - done);
+
+        imgz_source_fetch(source, slot->raw_offset + done, worker->piece, bytes, slot);
+        if (slot->fault == IMGZ_FAULT_READ)
+            return;
+        zero = zero && imgz_zero_test(worker->piece, bytes);
+        imgz_hasher_add(worker->hasher, worker->piece, bytes);
+    }
+    slot->kind = zero ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA;
+    slot->raw_hash = imgz_hasher_hash(worker->hasher);
+}
+
+void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_slot *slot)
+{
+    if (slot->unread && scan->job->options.digests == NULL) {
+        hash_pieces(scan->source, &scan->workers[worker_index], slot);
+        return;
+    }
+    imgz_reader_fetch(scan->source, slot);
+    if (slot->fault == IMGZ_FAULT_READ || slot->kind == IMGZ_SLOT_ZERO)
         return;
     if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
         slot->kind = IMGZ_SLOT_ZERO;
     else
         slot->raw_hash = imgz_xxh3_128(slot->raw, (size_t)slot->raw_bytes);
+}
+
+int imgz_scan_accept(struct imgz_scan *scan, const struct imgz_slot *slot)
+{
+    if (slot->fault == IMGZ_FAULT_READ)
+        return imgz_reader_raise(scan->source, scan->job->stop, slot);
+    imgz_job_count(scan->job, slot, 0);
+    return 0;
 }

@@ -2,22 +2,42 @@
 /*
  * What hash and compare share: reading a raw disk and hashing its chunks.
  *
- * Threads    as the crew: work() runs in the workers, feed() in the feeder.
+ * Threads    as the crew: feed() runs in the feeder, work() in the workers, accept() in the drain;
+ *            the rest in the caller's thread.
  * Errors     raised.
  */
 #ifndef IMGZ_SCAN_H
 #define IMGZ_SCAN_H
 
+#include "codec/hasher.h"
 #include "io/source.h"
 #include "job/job.h"
 
-/* Line and tally for 'size_bytes' of a source, in chunks of 'chunk_bytes'. */
-IMGZ_MUST_CHECK int imgz_scan_prepare(struct imgz_job *job, uint32_t chunk_bytes,
-                                      uint64_t size_bytes);
+/* What a worker has of its own. */
+struct imgz_scan_worker {
+    struct imgz_hasher *hasher;
+    unsigned char *piece; /* see scan.c */
+};
+
+struct imgz_scan {
+    struct imgz_job *job;
+    struct imgz_source *source;
+    uint64_t size_bytes; /* to read: the source's, or less; IMGZ_SIZE_UNKNOWN for a stream */
+
+    /* Made by prepare(). */
+    struct imgz_scan_worker *workers;
+    uint32_t worker_count;
+};
+
+/* Line and tally for the source in chunks of 'chunk_bytes'. To be released in any case. */
+IMGZ_MUST_CHECK int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes);
+void imgz_scan_release(struct imgz_scan *scan);
 
 /* The crew's bodies. */
-IMGZ_MUST_CHECK int imgz_scan_feed(struct imgz_job *job, struct imgz_source *source,
-                                   uint64_t size_bytes);
-void imgz_scan_work(struct imgz_slot *slot);
+IMGZ_MUST_CHECK int imgz_scan_feed(struct imgz_scan *scan);
+void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_slot *slot);
+
+/* For the drain: counts an item, or tells why it could not be read. */
+IMGZ_MUST_CHECK int imgz_scan_accept(struct imgz_scan *scan, const struct imgz_slot *slot);
 
 #endif /* IMGZ_SCAN_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Verify: image -> feeder -> workers (inflate, check) -> sums. Nothing is written; a bad chunk does
- * not end the job, so that the report says how many there are.
+ * not end the job, so that the report says how many there are. To scrub is the same without
+ * inflating: the notes' sums take the place of those of the raw bytes.
  */
 #include "job/verify.h"
 
@@ -34,10 +35,13 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-static void take_item(struct verify *verify, struct imgz_slot *slot)
+/* Data that is bad is counted; what cannot be read ends the job. */
+static int take_item(struct verify *verify, struct imgz_slot *slot)
 {
     struct imgz_job *job = verify->job;
 
+    if (slot->fault == IMGZ_FAULT_READ)
+        return imgz_damage_raise_fault(job->stop, &verify->decode.image.source, slot);
     imgz_decode_check_table(&verify->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE) {
         if (job->bad_chunk_count == 0) {
@@ -49,6 +53,7 @@ static void take_item(struct verify *verify, struct imgz_slot *slot)
     /* With a gap nothing adds up any more. */
     if (job->bad_chunk_count == 0)
         imgz_job_count(job, slot, slot->image_offset + slot->stored_bytes);
+    return 0;
 }
 
 static int drain(void *context, struct imgz_line *line)
@@ -58,7 +63,9 @@ static int drain(void *context, struct imgz_line *line)
     int rc;
 
     while ((rc = imgz_line_take(line, &slot)) == 0) {
-        take_item(verify, slot);
+        rc = take_item(verify, slot);
+        if (rc < 0)
+            return rc;
         imgz_line_give_back(line, &slot);
     }
     if (rc != -ENODATA)
@@ -89,7 +96,10 @@ static int open_image(void *context)
 int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct verify verify = {.job = job, .decode.image.source = *source};
+    struct verify verify = {
+        .job = job,
+        .decode = {.image.source = *source, .scrub = (job->options.flags & IMGZ_FLAG_SCRUB) != 0},
+    };
     int rc = imgz_job_call(job, open_image, &verify);
 
     if (rc == 0)
@@ -115,12 +125,28 @@ static int verify_path(struct imgz_job *job, const char *path)
     return rc < 0 ? rc : imgz_verify_image(job, &source);
 }
 
+/* A scrub knows nothing of raw bytes. */
+static int check_scrub(struct imgz_job *job, const char *against)
+{
+    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+
+    if ((job->options.flags & IMGZ_FLAG_SCRUB) == 0 ||
+        (against == NULL && job->options.digests == NULL))
+        return 0;
+    return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                           "a scrub checks what is stored and inflates nothing: %s needs another "
+                           "run without it",
+                           against != NULL ? "comparing with a source" : "a digest of the disk");
+}
+
 int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
                 struct imgz_report *report, struct imgz_error *error)
 {
     struct imgz_job job;
     int rc = imgz_job_begin(&job, options);
 
+    if (rc == 0)
+        rc = check_scrub(&job, against);
     if (rc == 0)
         rc = against != NULL ? imgz_compare_image(&job, image, against) : verify_path(&job, image);
     if (rc == 0)

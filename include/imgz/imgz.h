@@ -115,6 +115,7 @@ enum imgz_direct {
 enum imgz_flag {
     IMGZ_FLAG_FORCE = 1,        /* replace an existing file */
     IMGZ_FLAG_REPRODUCIBLE = 2, /* leave times and names of this machine out of the image */
+    IMGZ_FLAG_SCRUB = 4,        /* verify: check what is stored, inflate nothing */
 };
 
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
@@ -155,6 +156,9 @@ struct imgz_report {
     uint64_t bad_offset;         /* first such chunk's offset on the disk, or IMGZ_OFFSET_NONE */
     uint64_t elapsed_ns;         /* the whole job */
     uint64_t flush_ns;           /* of it: waiting for stable storage at the end */
+    uint64_t feed_cpu_ns;        /* processor time of the thread that reads or hands out */
+    uint64_t work_cpu_ns;        /* of all workers */
+    uint64_t drain_cpu_ns;       /* of the thread that writes or sums up, in disk order */
     uint32_t chunk_bytes;
     uint32_t thread_count; /* workers used */
     uint32_t crc32;        /* of the raw disk: the gzip trailer's */
@@ -177,7 +181,10 @@ IMGZ_API int imgz_restore(const char *image, const char *target, const struct im
 
 /* Decodes the whole image and checks everything it says: structure, hashes, CRC-32, size, and
  * the digests it carries where options->digests names them. With 'against' (may be NULL) nothing
- * is inflated: that file, device or pipe is hashed and compared with the hashes in the image. */
+ * is inflated: that file, device or pipe is hashed and compared with the hashes in the image. With
+ * IMGZ_FLAG_SCRUB nothing is inflated either: every note and segment must be as it was written, and
+ * the raw hashes in the notes must add up to the root hash. That finds all that storage does to an
+ * image, at the speed of reading it; it takes the raw hashes on the word of who captured. */
 IMGZ_API int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
                          struct imgz_report *report, struct imgz_error *error);
 

@@ -218,6 +218,7 @@ static void run_belt(struct belt *belt, uint32_t workers, uint32_t slots)
         .drain = drain,
         .watch = {.progress = watch, .progress_context = belt, .progress_interval_ms = 1},
     };
+    struct imgz_crew_usage usage;
     struct imgz_line *line = NULL;
     struct imgz_log log;
     int rc;
@@ -225,7 +226,7 @@ static void run_belt(struct belt *belt, uint32_t workers, uint32_t slots)
     imgz_log_init(&log, NULL, NULL);
     assert_int_equal(imgz_stop_create(&belt->stop), 0);
     assert_int_equal(imgz_line_create(&pool, belt->stop, &log, &line), 0);
-    rc = imgz_crew_run(&plan, line);
+    rc = imgz_crew_run(&plan, line, &usage);
     switch (belt->who) {
     case FAIL_NOBODY:
         assert_int_equal(rc, 0);

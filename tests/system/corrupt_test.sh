@@ -24,6 +24,8 @@ number=0
 for file in flips/*; do
     ((number++ % every == 0)) || continue
     refused "$file"
+    NAMED=$file
+    refuse "scrub $(basename "$file" .gz)" "$IMGZ" verify -q --scrub "$file"
 done
 counted "one bit wrong" 100
 # What is compared with a device comes from the index: damage there must not go unseen either.
@@ -65,6 +67,9 @@ rm -rf lies
 
 title "the good one is still good"
 expect_exit 0 "$IMGZ" verify -q good.gz
+expect_exit 0 "$IMGZ" verify --scrub good.gz
+expect_text '^scrubbed '
+expect_exit 0 "$IMGZ" verify --scrub - <good.gz
 expect_exit 0 "$IMGZ" restore -q good.gz back
 ok "restored" same disk back
 

@@ -192,6 +192,7 @@ static int run(struct count_job *job, struct imgz_error *error)
                   .progress_interval_ms = 1,
                   .raw_bytes_total = job->item_count * ITEM_BYTES},
     };
+    struct imgz_crew_usage usage;
     struct imgz_stop *stop = NULL;
     struct imgz_log log;
     int rc;
@@ -199,12 +200,14 @@ static int run(struct count_job *job, struct imgz_error *error)
     imgz_log_init(&log, NULL, NULL);
     assert_int_equal(imgz_stop_create(&stop), 0);
     assert_int_equal(imgz_line_create(&pool, stop, &log, &job->line), 0);
-    rc = imgz_crew_run(&plan, job->line);
+    rc = imgz_crew_run(&plan, job->line, &usage);
     expect_threads(threads_at_rest);
     *error = *imgz_stop_error(stop);
     if (rc == 0) {
         assert_int_equal(atomic_load(&job->line->meter.phase), IMGZ_PHASE_FLUSH);
         assert_int_not_equal(job->line->flush_start_ns, 0);
+        /* A thread takes some microseconds to start and end alone. */
+        assert_true(usage.feed_cpu_ns > 0 && usage.work_cpu_ns > 0 && usage.drain_cpu_ns > 0);
     }
     imgz_line_destroy(job->line);
     imgz_stop_destroy(stop);
