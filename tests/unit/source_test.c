@@ -229,6 +229,60 @@ static void standard_input_is_a_stream(void **state)
     imgz_fixture_fini(&fixture);
 }
 
+static void read_at_gives_all_or_up_to_the_end(void **state)
+{
+    unsigned char data[5000];
+    unsigned char buffer[5000];
+    struct imgz_fixture fixture;
+    struct imgz_source source;
+    size_t done_bytes;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (unsigned char)(i * 7 + i / 256);
+    imgz_fixture_write(&fixture, "file", data, sizeof(data));
+    assert_int_equal(open_source(&fixture, imgz_fixture_path(&fixture, "file").text, &source), 0);
+    assert_int_equal(imgz_source_read_at(&source, 100, buffer, 4000, &done_bytes), 0);
+    assert_int_equal(done_bytes, 4000);
+    assert_memory_equal(buffer, data + 100, 4000);
+    assert_int_equal(imgz_source_read_at(&source, 4900, buffer, 200, &done_bytes), 0);
+    assert_int_equal(done_bytes, 100);
+    assert_memory_equal(buffer, data + 4900, 100);
+    imgz_source_close(&source);
+    assert_int_equal(imgz_source_read_at(&source, 0, buffer, 1, &done_bytes), -EBADF);
+    imgz_fixture_fini(&fixture);
+}
+
+/* What cannot be read is noted, how and where, and not raised: the drain tells it in order. */
+static void a_fetch_notes_what_failed(void **state)
+{
+    unsigned char data[3000] = {1};
+    unsigned char buffer[4096];
+    struct imgz_slot slot = {.unread = true};
+    struct imgz_fixture fixture;
+    struct imgz_source source;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    imgz_fixture_write(&fixture, "file", data, sizeof(data));
+    assert_int_equal(open_source(&fixture, imgz_fixture_path(&fixture, "file").text, &source), 0);
+    imgz_source_fetch(&source, 0, buffer, 1000, &slot);
+    assert_int_equal(slot.fault, IMGZ_FAULT_NONE);
+    assert_int_equal(slot.read_rc, 0);
+    imgz_source_fetch(&source, 1000, buffer, 4000, &slot);
+    assert_int_equal(slot.fault, IMGZ_FAULT_READ);
+    assert_int_equal(slot.read_rc, -ENODATA);
+    assert_int_equal(slot.read_bytes, 3000);
+    imgz_source_close(&source);
+    slot = (struct imgz_slot){.unread = true};
+    imgz_source_fetch(&source, 0, buffer, 10, &slot);
+    assert_int_equal(slot.fault, IMGZ_FAULT_READ);
+    assert_int_equal(slot.read_rc, -EBADF);
+    assert_false(imgz_stop_raised(fixture.stop));
+    imgz_fixture_fini(&fixture);
+}
+
 static void places_name_stage_and_path(void **state)
 {
     const struct imgz_source source = {.stage = IMGZ_STAGE_READ_IMAGE, .path = "p"};
@@ -249,6 +303,8 @@ int main(void)
         cmocka_unit_test(peek_of_a_file_moves_nothing),
         cmocka_unit_test(peeked_bytes_of_a_stream_come_again),
         cmocka_unit_test(standard_input_is_a_stream),
+        cmocka_unit_test(read_at_gives_all_or_up_to_the_end),
+        cmocka_unit_test(a_fetch_notes_what_failed),
         cmocka_unit_test(places_name_stage_and_path),
     };
 
