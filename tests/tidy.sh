@@ -36,7 +36,8 @@ list() { # list FOLDER... -- FIND-EXPRESSION...
 
 mapfile -t sources < <(list engine include tools tests bench -- -name '*.[ch]' -o -name '*.cc')
 mapfile -t scripts < <(list .ci tools tests bench -- -name '*.sh' -o -name '*.bash' \
-    -o -path .ci/run)
+    -o -path .ci/run -o -path bench/rivals)
+mapfile -t pythons < <(list tools tests bench -- -name '*.py')
 
 # The C source without its comments, so that these may speak of what the code may not do.
 code_of() {
@@ -47,8 +48,8 @@ code_of() {
 
 complain format < <(clang-format --dry-run -Werror "${sources[@]}" 2>&1 | grep 'error:')
 complain shellcheck < <(shellcheck -x -f gcc "${scripts[@]}")
-complain "more than 100 columns" < <(grep -nE '^.{101,}' /dev/null "${scripts[@]}" CMakeLists.txt \
-    tests/CMakeLists.txt | cut -c -80)
+complain "more than 100 columns" < <(grep -nE '^.{101,}' /dev/null "${scripts[@]}" "${pythons[@]}" \
+    CMakeLists.txt tests/CMakeLists.txt | cut -c -80)
 complain "first line is not the SPDX line" < <(
     for file in "${sources[@]}"; do
         head -n 1 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file"
