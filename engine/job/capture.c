@@ -8,19 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "codec/deflate.h"
-#include "codec/hasher.h"
-#include "codec/zero.h"
 #include "image/image_writer.h"
+#include "image/pack.h"
 #include "io/device.h"
 #include "io/reader.h"
 #include "job/job.h"
-
-/* What a worker has of its own. */
-struct capture_worker {
-    struct imgz_deflate *compressor;
-    struct imgz_hasher *hasher;
-};
 
 struct capture {
     struct imgz_job job;
@@ -29,7 +21,7 @@ struct capture {
     struct imgz_source source;
     struct imgz_output output;
     struct imgz_meta meta;
-    struct capture_worker *workers; /* thread_count of them */
+    struct imgz_packer *packers; /* one per worker */
     time_t start_time;
 };
 
@@ -49,49 +41,13 @@ static int feed(void *context, struct imgz_line *line)
     return imgz_reader_run(&config, line);
 }
 
-/* Makes note and segment of a chunk that is not all zero. */
-static int compress_chunk(const struct capture_worker *worker, struct imgz_slot *slot)
-{
-    const size_t raw_bytes = (size_t)slot->raw_bytes;
-    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
-    enum imgz_deflate_form form;
-    struct imgz_hasher_sums sums;
-    size_t segment_bytes;
-    struct imgz_note note;
-    int rc = imgz_deflate_compress(worker->compressor, slot->raw, raw_bytes, segment,
-                                   &segment_bytes, &form);
-
-    if (rc < 0)
-        return rc;
-    sums = imgz_hasher_sum(worker->hasher, slot->raw, raw_bytes);
-    slot->raw_hash = sums.xxh3_128;
-    slot->raw_crc32 = sums.crc32;
-    slot->stored_form = form == IMGZ_DEFLATE_STORED;
-    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
-    note = (struct imgz_note){
-        .kind = IMGZ_NOTE_CHUNK,
-        .payload_bytes = (uint32_t)segment_bytes,
-        .raw_offset = slot->raw_offset,
-        .raw_bytes = (uint32_t)raw_bytes,
-        .raw_crc32 = slot->raw_crc32,
-        .payload_xxh3 = imgz_xxh3_64(segment, segment_bytes),
-        .raw_hash = slot->raw_hash,
-    };
-    imgz_note_encode(&note, slot->stored);
-    return 0;
-}
-
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct capture *capture = context;
 
     imgz_reader_fetch(&capture->source, slot);
-    if (slot->fault == IMGZ_FAULT_READ || slot->kind == IMGZ_SLOT_ZERO)
-        return 0;
-    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
-        slot->kind = IMGZ_SLOT_ZERO;
-    else if (compress_chunk(&capture->workers[worker_index], slot) < 0)
-        slot->fault = IMGZ_FAULT_CODEC;
+    if (slot->fault != IMGZ_FAULT_READ)
+        imgz_pack_slot(&capture->packers[worker_index], slot);
     return 0;
 }
 
@@ -256,18 +212,15 @@ static int open_both(void *context)
     return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
 }
 
-static int create_workers(struct capture *capture)
+static int create_packers(struct capture *capture)
 {
     const struct imgz_options *options = &capture->job.options;
 
-    capture->workers = calloc(options->thread_count, sizeof(capture->workers[0]));
-    if (capture->workers == NULL)
+    capture->packers = calloc(options->thread_count, sizeof(capture->packers[0]));
+    if (capture->packers == NULL)
         return imgz_job_raise_memory(&capture->job);
     for (uint32_t i = 0; i < options->thread_count; i++) {
-        struct capture_worker *worker = &capture->workers[i];
-
-        if (imgz_deflate_create(options->level, &worker->compressor) < 0 ||
-            imgz_hasher_create(&worker->hasher) < 0)
+        if (imgz_packer_init(&capture->packers[i], options->level) < 0)
             return imgz_job_raise_memory(&capture->job);
     }
     imgz_log_line(&capture->job.log, "compressing with %s",
@@ -306,16 +259,14 @@ static int prepare(struct capture *capture)
 
     if (rc == 0)
         rc = imgz_job_prepare(&capture->job, &needs);
-    return rc < 0 ? rc : create_workers(capture);
+    return rc < 0 ? rc : create_packers(capture);
 }
 
 static void release(struct capture *capture)
 {
-    for (uint32_t i = 0; capture->workers != NULL && i < capture->job.options.thread_count; i++) {
-        imgz_deflate_destroy(capture->workers[i].compressor);
-        imgz_hasher_destroy(capture->workers[i].hasher);
-    }
-    free(capture->workers);
+    for (uint32_t i = 0; capture->packers != NULL && i < capture->job.options.thread_count; i++)
+        imgz_packer_fini(&capture->packers[i]);
+    free(capture->packers);
     imgz_meta_fini(&capture->meta);
     imgz_output_abandon(&capture->output);
     imgz_source_close(&capture->source);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "image/pack.h"
+
+#include "codec/checksum.h"
+#include "codec/zero.h"
+#include "image/note.h"
+
+int imgz_packer_init(struct imgz_packer *packer, int level)
+{
+    int rc;
+
+    *packer = (struct imgz_packer){0};
+    rc = imgz_deflate_create(level, &packer->deflate);
+    return rc < 0 ? rc : imgz_hasher_create(&packer->hasher);
+}
+
+void imgz_packer_fini(struct imgz_packer *packer)
+{
+    imgz_deflate_destroy(packer->deflate);
+    imgz_hasher_destroy(packer->hasher);
+}
+
+static int pack_data(const struct imgz_packer *packer, struct imgz_slot *slot)
+{
+    const size_t raw_bytes = (size_t)slot->raw_bytes;
+    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
+    enum imgz_deflate_form form;
+    struct imgz_hasher_sums sums;
+    size_t segment_bytes;
+    struct imgz_note note;
+    int rc = imgz_deflate_compress(packer->deflate, slot->raw, raw_bytes, segment, &segment_bytes,
+                                   &form);
+
+    if (rc < 0)
+        return rc;
+    sums = imgz_hasher_sum(packer->hasher, slot->raw, raw_bytes);
+    slot->raw_hash = sums.xxh3_128;
+    slot->raw_crc32 = sums.crc32;
+    slot->stored_form = form == IMGZ_DEFLATE_STORED;
+    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
+    note = (struct imgz_note){
+        .kind = IMGZ_NOTE_CHUNK,
+        .payload_bytes = (uint32_t)segment_bytes,
+        .raw_offset = slot->raw_offset,
+        .raw_bytes = (uint32_t)raw_bytes,
+        .raw_crc32 = slot->raw_crc32,
+        .payload_xxh3 = imgz_xxh3_64(segment, segment_bytes),
+        .raw_hash = slot->raw_hash,
+    };
+    imgz_note_encode(&note, slot->stored);
+    return 0;
+}
+
+void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot)
+{
+    if (slot->kind == IMGZ_SLOT_ZERO)
+        return;
+    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
+        slot->kind = IMGZ_SLOT_ZERO;
+    else if (pack_data(packer, slot) < 0)
+        slot->fault = IMGZ_FAULT_CODEC;
+}

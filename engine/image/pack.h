@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes note and segment of one chunk of a disk: the work of capture.
+ *
+ * Place: queue -> [pack] -> order.
+ *
+ * Threads    a worker's; the packer is its own.
+ * Errors     none: what is wrong is noted in slot->fault, to be told in disk order.
+ */
+#ifndef IMGZ_PACK_H
+#define IMGZ_PACK_H
+
+#include "codec/deflate.h"
+#include "codec/hasher.h"
+#include "flow/slot.h"
+
+/* What a worker packs with: its own. */
+struct imgz_packer {
+    struct imgz_deflate *deflate;
+    struct imgz_hasher *hasher;
+};
+
+/* 0, or -ENOMEM. 'level' must be valid. In any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_packer_init(struct imgz_packer *packer, int level);
+void imgz_packer_fini(struct imgz_packer *packer);
+
+/* The slot holds raw bytes, or is of kind ZERO already. Afterwards it is of kind ZERO if all of
+ * them are zero; otherwise note and segment are in the stored buffer, which has room for
+ * IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(raw_bytes), or slot->fault is set. */
+void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot);
+
+#endif /* IMGZ_PACK_H */
