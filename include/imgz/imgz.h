@@ -132,6 +132,9 @@ struct imgz_options {
     void *progress_context;
     imgz_log_fn log; /* may be NULL */
     void *log_context;
+    uint32_t bench_ms; /* bench: time for all of it; 0: 30 s */
+    const char
+        *bench_folder; /* bench: where a temporary file is written and removed; may be NULL */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -192,6 +195,72 @@ IMGZ_API int imgz_verify(const char *image, const char *against, const struct im
  * root hash for the same chunk size. An image's own chunk size is used for an image. */
 IMGZ_API int imgz_hash(const char *path, const struct imgz_options *options,
                        struct imgz_report *report, struct imgz_error *error);
+
+/* ---- Bench -------------------------------------------------------------------------------- */
+
+/* Rows come in this order. */
+enum imgz_bench_kind {
+    IMGZ_BENCH_READ_DIRECT, /* the source, past the page cache: what the drive gives */
+    IMGZ_BENCH_READ_CACHED, /* the source, through the page cache, as much as is in it */
+    IMGZ_BENCH_ZERO_TEST,   /* kernels, by all workers, over data that lies in memory */
+    IMGZ_BENCH_HASH,
+    IMGZ_BENCH_CRC32,
+    IMGZ_BENCH_CAPTURE, /* all that a capture's workers do, at one level */
+    IMGZ_BENCH_DECODE,  /* all that the workers of verify and restore do */
+    IMGZ_BENCH_RESTORE, /* the same, with writing to bench_folder, and its flush */
+};
+
+struct imgz_bench_row {
+    enum imgz_bench_kind kind;
+    int32_t level;         /* CAPTURE: IMGZ_LEVEL_FAST or 0 to 12; DECODE, RESTORE: FAST */
+    char name[24];         /* "capture 6" */
+    uint64_t bytes;        /* of the raw disk, that were worked on */
+    uint64_t elapsed_ns;   /* the time it took; 0: not measured, or not yet */
+    uint32_t thread_count; /* that worked at it */
+    uint32_t keeps_up;     /* 1: at least as fast as the source is read */
+
+    /* CAPTURE: what becomes of the sample, and about what the whole source would become and how
+     * long it would take, if writing the image does not hold it up. 0: not known. A slow level sees
+     * a part of the sample only; what it makes of the rest is worked out from the level before. */
+    uint64_t sample_image_bytes;
+    uint64_t source_image_bytes;
+    uint64_t source_ns;
+};
+
+#define IMGZ_BENCH_ROWS_MAX   24
+#define IMGZ_BENCH_LEVEL_NONE (-2)
+
+/* Filled as the rows are measured: all are named at the start, and get their figures one after the
+ * other. The progress callback may read it. */
+struct imgz_bench_result {
+    uint32_t struct_bytes; /* sizeof(struct imgz_bench_result) of the caller */
+    uint32_t thread_count;
+    uint32_t chunk_bytes;
+    uint32_t chunk_count;       /* in the sample */
+    uint64_t source_bytes;      /* size of the file or device; 0: measured on the built-in mix */
+    uint64_t source_hole_bytes; /* of it: holes, which are never read */
+    uint64_t sample_bytes;      /* taken into memory, evenly from all that is no hole */
+    uint64_t sample_zero_bytes; /* of it: zeros, in blocks of 4 KiB */
+    uint64_t elapsed_ns;        /* all of it */
+    uint32_t cached_percent;    /* of the sample, found in the page cache; UINT32_MAX: not known */
+    uint32_t processor_percent; /* of their time, that the workers had a processor */
+    int32_t read_row;           /* whose speed 'keeps_up' compares with: an index, or -1 */
+    int32_t level_kept_up;      /* the highest that keeps up; or IMGZ_BENCH_LEVEL_NONE */
+    uint32_t row_count;         /* that there will be */
+    uint32_t done_count;        /* of them done with, in their order */
+    struct imgz_bench_row rows[IMGZ_BENCH_ROWS_MAX];
+};
+
+/* Empties it. 'struct_bytes' is sizeof(*result): programs built against an older header keep
+ * working. */
+IMGZ_API void imgz_bench_result_init(struct imgz_bench_result *result, size_t struct_bytes);
+
+/* Measures what this machine can do: how fast 'path' (a file or block device, only read; NULL:
+ * none) is read, and how fast data like its own (NULL: a synthetic mix) is compressed at each
+ * level, checked and restored. Takes about options->bench_ms and up to 200 MiB of memory. 'result'
+ * may be NULL. A source that is no file or device, or is empty, is -EINVAL. */
+IMGZ_API int imgz_bench(const char *path, const struct imgz_options *options,
+                        struct imgz_bench_result *result, struct imgz_error *error);
 
 /* ---- Looking at an image ------------------------------------------------------------------ */
 

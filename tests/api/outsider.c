@@ -203,6 +203,41 @@ static void cancel(const char *disk)
     close(again_fd);
 }
 
+static void measure(const char *disk)
+{
+    struct imgz_options options;
+    struct imgz_bench_result result;
+    struct imgz_error error;
+    struct seen seen = {.stop_after_bytes = UINT64_MAX};
+
+    imgz_options_init(&options, sizeof(options));
+    options.bench_ms = 1;
+    options.chunk_bytes = IMGZ_CHUNK_BYTES_MIN;
+    options.progress = on_progress;
+    options.progress_context = &seen;
+    imgz_bench_result_init(&result, sizeof(result));
+    CHECK(result.read_row == -1 && result.level_kept_up == IMGZ_BENCH_LEVEL_NONE);
+    check_done(imgz_bench(disk, &options, &result, &error), &error, "bench");
+    CHECK(seen.finished && result.done_count == result.row_count);
+    CHECK(result.row_count > IMGZ_LEVEL_MAX && result.row_count <= IMGZ_BENCH_ROWS_MAX);
+    CHECK(result.source_bytes > 0 && result.sample_bytes > 0 && result.elapsed_ns > 0);
+    CHECK(result.rows[0].kind == IMGZ_BENCH_READ_DIRECT ||
+          result.rows[0].kind == IMGZ_BENCH_READ_CACHED);
+    CHECK(result.rows[result.row_count - 1].kind == IMGZ_BENCH_DECODE);
+
+    /* A program that was built when the result ended behind 'done_count'. */
+    imgz_bench_result_init(&result, offsetof(struct imgz_bench_result, rows));
+    result.rows[0].bytes = 12345;
+    seen = (struct seen){.stop_after_bytes = 1}; /* behind the first row, before the last */
+    CHECK(imgz_bench(disk, &options, &result, &error) == -ECANCELED);
+    CHECK(result.done_count > 0 && result.done_count < result.row_count && !seen.finished);
+    CHECK(result.struct_bytes == offsetof(struct imgz_bench_result, rows));
+    CHECK(result.rows[0].bytes == 12345);
+
+    CHECK(imgz_bench("no-such-disk", &options, NULL, &error) == -ENOENT);
+    CHECK(imgz_bench("/dev/null", &options, NULL, &error) == -EINVAL);
+}
+
 static void fail(const char *disk)
 {
     struct imgz_options options;
@@ -260,6 +295,7 @@ int main(int argc, char **argv)
     run_jobs(argv[1], root_hash);
     look_at_image(root_hash);
     look_at_devices();
+    measure(argv[1]);
     cancel(argv[1]);
     fail(argv[1]);
     CHECK(count_descriptors() == descriptors_before);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bench of which one call after the other fails. Whatever fails: it ends, says so or has measured
+ * everything, and leaves no file, no descriptor and no memory.
+ */
+#include <errno.h>
+#include <imgz/imgz.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../unit/fixture.h"
+#include "../unit/sample.h"
+#include "intercept.h"
+
+#define CHUNK      ((size_t)IMGZ_CHUNK_BYTES_MIN)
+#define DISK_BYTES (3 * CHUNK + 1234)
+#define CALLS_MAX  5000u
+#define HANG_S     120u
+
+/* A row makes the same calls as the one before it: from here on every so many are made to fail. */
+#define CALLS_DENSE 120u
+#define CALLS_STEP  17u
+
+static struct imgz_fixture fixture;
+static struct imgz_fixture_path disk;
+
+static int set_up(void **state)
+{
+    unsigned char *data = calloc(1, DISK_BYTES);
+
+    (void)state;
+    assert_non_null(data);
+    imgz_fixture_init(&fixture);
+    imgz_sample_fill(IMGZ_SAMPLE_TEXT, 1, data, CHUNK + 77);
+    imgz_sample_fill(IMGZ_SAMPLE_RANDOM, 2, data + 2 * CHUNK, CHUNK);
+    imgz_fixture_write(&fixture, "disk", data, DISK_BYTES);
+    free(data);
+    disk = imgz_fixture_path(&fixture, "disk");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    imgz_fixture_fini(&fixture);
+    return 0;
+}
+
+static unsigned count_fds(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count += 1;
+    closedir(folder);
+    return count;
+}
+
+struct outcome {
+    int rc;
+    const char *failed; /* what was made to fail; NULL if nothing */
+    int64_t grown;      /* allocations that were not freed */
+    struct imgz_bench_result result;
+    struct imgz_error error;
+};
+
+static void run_once(const char *path, const struct imgz_intercept *plan, struct outcome *outcome)
+{
+    struct imgz_options options;
+    int64_t live_before = imgz_intercept_live_count();
+
+    imgz_options_init(&options, sizeof(options));
+    imgz_bench_result_init(&outcome->result, sizeof(outcome->result));
+    options.chunk_bytes = CHUNK;
+    options.thread_count = 1;
+    options.bench_ms = 1;
+    options.bench_folder = fixture.folder;
+    /* The kernel cuts direct reads at whole sectors only, and takes no others. */
+    if (plan->short_percent > 0)
+        options.direct = IMGZ_DIRECT_OFF;
+    imgz_intercept_arm(plan);
+    outcome->rc = imgz_bench(path, &options, &outcome->result, &outcome->error);
+    outcome->failed = imgz_intercept_disarm();
+    outcome->grown = imgz_intercept_live_count() - live_before;
+}
+
+/* Runs it, and checks what must hold however it ended. */
+static struct outcome run_bench(const char *path, const struct imgz_intercept *plan)
+{
+    const unsigned fds_before = count_fds();
+    struct outcome outcome;
+
+    alarm(HANG_S);
+    run_once(path, plan, &outcome);
+    /* What a library keeps for good, it keeps once: a leak grows again. */
+    if (outcome.grown != 0)
+        run_once(path, plan, &outcome);
+    alarm(0);
+    if (count_fds() != fds_before || outcome.grown != 0)
+        fail_msg("%s (call %llu) failed, and %d descriptors, %lld allocations leak", outcome.failed,
+                 (unsigned long long)plan->fail_at, (int)count_fds() - (int)fds_before,
+                 (long long)outcome.grown);
+    assert_int_equal(imgz_fixture_count(&fixture), 1);
+    assert_int_equal(outcome.error.code, outcome.rc);
+    assert_int_equal(outcome.rc == 0, outcome.error.text[0] == '\0');
+    if (outcome.rc == 0) {
+        assert_true(outcome.result.row_count > 0);
+        assert_int_equal(outcome.result.done_count, outcome.result.row_count);
+        for (uint32_t i = 0; i < outcome.result.row_count; i++)
+            assert_true(outcome.result.rows[i].elapsed_ns > 0);
+    } else {
+        assert_true(outcome.result.row_count == 0 ||
+                    outcome.result.done_count < outcome.result.row_count);
+    }
+    return outcome;
+}
+
+/* True if the engine may go on without this call, or has another way. */
+static bool dispensable(const char *name)
+{
+    static const char *const names[] = {
+        "flock",  /* file systems without locks exist */
+        "openat", /* the second one, for direct I/O, is only wished for */
+        "close",  /* of what was only read */
+        "pread",  /* of what came too late to be counted; see a_bad_sector_is_named() */
+        "io_uring_queue_init_params",
+    };
+
+    for (size_t i = 0; i < IMGZ_COUNT_OF(names); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void fail_one_after_the_other(enum imgz_intercept_kind kind, bool ring_refused)
+{
+    struct imgz_intercept plan = {.kind = kind, .ring_refused = ring_refused};
+    struct outcome outcome = run_bench(disk.text, &plan);
+
+    assert_int_equal(outcome.rc, 0);
+    assert_null(outcome.failed);
+    do {
+        plan.fail_at += plan.fail_at < CALLS_DENSE ? 1 : CALLS_STEP;
+        outcome = run_bench(disk.text, &plan);
+        if (outcome.failed == NULL)
+            assert_int_equal(outcome.rc, 0);
+        else if (kind == IMGZ_INTERCEPT_CALLS && outcome.rc == 0 && !dispensable(outcome.failed))
+            fail_msg("%s (call %llu) failed, and the bench says all is well", outcome.failed,
+                     (unsigned long long)plan.fail_at);
+        else if (kind == IMGZ_INTERCEPT_ALLOCATIONS && outcome.rc != 0 && outcome.rc != -ENOMEM &&
+                 outcome.rc != -EAGAIN)
+            fail_msg("%s (call %llu): %s", outcome.failed, (unsigned long long)plan.fail_at,
+                     outcome.error.text);
+    } while (outcome.failed != NULL && plan.fail_at < CALLS_MAX);
+    assert_null(outcome.failed);
+    print_message("%llu calls\n", (unsigned long long)plan.fail_at - 1);
+}
+
+static void every_system_call_may_fail(void **state)
+{
+    (void)state;
+    fail_one_after_the_other(IMGZ_INTERCEPT_CALLS, true);
+    fail_one_after_the_other(IMGZ_INTERCEPT_CALLS, false);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    if (!imgz_intercept_sees_allocations())
+        skip();
+    fail_one_after_the_other(IMGZ_INTERCEPT_ALLOCATIONS, true);
+}
+
+/* The mapping for the sample is the largest thing a bench asks for. */
+static void a_lack_of_memory_is_told_as_such(void **state)
+{
+    struct imgz_intercept plan = {.kind = IMGZ_INTERCEPT_CALLS, .ring_refused = true};
+    bool seen = false;
+
+    (void)state;
+    while (!seen && plan.fail_at < CALLS_DENSE) {
+        struct outcome outcome;
+
+        plan.fail_at += 1;
+        outcome = run_bench(NULL, &plan);
+        seen = outcome.failed != NULL && strcmp(outcome.failed, "mmap") == 0;
+        if (seen) {
+            assert_int_equal(outcome.rc, -ENOMEM);
+            assert_non_null(strstr(outcome.error.text, "out of memory"));
+        }
+    }
+    assert_true(seen);
+}
+
+static void short_and_interrupted_transfers_are_continued(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        const struct imgz_intercept plan = {
+            .ring_refused = true,
+            .short_percent = (uint32_t)(seed % 4 * 30),
+            .interrupt_percent = (uint32_t)(seed % 3 * 30),
+            .seed = seed * 1000,
+        };
+
+        assert_int_equal(run_bench(disk.text, &plan).rc, 0);
+    }
+}
+
+static void a_bad_sector_is_named(void **state)
+{
+    const struct imgz_intercept plan = {.ring_refused = true, .bad_read_offset = 2 * CHUNK + 4096};
+    const struct outcome outcome = run_bench(disk.text, &plan);
+
+    (void)state;
+    assert_int_equal(outcome.rc, -EIO);
+    assert_int_equal(outcome.error.stage, IMGZ_STAGE_READ_SOURCE);
+    assert_int_equal(outcome.error.offset, 2 * CHUNK + 4096);
+    assert_string_equal(outcome.error.path, disk.text);
+}
+
+static void a_full_folder_is_named(void **state)
+{
+    const struct imgz_intercept plan = {.ring_refused = true, .write_room_bytes = 5000};
+    const struct outcome outcome = run_bench(disk.text, &plan);
+
+    (void)state;
+    assert_int_equal(outcome.rc, -ENOSPC);
+    assert_int_equal(outcome.error.stage, IMGZ_STAGE_WRITE_TARGET);
+    assert_int_equal(outcome.result.done_count + 1, outcome.result.row_count);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_system_call_may_fail),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_lack_of_memory_is_told_as_such),
+        cmocka_unit_test(short_and_interrupted_transfers_are_continued),
+        cmocka_unit_test(a_bad_sector_is_named),
+        cmocka_unit_test(a_full_folder_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
