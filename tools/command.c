@@ -12,7 +12,7 @@
 #include "suggest.h"
 
 const struct command *const command_table[] = {
-    &cmd_capture, &cmd_restore, &cmd_verify, &cmd_hash, &cmd_info, &cmd_devices, NULL,
+    &cmd_capture, &cmd_restore, &cmd_verify, &cmd_hash, &cmd_info, &cmd_devices, &cmd_bench, NULL,
 };
 
 static const struct command *find_command(const char *name)
@@ -99,6 +99,8 @@ static const char *refuse_stream(const struct options *options, enum operand_rol
         if (isatty(STDOUT_FILENO))
             return "not writing a disk to the terminal: redirect standard output or name a file";
         return NULL;
+    case OPERAND_SAMPLE:
+        return "a stream cannot be measured: name a file or a block device";
     }
     return NULL;
 }
@@ -108,7 +110,7 @@ static const char *check_streams(const struct options *options)
     const char *refusal = NULL;
 
     for (unsigned i = 0; i < options->command->operand_count && refusal == NULL; i++)
-        if (strcmp(options->operands[i], "-") == 0)
+        if (options->operands[i] != NULL && strcmp(options->operands[i], "-") == 0)
             refusal = refuse_stream(options, options->command->operands[i].role);
     return refusal;
 }

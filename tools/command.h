@@ -27,6 +27,7 @@ enum operand_role {
     OPERAND_IMAGE,     /* an image to read */
     OPERAND_IMAGE_OUT, /* an image to write */
     OPERAND_RAW_OUT,   /* a raw disk to write */
+    OPERAND_SAMPLE,    /* a raw disk to look at here and there: no stream */
 };
 
 struct operand {
@@ -37,11 +38,12 @@ struct operand {
 
 struct command {
     const char *name;
-    const char *summary;    /* one line of imgz --help */
-    const char *about;      /* the paragraph of imgz NAME --help */
-    const char *examples;   /* lines, each with its newline */
-    uint32_t options;       /* what it takes, of enum option_bit */
-    unsigned operand_count; /* all of them are needed */
+    const char *summary;  /* one line of imgz --help */
+    const char *about;    /* the paragraph of imgz NAME --help */
+    const char *examples; /* lines, each with its newline */
+    uint32_t options;     /* what it takes, of enum option_bit */
+    unsigned operand_count;
+    unsigned optional_count; /* of the operands: the last ones, which may be left out */
     struct operand operands[COMMAND_OPERANDS_MAX];
     int (*run)(const struct options *options); /* returns the exit code */
 };
@@ -52,6 +54,7 @@ extern const struct command cmd_verify;
 extern const struct command cmd_hash;
 extern const struct command cmd_info;
 extern const struct command cmd_devices;
+extern const struct command cmd_bench;
 
 /* All commands in the order of imgz --help, with a NULL at the end. */
 extern const struct command *const command_table[];

@@ -17,11 +17,12 @@ static const char exit_codes[] =
 
 static void print_synopsis(const struct command *command, const char *lead)
 {
+    const unsigned needed_count = command->operand_count - command->optional_count;
     bool only_json = command->options == (OPTION_JSON | OPTION_HELP);
 
     printf("%simgz %s %s", lead, command->name, only_json ? "[--json]" : "[options]");
     for (unsigned i = 0; i < command->operand_count; i++)
-        printf(" %s", command->operands[i].name);
+        printf(i < needed_count ? " %s" : " [%s]", command->operands[i].name);
     printf("%s\n", (command->options & OPTION_AGAINST) != 0 ? " [--against SOURCE]" : "");
 }
 

@@ -6,6 +6,7 @@
 
 # The options that take a value.
 _imgz_valued='--level --chunk-size --against --digest --threads --direct --progress'
+_imgz_valued+=' --seconds --write-to'
 
 # The options of command $1.
 _imgz_options() {
@@ -16,6 +17,10 @@ _imgz_options() {
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info | devices) echo '--json --help' ;;
+    bench)
+        echo '--threads --chunk-size --direct --seconds --write-to --json --progress --quiet'
+        echo '--verbose --help'
+        ;;
     esac
 }
 
@@ -26,6 +31,7 @@ _imgz_values() {
     --chunk-size) echo '64K 128K 256K 512K 1M 2M 4M 8M 16M' ;;
     --direct) echo 'auto on off' ;;
     --progress) echo 'auto bar json none' ;;
+    --seconds) echo '5 10 30 60' ;;
     --threads) eval "echo {1..$(nproc)}" ;;
     esac
 }
@@ -53,6 +59,10 @@ _imgz_complete_path() {
 _imgz_complete_value() { # _imgz_complete_value OPTION WORD
     case $1 in
     --against) _imgz_complete_path "$2" ;;
+    --write-to)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -d -- "$2")
+        ;;
     --digest) _imgz_complete_digest "$2" ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_imgz_values "$1")" -- "$2") ;;
     esac
@@ -65,7 +75,7 @@ _imgz() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            'capture restore verify hash info devices --help --version' -- "$word")
+            'capture restore verify hash info devices bench --help --version' -- "$word")
         return
     fi
     # Readline parts words at "=": "--level=6" comes as "--level", "=", "6".

@@ -17,6 +17,9 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+/* More would only repeat itself. */
+#define SECONDS_MAX 3600u
+
 /* What getopt_long() returns for the option at 'index' of the table: beyond every character. */
 #define CODE_OF_INDEX(index) (256 + (int)(index))
 
@@ -102,6 +105,27 @@ static int apply_against(struct options *options, const char *value,
     return 0;
 }
 
+static int apply_seconds(struct options *options, const char *value,
+                         struct options_problem *problem)
+{
+    uint64_t seconds;
+
+    if (units_parse_number(value, &seconds) < 0 || seconds < 1 || seconds > SECONDS_MAX)
+        return refuse(problem, "--seconds '%s': a number from 1 to %u is needed", value,
+                      SECONDS_MAX);
+    options->job.bench_ms = (uint32_t)seconds * 1000;
+    return 0;
+}
+
+static int apply_write_to(struct options *options, const char *value,
+                          struct options_problem *problem)
+{
+    if (value[0] == '\0')
+        return refuse(problem, "--write-to: a folder is needed");
+    options->job.bench_folder = value;
+    return 0;
+}
+
 static int apply_direct(struct options *options, const char *value, struct options_problem *problem)
 {
     if (strcmp(value, "auto") == 0)
@@ -152,6 +176,9 @@ static const struct option_spec specs[] = {
     {OPTION_THREADS, "threads", 0, "N", "workers (one per processor)", apply_threads},
     {OPTION_DIRECT, "direct", 0, "WHEN", "read past the page cache: auto (devices), on, off",
      apply_direct},
+    {OPTION_SECONDS, "seconds", 0, "N", "time for all of it (30)", apply_seconds},
+    {OPTION_WRITE_TO, "write-to", 0, "FOLDER", "also restore to a temporary file in there",
+     apply_write_to},
     {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
     {OPTION_REPRODUCIBLE, "reproducible", 0, NULL, "leave times and names out of the image", NULL},
     {OPTION_JSON, "json", 0, NULL, "print one JSON object on standard output", NULL},
@@ -284,7 +311,7 @@ static int check_together(const struct options *options, unsigned operand_count,
 
     if (options_has(options, OPTION_HELP))
         return 0;
-    if (operand_count < command->operand_count)
+    if (operand_count < command->operand_count - command->optional_count)
         return refuse(problem, "%s is missing", command->operands[operand_count].name);
     if (options_has(options, OPTION_QUIET) && options_has(options, OPTION_VERBOSE))
         return refuse(problem, "--quiet and --verbose contradict each other");

@@ -28,6 +28,8 @@ enum option_bit {
     OPTION_VERBOSE = 1 << 11,
     OPTION_HELP = 1 << 12,
     OPTION_SCRUB = 1 << 13,
+    OPTION_SECONDS = 1 << 14,
+    OPTION_WRITE_TO = 1 << 15,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

@@ -146,6 +146,8 @@ const char *report_path(const char *path, enum operand_role role)
     case OPERAND_IMAGE_OUT:
     case OPERAND_RAW_OUT:
         return "standard output";
+    case OPERAND_SAMPLE:
+        break;
     }
     return path;
 }

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/lib.sh"
 need python3 gunzip cmp
 
-COMMANDS=(capture restore verify hash info devices)
+COMMANDS=(capture restore verify hash info devices bench)
 fill mixed 3000000 1 >disk
 expect_exit 0 "$IMGZ" capture -q --digest sha256 disk disk.gz
 

@@ -120,8 +120,8 @@ equal "the library exports what the header declares and nothing else" \
 
 title "the manual page and the completions"
 page=$root/share/man/man1/imgz.1
-for word in capture restore verify hash info devices --level --chunk-size --digest --threads \
-    --force --json --progress --reproducible "EXIT STATUS"; do
+for word in capture restore verify hash info devices bench --level --chunk-size --digest \
+    --threads --force --json --progress --reproducible --seconds --write-to "EXIT STATUS"; do
     ok "the manual page tells of $word" grep -qF -- "$word" <(sed 's/\\-/-/g' "$page")
 done
 if have man; then
@@ -169,5 +169,9 @@ completes capture imgz cap
 completes restore imgz re
 completes --level imgz capture --le
 completes --against imgz verify --ag
+completes bench imgz be
+completes --write-to imgz bench --wr
+mkdir folder
+completes folder imgz bench --write-to fol
 
 finish
