@@ -9,13 +9,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "codec/checksum.h"
 #include "codec/zero.h"
 #include "image/note.h"
 #include "io/reader.h"
 
-/* Half of the smallest second cache level in use (256 KiB). */
+/* Half of the smallest second cache level in use (256 KiB). The buffers begin with a page, as the
+ * kernel's own do: to an address 1 to 31 bytes behind that of its source, modulo 4096, a Zen 3
+ * copies at 2 GB/s instead of 8 (REP MOVSB), and malloc() gives 16. */
 #define PIECE_BYTES ((size_t)128 << 10)
 
 static int create_workers(struct imgz_scan *scan)
@@ -26,11 +29,15 @@ static int create_workers(struct imgz_scan *scan)
     if (scan->workers == NULL)
         return imgz_job_raise_memory(scan->job);
     scan->worker_count = count;
+    scan->pieces =
+        mmap(NULL, count * PIECE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (scan->pieces == MAP_FAILED)
+        return imgz_job_raise_memory(scan->job);
     for (uint32_t i = 0; i < count; i++) {
         struct imgz_scan_worker *worker = &scan->workers[i];
 
-        worker->piece = malloc(PIECE_BYTES);
-        if (worker->piece == NULL || imgz_hasher_create(&worker->hasher) < 0)
+        worker->piece = scan->pieces + i * PIECE_BYTES;
+        if (imgz_hasher_create(&worker->hasher) < 0)
             return imgz_job_raise_memory(scan->job);
     }
     return 0;
@@ -51,10 +58,10 @@ int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes)
 
 void imgz_scan_release(struct imgz_scan *scan)
 {
-    for (uint32_t i = 0; i < scan->worker_count; i++) {
+    for (uint32_t i = 0; i < scan->worker_count; i++)
         imgz_hasher_destroy(scan->workers[i].hasher);
-        free(scan->workers[i].piece);
-    }
+    if (scan->worker_count > 0 && scan->pieces != MAP_FAILED)
+        munmap(scan->pieces, scan->worker_count * PIECE_BYTES);
     free(scan->workers);
     scan->workers = NULL;
     scan->worker_count = 0;

@@ -26,6 +26,7 @@ struct imgz_scan {
 
     /* Made by prepare(). */
     struct imgz_scan_worker *workers;
+    unsigned char *pieces; /* the workers' */
     uint32_t worker_count;
 };
 
