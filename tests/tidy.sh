@@ -49,7 +49,7 @@ code_of() {
 complain format < <(clang-format --dry-run -Werror "${sources[@]}" 2>&1 | grep 'error:')
 complain shellcheck < <(shellcheck -x -f gcc "${scripts[@]}")
 complain "more than 100 columns" < <(grep -nE '^.{101,}' /dev/null "${scripts[@]}" "${pythons[@]}" \
-    CMakeLists.txt tests/CMakeLists.txt | cut -c -80)
+    CMakeLists.txt tests/CMakeLists.txt bench/CMakeLists.txt | cut -c -80)
 complain "first line is not the SPDX line" < <(
     for file in "${sources[@]}"; do
         head -n 1 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file"
@@ -60,7 +60,7 @@ complain "more than 600 lines" < <(
         ((lines <= 600)) || echo "$file: $lines"
     done)
 complain "a function of more than 70 lines" < <(
-    ctags --languages=C --c-kinds=f --fields=+ne -o - "${sources[@]}" |
+    ctags --languages=C,C++ --c-kinds=f --c++-kinds=f --fields=+ne -o - "${sources[@]}" |
         sed -nE 's/^([^\t]*)\t([^\t]*)\t.*line:([0-9]+).*end:([0-9]+).*/\1 \2 \3 \4/p' |
         while read -r name file start end; do
             ((end - start < 70)) || echo "$file:$start: $name, $((end - start + 1))"

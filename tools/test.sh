@@ -6,6 +6,6 @@ set -eu -o pipefail
 cd "$(dirname "$0")/.."
 
 tools/install.sh build test
-cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DIMGZ_TESTS=ON
+cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DIMGZ_TESTS=ON -DIMGZ_BENCH=ON
 cmake --build build --parallel "$(nproc)"
 exec ctest --test-dir build --output-on-failure --no-tests=error --parallel "$(nproc)" "$@"

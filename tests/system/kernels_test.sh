@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The benchmarks build, and what they check before timing holds. No time is judged: each runs once
+# on little data.
+source "$(dirname "$0")/lib.sh"
+: "${IMGZ_BUILD:?}"
+bench=$IMGZ_BUILD/bench/imgz_bench
+[[ -x $bench ]] || skip_all "built without -DIMGZ_BENCH=ON"
+need python3
+
+export IMGZ_BENCH_MIB=16
+
+title "kernels and jobs"
+mkdir scratch
+expect_exit 0 env TMPDIR="$PWD/scratch" "$bench" --benchmark_min_time=0.001 \
+    --benchmark_out=times.json
+no "a benchmark failed its check" grep -q error_occurred times.json
+equal "they clean up" "$(find scratch -mindepth 1)" ""
+# benchmarks GROUP: how many it has.
+benchmarks() {
+    python3 -c '
+import json, sys
+names = [each["name"] for each in json.load(open("times.json"))["benchmarks"]]
+print(sum(name.split("/")[0] == sys.argv[1] for name in names))' "$1"
+}
+for group in zero_test zero_map incompressible_test hash digest deflate inflate seam note carrier \
+    zerorun index tally queue order read sparse job; do
+    ok "$group is there" test "$(benchmarks "$group")" -gt 0
+done
+
+title "a check that fails"
+expect_exit 1 env TMPDIR="$PWD/nowhere" "$bench" --benchmark_filter='read/pread|hash/crc32'
+expect_out 'read/pread.*ERROR OCCURRED.*cannot be read'
+expect_out 'hash/crc32 .*bytes_per_second'
+
+finish
