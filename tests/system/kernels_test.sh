@@ -5,7 +5,8 @@
 source "$(dirname "$0")/lib.sh"
 : "${IMGZ_BUILD:?}"
 bench=$IMGZ_BUILD/bench/imgz_bench
-[[ -x $bench ]] || skip_all "built without -DIMGZ_BENCH=ON"
+loss=$IMGZ_BUILD/bench/imgz_entropy_loss
+[[ -x $bench && -x $loss ]] || skip_all "built without -DIMGZ_BENCH=ON"
 need python3
 
 export IMGZ_BENCH_MIB=16
@@ -32,5 +33,23 @@ title "a check that fails"
 expect_exit 1 env TMPDIR="$PWD/nowhere" "$bench" --benchmark_filter='read/pread|hash/crc32'
 expect_out 'read/pread.*ERROR OCCURRED.*cannot be read'
 expect_out 'hash/crc32 .*bytes_per_second'
+
+title "what the incompressible test costs"
+mkdir files
+fill random 8388608 1 >files/a
+fill text 2097152 2 >files/b
+fill zero 1048576 1 >files/c
+expect_exit 0 "$loss" files
+expect_out '^3 files, 11\.0 MiB, 11 chunks: 8 yes, 3 no'
+expect_out '^ +fast +0\.[0-9]+ +0 +0 +0 +0\.0000 %'
+expect_out '^ +6 +0\.[0-9]+ +0 +0 +0 +0\.0000 %'
+# Text where no sample is taken from: between the first two windows, before the first region.
+fill random 1048576 3 >files/a
+fill text 30000 4 | dd of=files/a bs=1000 seek=1 conv=notrunc status=none
+expect_exit 0 "$loss" -v files
+expect_out '^false yes: level 6 would take off [0-9]+ of 1048576 bytes .* at files/a\+0$'
+expect_out '^ +6 +0\.[0-9]+ +1 +0 +[0-9]{5} '
+expect_exit 2 "$loss"
+expect_text '^usage: '
 
 finish
