@@ -18,11 +18,17 @@
  * alone, which sees the few that differ in a chunk of otherwise random data (a video that ends in
  * zeros); there it would drown in the sum.
  *
+ * Padding. A file system fills up a file's last block with zeros. Among small compressed files that
+ * is often all there is to gain, 2 KiB a file, and windows far apart miss it. But it always ends
+ * where a block ends: a glance at the last bytes of every block finds it all.
+ *
  * Repeats. Equal frequencies prove nothing about matches: a counter, or a random block that
  * is repeated. Comparing every position with every other in reach is out of the question, but a
- * repeat is a repeat of everything inside it: of the positions of one byte value, too. In a
- * region longer than DEFLATE's window they are found at the speed of memchr; how many of them begin
- * the same bytes as an earlier one tells how much of the region is repeated, at any distance.
+ * repeat is a repeat of everything inside it: of what stands behind one byte value, too. In a
+ * region longer than DEFLATE's window the positions of that value are found at the speed of memchr,
+ * and what the matches behind them would save, at any distance, is the least that DEFLATE would
+ * save there. The value is zero: among random bytes as good as any other, and frequent in headers
+ * and tables, which is what repeats in archives of small compressed files (zip, jar).
  */
 #include "codec/entropy.h"
 
@@ -48,6 +54,13 @@ _Static_assert(WINDOW_COUNT *WINDOW_BYTES < 1u << 16, "counts have 16 bits, squa
 #define DEVIATIONS_MAX    8u
 #define WINDOW_EXCESS_MAX 1024u /* in 1/1024 */
 
+/* A gain of less than one byte in so many is not worth deflating a chunk for. Windows go by what
+ * frequencies prove, a gain of 0.2 % at most; padding and repeats are held to the same. */
+#define GAIN_SHARE 512u
+
+/* At the end of a block; less than a cache line, and more zeros than data ends in by chance. */
+#define TAIL_BYTES 32u
+
 /* Regions: matches reach back 32 KiB, so a region this long sees repeats at every distance. 10 us.
  */
 #define REGION_COUNT       2u
@@ -56,13 +69,14 @@ _Static_assert(WINDOW_COUNT *WINDOW_BYTES < 1u << 16, "counts have 16 bits, squa
 
 /* Random bytes give 192 candidates in a region. More means that the byte is a frequent one. */
 #define CANDIDATE_COUNT_MAX 1024u
+#define CANDIDATE_BYTE      0
 #define PREFIX_BYTES        4u
 #define HASH_BITS           10u
 
-/* One candidate in 64: about 1.5 % of the region can be had as matches. By chance two of 192
- * candidates share the next 4 bytes once in 10^5 regions, and two such pairs are never seen. */
-#define REPEAT_SHARE     64u
-#define REPEAT_COUNT_MIN 2u
+/* Length and distance of a match far back take 3 bytes or less. By chance two of 192 candidates
+ * share a prefix once in 10^5 regions. */
+#define MATCH_BYTES_MAX  258u
+#define MATCH_COST_BYTES 3u
 
 /* sum c * (c - 1) = sum c^2 - total. That is below 2^32 for less than 2^16 bytes, and in 32 bits
  * the compiler makes vectors of it. */
@@ -116,21 +130,60 @@ static bool has_skew(const unsigned char *data, size_t bytes)
     return is_skewed(counts, total, excess_max(total));
 }
 
+static bool is_zero_tail(const unsigned char *tail)
+{
+    uint64_t any = 0;
+
+    for (size_t i = 0; i < TAIL_BYTES; i += sizeof(any))
+        any |= imgz_get_le64(tail + i);
+    return any == 0;
+}
+
+/* How many zeros a block ends in. */
+static size_t count_padding(const unsigned char *block)
+{
+    size_t bytes = 0;
+
+    while (bytes < IMGZ_BLOCK_BYTES && block[IMGZ_BLOCK_BYTES - 1 - bytes] == 0)
+        bytes += 1;
+    return bytes;
+}
+
+static bool has_padding(const unsigned char *data, size_t bytes)
+{
+    size_t padding_bytes = 0;
+
+    for (size_t at = 0; bytes - at >= IMGZ_BLOCK_BYTES; at += IMGZ_BLOCK_BYTES) {
+        if (is_zero_tail(data + at + IMGZ_BLOCK_BYTES - TAIL_BYTES))
+            padding_bytes += count_padding(data + at);
+    }
+    return padding_bytes >= bytes / GAIN_SHARE;
+}
+
+/* 'b' is behind 'a'. */
+static size_t count_match(const unsigned char *a, const unsigned char *b, const unsigned char *end)
+{
+    size_t bytes_max = imgz_min((size_t)(end - b), MATCH_BYTES_MAX);
+    size_t bytes = 0;
+
+    while (bytes < bytes_max && a[bytes] == b[bytes])
+        bytes += 1;
+    return bytes;
+}
+
 static bool region_repeats(const unsigned char *region, size_t bytes)
 {
     uint32_t seen_offsets[1u << HASH_BITS] = {0}; /* of the byte behind a candidate; 0: none */
     const unsigned char *end = region + bytes - PREFIX_BYTES;
     const unsigned char *at = region;
-    unsigned char byte = region[bytes / 2];
-    uint32_t candidate_count = 0;
-    uint32_t repeat_count = 0;
+    size_t gain_bytes = 0;
 
-    while (candidate_count < CANDIDATE_COUNT_MAX) {
-        uint32_t prefix;
+    for (uint32_t i = 0; i < CANDIDATE_COUNT_MAX && at < end; i++) {
         uint32_t offset;
+        uint32_t prefix;
         uint32_t *seen;
 
-        at = memchr(at, byte, (size_t)(end - at));
+        at = memchr(at, CANDIDATE_BYTE, (size_t)(end - at));
         if (at == NULL)
             break;
         at += 1;
@@ -138,12 +191,17 @@ static bool region_repeats(const unsigned char *region, size_t bytes)
         prefix = imgz_get_le32(at);
         seen = &seen_offsets[prefix * 0x9e3779b1u >> (32 - HASH_BITS)];
         if (*seen != 0 && offset - *seen <= MATCH_DISTANCE_MAX &&
-            imgz_get_le32(region + *seen) == prefix)
-            repeat_count += 1;
+            imgz_get_le32(region + *seen) == prefix) {
+            size_t match_bytes = count_match(region + *seen, at, region + bytes);
+
+            gain_bytes += match_bytes - MATCH_COST_BYTES;
+            at += match_bytes;
+        }
         *seen = offset;
-        candidate_count += 1;
+        if (gain_bytes >= bytes / GAIN_SHARE)
+            return true;
     }
-    return repeat_count >= REPEAT_COUNT_MIN && repeat_count >= candidate_count / REPEAT_SHARE;
+    return false;
 }
 
 static bool has_repeats(const unsigned char *data, size_t bytes)
@@ -165,5 +223,5 @@ bool imgz_entropy_incompressible(const void *data, size_t bytes)
 {
     if (bytes < CHUNK_BYTES_MIN)
         return false;
-    return !has_skew(data, bytes) && !has_repeats(data, bytes);
+    return !has_skew(data, bytes) && !has_padding(data, bytes) && !has_repeats(data, bytes);
 }

@@ -84,6 +84,43 @@ static void fill_random_then_zeros(unsigned char *data, size_t bytes)
     memset(data + bytes - bytes / 16, 0, bytes / 16);
 }
 
+/* Small compressed files, as a file system lays them out: eleven blocks and a half. */
+static void fill_padded_files(unsigned char *data, size_t bytes)
+{
+    fill_random(data, bytes);
+    for (size_t end = 49152; end <= bytes; end += 49152)
+        memset(data + end - 2048, 0, 2048);
+}
+
+/* The end of one compressed file: too little to deflate a chunk for. */
+static void fill_one_file_end(unsigned char *data, size_t bytes)
+{
+    const size_t end = bytes / 62 / 4096 * 4096;
+    const size_t padding_bytes = imgz_min(bytes / 1024, 4000);
+
+    fill_random(data, bytes);
+    memset(data + end - padding_bytes, 0, padding_bytes);
+}
+
+/* An archive of compressed files of 5,000 bytes: the headers are alike but for a few bytes. */
+static void fill_archive(unsigned char *data, size_t bytes)
+{
+    static const char header[] = "PK\3\4\n\0\0\b\b\0----------------\x30\0\0\0"
+                                 "com/example/project/server/internal/handlers/";
+
+    fill_random(data, bytes);
+    for (size_t i = 0; i + sizeof(header) <= bytes; i += 5000)
+        memcpy(data + i, header, sizeof(header) - 1);
+}
+
+/* A few zeros here and there, as in bzip2's tables, repeat themselves and save nothing. */
+static void fill_random_with_short_runs(unsigned char *data, size_t bytes)
+{
+    fill_random(data, bytes);
+    for (size_t i = 3000; i + 12 <= bytes; i += 16000)
+        memset(data + i, 0, 12);
+}
+
 static void fill_random_with_text(unsigned char *data, size_t bytes)
 {
     fill_random(data, bytes);
@@ -125,6 +162,8 @@ static void fill_bitmap(unsigned char *data, size_t bytes)
 static const struct chunk_case cases[] = {
     {"random", fill_random, true},
     {"random, repeated beyond the window", fill_period_40000, true},
+    {"random with short runs of zeros", fill_random_with_short_runs, true},
+    {"one compressed file's end", fill_one_file_end, true},
     {"text", fill_text, false},
     {"records", fill_records, false},
     {"counter", fill_counter, false},
@@ -133,6 +172,8 @@ static const struct chunk_case cases[] = {
     {"random, repeated after 31000 bytes", fill_period_31000, false},
     {"random with repeats", fill_some_repeats, false},
     {"random, then zeros", fill_random_then_zeros, false},
+    {"compressed files, padded to blocks", fill_padded_files, false},
+    {"archive of small files", fill_archive, false},
     {"random with text", fill_random_with_text, false},
     {"random with a part of six bits", fill_random_with_six_bits, false},
     {"six bits of eight", fill_six_bits, false},
