@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/mutex.h"
+#include "flow/placement.h"
 
 struct imgz_pool {
     /* Set before any thread starts. */
@@ -78,6 +79,30 @@ int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **r
     rc = 0;
 out:
     imgz_pool_destroy(pool);
+    return rc;
+}
+
+int imgz_pool_place(struct imgz_pool *pool, const struct imgz_placement *placement)
+{
+    const uint64_t slot_bytes = pool->memory_bytes / pool->slot_count;
+    uint32_t first = 0;
+    int rc = 0;
+
+    IMGZ_ASSERT(pool->free_count == pool->slot_count);
+    for (uint32_t i = 0; i < pool->slot_count; i++)
+        pool->slots[i].node_index = imgz_placement_slot_node(placement, i);
+    while (first < pool->slot_count) {
+        const uint32_t node = pool->slots[first].node_index;
+        uint32_t end = first + 1;
+        int bind_rc;
+
+        while (end < pool->slot_count && pool->slots[end].node_index == node)
+            end += 1;
+        bind_rc = imgz_placement_bind_memory(placement, node, pool->memory + first * slot_bytes,
+                                             (end - first) * slot_bytes);
+        rc = rc == 0 ? bind_rc : rc;
+        first = end;
+    }
     return rc;
 }
 

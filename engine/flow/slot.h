@@ -50,6 +50,7 @@ struct imgz_slot {
     enum imgz_slot_state state;
     enum imgz_slot_kind kind;
     uint32_t slot_index; /* position in the pool, also of its buffers */
+    uint32_t node_index; /* whose memory its buffers lie in, as the placement counts nodes */
     uint64_t seq;        /* items count from 0 without gaps, in disk order */
 
     uint64_t raw_offset; /* on the disk */
@@ -76,6 +77,7 @@ struct imgz_slot {
 void imgz_slot_move(struct imgz_slot *slot, enum imgz_slot_state from, enum imgz_slot_state to);
 
 struct imgz_pool;
+struct imgz_placement;
 
 /* 'slot_count' > 0 slots; capacities are rounded up to IMGZ_BLOCK_BYTES; 0 means no such buffer.
  * 0, or -ENOMEM. */
@@ -86,6 +88,10 @@ struct imgz_pool_config {
 };
 IMGZ_MUST_CHECK int imgz_pool_create(const struct imgz_pool_config *config,
                                      struct imgz_pool **result);
+
+/* Puts buffers on the nodes that 'placement' (NULL: one node) has for their slots; before a slot is
+ * taken. 0, or what the system says of the first that stays where it happens to be. */
+IMGZ_MUST_CHECK int imgz_pool_place(struct imgz_pool *pool, const struct imgz_placement *placement);
 
 /* Accepts NULL. Every slot must be home unless the pool was closed. */
 void imgz_pool_destroy(struct imgz_pool *pool);

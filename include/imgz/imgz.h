@@ -312,6 +312,15 @@ IMGZ_API int imgz_devices_list(struct imgz_device **devices, size_t *count,
                                struct imgz_error *error);
 IMGZ_API void imgz_devices_free(struct imgz_device *devices);
 
+/* ---- Topology ----------------------------------------------------------------------------- */
+
+/* How narrowly a job's workers are bound. */
+enum imgz_binding {
+    IMGZ_BINDING_NONE, /* not at all: the system places them as well */
+    IMGZ_BINDING_NODE, /* each to the processors of a NUMA node */
+    IMGZ_BINDING_CORE, /* each to the processors of a core */
+};
+
 #ifdef __cplusplus
 }
 #endif
