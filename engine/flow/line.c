@@ -3,11 +3,28 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
+/* A slot that is not where it should be is only slower. */
+static void place_pool(struct imgz_line *line)
+{
+    int rc = imgz_pool_place(line->pool, line->placement);
+
+    if (rc < 0)
+        imgz_log_line(line->log, "slots lie on any node: %s", strerrordesc_np(-rc));
+}
+
 int imgz_line_create(const struct imgz_pool_config *config, struct imgz_stop *stop,
                      struct imgz_log *log, struct imgz_line **result)
+{
+    return imgz_line_create_placed(config, NULL, stop, log, result);
+}
+
+int imgz_line_create_placed(const struct imgz_pool_config *config,
+                            const struct imgz_placement *placement, struct imgz_stop *stop,
+                            struct imgz_log *log, struct imgz_line **result)
 {
     struct imgz_line *line = calloc(1, sizeof(*line));
     int rc;
@@ -16,10 +33,13 @@ int imgz_line_create(const struct imgz_pool_config *config, struct imgz_stop *st
         return -ENOMEM;
     line->stop = stop;
     line->log = log;
+    line->placement = placement;
     rc = imgz_pool_create(config, &line->pool);
     if (rc < 0)
         goto out;
-    rc = imgz_queue_create(config->slot_count, &line->queue);
+    place_pool(line);
+    rc = imgz_queue_create_nodes(config->slot_count, imgz_placement_node_count(placement),
+                                 &line->queue);
     if (rc < 0)
         goto out;
     rc = imgz_order_create(config->slot_count, &line->order);
@@ -78,6 +98,12 @@ int imgz_line_feed(struct imgz_line *line, struct imgz_slot **slot)
     IMGZ_ASSERT((*slot)->pending_count == 0);
     imgz_slot_move(*slot, IMGZ_SLOT_FEED, IMGZ_SLOT_WORK);
     return imgz_queue_give(line->queue, slot);
+}
+
+int imgz_line_take_work(struct imgz_line *line, uint32_t worker_index, struct imgz_slot **result)
+{
+    return imgz_queue_take_near(line->queue,
+                                imgz_placement_worker_node(line->placement, worker_index), result);
 }
 
 void imgz_line_end(struct imgz_line *line)

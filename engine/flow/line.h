@@ -17,6 +17,7 @@
 
 #include "flow/log.h"
 #include "flow/order.h"
+#include "flow/placement.h"
 #include "flow/queue.h"
 #include "flow/slot.h"
 #include "flow/stop.h"
@@ -37,6 +38,7 @@ struct imgz_line {
     struct imgz_order *order;
     struct imgz_stop *stop;
     struct imgz_log *log;
+    const struct imgz_placement *placement; /* may be NULL */
 
     struct imgz_meter meter;
 
@@ -50,7 +52,17 @@ struct imgz_line {
 /* 'stop' and 'log' must outlive the line. 0, or -ENOMEM. */
 IMGZ_MUST_CHECK int imgz_line_create(const struct imgz_pool_config *config, struct imgz_stop *stop,
                                      struct imgz_log *log, struct imgz_line **result);
+
+/* The same with slots on the nodes that 'placement' has for them; it must outlive the line. */
+IMGZ_MUST_CHECK int imgz_line_create_placed(const struct imgz_pool_config *config,
+                                            const struct imgz_placement *placement,
+                                            struct imgz_stop *stop, struct imgz_log *log,
+                                            struct imgz_line **result);
 void imgz_line_destroy(struct imgz_line *line); /* accepts NULL; all threads joined */
+
+/* For a worker: the next filled slot, of its own node if there is one. -ENODATA at the end. */
+IMGZ_MUST_CHECK int imgz_line_take_work(struct imgz_line *line, uint32_t worker_index,
+                                        struct imgz_slot **result);
 
 /* For the feeder: a free slot, numbered with the next seq. */
 IMGZ_MUST_CHECK int imgz_line_take_free(struct imgz_line *line, struct imgz_slot **result);

@@ -21,6 +21,7 @@
 
 static const uint32_t thread_counts[] = {1, 2, 3, 8};
 static const uint32_t capacities[] = {1, 2, 7, 64};
+static const uint32_t node_counts[] = {1, 2, 5};
 
 /* ---- Queue -------------------------------------------------------------------------------------
  */
@@ -28,7 +29,9 @@ static const uint32_t capacities[] = {1, 2, 7, 64};
 struct post {
     struct imgz_queue *queue;
     struct imgz_slot *slots; /* ITEMS of them */
+    uint32_t node_count;
     atomic_uint next_given;
+    atomic_uint next_taker;
     atomic_uint taken[ITEMS];
     atomic_uint taken_count;
 };
@@ -44,6 +47,8 @@ static void *run_giver(void *argument)
         if (index >= ITEMS)
             return NULL;
         slot = &post->slots[index];
+        slot->seq = index;
+        slot->node_index = index / 3 % post->node_count;
         if (imgz_queue_give(post->queue, &slot) < 0)
             return NULL;
         IMGZ_ASSERT(slot == NULL);
@@ -53,9 +58,10 @@ static void *run_giver(void *argument)
 static void *run_taker(void *argument)
 {
     struct post *post = argument;
+    const uint32_t node = atomic_fetch_add(&post->next_taker, 1) % post->node_count;
     struct imgz_slot *slot = NULL;
 
-    while (imgz_queue_take(post->queue, &slot) == 0) {
+    while (imgz_queue_take_near(post->queue, node, &slot) == 0) {
         IMGZ_ASSERT(atomic_fetch_add(&post->taken[slot - post->slots], 1) == 0);
         atomic_fetch_add(&post->taken_count, 1);
     }
@@ -63,7 +69,8 @@ static void *run_taker(void *argument)
 }
 
 /* Givers and takers until all is given, or until somebody closes the queue in the middle. */
-static void run_post(uint32_t givers, uint32_t takers, uint32_t capacity, unsigned close_after_us)
+static void run_post(uint32_t givers, uint32_t takers, uint32_t capacity, uint32_t nodes,
+                     unsigned close_after_us)
 {
     pthread_t threads[2 * THREADS_MAX];
     struct post *post = calloc(1, sizeof(*post));
@@ -71,7 +78,8 @@ static void run_post(uint32_t givers, uint32_t takers, uint32_t capacity, unsign
     assert_non_null(post);
     post->slots = calloc(ITEMS, sizeof(post->slots[0]));
     assert_non_null(post->slots);
-    assert_int_equal(imgz_queue_create(capacity, &post->queue), 0);
+    post->node_count = nodes;
+    assert_int_equal(imgz_queue_create_nodes(capacity, nodes, &post->queue), 0);
     for (uint32_t i = 0; i < givers + takers; i++)
         assert_int_equal(
             pthread_create(&threads[i], NULL, i < givers ? run_giver : run_taker, post), 0);
@@ -97,7 +105,8 @@ static void queue_grid(void **state)
     for (size_t g = 0; g < IMGZ_COUNT_OF(thread_counts); g++) {
         for (size_t t = 0; t < IMGZ_COUNT_OF(thread_counts); t++) {
             for (size_t c = 0; c < IMGZ_COUNT_OF(capacities); c++)
-                run_post(thread_counts[g], thread_counts[t], capacities[c], 0);
+                run_post(thread_counts[g], thread_counts[t], capacities[c],
+                         node_counts[(g + t + c) % IMGZ_COUNT_OF(node_counts)], 0);
         }
     }
 }
@@ -109,6 +118,7 @@ static void queue_closed_abruptly(void **state)
     (void)state;
     for (uint32_t i = 0; i < ENDS; i++)
         run_post(thread_counts[i % 4], thread_counts[i / 4 % 4], capacities[i / 16 % 4],
+                 node_counts[i % IMGZ_COUNT_OF(node_counts)],
                  1 + (unsigned)(imgz_sample_random(&random) % 1500));
 }
 
@@ -207,8 +217,10 @@ static int watch(const struct imgz_progress *progress, void *context)
     return belt->who == FAIL_WATCHER && belt->watched_count > belt->fail_at;
 }
 
-static void run_belt(struct belt *belt, uint32_t workers, uint32_t slots)
+static void run_belt(struct belt *belt, const struct imgz_machine *machine, uint32_t workers,
+                     uint32_t slots)
 {
+    const struct imgz_placement_config config = {workers, slots, 0, 1};
     const struct imgz_pool_config pool = {slots, IMGZ_BLOCK_BYTES, 0};
     const struct imgz_crew_plan plan = {
         .job = belt,
@@ -218,6 +230,7 @@ static void run_belt(struct belt *belt, uint32_t workers, uint32_t slots)
         .drain = drain,
         .watch = {.progress = watch, .progress_context = belt, .progress_interval_ms = 1},
     };
+    struct imgz_placement *placement = NULL;
     struct imgz_crew_usage usage;
     struct imgz_line *line = NULL;
     struct imgz_log log;
@@ -225,7 +238,9 @@ static void run_belt(struct belt *belt, uint32_t workers, uint32_t slots)
 
     imgz_log_init(&log, NULL, NULL);
     assert_int_equal(imgz_stop_create(&belt->stop), 0);
-    assert_int_equal(imgz_line_create(&pool, belt->stop, &log, &line), 0);
+    if (machine != NULL)
+        assert_int_equal(imgz_placement_create(machine, &config, &placement), 0);
+    assert_int_equal(imgz_line_create_placed(&pool, placement, belt->stop, &log, &line), 0);
     rc = imgz_crew_run(&plan, line, &usage);
     switch (belt->who) {
     case FAIL_NOBODY:
@@ -244,24 +259,43 @@ static void run_belt(struct belt *belt, uint32_t workers, uint32_t slots)
         break;
     }
     imgz_line_destroy(line);
+    imgz_placement_destroy(placement);
     imgz_stop_destroy(belt->stop);
     imgz_log_fini(&log);
 }
 
+/* A machine of several nodes, of other sizes than one another. */
+static struct imgz_machine *load_machine(void)
+{
+    const struct imgz_machine_config config = {.synthetic = "node:4 core:2 pu:2",
+                                               .allowed = "0-5,8"};
+    struct imgz_machine *machine = NULL;
+
+    assert_int_equal(imgz_machine_load(&config, &machine), 0);
+    assert_int_equal(machine->allowed.node_count, 3);
+    return machine;
+}
+
 static void line_grid(void **state)
 {
+    struct imgz_machine *machine = load_machine();
+
     (void)state;
     for (size_t t = 0; t < IMGZ_COUNT_OF(thread_counts); t++) {
         for (size_t c = 0; c < IMGZ_COUNT_OF(capacities); c++) {
             struct belt belt = {.item_count = ITEMS};
+            struct belt placed = {.item_count = ITEMS};
 
-            run_belt(&belt, thread_counts[t], capacities[c]);
+            run_belt(&belt, NULL, thread_counts[t], capacities[c]);
+            run_belt(&placed, machine, thread_counts[t], capacities[c]);
         }
     }
+    imgz_machine_destroy(machine);
 }
 
 static void line_ended_by_anybody(void **state)
 {
+    struct imgz_machine *machine = load_machine();
     uint64_t random = 23;
 
     (void)state;
@@ -273,8 +307,9 @@ static void line_ended_by_anybody(void **state)
             belt.item_count = UINT64_MAX;
             belt.fail_at %= 4;
         }
-        run_belt(&belt, thread_counts[i % 4], capacities[i / 4 % 4]);
+        run_belt(&belt, i % 2 == 0 ? NULL : machine, thread_counts[i % 4], capacities[i / 4 % 4]);
     }
+    imgz_machine_destroy(machine);
 }
 
 /* ---- Made and unmade ---------------------------------------------------------------------------
@@ -286,7 +321,7 @@ static void made_and_unmade_many_times(void **state)
     for (uint32_t i = 0; i < CYCLES; i++) {
         struct belt belt = {.item_count = i % 5};
 
-        run_belt(&belt, 1 + i % 3, 1 + i % 4);
+        run_belt(&belt, NULL, 1 + i % 3, 1 + i % 4);
     }
 }
 

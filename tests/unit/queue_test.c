@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "flow/slot.h"
+#include "sample.h"
 
 /* A thread is given this long to fall asleep where it should; too short only weakens the test. */
 #define DOZE_US 20000u
@@ -112,6 +113,119 @@ static void closed_goes_before_ended(void **state)
     imgz_queue_destroy(NULL);
 }
 
+/* ---- Nodes -------------------------------------------------------------------------------------
+ */
+
+static struct imgz_queue *create_nodes(uint32_t capacity_count, uint32_t node_count)
+{
+    struct imgz_queue *queue = NULL;
+
+    assert_int_equal(imgz_queue_create_nodes(capacity_count, node_count, &queue), 0);
+    return queue;
+}
+
+static struct imgz_slot *take_near(struct imgz_queue *queue, uint32_t node_index)
+{
+    struct imgz_slot *slot = NULL;
+
+    assert_int_equal(imgz_queue_take_near(queue, node_index, &slot), 0);
+    return slot;
+}
+
+static void own_node_goes_first_then_disk_order(void **state)
+{
+    static const struct {
+        uint32_t taker;
+        uint64_t seq;
+    } takes[] = {{1, 11}, {1, 13}, {1, 10}, {2, 12}, {2, 14}, {0, 15}, {0, 16}};
+    struct imgz_slot slots[] = {
+        {.seq = 10, .node_index = 0}, {.seq = 11, .node_index = 1}, {.seq = 12, .node_index = 2},
+        {.seq = 13, .node_index = 1}, {.seq = 15, .node_index = 0}, {.seq = 14, .node_index = 2},
+        {.seq = 16, .node_index = 2},
+    };
+    struct imgz_queue *queue = create_nodes(IMGZ_COUNT_OF(slots), 3);
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(slots); i++)
+        give(queue, &slots[i]);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(takes); i++)
+        assert_int_equal(take_near(queue, takes[i].taker)->seq, takes[i].seq);
+    imgz_queue_destroy(queue);
+}
+
+/* Beside a list in the order of giving, through every state of filling. */
+static void nodes_beside_a_model(void **state)
+{
+    enum { NODES = 3, SLOTS = 9 };
+    struct imgz_slot slots[SLOTS] = {0};
+    struct imgz_slot *waiting[SLOTS];
+    struct imgz_slot *idle[SLOTS];
+    struct imgz_queue *queue = create_nodes(SLOTS, NODES);
+    uint64_t random = 5;
+    size_t used = 0;
+
+    (void)state;
+    for (size_t i = 0; i < SLOTS; i++) {
+        slots[i].node_index = i < 5 ? 0 : (uint32_t)i % NODES;
+        idle[i] = &slots[i];
+    }
+    for (uint64_t step = 0; step < 20000; step++) {
+        const size_t unused = SLOTS - used;
+        size_t at = 0;
+
+        if (unused > 0 && (used == 0 || imgz_sample_random(&random) % 2 == 0)) {
+            const size_t chosen = imgz_sample_random(&random) % unused;
+            struct imgz_slot *slot = idle[chosen];
+
+            idle[chosen] = idle[unused - 1];
+            slot->seq = step ^ 3; /* not quite in the order of giving */
+            give(queue, slot);
+            waiting[used++] = slot;
+        } else {
+            const uint32_t node = (uint32_t)(imgz_sample_random(&random) % NODES);
+
+            while (at < used && waiting[at]->node_index != node)
+                at += 1;
+            if (at == used) { /* none of its own: of the first of each node the lowest */
+                bool seen[NODES] = {false};
+
+                at = 0;
+                for (size_t i = 0; i < used; i++) {
+                    if (!seen[waiting[i]->node_index] && waiting[i]->seq < waiting[at]->seq)
+                        at = i;
+                    seen[waiting[i]->node_index] = true;
+                }
+            }
+            assert_ptr_equal(take_near(queue, node), waiting[at]);
+            idle[unused] = waiting[at];
+            memmove(&waiting[at], &waiting[at + 1], (used - at - 1) * sizeof(waiting[0]));
+            used -= 1;
+        }
+    }
+    imgz_queue_close(queue);
+    imgz_queue_destroy(queue);
+}
+
+/* All slots of one node, and only a taker of the other. */
+static void no_node_is_left_behind(void **state)
+{
+    struct imgz_slot slots[4] = {0};
+    struct imgz_queue *queue = create_nodes(4, 2);
+    struct imgz_slot *slot = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        slots[i].seq = i;
+        slots[i].node_index = 1;
+        give(queue, &slots[i]);
+    }
+    imgz_queue_end(queue);
+    for (size_t i = 0; i < 4; i++)
+        assert_ptr_equal(take_near(queue, 0), &slots[i]);
+    assert_int_equal(imgz_queue_take_near(queue, 0, &slot), -ENODATA);
+    imgz_queue_destroy(queue);
+}
+
 /* ---- Who waits, and who is woken ---------------------------------------------------------------
  */
 
@@ -155,6 +269,19 @@ static void take_waits_for_a_slot(void **state)
 {
     struct waiter waiter = {.queue = create(1), .wait = imgz_queue_take};
     struct imgz_slot slot = {0};
+
+    (void)state;
+    start_waiters(&waiter, 1);
+    give(waiter.queue, &slot);
+    join_waiters(&waiter, 1, 0);
+    assert_ptr_equal(waiter.holding, &slot);
+    imgz_queue_destroy(waiter.queue);
+}
+
+static void take_waits_for_a_slot_of_any_node(void **state)
+{
+    struct waiter waiter = {.queue = create_nodes(2, 2), .wait = imgz_queue_take};
+    struct imgz_slot slot = {.node_index = 1};
 
     (void)state;
     start_waiters(&waiter, 1);
@@ -217,9 +344,16 @@ static void end_and_close_wake_everybody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_in_first_out),           cmocka_unit_test(end_lets_takers_drain),
-        cmocka_unit_test(close_ends_at_once),           cmocka_unit_test(closed_goes_before_ended),
-        cmocka_unit_test(take_waits_for_a_slot),        cmocka_unit_test(give_waits_for_room),
+        cmocka_unit_test(first_in_first_out),
+        cmocka_unit_test(end_lets_takers_drain),
+        cmocka_unit_test(close_ends_at_once),
+        cmocka_unit_test(closed_goes_before_ended),
+        cmocka_unit_test(own_node_goes_first_then_disk_order),
+        cmocka_unit_test(nodes_beside_a_model),
+        cmocka_unit_test(no_node_is_left_behind),
+        cmocka_unit_test(take_waits_for_a_slot),
+        cmocka_unit_test(take_waits_for_a_slot_of_any_node),
+        cmocka_unit_test(give_waits_for_room),
         cmocka_unit_test(end_and_close_wake_everybody),
     };
 
