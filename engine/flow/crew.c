@@ -40,10 +40,23 @@ struct crew {
 
 #define FEEDER_AND_DRAIN 2u
 
+/* Binds the calling thread. Where that fails it runs where the system puts it. */
+static void bind_hand(const struct hand *hand, const char *who, hwloc_const_cpuset_t processors)
+{
+    struct imgz_line *line = hand->crew->line;
+    int rc = imgz_placement_bind_thread(line->placement, processors);
+
+    if (rc < 0)
+        imgz_log_line(line->log, "%s runs on any processor: %s", who, strerrordesc_np(-rc));
+}
+
 static int feeder_body(struct hand *hand)
 {
     const struct crew *crew = hand->crew;
-    int rc = crew->plan->feed(crew->plan->job, crew->line);
+    int rc;
+
+    bind_hand(hand, "the feeder", imgz_placement_feeder_processors(crew->line->placement));
+    rc = crew->plan->feed(crew->plan->job, crew->line);
 
     if (rc == 0)
         imgz_line_end(crew->line);
@@ -52,7 +65,10 @@ static int feeder_body(struct hand *hand)
 
 static int drain_body(struct hand *hand)
 {
-    return hand->crew->plan->drain(hand->crew->plan->job, hand->crew->line);
+    const struct crew *crew = hand->crew;
+
+    bind_hand(hand, "the drain", imgz_placement_drain_processors(crew->line->placement));
+    return crew->plan->drain(crew->plan->job, crew->line);
 }
 
 static int worker_body(struct hand *hand)
@@ -62,7 +78,9 @@ static int worker_body(struct hand *hand)
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_queue_take(line->queue, &slot)) == 0) {
+    bind_hand(hand, "a worker",
+              imgz_placement_worker_processors(line->placement, hand->worker_index));
+    while ((rc = imgz_line_take_work(line, hand->worker_index, &slot)) == 0) {
         rc = plan->work(plan->job, hand->worker_index, slot);
         if (rc < 0)
             return rc;

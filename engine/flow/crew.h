@@ -3,7 +3,8 @@
  * The threads of one job: a feeder, workers and a drain on a line, and the caller's thread, which
  * waits for them, shows progress and passes on a wish to cancel.
  *
- * Threads    run() starts and joins them all; signals are left to the caller's thread.
+ * Threads    run() starts and joins them all, each on the processors that the line's placement has
+ *            for it; signals are left to the caller's thread.
  * Errors     run() returns what the stop latch of the line holds: 0, or the first error's code.
  *            A stage that fails must have raised its error, or return -ECANCELED.
  * Blocking   run() until everything has ended.

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -153,4 +154,37 @@ bool imgz_device_disk_name(dev_t number, char *name, size_t name_bytes)
         return false;
     copy_text(name, name_bytes, strrchr(disk, '/') + 1);
     return true;
+}
+
+/* Drives themselves say nothing; the PCI device above them does, "-1" on a machine of one node. */
+int imgz_device_node_above(const char *directory)
+{
+    char path[PATH_MAX];
+    char node[32];
+
+    if (snprintf(path, sizeof(path), "%s", directory) >= (int)sizeof(path))
+        return -1;
+    for (;;) {
+        char *name = strrchr(path, '/');
+
+        read_attribute(path, "numa_node", node, sizeof(node));
+        if (isdigit((unsigned char)node[0]))
+            return (int)imgz_min(strtoul(node, NULL, 10), INT_MAX);
+        if (name == NULL || name == path)
+            return -1;
+        *name = '\0';
+    }
+}
+
+int imgz_device_node(int fd)
+{
+    char own[PATH_MAX];
+    char disk[PATH_MAX];
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -1;
+    if (!find_directories(S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev, own, disk))
+        return -1;
+    return imgz_device_node_above(disk);
 }

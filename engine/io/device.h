@@ -24,6 +24,13 @@ IMGZ_MUST_CHECK int imgz_device_read_only(int fd, bool *read_only);
  * mounted_at. For a partition, model, serial and bus are its disk's. */
 void imgz_device_describe(dev_t number, struct imgz_device *device);
 
+/* The NUMA node nearest to the drive that the open file is or lies on, as the system counts nodes;
+ * -1 if it is none, or not one drive, or the system does not know. */
+int imgz_device_node(int fd);
+
+/* The same for a folder of sysfs: the device's there, or of what it is attached to. */
+int imgz_device_node_above(const char *directory);
+
 /* The disk a block device belongs to: itself, or for a partition its whole disk; "sda". False if
  * sysfs does not know it. */
 bool imgz_device_disk_name(dev_t number, char *name, size_t name_bytes);

@@ -257,6 +257,8 @@ static int prepare(struct capture *capture)
     };
     int rc = check_chunk_count(capture);
 
+    capture->job.read_fd = capture->source.fd;
+    capture->job.write_fd = capture->output.fd;
     if (rc == 0)
         rc = imgz_job_prepare(&capture->job, &needs);
     return rc < 0 ? rc : create_packers(capture);

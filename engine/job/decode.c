@@ -36,8 +36,10 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
                         IMGZ_INFLATE_TAIL_BYTES,
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
     };
-    int rc = imgz_job_prepare(job, &needs);
+    int rc;
 
+    job->read_fd = decode->image.source.fd;
+    rc = imgz_job_prepare(job, &needs);
     if (decode->image.seekable)
         job->image_bytes = decode->image.source.size_bytes;
     if (rc == 0 && !decode->scrub)

@@ -3,15 +3,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/advice.h"
 #include "base/clock.h"
 #include "codec/deflate.h"
+#include "io/device.h"
+#include "job/topology.h"
 
 /* Slots in circulation, one line per holder. More would only be memory. */
 #define SLOTS_FEEDER     4u /* being read: deep enough for a disk to stream */
@@ -21,16 +21,6 @@
 static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
 /* ---- Options ------------------------------------------------------------------------------ */
-
-/* Processors this process may run on (sched_setaffinity(2), cpusets). */
-static uint32_t count_processors(void)
-{
-    cpu_set_t allowed;
-
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-        return (uint32_t)CPU_COUNT(&allowed);
-    return (uint32_t)imgz_max(1, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
-}
 
 static int check_options(struct imgz_job *job)
 {
@@ -64,10 +54,22 @@ static void adopt_options(struct imgz_job *job, const struct imgz_options *optio
     imgz_options_init(&job->options, sizeof(job->options));
     if (options != NULL)
         memcpy(&job->options, options, imgz_min(options->struct_bytes, sizeof(job->options)));
-    if (job->options.thread_count == 0)
-        job->options.thread_count = count_processors();
     if (job->options.progress_interval_ms == 0)
         job->options.progress_interval_ms = 1;
+}
+
+/* Looks at the machine, and counts workers by it if the caller did not. */
+static int load_machine(struct imgz_job *job)
+{
+    const struct imgz_machine_config this_machine = {0};
+    int rc = imgz_machine_load(&this_machine, &job->machine);
+
+    if (rc < 0)
+        return imgz_job_raise_memory(job);
+    if (job->options.thread_count == 0)
+        job->options.thread_count =
+            (uint32_t)imgz_min(imgz_machine_worker_count(job->machine), IMGZ_THREADS_MAX);
+    return 0;
 }
 
 int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
@@ -77,10 +79,14 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     memset(job, 0, sizeof(*job));
     job->start_ns = imgz_clock_ns();
     job->bad_offset = IMGZ_OFFSET_NONE;
+    job->read_fd = -1;
+    job->write_fd = -1;
     adopt_options(job, options);
     imgz_log_init(&job->log, job->options.log, job->options.log_context);
     rc = imgz_stop_create(&job->stop);
-    return rc < 0 ? rc : check_options(job);
+    if (rc == 0)
+        rc = check_options(job);
+    return rc < 0 ? rc : load_machine(job);
 }
 
 /* ---- Line and crew ------------------------------------------------------------------------ */
@@ -98,13 +104,34 @@ static uint32_t worker_count(const struct imgz_job *job)
     return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
 }
 
-int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+int imgz_job_place(struct imgz_job *job)
 {
-    const struct imgz_pool_config pool = {
+    const struct imgz_placement_config config = {
+        .worker_count = worker_count(job),
         .slot_count = SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job),
+        .feeder_os_node = imgz_device_node(job->read_fd),
+        .drain_os_node = imgz_device_node(job->write_fd),
+    };
+
+    return imgz_placement_create(job->machine, &config, &job->placement);
+}
+
+static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    struct imgz_pool_config pool = {
         .raw_capacity_bytes = needs->tally.raw_present ? needs->tally.chunk_bytes : 0,
         .stored_capacity_bytes = needs->stored_bytes,
     };
+    int rc = imgz_job_place(job);
+
+    if (rc < 0)
+        return rc;
+    pool.slot_count = job->placement->config.slot_count;
+    return imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
+}
+
+int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
     int rc;
 
     job->chunk_bytes = needs->tally.chunk_bytes;
@@ -121,11 +148,10 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
                                "or because its policy forbids one of them",
                                needs->tally.digests);
     if (rc == 0)
-        rc = imgz_line_create(&pool, job->stop, &job->log, &job->line);
+        rc = create_line(job, needs);
     if (rc < 0)
         return imgz_job_raise_memory(job);
-    imgz_log_line(&job->log, "%u workers, %u slots, chunks of %u bytes", worker_count(job),
-                  pool.slot_count, job->chunk_bytes);
+    imgz_topology_log(job);
     return 0;
 }
 
@@ -264,6 +290,8 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
     if (error != NULL)
         fill_error(job, rc, error);
     imgz_line_destroy(job->line);
+    imgz_placement_destroy(job->placement);
+    imgz_machine_destroy(job->machine);
     imgz_tally_destroy(job->tally);
     imgz_stop_destroy(job->stop);
     imgz_log_fini(&job->log);

@@ -21,8 +21,15 @@ struct imgz_job {
     struct imgz_log log;
     struct imgz_stop *stop; /* NULL if even that could not be made */
     uint64_t start_ns;
+    struct imgz_machine *machine;
+
+    /* What is read and written, for the placement; set by the job before imgz_job_prepare(). -1:
+     * nothing, or not known. */
+    int read_fd;
+    int write_fd;
 
     /* Made by imgz_job_prepare(). */
+    struct imgz_placement *placement;
     struct imgz_line *line;
     struct imgz_tally *tally;
     uint32_t chunk_bytes;
@@ -50,6 +57,9 @@ IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc, struct imgz_repor
 
 /* Opens what is read and written: what may block on a pipe, while a wish to cancel is heard. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
+
+/* Decides where workers and slots go. Called by imgz_job_prepare(). */
+IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);
 
 /* Line and tally for chunks of tally_config->chunk_bytes. */
 struct imgz_job_needs {

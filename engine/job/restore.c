@@ -177,6 +177,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
 
     if (rc == 0)
         rc = imgz_job_call(&restore.job, open_both, &restore);
+    restore.job.write_fd = restore.output.fd;
     if (rc == 0)
         rc = imgz_decode_prepare(&restore.decode, &restore.job);
     if (rc == 0)

@@ -51,8 +51,10 @@ int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes)
                   .raw_present = true},
         .raw_bytes_total = scan->size_bytes,
     };
-    int rc = imgz_job_prepare(scan->job, &needs);
+    int rc;
 
+    scan->job->read_fd = scan->source->fd;
+    rc = imgz_job_prepare(scan->job, &needs);
     return rc < 0 ? rc : create_workers(scan);
 }
 

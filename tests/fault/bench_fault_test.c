@@ -131,6 +131,11 @@ static bool dispensable(const char *name)
         "close",  /* of what was only read */
         "pread",  /* of what came too late to be counted; see a_bad_sector_is_named() */
         "io_uring_queue_init_params",
+        /* Where threads and buffers would best be. */
+        "hwloc_topology_init",
+        "hwloc_topology_load",
+        "open of /sys",
+        "read of /sys",
     };
 
     for (size_t i = 0; i < IMGZ_COUNT_OF(names); i++) {

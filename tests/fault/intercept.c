@@ -13,12 +13,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hwloc.h>
 #include <liburing.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -47,6 +49,9 @@ static _Atomic(uint64_t) counts[2]; /* by kind */
 static _Atomic(uint64_t) random_state;
 static _Atomic(const char *) failed_name;
 static atomic_int_fast64_t live_count;
+
+/* In hwloc, which takes for granted that it gets memory: nothing fails there. */
+static _Thread_local bool in_hwloc;
 
 void imgz_intercept_arm(const struct imgz_intercept *wanted)
 {
@@ -77,7 +82,7 @@ int64_t imgz_intercept_live_count(void)
 /* True if this call is the one that fails. */
 static bool fails(enum imgz_intercept_kind kind, const char *name)
 {
-    if (!atomic_load(&armed) || plan.kind != kind)
+    if (!atomic_load(&armed) || plan.kind != kind || in_hwloc)
         return false;
     if (atomic_fetch_add(&counts[kind], 1) + 1 != plan.fail_at)
         return false;
@@ -151,8 +156,13 @@ ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
     return syscall(SYS_pwrite64, fd, buffer, shorten(bytes), offset);
 }
 
+/* What /sys says is advice; its files have names of their own here. */
+static _Thread_local int advice_fd = -1;
+
 ssize_t read(int fd, void *buffer, size_t bytes)
 {
+    if (in_hwloc || (fd >= 0 && fd == advice_fd))
+        return call_fails("read of /sys", EIO) ? -1 : syscall(SYS_read, fd, buffer, bytes);
     if (call_fails("read", EIO) || interrupted())
         return -1;
     return syscall(SYS_read, fd, buffer, shorten(bytes));
@@ -185,6 +195,19 @@ static int open_at(int folder, const char *path, int flags, mode_t mode)
     return (int)syscall(SYS_openat, folder, path, flags | O_LARGEFILE, mode);
 }
 
+static int open_any(const char *path, int flags, mode_t mode)
+{
+    const bool advice = strncmp(path, "/sys/", 5) == 0;
+    int fd;
+
+    if (call_fails(advice ? "open of /sys" : "open", EIO))
+        return -1;
+    fd = open_at(AT_FDCWD, path, flags, mode);
+    if (advice)
+        advice_fd = fd;
+    return fd;
+}
+
 int open(const char *path, int flags, ...)
 {
     mode_t mode = 0;
@@ -195,14 +218,14 @@ int open(const char *path, int flags, ...)
         mode = va_arg(args, mode_t);
         va_end(args);
     }
-    return call_fails("open", EIO) ? -1 : open_at(AT_FDCWD, path, flags, mode);
+    return open_any(path, flags, mode);
 }
 
 /* What a fortified build makes of open() with two arguments. */
 int __open64_2(const char *path, int flags);
 int __open64_2(const char *path, int flags)
 {
-    return call_fails("open", EIO) ? -1 : open_at(AT_FDCWD, path, flags, 0);
+    return open_any(path, flags, 0);
 }
 
 int openat(int folder, const char *path, int flags, ...)
@@ -223,6 +246,8 @@ int close(int fd)
     const bool failing = fails(IMGZ_INTERCEPT_CALLS, "close");
     const int rc = (int)syscall(SYS_close, fd);
 
+    if (fd == advice_fd)
+        advice_fd = -1;
     if (!failing)
         return rc;
     errno = EIO;
@@ -311,6 +336,42 @@ int io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct i
     if (fails(IMGZ_INTERCEPT_CALLS, "io_uring_queue_init_params"))
         return -ENOMEM;
     return next_init_params(entries, ring, p);
+}
+
+/* ---- The topology ------------------------------------------------------------------------------
+ */
+
+static int (*next_topology_init)(hwloc_topology_t *);
+static int (*next_topology_load)(hwloc_topology_t);
+
+__attribute__((constructor)) static void find_next_topology(void)
+{
+    *(void **)&next_topology_init = dlsym(RTLD_NEXT, "hwloc_topology_init");
+    *(void **)&next_topology_load = dlsym(RTLD_NEXT, "hwloc_topology_load");
+}
+
+int hwloc_topology_init(hwloc_topology_t *result)
+{
+    int rc;
+
+    if (call_fails("hwloc_topology_init", ENOMEM))
+        return -1;
+    in_hwloc = true;
+    rc = next_topology_init(result);
+    in_hwloc = false;
+    return rc;
+}
+
+int hwloc_topology_load(hwloc_topology_t topology)
+{
+    int rc;
+
+    if (call_fails("hwloc_topology_load", EIO))
+        return -1;
+    in_hwloc = true;
+    rc = next_topology_load(topology);
+    in_hwloc = false;
+    return rc;
 }
 
 /* ---- Allocations -------------------------------------------------------------------------------

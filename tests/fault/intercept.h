@@ -5,6 +5,7 @@
  *
  * The functions of these names that this file defines go before the C library's in every test of
  * this folder. With sanitizers, which have an allocator of their own, allocations are left alone.
+ * hwloc fails as a whole or not at all: without memory it ends the process.
  *
  * Threads    arm and the like before and after a job; what is intercepted, any.
  */

@@ -231,6 +231,11 @@ static bool dispensable(const char *name)
         "openat",    /* the second one, for direct I/O, is only wished for */
         "close",     /* of what was only read */
         "io_uring_queue_init_params",
+        /* Where threads and buffers would best be. */
+        "hwloc_topology_init",
+        "hwloc_topology_load",
+        "open of /sys",
+        "read of /sys",
     };
 
     for (size_t i = 0; i < IMGZ_COUNT_OF(names); i++) {

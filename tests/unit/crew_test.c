@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,8 +37,10 @@ struct count_job {
     bool drain_sleeps; /* does not look at the line before the crew is stopped */
 
     _Atomic(uint64_t) worked_count;
-    uint64_t drained_count; /* of the drain */
-    sigset_t drain_signals; /* of the drain: those blocked in its thread */
+    uint64_t drained_count;                 /* of the drain */
+    sigset_t drain_signals;                 /* of the drain: those blocked in its thread */
+    const struct imgz_placement *placement; /* NULL: none */
+    atomic_uint unplaced_count;             /* calls that ran where they should not */
 
     /* Owned by the caller's thread. */
     pthread_t caller;
@@ -51,10 +54,24 @@ static int give_up(const struct count_job *job, const char *who)
     return imgz_stop_raise(job->line->stop, -EIO, nowhere, "%s failed", who);
 }
 
+/* The thread runs on these processors; NULL: on all that the caller may use. */
+static void look_around(struct count_job *job, hwloc_const_cpuset_t wanted)
+{
+    const struct imgz_machine *machine = job->placement->machine;
+    hwloc_bitmap_t found = hwloc_bitmap_alloc();
+
+    IMGZ_ASSERT(hwloc_get_cpubind(machine->topology, found, HWLOC_CPUBIND_THREAD) == 0);
+    if (!hwloc_bitmap_isequal(found, wanted != NULL ? wanted : machine->processors))
+        atomic_fetch_add(&job->unplaced_count, 1);
+    hwloc_bitmap_free(found);
+}
+
 static int feed(void *context, struct imgz_line *line)
 {
     struct count_job *job = context;
 
+    if (job->placement != NULL)
+        look_around(job, imgz_placement_feeder_processors(job->placement));
     for (uint64_t i = 0; i < job->item_count; i++) {
         struct imgz_slot *slot = NULL;
         int rc;
@@ -79,6 +96,8 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct count_job *job = context;
 
+    if (job->placement != NULL)
+        look_around(job, imgz_placement_worker_processors(job->placement, worker_index));
     IMGZ_ASSERT(worker_index < WORKERS);
     IMGZ_ASSERT(slot->state == IMGZ_SLOT_WORK);
     if (slot->seq == job->work_fails_at)
@@ -96,6 +115,8 @@ static int drain(void *context, struct imgz_line *line)
     struct imgz_slot *slot = NULL;
     int rc;
 
+    if (job->placement != NULL)
+        look_around(job, imgz_placement_drain_processors(job->placement));
     IMGZ_ASSERT(pthread_sigmask(SIG_BLOCK, NULL, &job->drain_signals) == 0);
     while (job->drain_sleeps && !imgz_stop_raised(line->stop))
         usleep(NAP_US);
@@ -199,7 +220,7 @@ static int run(struct count_job *job, struct imgz_error *error)
 
     imgz_log_init(&log, NULL, NULL);
     assert_int_equal(imgz_stop_create(&stop), 0);
-    assert_int_equal(imgz_line_create(&pool, stop, &log, &job->line), 0);
+    assert_int_equal(imgz_line_create_placed(&pool, job->placement, stop, &log, &job->line), 0);
     rc = imgz_crew_run(&plan, job->line, &usage);
     expect_threads(threads_at_rest);
     *error = *imgz_stop_error(stop);
@@ -246,6 +267,41 @@ static void hands_block_signals(void **state)
     assert_true(sigismember(&job.drain_signals, SIGUSR1));
     assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mine), 0);
     assert_false(sigismember(&mine, SIGINT));
+}
+
+/* Each thread binds itself, and no other. This machine would hardly be worth it, so the plan is
+ * changed: workers to cores, feeder and drain to a node of one processor. */
+static void hands_run_where_they_are_placed(void **state)
+{
+    const struct imgz_machine_config this_machine = {0};
+    const struct imgz_placement_config config = {WORKERS, SLOTS, -1, -1};
+    struct count_job job = quiet_job();
+    struct imgz_placement *placement = NULL;
+    struct imgz_machine *machine = NULL;
+    struct imgz_error error;
+    cpu_set_t before;
+    cpu_set_t after;
+
+    (void)state;
+    assert_int_equal(imgz_machine_load(&this_machine, &machine), 0);
+    if (machine->topology == NULL) {
+        imgz_machine_destroy(machine);
+        skip();
+    }
+    assert_int_equal(imgz_placement_create(machine, &config, &placement), 0);
+    placement->binding = IMGZ_BINDING_CORE;
+    placement->feeder_node_index = 0;
+    placement->drain_node_index = 0;
+    hwloc_bitmap_singlify(machine->nodes[0].processors);
+    job.placement = placement;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    assert_int_equal(run(&job, &error), 0);
+    assert_int_equal(atomic_load(&job.unplaced_count), 0);
+    assert_int_equal(atomic_load(&job.worked_count), ITEMS);
+    assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
+    assert_true(CPU_EQUAL(&before, &after));
+    imgz_placement_destroy(placement);
+    imgz_machine_destroy(machine);
 }
 
 static void failure_anywhere_ends_everything(void **state)
@@ -388,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(normal_end),
         cmocka_unit_test(hands_block_signals),
+        cmocka_unit_test(hands_run_where_they_are_placed),
         cmocka_unit_test(failure_anywhere_ends_everything),
         cmocka_unit_test(progress_cancels),
         cmocka_unit_test(progress_shows_the_meter),
