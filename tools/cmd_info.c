@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "info_topology.h"
 #include "report.h"
 #include "runner.h"
 #include "units.h"
@@ -71,7 +72,7 @@ static json_t *json_info(const struct imgz_image *image, const struct imgz_image
     return object;
 }
 
-static int run(const struct options *options)
+static int show_image(const struct options *options)
 {
     struct report report = {.command = options->command->name, .options = options};
     struct imgz_image *image = NULL;
@@ -95,14 +96,24 @@ static int run(const struct options *options)
     return report.exit_code;
 }
 
+static int run(const struct options *options)
+{
+    return options_has(options, OPTION_TOPOLOGY) ? info_topology_run(options) : show_image(options);
+}
+
 const struct command cmd_info = {
     .name = "info",
-    .summary = "show what an image says about itself",
+    .summary = "show what an image says about itself, or how a job would use this machine",
     .about = "Shows sizes, hashes and metadata of IMAGE. Reads its end and its index, not its\n"
-             "data: 'imgz verify' is what checks it.\n",
+             "data: 'imgz verify' is what checks it.\n"
+             "\n"
+             "With --topology: shows the nodes, cores and processors of this machine, how far\n"
+             "this process may use them (affinity, control groups), and where a capture would\n"
+             "put its workers and buffers.\n",
     .examples = "  imgz info disk.img.gz\n"
-                "  imgz info --json disk.img.gz\n",
-    .options = OPTION_JSON | OPTION_HELP,
+                "  imgz info --json disk.img.gz\n"
+                "  imgz info --topology\n",
+    .options = OPTION_TOPOLOGY | OPTION_THREADS | OPTION_CHUNK_SIZE | OPTION_JSON | OPTION_HELP,
     .operand_count = 1,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}},
     .run = run,

@@ -38,11 +38,11 @@ struct operand {
 
 struct command {
     const char *name;
-    const char *summary;  /* one line of imgz --help */
-    const char *about;    /* the paragraph of imgz NAME --help */
-    const char *examples; /* lines, each with its newline */
-    uint32_t options;     /* what it takes, of enum option_bit */
-    unsigned operand_count;
+    const char *summary;     /* one line of imgz --help */
+    const char *about;       /* the paragraph of imgz NAME --help */
+    const char *examples;    /* lines, each with its newline */
+    uint32_t options;        /* what it takes, of enum option_bit */
+    unsigned operand_count;  /* none are needed with --topology */
     unsigned optional_count; /* of the operands: the last ones, which may be left out */
     struct operand operands[COMMAND_OPERANDS_MAX];
     int (*run)(const struct options *options); /* returns the exit code */

@@ -16,7 +16,8 @@ _imgz_options() {
     restore) echo "$job --force" ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
-    info | devices) echo '--json --help' ;;
+    info) echo '--topology --threads --chunk-size --json --help' ;;
+    devices) echo '--json --help' ;;
     bench)
         echo '--threads --chunk-size --direct --seconds --write-to --json --progress --quiet'
         echo '--verbose --help'

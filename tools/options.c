@@ -173,6 +173,8 @@ static const struct option_spec specs[] = {
     {OPTION_SCRUB, "scrub", 0, NULL, "check what is stored, inflate nothing", NULL},
     {OPTION_DIGEST, "digest", 0, "LIST", "of the raw disk: sha256,md5,sha1,sha224,sha384,sha512,b2",
      apply_digest},
+    {OPTION_TOPOLOGY, "topology", 0, NULL, "show where a capture's threads and buffers would go",
+     NULL},
     {OPTION_THREADS, "threads", 0, "N", "workers (one per processor)", apply_threads},
     {OPTION_DIRECT, "direct", 0, "WHEN", "read past the page cache: auto (devices), on, off",
      apply_direct},
@@ -303,6 +305,19 @@ static int apply_option(struct options *options, int code, const char *value,
     return spec->apply(options, level, problem);
 }
 
+/* info shows an image, or with --topology this machine; the options of a plan go with that. */
+static int check_topology(const struct options *options, unsigned operand_count,
+                          struct options_problem *problem)
+{
+    if (!options_has(options, OPTION_TOPOLOGY))
+        return (options->given & (OPTION_THREADS | OPTION_CHUNK_SIZE)) != 0
+                   ? refuse(problem, "--threads and --chunk-size go with --topology")
+                   : 0;
+    return operand_count > 0 ? refuse(problem, "--topology is about this machine: no %s is needed",
+                                      options->command->operands[0].name)
+                             : 0;
+}
+
 /* What only the whole line can tell. */
 static int check_together(const struct options *options, unsigned operand_count,
                           struct options_problem *problem)
@@ -311,7 +326,14 @@ static int check_together(const struct options *options, unsigned operand_count,
 
     if (options_has(options, OPTION_HELP))
         return 0;
-    if (operand_count < command->operand_count - command->optional_count)
+    if ((command->options & OPTION_TOPOLOGY) != 0) {
+        int rc = check_topology(options, operand_count, problem);
+
+        if (rc < 0)
+            return rc;
+    }
+    if (operand_count < command->operand_count - command->optional_count &&
+        !options_has(options, OPTION_TOPOLOGY))
         return refuse(problem, "%s is missing", command->operands[operand_count].name);
     if (options_has(options, OPTION_QUIET) && options_has(options, OPTION_VERBOSE))
         return refuse(problem, "--quiet and --verbose contradict each other");

@@ -30,6 +30,7 @@ enum option_bit {
     OPTION_SCRUB = 1 << 13,
     OPTION_SECONDS = 1 << 14,
     OPTION_WRITE_TO = 1 << 15,
+    OPTION_TOPOLOGY = 1 << 16,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a job says of the machine and of its placement.
+ * What a job says of the machine and of its placement. The public functions are imgz_topology_...
+ * of imgz.h.
  *
  * Threads    the job's own.
  * Errors     none.

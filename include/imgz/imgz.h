@@ -123,7 +123,7 @@ struct imgz_options {
     uint32_t struct_bytes;         /* sizeof(struct imgz_options) of the caller */
     uint32_t flags;                /* of enum imgz_flag */
     int32_t level;                 /* default IMGZ_LEVEL_FAST */
-    uint32_t thread_count;         /* 0: one per processor this process may use */
+    uint32_t thread_count;         /* 0: one per processor, as far as this process may use them */
     uint32_t chunk_bytes;          /* default IMGZ_CHUNK_BYTES_DEFAULT */
     enum imgz_direct direct;       /* default IMGZ_DIRECT_AUTO */
     const char *digests;           /* "sha256,md5" of the raw disk, or NULL; see the README */
@@ -320,6 +320,56 @@ enum imgz_binding {
     IMGZ_BINDING_NODE, /* each to the processors of a NUMA node */
     IMGZ_BINDING_CORE, /* each to the processors of a core */
 };
+
+/* This machine, as far as the process may use it, and where a capture with given options would put
+ * its workers and slots (a slot: the buffers of one chunk). A snapshot; a job makes its own. */
+struct imgz_topology;
+
+struct imgz_topology_info {
+    uint32_t node_count; /* of the machine, as far as it can be seen from here */
+    uint32_t core_count;
+    uint32_t processor_count;
+    uint32_t allowed_node_count; /* of it: may be used (affinity, cpusets) */
+    uint32_t allowed_core_count;
+    uint32_t allowed_processor_count;
+    uint64_t quota_millis; /* processor time that control groups allow, in thousandths of a
+                              processor; UINT64_MAX: all */
+    uint32_t worker_count;
+    uint32_t slot_count;
+    uint64_t slot_bytes;
+    uint64_t memory_bytes; /* of all slots */
+    enum imgz_binding binding;
+    char reason[64];      /* for the binding, for people */
+    char processors[256]; /* those that may be used, as "0-3,8"; cut if longer; so for all below */
+};
+
+struct imgz_topology_node {
+    uint32_t os_index;   /* as the system counts nodes */
+    uint32_t core_count; /* may be used; so for the processors */
+    uint32_t processor_count;
+    uint32_t worker_count;
+    uint32_t slot_count;
+    uint64_t memory_bytes; /* the node's; 0: not known */
+    char processors[256];
+};
+
+struct imgz_topology_worker {
+    uint32_t node_index;  /* of the nodes below */
+    char processors[256]; /* those it is bound to; "" if it is not */
+};
+
+/* 'options' (may be NULL) as for a capture: thread_count and chunk_bytes matter. */
+IMGZ_API int imgz_topology_open(const struct imgz_options *options, struct imgz_topology **result,
+                                struct imgz_error *error);
+IMGZ_API void imgz_topology_close(struct imgz_topology *topology); /* accepts NULL */
+IMGZ_API void imgz_topology_get_info(const struct imgz_topology *topology,
+                                     struct imgz_topology_info *info);
+
+/* 'index' < allowed_node_count, < worker_count. */
+IMGZ_API void imgz_topology_get_node(const struct imgz_topology *topology, uint32_t index,
+                                     struct imgz_topology_node *node);
+IMGZ_API void imgz_topology_get_worker(const struct imgz_topology *topology, uint32_t index,
+                                       struct imgz_topology_worker *worker);
 
 #ifdef __cplusplus
 }

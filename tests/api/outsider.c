@@ -145,6 +145,43 @@ static void look_at_devices(void)
     imgz_devices_free(NULL);
 }
 
+static void look_at_topology(void)
+{
+    struct imgz_topology *topology = NULL;
+    struct imgz_topology_info info;
+    struct imgz_options options;
+    struct imgz_error error;
+    uint32_t workers = 0;
+    uint32_t i;
+
+    imgz_options_init(&options, sizeof(options));
+    options.thread_count = 3;
+    check_done(imgz_topology_open(&options, &topology, &error), &error, "topology");
+    imgz_topology_get_info(topology, &info);
+    CHECK(info.worker_count == 3);
+    CHECK(info.memory_bytes == info.slot_count * info.slot_bytes);
+    for (i = 0; i < info.allowed_node_count; i++) {
+        struct imgz_topology_node node;
+
+        imgz_topology_get_node(topology, i, &node);
+        workers += node.worker_count;
+    }
+    CHECK(workers == 3);
+    for (i = 0; i < info.worker_count; i++) {
+        struct imgz_topology_worker worker;
+
+        imgz_topology_get_worker(topology, i, &worker);
+        CHECK(worker.node_index < info.allowed_node_count);
+        CHECK((worker.processors[0] == '\0') == (info.binding == IMGZ_BINDING_NONE));
+    }
+    imgz_topology_close(topology);
+    imgz_topology_close(NULL);
+    topology = NULL;
+    options.thread_count = IMGZ_THREADS_MAX + 1;
+    CHECK(imgz_topology_open(&options, &topology, &error) == -EINVAL);
+    CHECK(topology == NULL && error.code == -EINVAL && error.text[0] != '\0');
+}
+
 /* ---- Failing ------------------------------------------------------------------------------- */
 
 /* A named pipe that holds the first 'size' bytes of 'from' and then neither more nor its end. Gives
@@ -296,6 +333,7 @@ int main(int argc, char **argv)
     look_at_image(root_hash);
     look_at_devices();
     measure(argv[1]);
+    look_at_topology();
     cancel(argv[1]);
     fail(argv[1]);
     CHECK(count_descriptors() == descriptors_before);

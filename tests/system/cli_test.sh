@@ -174,6 +174,8 @@ json 0 "$job path" hash --json --digest sha256 disk
 ok "the digest is that of sha256sum" grep -q "$(sha256sum <disk | cut -d' ' -f 1)" "$OUT"
 json 0 "image raw_bytes image_bytes zero_bytes chunk_bytes root_hash meta" info --json disk.gz
 json 0 "devices" devices --json
+json 0 "machine allowed quota_millis worker_count slot_count slot_bytes memory_bytes binding reason
+nodes workers" info --topology --json
 json 1 "" capture --json missing other
 ok "the error names the path" python3 -c 'import json, sys
 assert json.load(open(sys.argv[1]))["error"]["path"] == "missing"' "$OUT"

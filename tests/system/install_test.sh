@@ -121,7 +121,8 @@ equal "the library exports what the header declares and nothing else" \
 title "the manual page and the completions"
 page=$root/share/man/man1/imgz.1
 for word in capture restore verify hash info devices bench --level --chunk-size --digest \
-    --threads --force --json --progress --reproducible --seconds --write-to "EXIT STATUS"; do
+    --threads --force --json --progress --reproducible --seconds --write-to --topology \
+    "EXIT STATUS"; do
     ok "the manual page tells of $word" grep -qF -- "$word" <(sed 's/\\-/-/g' "$page")
 done
 if have man; then
@@ -173,5 +174,6 @@ completes bench imgz be
 completes --write-to imgz bench --wr
 mkdir folder
 completes folder imgz bench --write-to fol
+completes --topology imgz info --to
 
 finish
