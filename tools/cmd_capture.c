@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
 #include "command.h"
 #include "report.h"
 #include "runner.h"
@@ -16,6 +18,14 @@ static void print_headline(const struct options *options, const struct imgz_repo
                  units_ratio(report->raw_bytes, report->image_bytes).text);
 }
 
+static void print_unreadable(const struct imgz_report *report)
+{
+    streams_note("unreadable %s in %" PRIu64 " place%s, the first at byte %" PRIu64
+                 "; the image has zeros there",
+                 units_size(report->unreadable_bytes).text, report->unreadable_range_count,
+                 report->unreadable_range_count == 1 ? "" : "s", report->unreadable[0].offset);
+}
+
 static int run(const struct options *options)
 {
     struct runner runner;
@@ -28,6 +38,8 @@ static int run(const struct options *options)
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && runner_wants_summary(options)) {
         print_headline(options, &runner.report);
+        if (runner.report.unreadable_bytes > 0)
+            print_unreadable(&runner.report);
         report_print_summary(options, &runner.report);
     }
     return exit_code;
@@ -43,7 +55,7 @@ const struct command cmd_capture = {
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
                 "  ssh host imgz capture /dev/xvda - > disk.img.gz\n",
     .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
-               OPTION_REPRODUCIBLE,
+               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
     .run = run,

@@ -10,14 +10,15 @@
 
 struct options;
 
-/* A promise to scripts; 4 is kept for "done, but with unreadable sectors". A job stopped by signal
- * n exits with 128 + n, as the shell would show it. */
+/* A promise to scripts. A job stopped by signal n exits with 128 + n, as the shell would show it.
+ */
 enum exit_code {
     EXIT_CODE_DONE = 0,
     EXIT_CODE_FAILED = 1,
     EXIT_CODE_USAGE = 2,
     EXIT_CODE_BAD_DATA = 3,
-    EXIT_CODE_SIGNAL = 128, /* plus the signal's number */
+    EXIT_CODE_UNREADABLE = 4, /* done, but with sectors that could not be read */
+    EXIT_CODE_SIGNAL = 128,   /* plus the signal's number */
 };
 
 #define COMMAND_OPERANDS_MAX 2

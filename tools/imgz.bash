@@ -5,14 +5,16 @@
 # Installed as bash-completion/completions/imgz; to try it: source tools/imgz.bash
 
 # The options that take a value.
-_imgz_valued='--level --chunk-size --against --digest --threads --direct --progress'
-_imgz_valued+=' --seconds --write-to'
+_imgz_valued='--level --chunk-size --against --digest --threads --direct --progress --on-error'
+_imgz_valued+=' --retries --seconds --write-to'
 
 # The options of command $1.
 _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
-    capture) echo "$job --level --chunk-size --direct --force --reproducible" ;;
+    capture)
+        echo "$job --level --chunk-size --direct --on-error --retries --force --reproducible"
+        ;;
     restore) echo "$job --force" ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
@@ -31,7 +33,9 @@ _imgz_values() {
     --level) echo 'fast 0 1 2 3 4 5 6 7 8 9 10 11 12' ;;
     --chunk-size) echo '64K 128K 256K 512K 1M 2M 4M 8M 16M' ;;
     --direct) echo 'auto on off' ;;
+    --on-error) echo 'stop zero' ;;
     --progress) echo 'auto bar json none' ;;
+    --retries) echo '0 1 3 10' ;;
     --seconds) echo '5 10 30 60' ;;
     --threads) eval "echo {1..$(nproc)}" ;;
     esac

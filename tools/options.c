@@ -139,6 +139,33 @@ static int apply_direct(struct options *options, const char *value, struct optio
     return 0;
 }
 
+static int apply_on_error(struct options *options, const char *value,
+                          struct options_problem *problem)
+{
+    if (strcmp(value, "stop") == 0)
+        options->job.on_error = IMGZ_ON_ERROR_STOP;
+    else if (strcmp(value, "zero") == 0)
+        options->job.on_error = IMGZ_ON_ERROR_ZERO;
+    else
+        return refuse(problem, "--on-error '%s': it is stop or zero", value);
+    return 0;
+}
+
+/* Each may take a drive many seconds: a larger number is a slip. */
+#define RETRIES_MAX 1000
+
+static int apply_retries(struct options *options, const char *value,
+                         struct options_problem *problem)
+{
+    uint64_t count;
+
+    if (units_parse_number(value, &count) < 0 || count > RETRIES_MAX)
+        return refuse(problem, "--retries '%s': a number from 0 to %d is needed", value,
+                      RETRIES_MAX);
+    options->job.retry_count = (uint32_t)count;
+    return 0;
+}
+
 static int apply_progress(struct options *options, const char *value,
                           struct options_problem *problem)
 {
@@ -181,6 +208,9 @@ static const struct option_spec specs[] = {
     {OPTION_SECONDS, "seconds", 0, "N", "time for all of it (30)", apply_seconds},
     {OPTION_WRITE_TO, "write-to", 0, "FOLDER", "also restore to a temporary file in there",
      apply_write_to},
+    {OPTION_ON_ERROR, "on-error", 0, "WHAT", "unreadable sectors: stop (the default), or zero them",
+     apply_on_error},
+    {OPTION_RETRIES, "retries", 0, "N", "how often to try such a sector again (1)", apply_retries},
     {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
     {OPTION_REPRODUCIBLE, "reproducible", 0, NULL, "leave times and names out of the image", NULL},
     {OPTION_JSON, "json", 0, NULL, "print one JSON object on standard output", NULL},

@@ -31,6 +31,8 @@ enum option_bit {
     OPTION_SECONDS = 1 << 14,
     OPTION_WRITE_TO = 1 << 15,
     OPTION_TOPOLOGY = 1 << 16,
+    OPTION_ON_ERROR = 1 << 17,
+    OPTION_RETRIES = 1 << 18,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

@@ -52,6 +52,23 @@ static json_t *json_digests(const struct imgz_report *job)
     return object;
 }
 
+static json_t *json_unreadable(const struct imgz_report *job)
+{
+    json_t *array = json_array();
+
+    for (uint64_t i = 0; i < job->unreadable_range_count && i < IMGZ_UNREADABLE_MAX; i++) {
+        json_t *range = json_object();
+        const struct report_pair pairs[] = {
+            {"offset", report_json_number(job->unreadable[i].offset)},
+            {"bytes", report_json_number(job->unreadable[i].bytes)},
+        };
+
+        report_json_add(range, pairs, COUNT_OF(pairs));
+        json_array_append_new(array, range);
+    }
+    return array;
+}
+
 static void add_job(json_t *object, const struct imgz_report *job)
 {
     bool whole = job->root_hash[0] != '\0'; /* the job came to the end of the disk */
@@ -68,6 +85,9 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"stored_chunk_count", report_json_number(job->stored_chunk_count)},
         {"bad_chunk_count", report_json_number(job->bad_chunk_count)},
         {"bad_offset", report_json_number(job->bad_offset)},
+        {"unreadable_bytes", report_json_number(job->unreadable_bytes)},
+        {"unreadable_range_count", report_json_number(job->unreadable_range_count)},
+        {"unreadable", json_unreadable(job)},
         {"root_hash", whole ? json_string(job->root_hash) : json_null()},
         {"crc32", whole ? json_string(crc32) : json_null()},
         {"digests", json_digests(job)},

@@ -48,7 +48,7 @@ int runner_finish(struct runner *runner, int rc)
         .command = runner->options->command->name,
         .options = runner->options,
         .job = &runner->report,
-        .exit_code = EXIT_CODE_DONE,
+        .exit_code = runner->report.unreadable_bytes > 0 ? EXIT_CODE_UNREADABLE : EXIT_CODE_DONE,
     };
 
     progress_detach(&runner->progress);

@@ -43,6 +43,9 @@ static inline void imgz_never_fails(int rc)
  * logical sector size in use (512 and 4096). */
 #define IMGZ_BLOCK_BYTES 4096u
 
+/* The least a device reads or writes: the unit in which unreadable places are kept. */
+#define IMGZ_SECTOR_BYTES 512u
+
 static inline uint64_t imgz_min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/mutex.h"
@@ -13,7 +14,9 @@ struct imgz_pool {
     uint32_t slot_count;
     unsigned char *memory;
     uint64_t memory_bytes;
+    uint64_t bad_map_bytes; /* of one slot */
     uint8_t *zero_maps;
+    uint8_t *bad_maps;
     struct imgz_slot *slots;
 
     /* Guarded by lock. */
@@ -43,6 +46,7 @@ static void lay_out_slots(struct imgz_pool *pool, uint64_t raw_bytes, uint64_t s
         slot->raw = raw_bytes > 0 ? at : NULL;
         slot->stored = stored_bytes > 0 ? at + raw_bytes : NULL;
         slot->zero_map = pool->zero_maps + i * map_bytes;
+        slot->bad_map = pool->bad_maps + i * pool->bad_map_bytes;
         /* Filled from the back, so that slot 0 is taken first. */
         pool->free_indexes[pool->slot_count - 1 - i] = i;
     }
@@ -67,7 +71,10 @@ int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **r
     pool->slots = calloc(config->slot_count, sizeof(*pool->slots));
     pool->free_indexes = calloc(config->slot_count, sizeof(*pool->free_indexes));
     pool->zero_maps = calloc(config->slot_count, raw_bytes / IMGZ_BLOCK_BYTES + 1);
-    if (pool->slots == NULL || pool->free_indexes == NULL || pool->zero_maps == NULL)
+    pool->bad_map_bytes = raw_bytes / IMGZ_SECTOR_BYTES;
+    pool->bad_maps = calloc(config->slot_count, pool->bad_map_bytes + 1);
+    if (pool->slots == NULL || pool->free_indexes == NULL || pool->zero_maps == NULL ||
+        pool->bad_maps == NULL)
         goto out;
     pool->memory =
         mmap(NULL, pool->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -114,6 +121,7 @@ void imgz_pool_destroy(struct imgz_pool *pool)
     if (pool->memory != MAP_FAILED)
         munmap(pool->memory, pool->memory_bytes);
     free(pool->zero_maps);
+    free(pool->bad_maps);
     free(pool->free_indexes);
     free(pool->slots);
     imgz_never_fails(pthread_cond_destroy(&pool->not_empty));
@@ -138,6 +146,9 @@ static int take_locked(struct imgz_pool *pool, struct imgz_slot **result)
     slot->stored_form = false;
     slot->unread = false;
     slot->read_bytes = 0;
+    if (slot->bad_count > 0)
+        memset(slot->bad_map, 0, pool->bad_map_bytes);
+    slot->bad_count = 0;
     slot->pending_count = 0;
     slot->stored_bytes = 0;
     *result = slot;

@@ -71,9 +71,8 @@ int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *so
 
     if (slot->fault == IMGZ_FAULT_READ) {
         place.offset += slot->read_bytes;
-        return slot->read_rc == -ENODATA
-                   ? imgz_damage_raise(stop, source, place.offset, "it ends here")
-                   : imgz_stop_raise_system(stop, slot->read_rc, place, "reading");
+        return slot->read_rc == 0 ? imgz_damage_raise(stop, source, place.offset, "it ends here")
+                                  : imgz_stop_raise_system(stop, slot->read_rc, place, "reading");
     }
     place.stage = IMGZ_STAGE_CHECK;
     return imgz_stop_raise(stop, -EBADMSG, place,

@@ -22,6 +22,16 @@ int imgz_device_size(int fd, uint64_t *size_bytes)
     return ioctl(fd, BLKGETSIZE64, size_bytes) < 0 ? -errno : 0;
 }
 
+uint32_t imgz_device_sector_bytes(int fd)
+{
+    int bytes = 0;
+
+    if (ioctl(fd, BLKSSZGET, &bytes) < 0 || bytes < (int)IMGZ_SECTOR_BYTES ||
+        bytes > (int)IMGZ_BLOCK_BYTES)
+        return IMGZ_BLOCK_BYTES;
+    return (uint32_t)bytes;
+}
+
 int imgz_device_read_only(int fd, bool *read_only)
 {
     int answer = 0;

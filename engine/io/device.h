@@ -16,6 +16,9 @@
 /* Size in bytes of the open block device. 0, or what ioctl() says. */
 IMGZ_MUST_CHECK int imgz_device_size(int fd, uint64_t *size_bytes);
 
+/* Its logical sectors, the least it reads; IMGZ_BLOCK_BYTES if it does not say. */
+uint32_t imgz_device_sector_bytes(int fd);
+
 /* 0 or 1, or what ioctl() says: root may open a read-only device for writing, the first write then
  * fails (BLKROGET is what knows). */
 IMGZ_MUST_CHECK int imgz_device_read_only(int fd, bool *read_only);

@@ -8,6 +8,7 @@
 #include "io/ahead.h"
 #include "io/extent.h"
 #include "io/pump.h"
+#include "io/rescue.h"
 
 /* A hole shorter than this inside a chunk is read along with its neighbours: one request more costs
  * about as much as copying 64 KiB. */
@@ -42,10 +43,12 @@ static int handle_result(void *context, const struct imgz_io_result *result)
     const uint64_t end = result->request.offset + result->done_bytes;
 
     slot->pending_count -= 1;
-    if (result->rc < 0)
+    if (result->rc < 0 && imgz_rescue_worthwhile(result->rc))
+        slot->unread = true; /* and so again, by its worker */
+    else if (result->rc < 0)
         return imgz_stop_raise_system(reader->line->stop, result->rc,
                                       imgz_source_place(reader->config->source, end), "reading");
-    if (result->done_bytes < result->request.need_bytes)
+    else if (result->done_bytes < result->request.need_bytes)
         return raise_short(reader->line->stop, reader->config->source, end);
     return slot->pending_count == 0 ? imgz_line_feed(reader->line, &slot) : 0;
 }
@@ -304,10 +307,16 @@ int imgz_reader_raise(const struct imgz_source *source, struct imgz_stop *stop,
     const uint64_t offset = slot->raw_offset + slot->read_bytes;
 
     IMGZ_ASSERT(slot->fault == IMGZ_FAULT_READ);
-    if (slot->read_rc == -ENODATA)
+    if (slot->read_rc == 0)
         return raise_short(stop, source, offset);
-    return imgz_stop_raise_system(stop, slot->read_rc, imgz_source_place(source, offset),
-                                  "reading");
+    if (!imgz_rescue_worthwhile(slot->read_rc))
+        return imgz_stop_raise_system(stop, slot->read_rc, imgz_source_place(source, offset),
+                                      "reading");
+    return imgz_stop_raise(stop, slot->read_rc, imgz_source_place(source, offset),
+                           "reading %s at offset %" PRIu64
+                           ": %s; check cables and 'dmesg', and try "
+                           "again; 'capture --on-error=zero' goes on without what cannot be read",
+                           source->path, offset, strerrordesc_np(-slot->read_rc));
 }
 
 int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_line *line)

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "io/device.h"
+#include "io/rescue.h"
 #include "io/stream.h"
 
 struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset)
@@ -72,6 +75,7 @@ static int classify(const struct imgz_source_config *config, struct imgz_source 
         source->size_bytes = (uint64_t)source->status.st_size;
     } else if (S_ISBLK(source->status.st_mode)) {
         source->kind = IMGZ_SOURCE_DEVICE;
+        source->sector_bytes = imgz_device_sector_bytes(source->fd);
         return imgz_device_size(source->fd, &source->size_bytes);
     }
     return 0;
@@ -85,6 +89,9 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *
     memset(source, 0, sizeof(*source));
     source->path = config->path;
     source->stage = config->stage;
+    source->retry_count = config->retry_count;
+    source->on_error = config->on_error;
+    source->sector_bytes = IMGZ_BLOCK_BYTES;
     source->fd = open_fd(config, source);
     rc = source->fd < 0 ? source->fd : classify(config, source);
     if (rc == 0 && source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes == 0)
@@ -137,19 +144,119 @@ int imgz_source_read_at(const struct imgz_source *source, uint64_t offset, void 
     return 0;
 }
 
+/* ---- What cannot be read -------------------------------------------------------------------- */
+
+/* One slot's rescue. */
+struct rescue_context {
+    const struct imgz_source *source;
+    struct imgz_slot *slot;
+    int fd;
+    uint64_t stopped_at; /* the sector that ended it */
+};
+
+static int64_t rescue_read(void *context, uint64_t offset, unsigned char *buffer, size_t bytes)
+{
+    const struct rescue_context *rescue = context;
+    ssize_t moved = pread(rescue->fd, buffer, bytes, (off_t)offset);
+
+    return moved < 0 ? -errno : moved;
+}
+
+static int rescue_bad(void *context, uint64_t offset, size_t bytes, int rc)
+{
+    struct rescue_context *rescue = context;
+    struct imgz_slot *slot = rescue->slot;
+
+    if (rescue->source->on_error == IMGZ_ON_ERROR_STOP) {
+        rescue->stopped_at = offset;
+        return rc;
+    }
+    for (uint64_t at = offset; at < offset + bytes; at += IMGZ_SECTOR_BYTES) {
+        slot->bad_map[(at - slot->raw_offset) / IMGZ_SECTOR_BYTES] = 1;
+        slot->bad_count += 1;
+    }
+    return 0;
+}
+
+/* Another description of the same file: past the page cache, which may keep a failure for all that
+ * was read ahead around it, and without readahead. */
+static int open_for_rescue(const struct imgz_source *source)
+{
+    char name[32];
+    int fd;
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", source->fd);
+    fd = open(name, O_RDONLY | O_DIRECT | O_CLOEXEC);
+    if (fd < 0)
+        fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    return fd;
+}
+
+static int rescue_with(struct rescue_context *context, unsigned char *bounce, uint64_t offset,
+                       unsigned char *buffer, size_t bytes, size_t *done_bytes)
+{
+    const struct imgz_rescue rescue = {
+        .read = rescue_read,
+        .bad = rescue_bad,
+        .context = context,
+        .sector_bytes = context->source->sector_bytes,
+        .retry_count = context->source->retry_count,
+        .bounce = bounce,
+    };
+    int rc;
+
+    context->stopped_at = IMGZ_OFFSET_NONE;
+    rc = imgz_rescue_run(&rescue, offset, buffer, bytes, done_bytes);
+    if (context->stopped_at != IMGZ_OFFSET_NONE)
+        *done_bytes = (size_t)(context->stopped_at - offset);
+    return rc;
+}
+
+static int rescue_slot(const struct imgz_source *source, uint64_t offset, unsigned char *buffer,
+                       size_t bytes, struct imgz_slot *slot, size_t *done_bytes)
+{
+    struct rescue_context context = {.source = source, .slot = slot};
+    unsigned char *bounce = mmap(NULL, IMGZ_RESCUE_STEP_BYTES, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int rc;
+
+    *done_bytes = 0;
+    if (bounce == MAP_FAILED)
+        return -ENOMEM;
+    context.fd = open_for_rescue(source);
+    rc = context.fd < 0 ? context.fd
+                        : rescue_with(&context, bounce, offset, buffer, bytes, done_bytes);
+    if (context.fd >= 0)
+        close(context.fd);
+    munmap(bounce, IMGZ_RESCUE_STEP_BYTES);
+    return rc;
+}
+
 void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
                        size_t bytes, struct imgz_slot *slot)
 {
-    size_t done_bytes;
-    int rc = imgz_source_read_at(source, offset, buffer, bytes, &done_bytes);
+    unsigned char *to = buffer;
+    size_t done_bytes = 0;
+    size_t rescued_bytes = 0;
+    int rc = -EIO;
 
-    if (rc == 0 && done_bytes < bytes)
-        rc = -ENODATA;
-    slot->read_rc = rc;
+    /* A direct read has failed already. */
+    if (!source->direct)
+        rc = imgz_source_read_at(source, offset, to, bytes, &done_bytes);
+    if (rc < 0 && imgz_rescue_worthwhile(rc))
+        rc = rescue_slot(source, offset + done_bytes, to + done_bytes, bytes - done_bytes, slot,
+                         &rescued_bytes);
+    done_bytes += rescued_bytes;
     slot->read_bytes += done_bytes;
-    if (rc < 0)
+    slot->read_rc = rc;
+    if (rc < 0 || done_bytes < bytes)
         slot->fault = IMGZ_FAULT_READ;
 }
+
+/* ---- Looking at the beginning --------------------------------------------------------------- */
 
 /* One aligned block, so that it works with direct I/O too. */
 static int peek_file(const struct imgz_source *source, unsigned char *buffer, size_t bytes,

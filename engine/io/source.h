@@ -31,6 +31,9 @@ struct imgz_source {
     const char *path;      /* the caller's; "standard input" for "-" */
     enum imgz_stage stage; /* what reading it is called in errors */
     uint64_t size_bytes;   /* IMGZ_SIZE_UNKNOWN for a stream */
+    uint32_t sector_bytes; /* the least of it that can be unreadable */
+    uint32_t retry_count;
+    enum imgz_on_error on_error;
     struct stat status;
 
     /* What was peeked at in a stream, and is still to be read. */
@@ -42,6 +45,8 @@ struct imgz_source_config {
     const char *path; /* must outlive the source */
     enum imgz_stage stage;
     enum imgz_direct direct;
+    uint32_t retry_count;        /* of a sector that cannot be read */
+    enum imgz_on_error on_error; /* ZERO: only of a raw disk, whose slots keep what is bad */
 };
 
 /* 'source' may be uninitialized; on failure nothing is held. */
@@ -73,8 +78,13 @@ IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_sto
 IMGZ_MUST_CHECK int imgz_source_read_at(const struct imgz_source *source, uint64_t offset,
                                         void *buffer, size_t bytes, size_t *done_bytes);
 
-/* For a worker: reads 'bytes' at 'offset' for a slot that is unread. What fails is noted in the
- * slot (IMGZ_FAULT_READ), to be told in disk order. */
+/*
+ * For a worker: reads 'bytes' at 'offset' for a slot that is unread: because it is left to the
+ * worker, or because a direct read of it failed. What cannot be read is read again alone, sector
+ * by sector (rescue.h). A sector that cannot be read at all is taken for zeros and marked in
+ * slot->bad_map, or it is noted in the slot (IMGZ_FAULT_READ), to be told in disk order: as the
+ * source's on_error has it.
+ */
 void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
                        size_t bytes, struct imgz_slot *slot);
 

@@ -3,16 +3,13 @@
  * Capture: source -> reader -> workers (zero test, hashes, compress) -> image writer -> image.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "image/image_writer.h"
 #include "image/pack.h"
-#include "io/device.h"
 #include "io/reader.h"
-#include "job/job.h"
+#include "job/provenance.h"
 
 struct capture {
     struct imgz_job job;
@@ -63,16 +60,45 @@ static int raise_codec(const struct capture *capture, const struct imgz_slot *sl
                            imgz_deflate_level_name(capture->job.options.level));
 }
 
+/* What is told of single places while the job runs: the report has them all. */
+#define BAD_LINES_MAX 10u
+
+/* Keeps what could not be read of a chunk. */
+static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot)
+{
+    struct imgz_badlist *list = &capture->job.unreadable;
+    const size_t count_before = list->count;
+
+    if (slot->bad_count == 0)
+        return 0;
+    if (imgz_badlist_add_slot(list, slot) < 0)
+        return imgz_job_raise_memory(&capture->job);
+    if (list->count != count_before && list->count <= BAD_LINES_MAX)
+        imgz_log_line(&capture->job.log, "%s cannot be read at offset %llu: %llu bytes of zeros",
+                      capture->source.path,
+                      (unsigned long long)list->ranges[list->count - 1].offset,
+                      (unsigned long long)list->ranges[list->count - 1].bytes);
+    return 0;
+}
+
+static int accept_item(struct capture *capture, const struct imgz_slot *slot)
+{
+    if (slot->fault == IMGZ_FAULT_READ)
+        return imgz_reader_raise(&capture->source, capture->job.stop, slot);
+    if (slot->fault != IMGZ_FAULT_NONE)
+        return raise_codec(capture, slot);
+    return keep_unreadable(capture, slot);
+}
+
 static int write_items(struct capture *capture, struct imgz_image_writer *writer)
 {
     struct imgz_slot *slot = NULL;
     int rc;
 
     while ((rc = imgz_line_take(capture->job.line, &slot)) == 0) {
-        if (slot->fault == IMGZ_FAULT_READ)
-            return imgz_reader_raise(&capture->source, capture->job.stop, slot);
-        if (slot->fault != IMGZ_FAULT_NONE)
-            return raise_codec(capture, slot);
+        rc = accept_item(capture, slot);
+        if (rc < 0)
+            return rc;
         imgz_job_count(&capture->job, slot, imgz_image_writer_bytes(writer));
         rc = imgz_image_writer_put(writer, &slot);
         if (rc < 0)
@@ -81,7 +107,18 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
     return rc == -ENODATA ? 0 : rc;
 }
 
-static int add_closing_meta(struct capture *capture);
+/* What is known once everything was read. */
+static int add_meta(struct capture *capture)
+{
+    const struct imgz_provenance provenance = {
+        .job = &capture->job,
+        .source = &capture->source,
+        .start_time = capture->start_time,
+    };
+    int rc = imgz_provenance_add(&provenance, &capture->meta);
+
+    return rc < 0 ? imgz_job_raise_memory(&capture->job) : 0;
+}
 
 static int drain(void *context, struct imgz_line *line)
 {
@@ -97,93 +134,13 @@ static int drain(void *context, struct imgz_line *line)
         rc = write_items(capture, &writer);
     if (rc == 0) {
         imgz_job_sum_up(&capture->job);
-        rc = add_closing_meta(capture);
+        rc = add_meta(capture);
     }
     if (rc == 0)
         rc = imgz_image_writer_finish(&writer, &capture->job.sum, &capture->meta);
     capture->job.image_bytes = imgz_image_writer_bytes(&writer);
     imgz_image_writer_fini(&writer);
     return rc;
-}
-
-/* ---- Metadata ----------------------------------------------------------------------------- */
-
-static int add_time(struct imgz_meta *meta, const char *key, time_t when)
-{
-    char text[32];
-    struct tm parts;
-
-    if (gmtime_r(&when, &parts) == NULL ||
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        return 0;
-    return imgz_meta_add(meta, key, text);
-}
-
-static int add_device_meta(struct imgz_meta *meta, const struct imgz_source *source)
-{
-    struct imgz_device device;
-    int rc;
-
-    imgz_device_describe(source->status.st_rdev, &device);
-    rc = imgz_meta_add(meta, "source.model", device.model);
-    if (rc == 0)
-        rc = imgz_meta_add(meta, "source.serial", device.serial);
-    if (rc == 0)
-        rc = imgz_meta_add_number(meta, "source.logical-sector-bytes", device.logical_sector_bytes);
-    if (rc == 0)
-        rc = imgz_meta_add_number(meta, "source.physical-sector-bytes",
-                                  device.physical_sector_bytes);
-    return rc;
-}
-
-static int add_machine_meta(struct capture *capture)
-{
-    static const char *const kinds[] = {
-        [IMGZ_SOURCE_FILE] = "file",
-        [IMGZ_SOURCE_DEVICE] = "device",
-        [IMGZ_SOURCE_STREAM] = "stream",
-    };
-    struct imgz_meta *meta = &capture->meta;
-    int rc = imgz_meta_add(meta, "tool", "imgz " IMGZ_VERSION);
-
-    if (rc == 0)
-        rc = imgz_meta_add(meta, "level", imgz_deflate_level_name(capture->job.options.level));
-    if (rc == 0)
-        rc = imgz_meta_add(meta, "source.path", capture->source.path);
-    if (rc == 0)
-        rc = imgz_meta_add(meta, "source.kind", kinds[capture->source.kind]);
-    if (rc == 0)
-        rc = imgz_meta_add_number(meta, "source.bytes", capture->job.sum.raw_bytes);
-    if (rc == 0 && capture->source.kind == IMGZ_SOURCE_DEVICE)
-        rc = add_device_meta(meta, &capture->source);
-    if (rc == 0)
-        rc = add_time(meta, "capture.start", capture->start_time);
-    if (rc == 0)
-        rc = add_time(meta, "capture.end", time(NULL));
-    return rc;
-}
-
-static int add_digest_meta(struct capture *capture)
-{
-    const struct imgz_tally_sum *sum = &capture->job.sum;
-    char key[32];
-    int rc = 0;
-
-    for (uint32_t i = 0; rc == 0 && i < sum->digest_count; i++) {
-        snprintf(key, sizeof(key), "digest.%s", sum->digests[i].name);
-        rc = imgz_meta_add(&capture->meta, key, sum->digests[i].hex);
-    }
-    return rc;
-}
-
-/* What is known once everything was read. */
-static int add_closing_meta(struct capture *capture)
-{
-    int rc = add_digest_meta(capture);
-
-    if (rc == 0 && (capture->job.options.flags & IMGZ_FLAG_REPRODUCIBLE) == 0)
-        rc = add_machine_meta(capture);
-    return rc < 0 ? imgz_job_raise_memory(&capture->job) : 0;
 }
 
 /* ---- The job ------------------------------------------------------------------------------ */
@@ -195,6 +152,8 @@ static int open_both(void *context)
         .path = capture->source_path,
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = capture->job.options.direct,
+        .retry_count = capture->job.options.retry_count,
+        .on_error = capture->job.options.on_error,
     };
     const struct imgz_output_config output_config = {
         .path = capture->image_path,

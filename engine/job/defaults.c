@@ -7,6 +7,10 @@
 
 #define PROGRESS_INTERVAL_MS 200u
 
+/* A sector that failed alone was tried at least twice by then, and each time may take a drive
+ * seconds. */
+#define RETRY_COUNT 1u
+
 const char *imgz_version(void)
 {
     return IMGZ_VERSION;
@@ -45,6 +49,8 @@ void imgz_options_init(struct imgz_options *options, size_t struct_bytes)
         .chunk_bytes = IMGZ_CHUNK_BYTES_DEFAULT,
         .direct = IMGZ_DIRECT_AUTO,
         .progress_interval_ms = PROGRESS_INTERVAL_MS,
+        .on_error = IMGZ_ON_ERROR_STOP,
+        .retry_count = RETRY_COUNT,
     };
 
     memset(options, 0, struct_bytes);

@@ -42,6 +42,9 @@ static int check_options(struct imgz_job *job)
                                "a chunk size of %u bytes is not possible: a power of two from %u "
                                "to %u",
                                options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
+    if (options->on_error != IMGZ_ON_ERROR_STOP && options->on_error != IMGZ_ON_ERROR_ZERO)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "on_error %d is not known: stop or zero", (int)options->on_error);
     if ((options->flags & ~known_flags) != 0)
         return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the flags 0x%x are not known",
                                options->flags & ~known_flags);
@@ -81,6 +84,7 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     job->bad_offset = IMGZ_OFFSET_NONE;
     job->read_fd = -1;
     job->write_fd = -1;
+    imgz_badlist_init(&job->unreadable);
     adopt_options(job, options);
     imgz_log_init(&job->log, job->options.log, job->options.log_context);
     rc = imgz_stop_create(&job->stop);
@@ -251,6 +255,10 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
         if (job->line->flush_start_ns != 0)
             report->flush_ns = now_ns - job->line->flush_start_ns;
     }
+    report->unreadable_bytes = job->unreadable.bytes;
+    report->unreadable_range_count = job->unreadable.count;
+    for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)
+        report->unreadable[i] = job->unreadable.ranges[i];
     if (job->io_name != NULL)
         snprintf(report->io_name, sizeof(report->io_name), "%s", job->io_name);
     if (job->raw_bytes_total != IMGZ_SIZE_UNKNOWN && job->chunk_bytes != 0)
@@ -293,6 +301,7 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
     imgz_placement_destroy(job->placement);
     imgz_machine_destroy(job->machine);
     imgz_tally_destroy(job->tally);
+    imgz_badlist_fini(&job->unreadable);
     imgz_stop_destroy(job->stop);
     imgz_log_fini(&job->log);
     return rc;

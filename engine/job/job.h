@@ -15,6 +15,7 @@
 
 #include "flow/crew.h"
 #include "image/tally.h"
+#include "io/badlist.h"
 
 struct imgz_job {
     struct imgz_options options; /* complete and checked */
@@ -45,6 +46,7 @@ struct imgz_job {
     uint64_t stored_chunk_count;
     uint64_t bad_chunk_count;
     uint64_t bad_offset;
+    struct imgz_badlist unreadable; /* owned by the drain while it runs */
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */

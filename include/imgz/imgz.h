@@ -112,6 +112,12 @@ enum imgz_direct {
     IMGZ_DIRECT_OFF,
 };
 
+/* What to do about sectors that cannot be read, however often they are tried. */
+enum imgz_on_error {
+    IMGZ_ON_ERROR_STOP, /* fail: -EIO and the like, with the offset of the first one */
+    IMGZ_ON_ERROR_ZERO, /* capture: take exactly them for zeros, go on, and tell which */
+};
+
 enum imgz_flag {
     IMGZ_FLAG_FORCE = 1,        /* replace an existing file */
     IMGZ_FLAG_REPRODUCIBLE = 2, /* leave times and names of this machine out of the image */
@@ -135,6 +141,8 @@ struct imgz_options {
     uint32_t bench_ms; /* bench: time for all of it; 0: 30 s */
     const char
         *bench_folder; /* bench: where a temporary file is written and removed; may be NULL */
+    enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
+    uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -147,6 +155,14 @@ struct imgz_digest_text {
     char name[16]; /* as asked for: "sha256" */
     char hex[136]; /* lower case, as the standard tools print it */
 };
+
+/* A stretch of a disk. */
+struct imgz_range {
+    uint64_t offset;
+    uint64_t bytes;
+};
+
+#define IMGZ_UNREADABLE_MAX 32
 
 struct imgz_report {
     uint64_t raw_bytes;          /* size of the disk; as far as the job came if it failed */
@@ -169,6 +185,9 @@ struct imgz_report {
     char root_hash[33]; /* hex; "" if the job did not come that far */
     char io_name[16];   /* "io_uring" or "pread" */
     struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
+    uint64_t unreadable_bytes;       /* capture: could not be read, and are zeros in the image */
+    uint64_t unreadable_range_count; /* so many stretches of them */
+    struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */

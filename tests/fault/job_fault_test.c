@@ -230,6 +230,7 @@ static bool dispensable(const char *name)
         "renameat2", /* linkat() is the rung below */
         "openat",    /* the second one, for direct I/O, is only wished for */
         "close",     /* of what was only read */
+        "pread",     /* what fails is read again alone */
         "io_uring_queue_init_params",
         /* Where threads and buffers would best be. */
         "hwloc_topology_init",

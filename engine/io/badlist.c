@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/badlist.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CAPACITY_MIN ((size_t)16)
+
+void imgz_badlist_init(struct imgz_badlist *list)
+{
+    *list = (struct imgz_badlist){0};
+}
+
+void imgz_badlist_fini(struct imgz_badlist *list)
+{
+    free(list->ranges);
+    imgz_badlist_init(list);
+}
+
+static int grow(struct imgz_badlist *list)
+{
+    const size_t capacity = list->capacity == 0 ? CAPACITY_MIN : 2 * list->capacity;
+    struct imgz_range *ranges = reallocarray(list->ranges, capacity, sizeof(ranges[0]));
+
+    if (ranges == NULL)
+        return -ENOMEM;
+    list->ranges = ranges;
+    list->capacity = capacity;
+    return 0;
+}
+
+int imgz_badlist_add(struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
+{
+    struct imgz_range *last = list->count > 0 ? &list->ranges[list->count - 1] : NULL;
+
+    IMGZ_ASSERT(bytes > 0);
+    IMGZ_ASSERT(last == NULL || last->offset + last->bytes <= offset);
+    if (last != NULL && last->offset + last->bytes == offset) {
+        last->bytes += bytes;
+        list->bytes += bytes;
+        return 0;
+    }
+    if (list->count == list->capacity) {
+        int rc = grow(list);
+
+        if (rc < 0)
+            return rc;
+    }
+    list->ranges[list->count] = (struct imgz_range){offset, bytes};
+    list->count += 1;
+    list->bytes += bytes;
+    return 0;
+}
+
+int imgz_badlist_add_slot(struct imgz_badlist *list, const struct imgz_slot *slot)
+{
+    const uint64_t sector_count = imgz_div_up(slot->raw_bytes, IMGZ_SECTOR_BYTES);
+    int rc = 0;
+
+    if (slot->bad_count == 0)
+        return 0;
+    for (uint64_t i = 0; rc == 0 && i < sector_count; i++) {
+        const uint64_t from_bytes = i * IMGZ_SECTOR_BYTES;
+
+        if (slot->bad_map[i] != 0)
+            rc = imgz_badlist_add(list, slot->raw_offset + from_bytes,
+                                  imgz_min(IMGZ_SECTOR_BYTES, slot->raw_bytes - from_bytes));
+    }
+    return rc;
+}

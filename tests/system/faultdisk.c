@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file that fails as it is told to, as a FUSE filesystem: DIR/disk has the bytes of BACKING, and
+ * lines written to DIR/ctl change how it behaves. Under a loop device it is a failing drive.
+ *
+ *     faultdisk BACKING DIR          serves in the foreground until it is unmounted
+ *
+ *     clear                          as new
+ *     fail r|w|f OFFSET LENGTH ERRNO COUNT
+ *                                    reads, writes or fsyncs that touch the range fail; COUNT
+ * times, or for ever if it is -1 (for fsync the range means nothing) delay r|w MS each takes so
+ * much longer
+ *
+ * Requests are served by several threads and never cached by the kernel. EAGAIN and EOPNOTSUPP are
+ * no errors to be used: the kernel asks again for ever.
+ */
+#define FUSE_USE_VERSION 31
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RULES_MAX 64
+
+struct rule {
+    char kind; /* 'r', 'w', 'f' */
+    long long offset;
+    long long bytes;
+    int error;
+    long long count; /* left; -1: for ever */
+};
+
+static int backing_fd;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rule rules[RULES_MAX]; /* guarded by lock, and so on */
+static int rule_count;
+static long delay_ms[128];
+
+static void wait_as_told(char kind)
+{
+    struct timespec rest;
+    long ms;
+
+    pthread_mutex_lock(&lock);
+    ms = delay_ms[(int)kind];
+    pthread_mutex_unlock(&lock);
+    rest = (struct timespec){ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&rest, NULL);
+}
+
+/* The error for a request, or 0. */
+static int find_error(char kind, long long offset, long long bytes)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < rule_count && error == 0; i++) {
+        struct rule *rule = &rules[i];
+
+        if (rule->kind != kind || rule->count == 0 ||
+            (kind != 'f' &&
+             (offset + bytes <= rule->offset || rule->offset + rule->bytes <= offset)))
+            continue;
+        error = rule->error;
+        if (rule->count > 0)
+            rule->count -= 1;
+    }
+    pthread_mutex_unlock(&lock);
+    return error;
+}
+
+/* The lock is held. "r MS" */
+static int take_delay(const char *text)
+{
+    char *end;
+    const long ms = strtol(text + 1, &end, 10);
+
+    if (strchr("rw", text[0]) == NULL || *end != '\0')
+        return -EINVAL;
+    delay_ms[(int)text[0]] = ms;
+    return 0;
+}
+
+/* The lock is held. "r OFFSET LENGTH ERRNO COUNT" */
+static int take_rule(const char *text)
+{
+    long long numbers[4];
+    const char *at = text + 1;
+
+    if (strchr("rwf", text[0]) == NULL || rule_count == RULES_MAX)
+        return -EINVAL;
+    for (int i = 0; i < 4; i++) {
+        char *end;
+
+        numbers[i] = strtoll(at, &end, 10);
+        if (end == at)
+            return -EINVAL;
+        at = end;
+    }
+    rules[rule_count] = (struct rule){text[0], numbers[0], numbers[1], (int)numbers[2], numbers[3]};
+    rule_count += 1;
+    return 0;
+}
+
+static int take_line(const char *line)
+{
+    int rc = -EINVAL;
+
+    pthread_mutex_lock(&lock);
+    if (strcmp(line, "clear") == 0) {
+        rule_count = 0;
+        memset(delay_ms, 0, sizeof(delay_ms));
+        rc = 0;
+    } else if (strncmp(line, "delay ", 6) == 0) {
+        rc = take_delay(line + 6);
+    } else if (strncmp(line, "fail ", 5) == 0) {
+        rc = take_rule(line + 5);
+    }
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+static int take_lines(const char *text, size_t bytes)
+{
+    char *copy = strndup(text, bytes);
+    char *rest = NULL;
+    int rc = copy == NULL ? -ENOMEM : 0;
+
+    for (char *line = rc == 0 ? strtok_r(copy, "\n", &rest) : NULL; line != NULL && rc == 0;
+         line = strtok_r(NULL, "\n", &rest))
+        rc = take_line(line);
+    free(copy);
+    return rc == 0 ? (int)bytes : rc;
+}
+
+static int is_disk(const char *path)
+{
+    return strcmp(path, "/disk") == 0;
+}
+
+static int get_attributes(const char *path, struct stat *status, struct fuse_file_info *info)
+{
+    (void)info;
+    memset(status, 0, sizeof(*status));
+    status->st_nlink = 1;
+    if (strcmp(path, "/") == 0) {
+        status->st_mode = S_IFDIR | 0755;
+        return 0;
+    }
+    if (is_disk(path)) {
+        if (fstat(backing_fd, status) < 0)
+            return -errno;
+        status->st_mode = S_IFREG | 0644;
+        return 0;
+    }
+    status->st_mode = S_IFREG | 0644;
+    return strcmp(path, "/ctl") == 0 ? 0 : -ENOENT;
+}
+
+static int list(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
+                struct fuse_file_info *info, enum fuse_readdir_flags flags)
+{
+    (void)path, (void)offset, (void)info, (void)flags;
+    fill(buffer, "disk", NULL, 0, 0);
+    fill(buffer, "ctl", NULL, 0, 0);
+    return 0;
+}
+
+static int open_file(const char *path, struct fuse_file_info *info)
+{
+    info->direct_io = 1;
+    return is_disk(path) || strcmp(path, "/ctl") == 0 ? 0 : -ENOENT;
+}
+
+static int read_file(const char *path, char *buffer, size_t bytes, off_t offset,
+                     struct fuse_file_info *info)
+{
+    ssize_t moved;
+    int error;
+
+    (void)info;
+    if (!is_disk(path))
+        return 0;
+    wait_as_told('r');
+    error = find_error('r', offset, (long long)bytes);
+    if (error != 0)
+        return -error;
+    moved = pread(backing_fd, buffer, bytes, offset);
+    return moved < 0 ? -errno : (int)moved;
+}
+
+static int write_file(const char *path, const char *data, size_t bytes, off_t offset,
+                      struct fuse_file_info *info)
+{
+    ssize_t moved;
+    int error;
+
+    (void)info;
+    if (!is_disk(path))
+        return take_lines(data, bytes);
+    wait_as_told('w');
+    error = find_error('w', offset, (long long)bytes);
+    if (error != 0)
+        return -error;
+    moved = pwrite(backing_fd, data, bytes, offset);
+    return moved < 0 ? -errno : (int)moved;
+}
+
+static int flush_disk(const char *path, int data_only, struct fuse_file_info *info)
+{
+    (void)data_only, (void)info;
+    return is_disk(path) ? -find_error('f', 0, 0) : 0;
+}
+
+static int set_size(const char *path, off_t bytes, struct fuse_file_info *info)
+{
+    (void)info;
+    if (!is_disk(path))
+        return 0;
+    return ftruncate(backing_fd, bytes) < 0 ? -errno : 0;
+}
+
+static const struct fuse_operations operations = {
+    .getattr = get_attributes,
+    .readdir = list,
+    .open = open_file,
+    .read = read_file,
+    .write = write_file,
+    .fsync = flush_disk,
+    .truncate = set_size,
+};
+
+int main(int argc, char **argv)
+{
+    char *arguments[] = {argv[0], "-f", argc == 3 ? argv[2] : NULL, NULL};
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: faultdisk BACKING DIR\n");
+        return 2;
+    }
+    backing_fd = open(argv[1], O_RDWR | O_CLOEXEC);
+    if (backing_fd < 0) {
+        perror(argv[1]);
+        return 1;
+    }
+    return fuse_main(3, arguments, &operations, NULL);
+}

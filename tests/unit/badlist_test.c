@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/badlist.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void adjacent_ranges_are_one(void **state)
+{
+    struct imgz_badlist list;
+
+    (void)state;
+    imgz_badlist_init(&list);
+    assert_int_equal(imgz_badlist_add(&list, 512, 512), 0);
+    assert_int_equal(imgz_badlist_add(&list, 1024, 4096), 0);
+    assert_int_equal(imgz_badlist_add(&list, 8192, 512), 0);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.ranges[0].offset, 512);
+    assert_int_equal(list.ranges[0].bytes, 4608);
+    assert_int_equal(list.ranges[1].offset, 8192);
+    assert_int_equal(list.bytes, 5120);
+    imgz_badlist_fini(&list);
+    assert_int_equal(list.count, 0);
+}
+
+static void it_grows(void **state)
+{
+    struct imgz_badlist list;
+
+    (void)state;
+    imgz_badlist_init(&list);
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_int_equal(imgz_badlist_add(&list, i * 1024, 512), 0);
+    assert_int_equal(list.count, 1000);
+    assert_int_equal(list.bytes, 512000);
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_int_equal(list.ranges[i].offset, i * 1024);
+    imgz_badlist_fini(&list);
+}
+
+/* Ranges go on from slot to slot; the last sector of a disk may be short. */
+static void slots_are_added(void **state)
+{
+    uint8_t map[128] = {0};
+    struct imgz_slot slot = {.raw_offset = 65536, .raw_bytes = 65536, .bad_map = map};
+    struct imgz_badlist list;
+
+    (void)state;
+    imgz_badlist_init(&list);
+    memset(map, 1, sizeof(map));
+    assert_int_equal(imgz_badlist_add_slot(&list, &slot), 0);
+    assert_int_equal(list.count, 0); /* bad_count says there are none */
+    memset(map, 0, sizeof(map));
+    map[3] = 1;
+    map[126] = 1;
+    map[127] = 1;
+    slot.bad_count = 3;
+    assert_int_equal(imgz_badlist_add_slot(&list, &slot), 0);
+    slot.raw_offset += 65536;
+    slot.raw_bytes = 700;
+    memset(map, 0, sizeof(map));
+    map[0] = 1;
+    map[1] = 1;
+    slot.bad_count = 2;
+    assert_int_equal(imgz_badlist_add_slot(&list, &slot), 0);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.ranges[0].offset, 65536 + 3 * 512);
+    assert_int_equal(list.ranges[0].bytes, 512);
+    assert_int_equal(list.ranges[1].offset, 65536 + 126 * 512);
+    assert_int_equal(list.ranges[1].bytes, 1024 + 700);
+    imgz_badlist_fini(&list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adjacent_ranges_are_one),
+        cmocka_unit_test(it_grows),
+        cmocka_unit_test(slots_are_added),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
