@@ -34,11 +34,12 @@ static void announce_device(const char *path)
 
 static void print_headline(const struct options *options, const struct imgz_report *report)
 {
-    streams_note("restored   %s (%s) to %s (%s, %s of it written as data)",
+    streams_note("restored   %s (%s) to %s (%s, %s of it written as data)%s",
                  report_path(options->operands[0], OPERAND_IMAGE),
                  units_size(report->image_bytes).text,
                  report_path(options->operands[1], OPERAND_RAW_OUT),
-                 units_size(report->raw_bytes).text, units_size(report->written_bytes).text);
+                 units_size(report->raw_bytes).text, units_size(report->written_bytes).text,
+                 options_has(options, OPTION_READ_BACK) ? ", read back: all equal" : "");
 }
 
 static int run(const struct options *options)
@@ -66,9 +67,10 @@ const struct command cmd_restore = {
     .about = "Writes the disk in IMAGE to TARGET: a new sparse file, a block device at least as\n"
              "large, or '-' for standard output. Every chunk is checked before it is written.\n",
     .examples = "  imgz restore disk.img.gz /dev/sdb\n"
+                "  imgz restore --read-back disk.img.gz /dev/sdb\n"
                 "  imgz restore disk.img.gz copy.img\n"
                 "  ssh host cat disk.img.gz | imgz restore - /dev/sdb\n",
-    .options = OPTIONS_OF_JOBS | OPTION_FORCE,
+    .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_READ_BACK,
     .operand_count = 2,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}, {"TARGET", "target", OPERAND_RAW_OUT}},
     .run = run,

@@ -33,6 +33,7 @@ enum option_bit {
     OPTION_TOPOLOGY = 1 << 16,
     OPTION_ON_ERROR = 1 << 17,
     OPTION_RETRIES = 1 << 18,
+    OPTION_READ_BACK = 1 << 19,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

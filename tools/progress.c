@@ -239,6 +239,8 @@ static const char *phase_name(enum imgz_phase phase)
         return "flush";
     case IMGZ_PHASE_FINISH:
         return "finish";
+    case IMGZ_PHASE_READ_BACK:
+        return "read-back";
     }
     return "?";
 }

@@ -202,7 +202,7 @@ static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
         return -ENOMEM;
     crew->watch = watch;
     crew->stop = stop;
-    crew->start_ns = imgz_clock_ns();
+    crew->start_ns = watch->start_ns != 0 ? watch->start_ns : imgz_clock_ns();
     imgz_mutex_init(&crew->lock);
     imgz_never_fails(pthread_condattr_init(&attributes));
     imgz_never_fails(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));

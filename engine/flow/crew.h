@@ -20,6 +20,7 @@ struct imgz_crew_watch {
     void *progress_context;
     uint32_t progress_interval_ms;
     uint64_t raw_bytes_total;
+    uint64_t start_ns; /* when the job began (clock.h); 0: now */
 };
 
 /* Processor time the threads took, without what the kernel did for them in its own. */

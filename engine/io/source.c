@@ -26,6 +26,18 @@ static int open_path(const char *path, bool direct)
     return fd < 0 ? -errno : fd;
 }
 
+/* Another description of the same file, past the page cache if it can be. */
+static int open_again(int fd, bool *direct)
+{
+    char name[32];
+    int again;
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    again = open_path(name, true);
+    *direct = again >= 0;
+    return *direct ? again : open_path(name, false);
+}
+
 /* Direct I/O is tried where it is wanted. AUTO means devices: their page cache may be stale beside
  * a mounted file system, and a drive read once is not worth caching. */
 static int open_wanted(const struct imgz_source_config *config, bool device,
@@ -62,13 +74,13 @@ static int open_fd(const struct imgz_source_config *config, struct imgz_source *
 }
 
 /* Tells kind and size of what was opened. */
-static int classify(const struct imgz_source_config *config, struct imgz_source *source)
+static int classify(const char *path, struct imgz_source *source)
 {
     if (fstat(source->fd, &source->status) < 0)
         return -errno;
     source->kind = IMGZ_SOURCE_STREAM;
     source->size_bytes = IMGZ_SIZE_UNKNOWN;
-    if (strcmp(config->path, "-") == 0)
+    if (strcmp(path, "-") == 0)
         return 0;
     if (S_ISREG(source->status.st_mode)) {
         source->kind = IMGZ_SOURCE_FILE;
@@ -93,7 +105,7 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *
     source->on_error = config->on_error;
     source->sector_bytes = IMGZ_BLOCK_BYTES;
     source->fd = open_fd(config, source);
-    rc = source->fd < 0 ? source->fd : classify(config, source);
+    rc = source->fd < 0 ? source->fd : classify(config->path, source);
     if (rc == 0 && source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes == 0)
         rc = -ENOMEDIUM;
     if (rc < 0) {
@@ -107,6 +119,28 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *
                   source->kind == IMGZ_SOURCE_STREAM ? "a stream"
                   : source->direct                   ? "with direct I/O"
                                                      : "through the page cache");
+    return 0;
+}
+
+int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop, struct imgz_log *log,
+                       struct imgz_source *source)
+{
+    int rc;
+
+    *source = (struct imgz_source){.path = path,
+                                   .stage = IMGZ_STAGE_READ_SOURCE,
+                                   .sector_bytes = IMGZ_BLOCK_BYTES};
+    source->fd = open_again(fd, &source->direct);
+    rc = source->fd < 0 ? source->fd : classify(path, source);
+    if (rc < 0) {
+        imgz_source_close(source);
+        return imgz_stop_raise_system(stop, rc, imgz_source_place(source, IMGZ_OFFSET_NONE),
+                                      "opening");
+    }
+    if (!source->direct)
+        (void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_DONTNEED);
+    imgz_log_line(log, "reading %s back, %s", path,
+                  source->direct ? "with direct I/O" : "with the page cache dropped");
     return 0;
 }
 
@@ -178,20 +212,15 @@ static int rescue_bad(void *context, uint64_t offset, size_t bytes, int rc)
     return 0;
 }
 
-/* Another description of the same file: past the page cache, which may keep a failure for all that
- * was read ahead around it, and without readahead. */
+/* Past the page cache, which may keep a failure for all that was read ahead around it, and without
+ * readahead. */
 static int open_for_rescue(const struct imgz_source *source)
 {
-    char name[32];
-    int fd;
+    bool direct;
+    int fd = open_again(source->fd, &direct);
 
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", source->fd);
-    fd = open(name, O_RDONLY | O_DIRECT | O_CLOEXEC);
-    if (fd < 0)
-        fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    if (fd >= 0)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     return fd;
 }
 

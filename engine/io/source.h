@@ -53,6 +53,12 @@ struct imgz_source_config {
 IMGZ_MUST_CHECK int imgz_source_open(const struct imgz_source_config *config,
                                      struct imgz_stop *stop, struct imgz_log *log,
                                      struct imgz_source *source);
+
+/* The same for the file or device behind 'fd', to read what was written there: past the page cache
+ * if it can be, otherwise with the cache dropped first. 'path' is its name for people. */
+IMGZ_MUST_CHECK int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop,
+                                       struct imgz_log *log, struct imgz_source *source);
+
 void imgz_source_close(struct imgz_source *source);
 
 /* The first bytes of a source, at most IMGZ_SOURCE_PEEK_BYTES; '*done_bytes' is less than 'bytes'

@@ -25,7 +25,8 @@ static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NO
 static int check_options(struct imgz_job *job)
 {
     const struct imgz_options *options = &job->options;
-    const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB;
+    const uint32_t known_flags =
+        IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB | IMGZ_FLAG_READ_BACK;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -108,6 +109,24 @@ static uint32_t worker_count(const struct imgz_job *job)
     return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
 }
 
+static uint64_t flush_ns(const struct imgz_job *job)
+{
+    if (job->line == NULL || job->line->flush_start_ns == 0)
+        return job->flush_ns;
+    return job->flush_ns + (imgz_clock_ns() - job->line->flush_start_ns);
+}
+
+static void retire_run(struct imgz_job *job)
+{
+    job->flush_ns = flush_ns(job);
+    imgz_line_destroy(job->line);
+    imgz_placement_destroy(job->placement);
+    imgz_tally_destroy(job->tally);
+    job->line = NULL;
+    job->placement = NULL;
+    job->tally = NULL;
+}
+
 int imgz_job_place(struct imgz_job *job)
 {
     const struct imgz_placement_config config = {
@@ -138,6 +157,7 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
     int rc;
 
+    retire_run(job);
     job->chunk_bytes = needs->tally.chunk_bytes;
     job->raw_bytes_total = needs->raw_bytes_total;
     rc = imgz_tally_create(&needs->tally, &job->tally);
@@ -166,6 +186,7 @@ static struct imgz_crew_watch make_watch(const struct imgz_job *job, uint64_t ra
         .progress_context = job->options.progress_context,
         .progress_interval_ms = job->options.progress_interval_ms,
         .raw_bytes_total = raw_bytes_total,
+        .start_ns = job->start_ns,
     };
 }
 
@@ -187,7 +208,15 @@ int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, voi
         .drain = bodies->drain,
         .watch = make_watch(job, job->raw_bytes_total),
     };
-    int rc = imgz_crew_run(&plan, job->line, &job->usage);
+    struct imgz_crew_usage usage = {0};
+    int rc;
+
+    atomic_store_explicit(&job->line->meter.phase, (int)job->run_phase, memory_order_relaxed);
+    rc = imgz_crew_run(&plan, job->line, &usage);
+
+    job->usage.feed_cpu_ns += usage.feed_cpu_ns;
+    job->usage.work_cpu_ns += usage.work_cpu_ns;
+    job->usage.drain_cpu_ns += usage.drain_cpu_ns;
 
     return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
 }
@@ -244,6 +273,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;
     report->elapsed_ns = now_ns - job->start_ns;
+    report->flush_ns = flush_ns(job);
     report->feed_cpu_ns = job->usage.feed_cpu_ns;
     report->work_cpu_ns = job->usage.work_cpu_ns;
     report->drain_cpu_ns = job->usage.drain_cpu_ns;
@@ -252,8 +282,6 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     if (job->line != NULL) {
         report->raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
         report->zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
-        if (job->line->flush_start_ns != 0)
-            report->flush_ns = now_ns - job->line->flush_start_ns;
     }
     report->unreadable_bytes = job->unreadable.bytes;
     report->unreadable_range_count = job->unreadable.count;

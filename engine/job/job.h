@@ -36,10 +36,13 @@ struct imgz_job {
     uint32_t chunk_bytes;
     uint64_t raw_bytes_total; /* or IMGZ_SIZE_UNKNOWN */
 
+    enum imgz_phase run_phase; /* what the next run is called in progress: COPY unless set */
+
     /* Filled in on the way, for the report. */
     struct imgz_tally_sum sum; /* complete if sum_done */
     bool sum_done;
-    struct imgz_crew_usage usage;
+    struct imgz_crew_usage usage; /* of all runs */
+    uint64_t flush_ns;            /* of runs before the last */
     const char *io_name;
     uint64_t image_bytes;
     uint64_t written_bytes;
@@ -63,7 +66,8 @@ IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *contex
 /* Decides where workers and slots go. Called by imgz_job_prepare(). */
 IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);
 
-/* Line and tally for chunks of tally_config->chunk_bytes. */
+/* Line and tally for chunks of tally_config->chunk_bytes. A job may run again: what the last run
+ * used is given back. */
 struct imgz_job_needs {
     struct imgz_tally_config tally;
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */

@@ -10,6 +10,7 @@
 #include "io/append.h"
 #include "io/sparse.h"
 #include "job/decode.h"
+#include "job/readback.h"
 
 struct restore {
     struct imgz_job job;
@@ -142,6 +143,27 @@ static int drain(void *context, struct imgz_line *line)
                                                       : drain_sparse(restore, line);
 }
 
+/* ---- Reading back ------------------------------------------------------------------------- */
+
+/* A pipe keeps nothing that could be read. */
+static int check_read_back(const struct restore *restore)
+{
+    if ((restore->job.options.flags & IMGZ_FLAG_READ_BACK) == 0 ||
+        restore->output.kind != IMGZ_OUTPUT_STREAM)
+        return 0;
+    return imgz_stop_raise(
+        restore->job.stop, -EINVAL, imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
+        "%s is a pipe or the like and cannot be read back; leave out --read-back",
+        restore->output.path);
+}
+
+static int read_back(struct restore *restore)
+{
+    if ((restore->job.options.flags & IMGZ_FLAG_READ_BACK) == 0)
+        return 0;
+    return imgz_readback_run(&restore->job, &restore->decode.image, &restore->output);
+}
+
 /* ---- The job ------------------------------------------------------------------------------ */
 
 static int open_both(void *context)
@@ -179,11 +201,15 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = imgz_job_call(&restore.job, open_both, &restore);
     restore.job.write_fd = restore.output.fd;
     if (rc == 0)
+        rc = check_read_back(&restore);
+    if (rc == 0)
         rc = imgz_decode_prepare(&restore.decode, &restore.job);
     if (rc == 0)
         rc = imgz_job_run(&restore.job, &bodies, &restore);
     if (rc == 0)
         rc = imgz_decode_check_sum(&restore.decode, &restore.job);
+    if (rc == 0)
+        rc = read_back(&restore);
     if (rc == 0)
         rc = imgz_output_commit(&restore.output);
     if (rc == 0)

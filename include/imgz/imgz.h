@@ -79,9 +79,10 @@ struct imgz_error {
 /* ---- Progress ----------------------------------------------------------------------------- */
 
 enum imgz_phase {
-    IMGZ_PHASE_COPY,   /* data moves */
-    IMGZ_PHASE_FLUSH,  /* all data is handed over; the system writes it to stable storage */
-    IMGZ_PHASE_FINISH, /* closed and renamed: the last call of a job that succeeded */
+    IMGZ_PHASE_COPY,      /* data moves */
+    IMGZ_PHASE_FLUSH,     /* all data is handed over; the system writes it to stable storage */
+    IMGZ_PHASE_FINISH,    /* closed and renamed: the last call of a job that succeeded */
+    IMGZ_PHASE_READ_BACK, /* after the flush: what was written is read from the drive again */
 };
 
 struct imgz_progress {
@@ -122,6 +123,7 @@ enum imgz_flag {
     IMGZ_FLAG_FORCE = 1,        /* replace an existing file */
     IMGZ_FLAG_REPRODUCIBLE = 2, /* leave times and names of this machine out of the image */
     IMGZ_FLAG_SCRUB = 4,        /* verify: check what is stored, inflate nothing */
+    IMGZ_FLAG_READ_BACK = 8,    /* restore: read the target again, past the page cache */
 };
 
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
@@ -197,7 +199,9 @@ IMGZ_API int imgz_capture(const char *source, const char *image, const struct im
                           struct imgz_report *report, struct imgz_error *error);
 
 /* Writes the disk in 'image' to 'target': a new sparse file, an existing block device at least as
- * large as the disk, or a pipe. */
+ * large as the disk, or a pipe. With IMGZ_FLAG_READ_BACK a file or device is read again after the
+ * flush, and held against the hashes in the image: -EBADMSG if it does not keep what it was given.
+ */
 IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 

@@ -7,9 +7,10 @@
  *
  *     clear                          as new
  *     fail r|w|f OFFSET LENGTH ERRNO COUNT
- *                                    reads, writes or fsyncs that touch the range fail; COUNT
- * times, or for ever if it is -1 (for fsync the range means nothing) delay r|w MS each takes so
- * much longer
+ *                                    requests that touch the range fail, COUNT times, or for ever
+ *                                    if it is -1; for fsync (f) the range means nothing
+ *     lose OFFSET LENGTH             writes to the range are acknowledged and forgotten
+ *     delay r|w MS                   each takes so much longer
  *
  * Requests are served by several threads and never cached by the kernel. EAGAIN and EOPNOTSUPP are
  * no errors to be used: the kernel asks again for ever.
@@ -29,7 +30,7 @@
 #define RULES_MAX 64
 
 struct rule {
-    char kind; /* 'r', 'w', 'f' */
+    char kind; /* 'r', 'w', 'f'; 'l': lose */
     long long offset;
     long long bytes;
     int error;
@@ -73,6 +74,19 @@ static int find_error(char kind, long long offset, long long bytes)
     }
     pthread_mutex_unlock(&lock);
     return error;
+}
+
+/* The lock is held. "OFFSET LENGTH" */
+static int take_loss(const char *text)
+{
+    char *end;
+    const long long offset = strtoll(text, &end, 10);
+
+    if (rule_count == RULES_MAX)
+        return -EINVAL;
+    rules[rule_count] = (struct rule){'l', offset, strtoll(end, NULL, 10), 1, -1};
+    rule_count += 1;
+    return 0;
 }
 
 /* The lock is held. "r MS" */
@@ -119,6 +133,8 @@ static int take_line(const char *line)
         rc = 0;
     } else if (strncmp(line, "delay ", 6) == 0) {
         rc = take_delay(line + 6);
+    } else if (strncmp(line, "lose ", 5) == 0) {
+        rc = take_loss(line + 5);
     } else if (strncmp(line, "fail ", 5) == 0) {
         rc = take_rule(line + 5);
     }
@@ -208,6 +224,8 @@ static int write_file(const char *path, const char *data, size_t bytes, off_t of
     error = find_error('w', offset, (long long)bytes);
     if (error != 0)
         return -error;
+    if (find_error('l', offset, (long long)bytes) != 0)
+        return (int)bytes;
     moved = pwrite(backing_fd, data, bytes, offset);
     return moved < 0 ? -errno : (int)moved;
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Holds a raw source against the hashes of an image, chunk by chunk: source -> reader -> workers
+ * (zero test, XXH3-128) -> comparison.
+ *
+ * Place: what verify --against and restore --read-back share.
+ *
+ * Threads    the caller's.
+ * Errors     raised: the source cannot be read, or does not have the size of the disk in the image.
+ *            Chunks that differ are counted: job->bad_chunk_count, and bad_offset of the first.
+ */
+#ifndef IMGZ_MATCH_H
+#define IMGZ_MATCH_H
+
+#include "image/image.h"
+#include "job/job.h"
+
+/* The image's index, hashes and end are loaded. Completes job->sum, of the source. */
+IMGZ_MUST_CHECK int imgz_match_run(struct imgz_job *job, const struct imgz_image *image,
+                                   struct imgz_source *source);
+
+#endif /* IMGZ_MATCH_H */
