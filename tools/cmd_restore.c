@@ -42,6 +42,13 @@ static void print_headline(const struct options *options, const struct imgz_repo
                  options_has(options, OPTION_READ_BACK) ? ", read back: all equal" : "");
 }
 
+static void print_same(const struct imgz_report *report)
+{
+    streams_note("same       %s (%s) were there already, and were not written",
+                 units_size(report->same_bytes).text,
+                 units_share(report->same_bytes, report->raw_bytes).text);
+}
+
 static int run(const struct options *options)
 {
     struct runner runner;
@@ -56,6 +63,8 @@ static int run(const struct options *options)
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && runner_wants_summary(options)) {
         print_headline(options, &runner.report);
+        if (options_has(options, OPTION_ONLY_CHANGED))
+            print_same(&runner.report);
         report_print_summary(options, &runner.report);
     }
     return exit_code;
@@ -70,7 +79,7 @@ const struct command cmd_restore = {
                 "  imgz restore --read-back disk.img.gz /dev/sdb\n"
                 "  imgz restore disk.img.gz copy.img\n"
                 "  ssh host cat disk.img.gz | imgz restore - /dev/sdb\n",
-    .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_READ_BACK,
+    .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK,
     .operand_count = 2,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}, {"TARGET", "target", OPERAND_RAW_OUT}},
     .run = run,

@@ -15,7 +15,7 @@ _imgz_options() {
     capture)
         echo "$job --level --chunk-size --direct --on-error --retries --force --reproducible"
         ;;
-    restore) echo "$job --read-back --force" ;;
+    restore) echo "$job --only-changed --read-back --force" ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info) echo '--topology --threads --chunk-size --json --help' ;;

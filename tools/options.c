@@ -211,6 +211,8 @@ static const struct option_spec specs[] = {
     {OPTION_ON_ERROR, "on-error", 0, "WHAT", "unreadable sectors: stop (the default), or zero them",
      apply_on_error},
     {OPTION_RETRIES, "retries", 0, "N", "how often to try such a sector again (1)", apply_retries},
+    {OPTION_ONLY_CHANGED, "only-changed", 0, NULL,
+     "write only chunks that the device does not hold", NULL},
     {OPTION_READ_BACK, "read-back", 0, NULL, "read what was written from the drive, and check it",
      NULL},
     {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
@@ -412,6 +414,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
         result->job.flags |= IMGZ_FLAG_FORCE;
     if (options_has(result, OPTION_REPRODUCIBLE))
         result->job.flags |= IMGZ_FLAG_REPRODUCIBLE;
+    if (options_has(result, OPTION_ONLY_CHANGED))
+        result->job.flags |= IMGZ_FLAG_ONLY_CHANGED;
     if (options_has(result, OPTION_READ_BACK))
         result->job.flags |= IMGZ_FLAG_READ_BACK;
     if (options_has(result, OPTION_SCRUB))

@@ -80,6 +80,7 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"image_bytes", report_json_number(job->image_bytes)},
         {"zero_bytes", report_json_number(job->zero_bytes)},
         {"written_bytes", report_json_number(job->written_bytes)},
+        {"same_bytes", report_json_number(job->same_bytes)},
         {"chunk_bytes", report_json_number(job->chunk_bytes)},
         {"chunk_count", report_json_number(job->chunk_count)},
         {"stored_chunk_count", report_json_number(job->stored_chunk_count)},

@@ -145,6 +145,7 @@ static int take_locked(struct imgz_pool *pool, struct imgz_slot **result)
     slot->checked = false;
     slot->stored_form = false;
     slot->unread = false;
+    slot->same = false;
     slot->read_bytes = 0;
     if (slot->bad_count > 0)
         memset(slot->bad_map, 0, pool->bad_map_bytes);

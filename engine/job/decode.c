@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "image/damage.h"
+#include "image/held.h"
 
 static int create_checkers(struct imgz_decode *decode, struct imgz_job *job)
 {
@@ -65,13 +66,16 @@ int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job)
 
 void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot)
 {
+    const struct imgz_checker *checker = &decode->checkers[worker_index];
+
     imgz_image_fetch(&decode->image, slot);
     if (slot->fault == IMGZ_FAULT_READ)
         return;
     if (decode->scrub)
         imgz_check_stored(slot);
-    else
-        imgz_check_slot(&decode->checkers[worker_index], slot);
+    else if (decode->target == NULL || !imgz_held_test(decode->target, checker->hasher,
+                                                       decode->image.header.chunk_bytes, slot))
+        imgz_check_slot(checker, slot);
 }
 
 void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)

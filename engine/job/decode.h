@@ -14,7 +14,9 @@
 
 struct imgz_decode {
     struct imgz_image image;
-    bool scrub;                    /* nothing is inflated: only what is stored is checked */
+    bool scrub; /* nothing is inflated: only what is stored is checked */
+    const struct imgz_source
+        *target;                   /* restore: what is held already is not written; may be NULL */
     struct imgz_checker *checkers; /* one per worker; none to scrub */
     uint32_t checker_count;
     uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */

@@ -25,8 +25,8 @@ static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NO
 static int check_options(struct imgz_job *job)
 {
     const struct imgz_options *options = &job->options;
-    const uint32_t known_flags =
-        IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB | IMGZ_FLAG_READ_BACK;
+    const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
+                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -269,6 +269,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     memset(report, 0, sizeof(*report));
     report->image_bytes = job->image_bytes;
     report->written_bytes = job->written_bytes;
+    report->same_bytes = job->same_bytes;
     report->stored_chunk_count = job->stored_chunk_count;
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;

@@ -46,6 +46,7 @@ struct imgz_job {
     const char *io_name;
     uint64_t image_bytes;
     uint64_t written_bytes;
+    uint64_t same_bytes;
     uint64_t stored_chunk_count;
     uint64_t bad_chunk_count;
     uint64_t bad_offset;

@@ -18,6 +18,7 @@ struct restore {
     const char *target_path;
     struct imgz_decode decode;
     struct imgz_output output;
+    struct imgz_source held; /* the target, to be read; fd -1 unless only what changed is written */
 };
 
 /* ---- The crew's bodies -------------------------------------------------------------------- */
@@ -48,6 +49,13 @@ static int accept_item(struct restore *restore, struct imgz_slot *slot)
     return 0;
 }
 
+/* The target holds it already. */
+static void skip_item(struct restore *restore, struct imgz_slot **slot)
+{
+    restore->job.same_bytes += (*slot)->raw_bytes;
+    imgz_line_give_back(restore->job.line, slot);
+}
+
 static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
 {
     struct imgz_slot *slot = NULL;
@@ -55,7 +63,9 @@ static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
 
     while ((rc = imgz_sparse_take(sparse, &slot)) == 0) {
         rc = accept_item(restore, slot);
-        if (rc == 0)
+        if (rc == 0 && slot->same)
+            skip_item(restore, &slot);
+        else if (rc == 0)
             rc = imgz_sparse_put(sparse, &slot);
         if (rc < 0)
             return rc;
@@ -143,7 +153,7 @@ static int drain(void *context, struct imgz_line *line)
                                                       : drain_sparse(restore, line);
 }
 
-/* ---- Reading back ------------------------------------------------------------------------- */
+/* ---- Reading the target ------------------------------------------------------------------- */
 
 /* A pipe keeps nothing that could be read. */
 static int check_read_back(const struct restore *restore)
@@ -155,6 +165,26 @@ static int check_read_back(const struct restore *restore)
         restore->job.stop, -EINVAL, imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
         "%s is a pipe or the like and cannot be read back; leave out --read-back",
         restore->output.path);
+}
+
+/* Only a device holds anything before: a file is written anew. */
+static int open_held(struct restore *restore)
+{
+    int rc;
+
+    if ((restore->job.options.flags & IMGZ_FLAG_ONLY_CHANGED) == 0)
+        return 0;
+    if (restore->output.kind != IMGZ_OUTPUT_DEVICE)
+        return imgz_stop_raise(
+            restore->job.stop, -EINVAL, imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
+            "%s is no block device: it is written anew, there is nothing to keep; "
+            "leave out --only-changed",
+            restore->output.path);
+    rc = imgz_source_reopen(restore->output.fd, restore->output.path, restore->job.stop,
+                            &restore->job.log, &restore->held);
+    if (rc == 0)
+        restore->decode.target = &restore->held;
+    return rc;
 }
 
 static int read_back(struct restore *restore)
@@ -194,6 +224,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         .image_path = image,
         .target_path = target,
         .decode.image.source.fd = -1,
+        .held.fd = -1,
         .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1}};
     int rc = imgz_job_begin(&restore.job, options);
 
@@ -202,6 +233,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     restore.job.write_fd = restore.output.fd;
     if (rc == 0)
         rc = check_read_back(&restore);
+    if (rc == 0)
+        rc = open_held(&restore);
     if (rc == 0)
         rc = imgz_decode_prepare(&restore.decode, &restore.job);
     if (rc == 0)
@@ -214,6 +247,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = imgz_output_commit(&restore.output);
     if (rc == 0)
         imgz_job_finish(&restore.job);
+    imgz_source_close(&restore.held);
     imgz_output_abandon(&restore.output);
     imgz_decode_release(&restore.decode);
     return imgz_job_end(&restore.job, rc, report, error);

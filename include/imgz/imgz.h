@@ -120,10 +120,11 @@ enum imgz_on_error {
 };
 
 enum imgz_flag {
-    IMGZ_FLAG_FORCE = 1,        /* replace an existing file */
-    IMGZ_FLAG_REPRODUCIBLE = 2, /* leave times and names of this machine out of the image */
-    IMGZ_FLAG_SCRUB = 4,        /* verify: check what is stored, inflate nothing */
-    IMGZ_FLAG_READ_BACK = 8,    /* restore: read the target again, past the page cache */
+    IMGZ_FLAG_FORCE = 1,         /* replace an existing file */
+    IMGZ_FLAG_REPRODUCIBLE = 2,  /* leave times and names of this machine out of the image */
+    IMGZ_FLAG_SCRUB = 4,         /* verify: check what is stored, inflate nothing */
+    IMGZ_FLAG_ONLY_CHANGED = 16, /* restore to a device: write only chunks that it does not hold */
+    IMGZ_FLAG_READ_BACK = 8,     /* restore: read the target again, past the page cache */
 };
 
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
@@ -187,8 +188,9 @@ struct imgz_report {
     char root_hash[33]; /* hex; "" if the job did not come that far */
     char io_name[16];   /* "io_uring" or "pread" */
     struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
-    uint64_t unreadable_bytes;       /* capture: could not be read, and are zeros in the image */
-    uint64_t unreadable_range_count; /* so many stretches of them */
+    uint64_t same_bytes;       /* restore: what the target held already, and was not written */
+    uint64_t unreadable_bytes; /* capture: could not be read, and are zeros in the image */
+    uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
 };
 
@@ -199,8 +201,10 @@ IMGZ_API int imgz_capture(const char *source, const char *image, const struct im
                           struct imgz_report *report, struct imgz_error *error);
 
 /* Writes the disk in 'image' to 'target': a new sparse file, an existing block device at least as
- * large as the disk, or a pipe. With IMGZ_FLAG_READ_BACK a file or device is read again after the
- * flush, and held against the hashes in the image: -EBADMSG if it does not keep what it was given.
+ * large as the disk, or a pipe. With IMGZ_FLAG_ONLY_CHANGED a device is read first, and a chunk
+ * that has its hash already is neither inflated nor written. With IMGZ_FLAG_READ_BACK a file or
+ * device is read again after the flush, and held against the hashes in the image: -EBADMSG if it
+ * does not keep what it was given.
  */
 IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);

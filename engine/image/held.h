@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether the target of a restore holds a chunk already: then it is neither inflated nor written.
+ *
+ * Place: a worker's, before the check of a chunk, with --only-changed.
+ *
+ * Threads    any; the slot and the hasher are the worker's.
+ * Errors     none: what cannot be read is not held, and will be written.
+ */
+#ifndef IMGZ_HELD_H
+#define IMGZ_HELD_H
+
+#include "codec/hasher.h"
+#include "flow/slot.h"
+#include "io/source.h"
+
+/* The slot holds note and segment. True if both are sound and 'target' has, at the slot's place,
+ * bytes of the note's hash (for a run: zeros): slot->same and slot->checked are then set. The raw
+ * buffer, of 'raw_capacity_bytes', is overwritten. */
+bool imgz_held_test(const struct imgz_source *target, struct imgz_hasher *hasher,
+                    uint64_t raw_capacity_bytes, struct imgz_slot *slot);
+
+#endif /* IMGZ_HELD_H */
