@@ -18,14 +18,15 @@ double deflated_part(const Chunk &chunk)
            static_cast<double>(chunk.size());
 }
 
-/* Yes for what does not get smaller, no for what does. Between 0.98 and 1 either will do. */
-bool answers_right(const Chunk &chunk)
+/* Made data: yes for what does not get smaller, no for what does. Any machine's files may have
+ * chunks that fool a sample: yes must not be far wrong, no costs nothing but time. */
+bool answers_right(Kind kind, const Chunk &chunk)
 {
     const double part = deflated_part(chunk);
 
     if (imgz_entropy_incompressible(chunk.data(), chunk.size()))
-        return part > 0.98;
-    return part < 1;
+        return part > (kind == Kind::files ? 0.9 : 0.99);
+    return kind == Kind::files || part < 0.99;
 }
 
 void test_chunks(benchmark::State &state, Kind kind)
@@ -33,7 +34,7 @@ void test_chunks(benchmark::State &state, Kind kind)
     uint64_t yes_count = 0;
 
     for (const Chunk &chunk : corpus(kind)) {
-        if (!check(state, answers_right(chunk), "the answer is wrong"))
+        if (!check(state, answers_right(kind, chunk), "the answer is wrong"))
             return;
         yes_count += imgz_entropy_incompressible(chunk.data(), chunk.size());
     }

@@ -123,7 +123,9 @@ void read_memory(benchmark::State &state, const imgz_zero_variant &variant, cons
 void test_chunks(benchmark::State &state, Kind kind)
 {
     for (const Chunk &chunk : corpus(kind)) {
-        if (!check(state, imgz_zero_test(chunk.data(), chunk.size()) == (kind == Kind::zeros),
+        if (!check(state,
+                   imgz_zero_test(chunk.data(), chunk.size()) ==
+                       is_zero_naively(chunk.data(), chunk.size()),
                    "the answer is wrong"))
             return;
     }
