@@ -23,8 +23,8 @@
 #define HANG_S     120u
 
 /* A row makes the same calls as the one before it: from here on every so many are made to fail. */
-#define CALLS_DENSE 120u
-#define CALLS_STEP  17u
+#define CALLS_DENSE 80u
+#define CALLS_STEP  53u
 
 static struct imgz_fixture fixture;
 static struct imgz_fixture_path disk;
