@@ -67,7 +67,9 @@ int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **r
     imgz_never_fails(pthread_cond_init(&pool->not_empty, NULL));
     pool->memory = MAP_FAILED;
     pool->slot_count = config->slot_count;
-    pool->memory_bytes = config->slot_count * (raw_bytes + stored_bytes);
+    /* Slots without buffers still leave one block to map, and to register. */
+    pool->memory_bytes =
+        imgz_max(config->slot_count * (raw_bytes + stored_bytes), IMGZ_BLOCK_BYTES);
     pool->slots = calloc(config->slot_count, sizeof(*pool->slots));
     pool->free_indexes = calloc(config->slot_count, sizeof(*pool->free_indexes));
     pool->zero_maps = calloc(config->slot_count, raw_bytes / IMGZ_BLOCK_BYTES + 1);

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Where nobody wants the raw bytes behind the worker, a slot has no buffers: it is lent the
+ * worker's own while it is worked on. These are used for one chunk after the other and stay in the
+ * cache; slots take turns, and the 2 MiB of each would be fetched from memory every time (verify of
+ * 1 GiB: 1.87 s of processor time instead of 2.11).
+ */
 #include "job/decode.h"
 
 #include <errno.h>
@@ -6,35 +12,65 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "image/damage.h"
 #include "image/held.h"
 
-static int create_checkers(struct imgz_decode *decode, struct imgz_job *job)
+/* Room for note, segment and the inflater's tail. */
+static uint64_t stored_bytes_max(const struct imgz_decode *decode)
 {
-    const uint32_t count = job->options.thread_count;
+    return IMGZ_NOTE_CARRIER_BYTES + imgz_note_segment_bytes_max(decode->image.header.chunk_bytes) +
+           IMGZ_INFLATE_TAIL_BYTES;
+}
 
-    decode->checkers = calloc(count, sizeof(decode->checkers[0]));
-    if (decode->checkers == NULL)
+/* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a
+ * page. */
+static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
+{
+    const uint64_t raw_bytes = decode->scrub ? 0 : decode->image.header.chunk_bytes;
+    const uint64_t stored_bytes = imgz_align_up(stored_bytes_max(decode), IMGZ_BLOCK_BYTES);
+    const uint64_t map_bytes = imgz_align_up(raw_bytes / IMGZ_BLOCK_BYTES, IMGZ_BLOCK_BYTES);
+    const uint64_t worker_bytes = raw_bytes + stored_bytes + map_bytes;
+    unsigned char *at;
+
+    decode->lent_bytes = worker_bytes * decode->worker_count;
+    at = mmap(NULL, decode->lent_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
         return imgz_job_raise_memory(job);
-    decode->checker_count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        if (imgz_checker_init(&decode->checkers[i]) < 0)
-            return imgz_job_raise_memory(job);
+    decode->lent = at;
+    for (uint32_t i = 0; i < decode->worker_count; i++, at += worker_bytes) {
+        decode->workers[i].raw = at;
+        decode->workers[i].stored = at + raw_bytes;
+        decode->workers[i].zero_map = at + raw_bytes + stored_bytes;
     }
     return 0;
 }
 
+static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
+{
+    const uint32_t count = job->options.thread_count;
+
+    decode->workers = calloc(count, sizeof(decode->workers[0]));
+    if (decode->workers == NULL)
+        return imgz_job_raise_memory(job);
+    decode->worker_count = count;
+    for (uint32_t i = 0; i < count && !decode->scrub; i++) {
+        if (imgz_checker_init(&decode->workers[i].checker) < 0)
+            return imgz_job_raise_memory(job);
+    }
+    return decode->raw_wanted ? 0 : create_lent(decode, job);
+}
+
 int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
 {
-    const uint32_t chunk_bytes = decode->image.header.chunk_bytes;
+    const bool fed_stored = decode->raw_wanted || !decode->image.seekable;
     const struct imgz_job_needs needs = {
-        .tally = {.chunk_bytes = chunk_bytes,
+        .tally = {.chunk_bytes = decode->image.header.chunk_bytes,
                   .digests = job->options.digests,
                   .crc_wanted = true,
-                  .raw_present = !decode->scrub},
-        .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_note_segment_bytes_max(chunk_bytes) +
-                        IMGZ_INFLATE_TAIL_BYTES,
+                  .raw_present = decode->raw_wanted},
+        .stored_bytes = fed_stored ? stored_bytes_max(decode) : 0,
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
     };
     int rc;
@@ -43,18 +79,19 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
     rc = imgz_job_prepare(job, &needs);
     if (decode->image.seekable)
         job->image_bytes = decode->image.source.size_bytes;
-    if (rc == 0 && !decode->scrub)
-        rc = create_checkers(decode, job);
-    return rc;
+    return rc < 0 ? rc : create_workers(decode, job);
 }
 
 void imgz_decode_release(struct imgz_decode *decode)
 {
-    for (uint32_t i = 0; i < decode->checker_count; i++)
-        imgz_checker_fini(&decode->checkers[i]);
-    free(decode->checkers);
-    decode->checkers = NULL;
-    decode->checker_count = 0;
+    for (uint32_t i = 0; i < decode->worker_count; i++)
+        imgz_checker_fini(&decode->workers[i].checker);
+    free(decode->workers);
+    if (decode->lent != NULL)
+        munmap(decode->lent, decode->lent_bytes);
+    decode->workers = NULL;
+    decode->worker_count = 0;
+    decode->lent = NULL;
     imgz_image_fini(&decode->image);
 }
 
@@ -64,10 +101,9 @@ int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job)
     return imgz_image_feed(&decode->image, job->line);
 }
 
-void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot)
+static void check_slot(struct imgz_decode *decode, const struct imgz_checker *checker,
+                       struct imgz_slot *slot)
 {
-    const struct imgz_checker *checker = &decode->checkers[worker_index];
-
     imgz_image_fetch(&decode->image, slot);
     if (slot->fault == IMGZ_FAULT_READ)
         return;
@@ -76,6 +112,23 @@ void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct 
     else if (decode->target == NULL || !imgz_held_test(decode->target, checker->hasher,
                                                        decode->image.header.chunk_bytes, slot))
         imgz_check_slot(checker, slot);
+}
+
+void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot)
+{
+    const struct imgz_decode_worker *worker = &decode->workers[worker_index];
+    const struct imgz_slot own = *slot;
+
+    if (!decode->raw_wanted) {
+        slot->raw = worker->raw;
+        slot->zero_map = worker->zero_map;
+        if (slot->stored == NULL)
+            slot->stored = worker->stored;
+    }
+    check_slot(decode, &worker->checker, slot);
+    slot->raw = own.raw;
+    slot->zero_map = own.zero_map;
+    slot->stored = own.stored;
 }
 
 void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)

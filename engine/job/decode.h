@@ -12,17 +12,32 @@
 #include "image/image_feeder.h"
 #include "job/job.h"
 
+/* What a worker has of its own. The buffers are lent to the slots that have none, see decode.c. */
+struct imgz_decode_worker {
+    struct imgz_checker checker; /* empty to scrub */
+    unsigned char *raw;
+    unsigned char *stored;
+    uint8_t *zero_map;
+};
+
 struct imgz_decode {
     struct imgz_image image;
-    bool scrub; /* nothing is inflated: only what is stored is checked */
-    const struct imgz_source
-        *target;                   /* restore: what is held already is not written; may be NULL */
-    struct imgz_checker *checkers; /* one per worker; none to scrub */
-    uint32_t checker_count;
+    bool raw_wanted; /* the raw bytes go on to the drain: to be written, or for digests */
+    bool scrub;      /* nothing is inflated: only what is stored is checked */
+
+    /* restore: what is held already is not written; may be NULL */
+    const struct imgz_source *target;
+
+    /* Made by prepare(). */
+    struct imgz_decode_worker *workers;
+    uint32_t worker_count;
+    unsigned char *lent; /* all that is lent */
+    uint64_t lent_bytes;
+
     uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */
 };
 
-/* For an image that is open: line, tally and checkers. */
+/* For an image that is open: line, tally and workers. */
 IMGZ_MUST_CHECK int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job);
 void imgz_decode_release(struct imgz_decode *decode);
 

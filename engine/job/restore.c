@@ -223,7 +223,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     struct restore restore = {
         .image_path = image,
         .target_path = target,
-        .decode.image.source.fd = -1,
+        .decode = {.image.source.fd = -1, .raw_wanted = true},
         .held.fd = -1,
         .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1}};
     int rc = imgz_job_begin(&restore.job, options);

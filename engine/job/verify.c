@@ -98,7 +98,9 @@ int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct verify verify = {
         .job = job,
-        .decode = {.image.source = *source, .scrub = (job->options.flags & IMGZ_FLAG_SCRUB) != 0},
+        .decode = {.image.source = *source,
+                   .raw_wanted = job->options.digests != NULL,
+                   .scrub = (job->options.flags & IMGZ_FLAG_SCRUB) != 0},
     };
     int rc = imgz_job_call(job, open_image, &verify);
 
