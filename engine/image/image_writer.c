@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/zerorun.h"
+#include "codec/checksum.h"
 #include "image/carrier.h"
+#include "image/pack.h"
 
 /* Payload carried per write: a multiple of the carrier's group of 5. */
 #define PAYLOAD_PIECE_BYTES 8000u
@@ -61,22 +62,11 @@ static int append_item(struct imgz_image_writer *writer, uint64_t bytes, struct 
 static int write_run(struct imgz_image_writer *writer)
 {
     struct imgz_slot *slot = writer->run;
-    const uint64_t segment_bytes = imgz_zerorun_segment_bytes(slot->raw_bytes);
-    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
-    struct imgz_note note = {
-        .kind = IMGZ_NOTE_ZERO,
-        .payload_bytes = (uint32_t)segment_bytes,
-        .raw_offset = slot->raw_offset,
-        .raw_bytes = (uint32_t)slot->raw_bytes,
-        .raw_crc32 = imgz_crc32_zeros(slot->raw_bytes),
-    };
 
-    imgz_zerorun_make(slot->raw_bytes, segment);
-    note.payload_xxh3 = imgz_xxh3_64(segment, (size_t)segment_bytes);
-    imgz_note_encode(&note, slot->stored);
+    imgz_pack_zeros(slot);
     if (imgz_index_add_zero(&writer->index, slot->raw_bytes) < 0)
         return raise_memory(writer);
-    return append_item(writer, IMGZ_NOTE_CARRIER_BYTES + segment_bytes, &writer->run);
+    return append_item(writer, slot->stored_bytes, &writer->run);
 }
 
 /* Joins zeros to the run at hand. What goes beyond the limit begins the next run. */

@@ -3,6 +3,7 @@
 
 #include "codec/checksum.h"
 #include "codec/zero.h"
+#include "codec/zerorun.h"
 #include "image/note.h"
 
 int imgz_packer_init(struct imgz_packer *packer, int level)
@@ -59,4 +60,22 @@ void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot)
         slot->kind = IMGZ_SLOT_ZERO;
     else if (pack_data(packer, slot) < 0)
         slot->fault = IMGZ_FAULT_CODEC;
+}
+
+void imgz_pack_zeros(struct imgz_slot *slot)
+{
+    const uint64_t segment_bytes = imgz_zerorun_segment_bytes(slot->raw_bytes);
+    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
+    struct imgz_note note = {
+        .kind = IMGZ_NOTE_ZERO,
+        .payload_bytes = (uint32_t)segment_bytes,
+        .raw_offset = slot->raw_offset,
+        .raw_bytes = (uint32_t)slot->raw_bytes,
+        .raw_crc32 = imgz_crc32_zeros(slot->raw_bytes),
+    };
+
+    imgz_zerorun_make(slot->raw_bytes, segment);
+    note.payload_xxh3 = imgz_xxh3_64(segment, (size_t)segment_bytes);
+    imgz_note_encode(&note, slot->stored);
+    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
 }

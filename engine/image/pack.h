@@ -29,4 +29,7 @@ void imgz_packer_fini(struct imgz_packer *packer);
  * IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(raw_bytes), or slot->fault is set. */
 void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot);
 
+/* Makes note and segment of a run of zeros, slot->raw_bytes of them, in the stored buffer. */
+void imgz_pack_zeros(struct imgz_slot *slot);
+
 #endif /* IMGZ_PACK_H */

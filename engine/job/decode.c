@@ -3,7 +3,7 @@
  * Where nobody wants the raw bytes behind the worker, a slot has no buffers: it is lent the
  * worker's own while it is worked on. These are used for one chunk after the other and stay in the
  * cache; slots take turns, and the 2 MiB of each would be fetched from memory every time (verify of
- * 1 GiB: 1.87 s of processor time instead of 2.11).
+ * 1 GiB: 1.02 s instead of 1.07, medians of five runs in turn).
  */
 #include "job/decode.h"
 

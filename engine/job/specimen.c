@@ -321,25 +321,6 @@ enum imgz_fault imgz_specimen_pack(const struct imgz_specimen *specimen, uint32_
     return view.fault;
 }
 
-/* A chunk of zeros as an image holds it if no others are around it. */
-static void pack_zeros(struct imgz_slot *slot)
-{
-    const uint64_t segment_bytes = imgz_zerorun_segment_bytes(slot->raw_bytes);
-    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
-    struct imgz_note note = {
-        .kind = IMGZ_NOTE_ZERO,
-        .payload_bytes = (uint32_t)segment_bytes,
-        .raw_offset = slot->raw_offset,
-        .raw_bytes = (uint32_t)slot->raw_bytes,
-        .raw_crc32 = imgz_crc32_zeros(slot->raw_bytes),
-    };
-
-    imgz_zerorun_make(slot->raw_bytes, segment);
-    note.payload_xxh3 = imgz_xxh3_64(segment, (size_t)segment_bytes);
-    imgz_note_encode(&note, slot->stored);
-    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
-}
-
 static void keep_packed(struct imgz_specimen *specimen, uint32_t index,
                         const struct imgz_slot *packed)
 {
@@ -363,7 +344,7 @@ enum imgz_fault imgz_specimen_prove(struct imgz_specimen *specimen, uint32_t ind
     if (view.fault != IMGZ_FAULT_NONE)
         return view.fault;
     if (view.kind == IMGZ_SLOT_ZERO)
-        pack_zeros(&view);
+        imgz_pack_zeros(&view);
     if (proof->keep)
         keep_packed(specimen, index, &view);
     view.raw = slot->raw;
