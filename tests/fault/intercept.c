@@ -198,9 +198,14 @@ static int open_at(int folder, const char *path, int flags, mode_t mode)
 static int open_any(const char *path, int flags, mode_t mode)
 {
     const bool advice = strncmp(path, "/sys/", 5) == 0;
+    const char *name = "open";
     int fd;
 
-    if (call_fails(advice ? "open of /sys" : "open", EIO))
+    if (advice)
+        name = "open of /sys";
+    else if ((flags & O_DIRECT) != 0)
+        name = "open for direct I/O";
+    if (call_fails(name, EIO))
         return -1;
     fd = open_at(AT_FDCWD, path, flags, mode);
     if (advice)
@@ -382,6 +387,7 @@ int hwloc_topology_load(hwloc_topology_t topology)
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *old, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
 void __libc_free(void *old);
 
 static bool allocation_fails(const char *name)
@@ -407,6 +413,17 @@ void *malloc(size_t bytes)
 void *calloc(size_t count, size_t bytes)
 {
     return allocation_fails("calloc") ? NULL : counted(__libc_calloc(count, bytes));
+}
+
+int posix_memalign(void **result, size_t alignment, size_t bytes)
+{
+    void *made =
+        allocation_fails("posix_memalign") ? NULL : counted(__libc_memalign(alignment, bytes));
+
+    if (made == NULL)
+        return ENOMEM;
+    *result = made;
+    return 0;
 }
 
 void *realloc(void *old, size_t bytes)

@@ -66,6 +66,28 @@ static int hash(struct imgz_report *report, struct imgz_error *error)
     return imgz_hash(path("disk").text, &world.options, report, error);
 }
 
+static struct imgz_options resuming(void)
+{
+    struct imgz_options options = world.options;
+
+    options.flags |= IMGZ_FLAG_RESUME;
+    return options;
+}
+
+static int capture_resumed(struct imgz_report *report, struct imgz_error *error)
+{
+    const struct imgz_options options = resuming();
+
+    return imgz_capture(path("disk").text, path("out").text, &options, report, error);
+}
+
+static int restore_resumed(struct imgz_report *report, struct imgz_error *error)
+{
+    const struct imgz_options options = resuming();
+
+    return imgz_restore(path("image").text, path("out").text, &options, report, error);
+}
+
 /* What must be there when the job says that it is done. */
 
 static void captured(const struct imgz_report *report)
@@ -99,10 +121,15 @@ static const struct job {
     int (*run)(struct imgz_report *report, struct imgz_error *error);
     void (*check)(const struct imgz_report *report);
     bool makes_file;
+    const char *interrupted; /* the first half of this file is out.partial; NULL: there is none */
 } jobs[] = {
-    {"capture", capture, captured, true}, {"restore", restore, restored, true},
-    {"verify", verify, same_hash, false}, {"verify --against", verify_against, same_hash, false},
-    {"hash", hash, same_hash, false},
+    {"capture", capture, captured, true, NULL},
+    {"restore", restore, restored, true, NULL},
+    {"verify", verify, same_hash, false, NULL},
+    {"verify --against", verify_against, same_hash, false, NULL},
+    {"hash", hash, same_hash, false, NULL},
+    {"capture --resume", capture_resumed, captured, true, "image"},
+    {"restore --resume", restore_resumed, restored, true, "disk"},
 };
 
 /* ---- The world ---------------------------------------------------------------------------------
@@ -169,13 +196,40 @@ struct outcome {
     struct imgz_error error;
 };
 
+/* Puts there what an interrupted run would have left. */
+static void leave_half(const struct job *job)
+{
+    unsigned char *whole;
+    size_t bytes;
+
+    if (job->interrupted == NULL)
+        return;
+    whole = imgz_fixture_read(&world.fixture, job->interrupted, &bytes);
+    imgz_fixture_write(&world.fixture, "out.partial", whole, bytes / 2);
+    free(whole);
+}
+
+/* A job that failed keeps what it can go on from; one that is done does not. */
+static void take_half_away(const struct job *job, const struct outcome *outcome)
+{
+    const bool left = imgz_fixture_exists(&world.fixture, "out.partial");
+
+    if (job->interrupted == NULL)
+        return;
+    assert_true(left == (outcome->rc < 0 && !imgz_fixture_exists(&world.fixture, "out")));
+    if (left)
+        assert_int_equal(remove(path("out.partial").text), 0);
+}
+
 /* Runs it; returns by how much the number of allocations grew. */
 static int64_t run_once(const struct job *job, const struct imgz_intercept *plan,
                         struct outcome *outcome)
 {
     const unsigned fds_before = count_fds();
-    const int64_t live_before = imgz_intercept_live_count();
+    int64_t live_before;
 
+    leave_half(job);
+    live_before = imgz_intercept_live_count();
     alarm(HANG_S);
     imgz_intercept_arm(plan);
     outcome->rc = job->run(&outcome->report, &outcome->error);
@@ -208,6 +262,7 @@ static struct outcome run_job(const struct job *job, const struct imgz_intercept
     } else {
         assert_true(strlen(outcome.error.text) > 0);
     }
+    take_half_away(job, &outcome);
     shown = imgz_fixture_exists(&world.fixture, "out");
     assert_int_equal(imgz_fixture_count(&world.fixture), files_before + shown);
     assert_true(shown || outcome.rc < 0 || !job->makes_file);
@@ -231,6 +286,7 @@ static bool dispensable(const char *name)
         "openat",    /* the second one, for direct I/O, is only wished for */
         "close",     /* of what was only read */
         "pread",     /* what fails is read again alone */
+        "open for direct I/O",
         "io_uring_queue_init_params",
         /* Where threads and buffers would best be. */
         "hwloc_topology_init",
