@@ -45,6 +45,7 @@ struct imgz_output {
     int directory_fd;
     uint64_t size_bytes; /* of a device; else IMGZ_SIZE_UNKNOWN */
     bool force;
+    bool begun;       /* whoever writes has begun to */
     bool temporary;   /* temp_name exists and is ours */
     char *full_path;  /* with symbolic links resolved; owns final_name */
     char *final_name; /* within directory_fd */
@@ -72,6 +73,10 @@ IMGZ_MUST_CHECK int imgz_output_flush(struct imgz_output *output);
 
 /* After flush: closes, and gives a file its final name. */
 IMGZ_MUST_CHECK int imgz_output_commit(struct imgz_output *output);
+
+/* Of a job that failed, before abandon: adds to its story what will be left of the output, if
+ * something may have been written. */
+void imgz_output_tell_rest(const struct imgz_output *output);
 
 /* Closes, and removes a file that was not committed. Accepts an output in any state. */
 void imgz_output_abandon(struct imgz_output *output);

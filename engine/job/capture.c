@@ -255,6 +255,8 @@ int imgz_capture(const char *source, const char *image, const struct imgz_option
         rc = imgz_output_commit(&capture.output);
     if (rc == 0)
         imgz_job_finish(&capture.job);
+    else
+        imgz_output_tell_rest(&capture.output);
     release(&capture);
     return imgz_job_end(&capture.job, rc, report, error);
 }

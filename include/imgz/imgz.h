@@ -73,7 +73,7 @@ struct imgz_error {
     enum imgz_stage stage; /* meaningful when code is not 0 */
     uint64_t offset;       /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
     char path[512];        /* what was worked on; cut if longer, "" if nothing */
-    char text[1024];       /* one line for people: what, where, why, what to do next */
+    char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
 };
 
 /* ---- Progress ----------------------------------------------------------------------------- */
