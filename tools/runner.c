@@ -56,9 +56,6 @@ int runner_finish(struct runner *runner, int rc)
         report.exit_code = runner_say_error(runner->options, rc, &runner->error);
         report.error = &runner->error;
     }
-    if (runner->report.leftover)
-        streams_note("%s.partial is kept: the same command goes on from there",
-                     runner->options->operands[1]);
     if (options_has(runner->options, OPTION_JSON))
         report_print_json(&report);
     return report.exit_code;

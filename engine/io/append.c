@@ -63,6 +63,7 @@ int imgz_append_init(struct imgz_append *append, struct imgz_output *output, str
     int rc;
 
     *append = (struct imgz_append){.output = output, .line = line};
+    output->begun = true;
     if (output->kind == IMGZ_OUTPUT_STREAM)
         return 0;
     rc = init_buffers(append);

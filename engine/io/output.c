@@ -440,11 +440,42 @@ static bool worth_keeping(const struct imgz_output *output)
            status.st_size > 0;
 }
 
+/* A file has its final name only when it is complete, so what was there before is there still. */
+static void tell_rest_of_file(const struct imgz_output *output)
+{
+    struct stat status;
+
+    if (!output->temporary)
+        imgz_stop_add(output->stop,
+                      "; %s is complete, but may not survive a loss of power: verify it then",
+                      output->path);
+    else if (worth_keeping(output))
+        imgz_stop_add(output->stop, "; %s.partial is kept: the same command goes on from there",
+                      output->path);
+    else if (fstatat(output->directory_fd, output->final_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        imgz_stop_add(output->stop, "; %s is as it was before", output->path);
+    else
+        imgz_stop_add(output->stop, "; nothing is left of %s", output->path);
+}
+
+void imgz_output_tell_rest(const struct imgz_output *output)
+{
+    if (!output->begun)
+        return;
+    switch (output->kind) {
+    case IMGZ_OUTPUT_FILE:
+        tell_rest_of_file(output);
+        break;
+    case IMGZ_OUTPUT_DEVICE:
+    case IMGZ_OUTPUT_STREAM:
+        imgz_stop_add(output->stop, "; %s is incomplete", output->path);
+        break;
+    }
+}
+
 void imgz_output_abandon(struct imgz_output *output)
 {
-    if (output->temporary && worth_keeping(output))
-        output->left = true;
-    else if (output->temporary)
+    if (output->temporary && !worth_keeping(output))
         unlinkat(output->directory_fd, output->temp_name, 0);
     output->temporary = false;
     close_fd(&output->direct_fd);

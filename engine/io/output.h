@@ -47,9 +47,9 @@ struct imgz_output {
     uint64_t size_bytes; /* of a device; else IMGZ_SIZE_UNKNOWN */
     bool force;
     bool resume;
+    bool begun;       /* whoever writes has begun to */
     bool temporary;   /* temp_name exists and is ours */
     bool taken_over;  /* it was left by an earlier run, and holds whatever that wrote */
-    bool left;        /* abandon() left it for the next run */
     char *full_path;  /* with symbolic links resolved; owns final_name */
     char *final_name; /* within directory_fd */
     char *temp_name;
@@ -76,6 +76,10 @@ IMGZ_MUST_CHECK int imgz_output_flush(struct imgz_output *output);
 
 /* After flush: closes, and gives a file its final name. */
 IMGZ_MUST_CHECK int imgz_output_commit(struct imgz_output *output);
+
+/* Of a job that failed, before abandon: adds to its story what will be left of the output, if
+ * something may have been written. */
+void imgz_output_tell_rest(const struct imgz_output *output);
 
 /* Closes, and removes a file that was not committed, or leaves it to be resumed if anything is in
  * it. Accepts an output in any state. */

@@ -109,6 +109,7 @@ int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output, str
                  .context = sparse,
                  .place = imgz_output_place(output, IMGZ_OFFSET_NONE)},
     };
+    output->begun = true;
     rc = size_file(sparse, raw_bytes);
     if (rc < 0)
         return rc;
@@ -285,8 +286,7 @@ static int check_fits(struct imgz_sparse *sparse, const struct imgz_slot *slot)
         return 0;
     return imgz_stop_raise(sparse->line->stop, -ENOSPC, imgz_output_place(output, slot->raw_offset),
                            "writing %s at offset %" PRIu64 ": it holds only %" PRIu64
-                           " bytes, the disk has more; its contents are incomplete, use a larger "
-                           "target",
+                           " bytes, the disk has more; use a larger target",
                            output->path, slot->raw_offset, output->size_bytes);
 }
 

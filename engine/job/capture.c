@@ -282,7 +282,6 @@ static void release(struct capture *capture)
     imgz_meta_fini(&capture->meta);
     imgz_leftover_fini(&capture->leftover);
     imgz_output_abandon(&capture->output);
-    capture->job.leftover = capture->output.left;
     imgz_source_close(&capture->source);
 }
 
@@ -310,6 +309,8 @@ int imgz_capture(const char *source, const char *image, const struct imgz_option
         rc = imgz_output_commit(&capture.output);
     if (rc == 0)
         imgz_job_finish(&capture.job);
+    else
+        imgz_output_tell_rest(&capture.output);
     release(&capture);
     return imgz_job_end(&capture.job, rc, report, error);
 }

@@ -296,7 +296,6 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->written_bytes = job->written_bytes;
     report->same_bytes = job->same_bytes;
     report->resumed_bytes = job->resumed_bytes;
-    report->leftover = job->leftover;
     report->stored_chunk_count = job->stored_chunk_count;
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;

@@ -48,7 +48,6 @@ struct imgz_job {
     uint64_t written_bytes;
     uint64_t same_bytes;
     uint64_t resumed_bytes;
-    bool leftover; /* the output was left to be resumed */
     uint64_t stored_chunk_count;
     uint64_t bad_chunk_count;
     uint64_t bad_offset;

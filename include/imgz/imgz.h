@@ -73,7 +73,7 @@ struct imgz_error {
     enum imgz_stage stage; /* meaningful when code is not 0 */
     uint64_t offset;       /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
     char path[512];        /* what was worked on; cut if longer, "" if nothing */
-    char text[1024];       /* one line for people: what, where, why, what to do next */
+    char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
 };
 
 /* ---- Progress ----------------------------------------------------------------------------- */
@@ -194,7 +194,6 @@ struct imgz_report {
     uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
     uint64_t resumed_bytes; /* capture: of raw_bytes, taken over from an interrupted run */
-    uint32_t leftover;      /* 1: it failed, and left what IMGZ_FLAG_RESUME goes on from */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */

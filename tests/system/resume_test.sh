@@ -126,7 +126,7 @@ title "capture: what fails is kept, by request"
 )
 equal "it fails" "$(cat code)" 1
 ok "the error says why" grep -q '^imgz: .*File too large' err
-ok "and what to do" grep -q 'disk.gz.partial is kept: the same command goes on from there' err
+ok "and what to do" grep -q '; disk.gz.partial is kept: the same command goes on from there' err
 resumed "after a full disk" $((4 * MIB))
 (
     ulimit -f $((WHOLE / 2 / 1024))
