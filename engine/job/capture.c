@@ -8,7 +8,9 @@
 
 #include "image/image_writer.h"
 #include "image/pack.h"
+#include "io/mapkeep.h"
 #include "io/reader.h"
+#include "job/mend.h"
 #include "job/provenance.h"
 
 struct capture {
@@ -17,6 +19,7 @@ struct capture {
     const char *image_path;
     struct imgz_source source;
     struct imgz_output output;
+    struct imgz_mapkeep map;
     struct imgz_meta meta;
     struct imgz_packer *packers; /* one per worker */
     time_t start_time;
@@ -48,18 +51,6 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-static int raise_codec(const struct capture *capture, const struct imgz_slot *slot)
-{
-    struct imgz_place place = imgz_source_place(&capture->source, slot->raw_offset);
-
-    place.stage = IMGZ_STAGE_COMPRESS;
-    return imgz_stop_raise(capture->job.stop, -EPROTO, place,
-                           "compressing %s at offset %llu: %s made a stream that cannot be used; "
-                           "choose another --level, and please report this",
-                           capture->source.path, (unsigned long long)slot->raw_offset,
-                           imgz_deflate_level_name(capture->job.options.level));
-}
-
 /* What is told of single places while the job runs: the report has them all. */
 #define BAD_LINES_MAX 10u
 
@@ -86,7 +77,8 @@ static int accept_item(struct capture *capture, const struct imgz_slot *slot)
     if (slot->fault == IMGZ_FAULT_READ)
         return imgz_reader_raise(&capture->source, capture->job.stop, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return raise_codec(capture, slot);
+        return imgz_pack_raise(capture->job.stop, &capture->source, capture->job.options.level,
+                               slot);
     return keep_unreadable(capture, slot);
 }
 
@@ -96,6 +88,8 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
     int rc;
 
     while ((rc = imgz_line_take(capture->job.line, &slot)) == 0) {
+        const uint64_t end = slot->raw_offset + slot->raw_bytes;
+
         rc = accept_item(capture, slot);
         if (rc < 0)
             return rc;
@@ -103,6 +97,7 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
         rc = imgz_image_writer_put(writer, &slot);
         if (rc < 0)
             return rc;
+        imgz_mapkeep_move(&capture->map, end);
     }
     return rc == -ENODATA ? 0 : rc;
 }
@@ -145,7 +140,23 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
-static int open_both(void *context)
+static int open_map(struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+    const struct imgz_mapkeep_config config = {
+        .path = options->map_path,
+        .image_path = capture->image_path,
+        .source = &capture->source.status,
+        .size_bytes = capture->source.size_bytes,
+        .bad = &capture->job.unreadable,
+        .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
+    };
+
+    return imgz_mapkeep_open(&capture->map, &config, capture->job.stop, &capture->job.log);
+}
+
+/* What is read and written, and its map. */
+static int open_all(void *context)
 {
     struct capture *capture = context;
     const struct imgz_source_config source_config = {
@@ -168,7 +179,8 @@ static int open_both(void *context)
 
     if (rc < 0)
         return rc;
-    return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
+    rc = imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
+    return rc < 0 ? rc : open_map(capture);
 }
 
 static int create_packers(struct capture *capture)
@@ -223,6 +235,16 @@ static int prepare(struct capture *capture)
     return rc < 0 ? rc : create_packers(capture);
 }
 
+/* 'rc': how the job went until here. */
+static int close_map(struct capture *capture, int rc)
+{
+    const int map_rc =
+        imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : IMGZ_MAPKEEP_LOST,
+                           capture->job.stop);
+
+    return rc < 0 ? rc : map_rc;
+}
+
 static void release(struct capture *capture)
 {
     for (uint32_t i = 0; capture->packers != NULL && i < capture->job.options.thread_count; i++)
@@ -233,8 +255,8 @@ static void release(struct capture *capture)
     imgz_source_close(&capture->source);
 }
 
-int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
-                 struct imgz_report *report, struct imgz_error *error)
+static int capture_anew(const char *source, const char *image, const struct imgz_options *options,
+                        struct imgz_report *report, struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct capture capture = {
@@ -246,15 +268,23 @@ int imgz_capture(const char *source, const char *image, const struct imgz_option
     int rc = imgz_job_begin(&capture.job, options);
 
     if (rc == 0)
-        rc = imgz_job_call(&capture.job, open_both, &capture);
+        rc = imgz_job_call(&capture.job, open_all, &capture);
     if (rc == 0)
         rc = prepare(&capture);
     if (rc == 0)
         rc = imgz_job_run(&capture.job, &bodies, &capture);
     if (rc == 0)
         rc = imgz_output_commit(&capture.output);
+    rc = close_map(&capture, rc);
     if (rc == 0)
         imgz_job_finish(&capture.job);
     release(&capture);
     return imgz_job_end(&capture.job, rc, report, error);
+}
+
+int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
+                 struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_mend_wanted(image, options) ? imgz_mend(source, image, options, report, error)
+                                            : capture_anew(source, image, options, report, error);
 }
