@@ -13,9 +13,10 @@ _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --force --reproducible"
+        echo "$job --level --chunk-size --direct --on-error --retries --resume --force"
+        echo '--reproducible'
         ;;
-    restore) echo "$job --only-changed --read-back --force" ;;
+    restore) echo "$job --only-changed --read-back --resume --force" ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info) echo '--topology --threads --chunk-size --json --help' ;;

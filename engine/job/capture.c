@@ -9,6 +9,7 @@
 #include "image/image_writer.h"
 #include "image/pack.h"
 #include "io/reader.h"
+#include "job/leftover.h"
 #include "job/provenance.h"
 
 struct capture {
@@ -18,7 +19,8 @@ struct capture {
     struct imgz_source source;
     struct imgz_output output;
     struct imgz_meta meta;
-    struct imgz_packer *packers; /* one per worker */
+    struct imgz_leftover leftover; /* of an interrupted run, or empty */
+    struct imgz_packer *packers;   /* one per worker */
     time_t start_time;
 };
 
@@ -29,6 +31,7 @@ static int feed(void *context, struct imgz_line *line)
     struct capture *capture = context;
     const struct imgz_reader_config config = {
         .source = &capture->source,
+        .from_bytes = capture->leftover.raw_bytes,
         .size_bytes = capture->source.size_bytes,
         .chunk_bytes = capture->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
@@ -120,15 +123,31 @@ static int add_meta(struct capture *capture)
     return rc < 0 ? imgz_job_raise_memory(&capture->job) : 0;
 }
 
+static struct imgz_frame_header make_header(const struct capture *capture)
+{
+    return (struct imgz_frame_header){
+        .chunk_bytes = capture->job.options.chunk_bytes,
+        .raw_bytes = capture->source.size_bytes,
+    };
+}
+
+static int init_writer(struct capture *capture, struct imgz_line *line,
+                       struct imgz_image_writer *writer)
+{
+    struct imgz_leftover *leftover = &capture->leftover;
+    const struct imgz_frame_header header = make_header(capture);
+
+    if (leftover->image_bytes > 0)
+        return imgz_image_writer_resume(writer, &capture->output, line, leftover->image_bytes,
+                                        &leftover->index);
+    return imgz_image_writer_init(writer, &capture->output, line, &header);
+}
+
 static int drain(void *context, struct imgz_line *line)
 {
     struct capture *capture = context;
-    const struct imgz_frame_header header = {
-        .chunk_bytes = capture->job.chunk_bytes,
-        .raw_bytes = capture->source.size_bytes,
-    };
     struct imgz_image_writer writer;
-    int rc = imgz_image_writer_init(&writer, &capture->output, line, &header);
+    int rc = init_writer(capture, line, &writer);
 
     if (rc == 0)
         rc = write_items(capture, &writer);
@@ -159,6 +178,7 @@ static int open_both(void *context)
         .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
+        .resume = (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &capture->source.status,
@@ -169,6 +189,36 @@ static int open_both(void *context)
     if (rc < 0)
         return rc;
     return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
+}
+
+/* What cannot be read from a place, or go on at one, cannot be resumed. */
+static int check_resumable(const struct capture *capture)
+{
+    const bool source_streams = capture->source.kind == IMGZ_SOURCE_STREAM;
+
+    if ((capture->job.options.flags & IMGZ_FLAG_RESUME) == 0 ||
+        (!source_streams && capture->output.kind == IMGZ_OUTPUT_FILE))
+        return 0;
+    return imgz_stop_raise(
+        capture->job.stop, -EINVAL,
+        source_streams ? imgz_source_place(&capture->source, IMGZ_OFFSET_NONE)
+                       : imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
+        "%s is a pipe or the like: a capture from or to it cannot be resumed; leave out --resume",
+        source_streams ? capture->source.path : capture->output.path);
+}
+
+/* Looks at what an interrupted run left. */
+static int take_over(struct capture *capture)
+{
+    const struct imgz_frame_header header = make_header(capture);
+    int rc = check_resumable(capture);
+
+    if (rc < 0 || !capture->output.taken_over)
+        return rc;
+    rc = imgz_leftover_check(&capture->job, &capture->output, &capture->source, &header,
+                             &capture->leftover);
+    capture->job.resumed_bytes = capture->leftover.raw_bytes;
+    return rc;
 }
 
 static int create_packers(struct capture *capture)
@@ -213,6 +263,7 @@ static int prepare(struct capture *capture)
                   .raw_present = true},
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
+        .continues = capture->leftover.image_bytes > 0,
     };
     int rc = check_chunk_count(capture);
 
@@ -229,6 +280,7 @@ static void release(struct capture *capture)
         imgz_packer_fini(&capture->packers[i]);
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
+    imgz_leftover_fini(&capture->leftover);
     imgz_output_abandon(&capture->output);
     imgz_source_close(&capture->source);
 }
@@ -247,6 +299,8 @@ int imgz_capture(const char *source, const char *image, const struct imgz_option
 
     if (rc == 0)
         rc = imgz_job_call(&capture.job, open_both, &capture);
+    if (rc == 0)
+        rc = take_over(&capture);
     if (rc == 0)
         rc = prepare(&capture);
     if (rc == 0)

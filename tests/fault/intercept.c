@@ -208,9 +208,14 @@ static int open_at(int folder, const char *path, int flags, mode_t mode)
 static int open_any(const char *path, int flags, mode_t mode)
 {
     const bool advice = strncmp(path, "/sys/", 5) == 0;
+    const char *name = "open";
     int fd;
 
-    if (call_fails(advice ? "open of /sys" : "open", EIO))
+    if (advice)
+        name = "open of /sys";
+    else if ((flags & O_DIRECT) != 0)
+        name = "open for direct I/O";
+    if (call_fails(name, EIO))
         return -1;
     fd = open_at(AT_FDCWD, path, flags, mode);
     if (advice)
@@ -422,13 +427,6 @@ void *calloc(size_t count, size_t bytes)
     return allocation_fails("calloc") ? NULL : counted(__libc_calloc(count, bytes));
 }
 
-void *realloc(void *old, size_t bytes)
-{
-    if (allocation_fails("realloc"))
-        return NULL;
-    return old == NULL ? counted(__libc_malloc(bytes)) : __libc_realloc(old, bytes);
-}
-
 int posix_memalign(void **result, size_t alignment, size_t bytes)
 {
     void *made =
@@ -438,6 +436,13 @@ int posix_memalign(void **result, size_t alignment, size_t bytes)
         return ENOMEM;
     *result = made;
     return 0;
+}
+
+void *realloc(void *old, size_t bytes)
+{
+    if (allocation_fails("realloc"))
+        return NULL;
+    return old == NULL ? counted(__libc_malloc(bytes)) : __libc_realloc(old, bytes);
 }
 
 void free(void *old)

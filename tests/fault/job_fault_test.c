@@ -109,6 +109,16 @@ static int capture_unreadable(struct imgz_report *report, struct imgz_error *err
     return rc;
 }
 
+static int capture_resumed(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_RESUME, capture, report, error);
+}
+
+static int restore_resumed(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_RESUME, restore, report, error);
+}
+
 /* A device that holds the disk but for two chunks, and something behind it. */
 static void age_device(void)
 {
@@ -189,7 +199,7 @@ static const struct job {
     bool makes_file;
     bool makes_device;        /* left out where there are no loop devices */
     uint64_t bad_read_offset; /* for every read of the job */
-    const char *dispensable;  /* what it has another way for, besides what all have */
+    const char *interrupted;  /* the first half of this file is out.partial; NULL: there is none */
 } jobs[] = {
     {"capture", capture, captured, .makes_file = true},
     {"restore", restore, restored, .makes_file = true},
@@ -197,18 +207,12 @@ static const struct job {
     {"verify --against", verify_against, same_hash, .makes_file = false},
     {"hash", hash, same_hash, .makes_file = false},
     {"capture --on-error=zero", capture_unreadable, captured_in_part, .makes_file = true,
-     .bad_read_offset = BAD_OFFSET, .dispensable = "open"},
-    {"restore --read-back", restore_reading_back, restored, .makes_file = true,
-     .dispensable = "open"},
-    {"restore --only-changed", flash_only_changed, flashed, .makes_device = true,
-     .dispensable = "open"},
+     .bad_read_offset = BAD_OFFSET},
+    {"restore --read-back", restore_reading_back, restored, .makes_file = true},
+    {"restore --only-changed", flash_only_changed, flashed, .makes_device = true},
+    {"capture --resume", capture_resumed, captured, .makes_file = true, .interrupted = "image"},
+    {"restore --resume", restore_resumed, restored, .makes_file = true, .interrupted = "disk"},
 };
-
-static bool has_another_way(const struct job *job, const char *failed)
-{
-    return imgz_trial_dispensable(failed) ||
-           (job->dispensable != NULL && strcmp(job->dispensable, failed) == 0);
-}
 
 static bool can_run(const struct job *job)
 {
@@ -296,11 +300,37 @@ struct outcome {
     struct imgz_error error;
 };
 
+/* Puts there what an interrupted run would have left. */
+static void leave_half(const struct job *job)
+{
+    unsigned char *whole;
+    size_t bytes;
+
+    if (job->interrupted == NULL)
+        return;
+    whole = imgz_fixture_read(&world.fixture, job->interrupted, &bytes);
+    imgz_fixture_write(&world.fixture, "out.partial", whole, bytes / 2);
+    free(whole);
+}
+
+/* A job that failed keeps what it can go on from; one that is done does not. */
+static void take_half_away(const struct job *job, const struct outcome *outcome)
+{
+    const bool left = imgz_fixture_exists(&world.fixture, "out.partial");
+
+    if (job->interrupted == NULL)
+        return;
+    assert_true(left == (outcome->rc < 0 && !imgz_fixture_exists(&world.fixture, "out")));
+    if (left)
+        assert_int_equal(remove(path("out.partial").text), 0);
+}
+
 static void run_once(const struct job *job, const struct imgz_intercept *plan,
                      struct outcome *outcome)
 {
     struct imgz_intercept its_plan = *plan;
 
+    leave_half(job);
     if (job->makes_device)
         age_device();
     if (job->bad_read_offset > 0)
@@ -333,6 +363,7 @@ static struct outcome run_job(const struct job *job, const struct imgz_intercept
     } else {
         assert_true(strlen(outcome.error.text) > 0);
     }
+    take_half_away(job, &outcome);
     shown = imgz_fixture_exists(&world.fixture, "out");
     assert_int_equal(imgz_fixture_count(&world.fixture), files_before + shown);
     assert_true(shown || outcome.rc < 0 || !job->makes_file);
@@ -363,7 +394,7 @@ static void fail_one_after_the_other(enum imgz_intercept_kind kind, bool ring_re
             if (outcome.trial.failed == NULL)
                 assert_int_equal(outcome.rc, 0);
             else if (kind == IMGZ_INTERCEPT_CALLS && outcome.rc == 0 &&
-                     !has_another_way(&jobs[i], outcome.trial.failed))
+                     !imgz_trial_dispensable(outcome.trial.failed))
                 fail_msg("%s: %s (call %llu) failed, and the job says all is well", jobs[i].name,
                          outcome.trial.failed, (unsigned long long)plan.fail_at);
             else if (kind == IMGZ_INTERCEPT_ALLOCATIONS && outcome.rc != 0 &&

@@ -64,6 +64,7 @@ static inline bool imgz_trial_dispensable(const char *name)
         "openat",    /* the second one, for direct I/O, is only wished for */
         "close",     /* of what was only read */
         "pread",     /* what fails is read again alone */
+        "open for direct I/O",
         "io_uring_queue_init_params",
         /* Where threads and buffers would best be. */
         "hwloc_topology_init",
