@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A loop device for a test in C, where the machine has them and lets us: a target that is a block
- * device.
+ * device. It goes with the process, however that ends.
  */
 #ifndef IMGZ_LOOPDEV_H
 #define IMGZ_LOOPDEV_H
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,37 +16,47 @@
 
 struct imgz_loopdev {
     char path[64]; /* "" if there is none */
+    int fd;
 };
 
-/* Attaches 'backing', a file with whole sectors. */
-static inline void imgz_loopdev_attach(struct imgz_loopdev *loop, const char *backing)
+/* Runs losetup; its first line of output goes to 'line', without the newline. */
+static inline bool imgz_loopdev_run(const char *arguments, const char *file, char line[64])
 {
     char command[600];
     FILE *output;
 
-    loop->path[0] = '\0';
-    if (geteuid() != 0)
-        return;
-    snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin losetup -f --show '%s' 2>&1",
-             backing);
+    snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin losetup %s '%s' 2>&1", arguments,
+             file);
+    line[0] = '\0';
     output = popen(command, "r");
     if (output == NULL)
-        return;
-    if (fgets(loop->path, sizeof(loop->path), output) == NULL)
-        loop->path[0] = '\0';
-    loop->path[strcspn(loop->path, "\n")] = '\0';
-    if (pclose(output) != 0)
+        return false;
+    if (fgets(line, 64, output) == NULL)
+        line[0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    return pclose(output) == 0;
+}
+
+/* Attaches 'backing', a file with whole sectors. */
+static inline void imgz_loopdev_attach(struct imgz_loopdev *loop, const char *backing)
+{
+    char line[64];
+
+    loop->fd = -1;
+    if (geteuid() == 0 && imgz_loopdev_run("-f --show", backing, loop->path)) {
+        loop->fd = open(loop->path, O_RDONLY | O_CLOEXEC);
+        /* Detached while it is open, it goes with the last descriptor. */
+        (void)imgz_loopdev_run("-d", loop->path, line);
+    }
+    if (loop->fd < 0)
         loop->path[0] = '\0';
 }
 
 static inline void imgz_loopdev_detach(struct imgz_loopdev *loop)
 {
-    char command[200];
-
-    if (loop->path[0] == '\0')
-        return;
-    snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin losetup -d '%s'", loop->path);
-    IMGZ_ASSERT(system(command) == 0);
+    if (loop->fd >= 0)
+        close(loop->fd);
+    loop->fd = -1;
     loop->path[0] = '\0';
 }
 
