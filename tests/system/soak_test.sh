@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A short run of the soak (stress/soak.py): broken and resumed again and again, and every byte right.
+# A short run of the soak (stress/soak.py): broken and resumed again and again, every byte right.
 source "$(dirname "$0")/lib.sh"
 need python3 gunzip
 if have_root && have cc && have fusermount3 && [[ -e /dev/fuse ]] && have_loop &&
