@@ -163,9 +163,9 @@ all_of() {
     equal "what was done is there in spite of a power failure" "$EARLY" 0
 }
 
-# resumes COMMAND...: power fails while COMMAND, one with --resume, is at work, and the file system is
-# flushed again and again. After the recovery the same command makes a right file of what is left,
-# torn or full of holes as that may be.
+# resumes COMMAND...: power fails while COMMAND, one with --resume, is at work, and the file system
+# is flushed again and again. After the recovery the same command makes a right file of what is
+# left, torn or full of holes as that may be.
 resumes() {
     local seed
     LEFT=0
