@@ -33,6 +33,23 @@ static void print_resumed(const struct imgz_report *report)
                  units_share(report->resumed_bytes, report->raw_bytes).text);
 }
 
+/* It went back for what the image lacked. */
+static void print_mended(const struct options *options, const struct imgz_report *report)
+{
+    const char *image = options->operands[1];
+
+    if (report->missing_bytes == 0)
+        streams_note("mended     nothing: %s and its map lack nothing of %s", image,
+                     options->operands[0]);
+    else if (report->regained_bytes == 0)
+        streams_note("mended     nothing: the %s that %s lacks cannot be read; it is as it was",
+                     units_size(report->missing_bytes).text, image);
+    else
+        streams_note("mended     %s, with %s of %s that it lacked", image,
+                     units_size(report->regained_bytes).text,
+                     units_size(report->missing_bytes).text);
+}
+
 static int run(const struct options *options)
 {
     struct runner runner;
@@ -44,8 +61,11 @@ static int run(const struct options *options)
                       &runner.error);
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && runner_wants_summary(options)) {
-        print_headline(options, &runner.report);
-        if (options_has(options, OPTION_RESUME))
+        if (runner.report.mended != 0)
+            print_mended(options, &runner.report);
+        else
+            print_headline(options, &runner.report);
+        if (options_has(options, OPTION_RESUME) && runner.report.mended == 0)
             print_resumed(&runner.report);
         if (runner.report.unreadable_bytes > 0)
             print_unreadable(&runner.report);
@@ -63,9 +83,10 @@ const struct command cmd_capture = {
     .examples = "  imgz capture /dev/sda disk.img.gz\n"
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
                 "  imgz capture --resume /dev/sda disk.img.gz\n"
-                "  ssh host imgz capture /dev/xvda - > disk.img.gz\n",
+                "  ssh host imgz capture /dev/xvda - > disk.img.gz\n"
+                "  imgz capture --on-error=zero --map disk.map /dev/sdb disk.img.gz\n",
     .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
-               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_RESUME,
+               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MAP | OPTION_RESUME,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
     .run = run,

@@ -6,14 +6,14 @@
 
 # The options that take a value.
 _imgz_valued='--level --chunk-size --against --digest --threads --direct --progress --on-error'
-_imgz_valued+=' --retries --seconds --write-to'
+_imgz_valued+=' --retries --map --seconds --write-to'
 
 # The options of command $1.
 _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --resume --force"
+        echo "$job --level --chunk-size --direct --on-error --retries --map --resume --force"
         echo '--reproducible'
         ;;
     restore) echo "$job --only-changed --read-back --resume --force" ;;
@@ -64,7 +64,7 @@ _imgz_complete_path() {
 
 _imgz_complete_value() { # _imgz_complete_value OPTION WORD
     case $1 in
-    --against) _imgz_complete_path "$2" ;;
+    --against | --map) _imgz_complete_path "$2" ;;
     --write-to)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -d -- "$2")

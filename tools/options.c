@@ -166,6 +166,14 @@ static int apply_retries(struct options *options, const char *value,
     return 0;
 }
 
+static int apply_map(struct options *options, const char *value, struct options_problem *problem)
+{
+    if (value[0] == '\0' || strcmp(value, "-") == 0)
+        return refuse(problem, "--map: a file is needed");
+    options->job.map_path = value;
+    return 0;
+}
+
 static int apply_progress(struct options *options, const char *value,
                           struct options_problem *problem)
 {
@@ -211,6 +219,8 @@ static const struct option_spec specs[] = {
     {OPTION_ON_ERROR, "on-error", 0, "WHAT", "unreadable sectors: stop (the default), or zero them",
      apply_on_error},
     {OPTION_RETRIES, "retries", 0, "N", "how often to try such a sector again (1)", apply_retries},
+    {OPTION_MAP, "map", 0, "FILE",
+     "keep what was read, and read again what was not (ddrescue's map)", apply_map},
     {OPTION_ONLY_CHANGED, "only-changed", 0, NULL,
      "write only chunks that the device does not hold", NULL},
     {OPTION_READ_BACK, "read-back", 0, NULL, "read what was written from the drive, and check it",

@@ -173,6 +173,7 @@ static int open_leftover(struct imgz_output *output)
         return rc == -EEXIST ? -EBUSY : rc;
     output->temporary = true;
     output->taken_over = true;
+    output->marked = (status.st_mode & S_ISVTX) != 0;
     return 0;
 }
 
@@ -409,15 +410,45 @@ static int close_checked(int *fd)
     return close(closing) < 0 ? -errno : 0;
 }
 
+/* Sets or clears the sticky bit. */
+static int change_mark(const struct imgz_output *output, bool marked)
+{
+    struct stat status;
+
+    if (fstat(output->fd, &status) < 0)
+        return -errno;
+    status.st_mode &= 07777;
+    return fchmod(output->fd,
+                  marked ? status.st_mode | S_ISVTX : status.st_mode & ~(mode_t)S_ISVTX) < 0
+               ? -errno
+               : 0;
+}
+
+int imgz_output_mark(struct imgz_output *output)
+{
+    if (output->marked || output->kind != IMGZ_OUTPUT_FILE)
+        return 0;
+    output->marked = true;
+    if (change_mark(output, true) < 0) {
+        imgz_log_line(output->log, "%s.partial cannot be marked: do not resume it without its map",
+                      output->path);
+        return 0;
+    }
+    return imgz_output_flush(output);
+}
+
 int imgz_output_commit(struct imgz_output *output)
 {
     struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    int mark_rc = output->marked ? change_mark(output, false) : 0;
     int direct_rc = close_checked(&output->direct_fd);
     int rc = close_checked(&output->fd);
 
     place.stage = IMGZ_STAGE_FLUSH;
     if (rc == 0)
         rc = direct_rc;
+    if (rc == 0)
+        rc = mark_rc;
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "closing");
     if (output->kind != IMGZ_OUTPUT_FILE)

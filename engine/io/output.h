@@ -50,6 +50,7 @@ struct imgz_output {
     bool begun;       /* whoever writes has begun to */
     bool temporary;   /* temp_name exists and is ours */
     bool taken_over;  /* it was left by an earlier run, and holds whatever that wrote */
+    bool marked;      /* see imgz_output_mark(): by this run, or the one that left it */
     char *full_path;  /* with symbolic links resolved; owns final_name */
     char *final_name; /* within directory_fd */
     char *temp_name;
@@ -73,6 +74,11 @@ IMGZ_MUST_CHECK int imgz_output_book(struct imgz_output *output, struct imgz_lin
 /* Brings everything to stable storage. The first failure is final: later calls of fsync() may
  * report success for data that was lost. */
 IMGZ_MUST_CHECK int imgz_output_flush(struct imgz_output *output);
+
+/* Before what is not quite right is written to a file: marks it, on stable storage, for a run that
+ * takes it over, by the sticky bit, which means nothing to a file. commit() takes the mark away. A
+ * file system that knows no such bit is no error. */
+IMGZ_MUST_CHECK int imgz_output_mark(struct imgz_output *output);
 
 /* After flush: closes, and gives a file its final name. */
 IMGZ_MUST_CHECK int imgz_output_commit(struct imgz_output *output);

@@ -309,7 +309,13 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     if (job->line != NULL) {
         report->raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
         report->zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    } else if (job->sum_done) {
+        report->raw_bytes = job->sum.raw_bytes;
+        report->zero_bytes = job->sum.zero_bytes;
     }
+    report->mended = job->mended;
+    report->missing_bytes = job->missing_bytes;
+    report->regained_bytes = job->regained_bytes;
     report->unreadable_bytes = job->unreadable.bytes;
     report->unreadable_range_count = job->unreadable.count;
     for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)

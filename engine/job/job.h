@@ -52,6 +52,9 @@ struct imgz_job {
     uint64_t bad_chunk_count;
     uint64_t bad_offset;
     struct imgz_badlist unreadable; /* owned by the drain while it runs */
+    bool mended;
+    uint64_t missing_bytes;
+    uint64_t regained_bytes;
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "codec/checksum.h"
+#include "io/mapfile.h"
 #include "job/decode.h"
 
 /* Chunks that are read again from the source. A chance hit of another disk needs all of them to be
@@ -14,9 +15,9 @@
 
 struct check {
     struct imgz_job *job;
-    const struct imgz_output *output;
-    const struct imgz_source *source;
-    const struct imgz_frame_header *header;
+    const struct imgz_leftover_config *config;
+    struct imgz_mapfile map; /* empty if there is none */
+    uint64_t end_bytes;      /* of the disk: nothing behind that is taken over */
     struct imgz_decode decode;
     struct imgz_leftover *leftover;
     bool ended; /* an item was not right: what follows does not count */
@@ -62,8 +63,7 @@ static int drain(void *context, struct imgz_line *line)
     int rc;
 
     while ((rc = imgz_line_take(line, &slot)) == 0) {
-        if (slot->fault != IMGZ_FAULT_NONE ||
-            slot->raw_offset + slot->raw_bytes > check->header->raw_bytes)
+        if (slot->fault != IMGZ_FAULT_NONE || slot->raw_offset + slot->raw_bytes > check->end_bytes)
             check->ended = true;
         if (!check->ended)
             rc = add_item(check, slot);
@@ -77,13 +77,13 @@ static int drain(void *context, struct imgz_line *line)
 static int raise_other(const struct check *check, const struct imgz_frame_header *found)
 {
     return imgz_stop_raise(check->job->stop, -EEXIST,
-                           imgz_output_place(check->output, IMGZ_OFFSET_NONE),
+                           imgz_output_place(check->config->output, IMGZ_OFFSET_NONE),
                            "resuming %s: %s.partial is of a disk of %" PRIu64
                            " bytes in chunks of %u, but %s has %" PRIu64
                            " and --chunk-size is %u; name what it was begun with, or remove it",
-                           check->output->path, check->output->path, found->raw_bytes,
-                           found->chunk_bytes, check->source->path, check->header->raw_bytes,
-                           check->header->chunk_bytes);
+                           check->config->output->path, check->config->output->path,
+                           found->raw_bytes, found->chunk_bytes, check->config->source->path,
+                           check->config->header.raw_bytes, check->config->header.chunk_bytes);
 }
 
 /* Opens the file as an image. -ENODATA: it has not even a header. */
@@ -92,21 +92,21 @@ static int open_image(struct check *check)
     struct imgz_image *image = &check->decode.image;
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
     size_t done_bytes;
-    int rc = imgz_source_reopen(check->output->fd, check->output->path, check->job->stop,
-                                &check->job->log, &image->source);
+    int rc = imgz_source_reopen(check->config->output->fd, check->config->output->path,
+                                check->job->stop, &check->job->log, &image->source);
 
     if (rc < 0)
         return rc;
     imgz_source_use_cache(&image->source);
-    imgz_index_init(&image->index, check->header->chunk_bytes);
+    imgz_index_init(&image->index, check->config->header.chunk_bytes);
     rc = imgz_source_read_at(&image->source, 0, bytes, sizeof(bytes), &done_bytes);
     if (rc < 0)
         return imgz_stop_raise_system(check->job->stop, rc, imgz_source_place(&image->source, 0),
                                       "reading");
     if (imgz_frame_decode_header(bytes, done_bytes, &image->header) != IMGZ_FRAME_IMAGE)
         return -ENODATA;
-    if (image->header.chunk_bytes != check->header->chunk_bytes ||
-        image->header.raw_bytes != check->header->raw_bytes)
+    if (image->header.chunk_bytes != check->config->header.chunk_bytes ||
+        image->header.raw_bytes != check->config->header.raw_bytes)
         return raise_other(check, &image->header);
     return 0;
 }
@@ -121,7 +121,7 @@ static int compare_chunk(const struct check *check, const struct imgz_index_item
     struct imgz_hash hash;
     size_t done_bytes;
 
-    if (imgz_source_read_at(check->source, item->raw_offset, raw,
+    if (imgz_source_read_at(check->config->source, item->raw_offset, raw,
                             (size_t)imgz_align_up(item->raw_bytes, IMGZ_BLOCK_BYTES),
                             &done_bytes) < 0)
         return 0;
@@ -129,12 +129,13 @@ static int compare_chunk(const struct check *check, const struct imgz_index_item
     if (done_bytes >= item->raw_bytes && imgz_hash_equal(&hash, expected))
         return 0;
     return imgz_stop_raise(check->job->stop, -EEXIST,
-                           imgz_source_place(check->source, item->raw_offset),
+                           imgz_source_place(check->config->source, item->raw_offset),
                            "resuming %s: %s has other bytes at offset %" PRIu64
                            " than %s.partial: it is another disk, or has changed; remove "
                            "%s.partial to start afresh",
-                           check->output->path, check->source->path, item->raw_offset,
-                           check->output->path, check->output->path);
+                           check->config->output->path, check->config->source->path,
+                           item->raw_offset, check->config->output->path,
+                           check->config->output->path);
 }
 
 static int compare_samples(void *context)
@@ -161,38 +162,86 @@ static int compare_samples(void *context)
     return rc;
 }
 
-/* ---- Both --------------------------------------------------------------------------------- */
+/* ---- What could not be read --------------------------------------------------------------- */
+
+static int raise_map(const struct check *check, int rc, const char *what)
+{
+    const struct imgz_output *output = check->config->output;
+
+    return imgz_stop_raise(check->job->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "resuming %s: sectors that could not be read are zeros in %s.partial, "
+                           "and %s; give the --map that was kept with it, or remove it",
+                           output->path, output->path, what);
+}
+
+/* Loads the map, and finds how far it goes. */
+static int load_map(struct check *check)
+{
+    const struct imgz_leftover_config *config = check->config;
+    const uint64_t size_bytes = config->header.raw_bytes;
+    int rc = -ENOENT;
+
+    check->end_bytes = size_bytes;
+    if (config->map_path != NULL)
+        rc = imgz_mapfile_load(config->map_path, check->job->stop, &check->map);
+    if (rc == -ENOENT)
+        return config->output->marked
+                   ? raise_map(check, -EINVAL, "without a map it is not known which")
+                   : 0;
+    if (rc < 0)
+        return rc;
+    rc = imgz_mapfile_fit(&check->map, size_bytes);
+    if (rc == -ERANGE)
+        return raise_map(check, -EEXIST, "the map is of a larger disk");
+    if (rc < 0)
+        return imgz_job_raise_memory(check->job);
+    if (config->output->marked)
+        check->end_bytes = imgz_mapfile_settled_bytes(&check->map);
+    return 0;
+}
+
+static int add_unreadable(struct check *check)
+{
+    int rc = imgz_mapfile_add_bad(&check->map, check->leftover->raw_bytes, &check->job->unreadable);
+
+    return rc < 0 ? imgz_job_raise_memory(check->job) : 0;
+}
+
+/* ---- All of it ---------------------------------------------------------------------------- */
 
 static int run(struct check *check)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     int rc = open_image(check);
 
+    if (rc == 0)
+        rc = load_map(check);
     if (rc < 0)
         return rc;
     rc = imgz_decode_prepare(&check->decode, check->job);
     if (rc == 0)
         rc = imgz_job_run(check->job, &bodies, check);
-    return rc < 0 ? rc : imgz_job_call(check->job, compare_samples, check);
+    if (rc == 0)
+        rc = imgz_job_call(check->job, compare_samples, check);
+    return rc < 0 ? rc : add_unreadable(check);
 }
 
-int imgz_leftover_check(struct imgz_job *job, const struct imgz_output *output,
-                        const struct imgz_source *source, const struct imgz_frame_header *header,
+int imgz_leftover_check(struct imgz_job *job, const struct imgz_leftover_config *config,
                         struct imgz_leftover *leftover)
 {
     struct check check = {
         .job = job,
-        .output = output,
-        .source = source,
-        .header = header,
+        .config = config,
         .decode = {.image.source.fd = -1, .raw_wanted = job->options.digests != NULL},
         .leftover = leftover,
     };
     int rc;
 
     *leftover = (struct imgz_leftover){0};
-    imgz_index_init(&leftover->index, header->chunk_bytes);
+    imgz_index_init(&leftover->index, config->header.chunk_bytes);
+    imgz_mapfile_init(&check.map);
     rc = run(&check);
+    imgz_mapfile_fini(&check.map);
     imgz_decode_release(&check.decode);
     if (rc == -ENODATA && !imgz_stop_raised(job->stop))
         rc = 0;
@@ -200,7 +249,7 @@ int imgz_leftover_check(struct imgz_job *job, const struct imgz_output *output,
         imgz_log_line(&job->log,
                       "%s.partial holds %" PRIu64 " bytes of the disk, in its first %" PRIu64
                       " bytes; going on from there",
-                      output->path, leftover->raw_bytes, leftover->image_bytes);
+                      config->output->path, leftover->raw_bytes, leftover->image_bytes);
     return rc;
 }
 

@@ -147,6 +147,7 @@ struct imgz_options {
         *bench_folder; /* bench: where a temporary file is written and removed; may be NULL */
     enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
+    const char *map_path;        /* capture: see imgz_capture(); NULL: none */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -193,17 +194,28 @@ struct imgz_report {
     uint64_t unreadable_bytes; /* capture: could not be read, and are zeros in the image */
     uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
-    uint64_t resumed_bytes; /* capture: of raw_bytes, taken over from an interrupted run */
+    uint64_t resumed_bytes;  /* capture: of raw_bytes, taken over from an interrupted run */
+    uint32_t mended;         /* capture: 1 if it went back for what an image lacked, not for all */
+    uint64_t missing_bytes;  /* then: so much was missing, and read again */
+    uint64_t regained_bytes; /* of it: could be read. 0: the image is as it was */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
 
 /* Reads the file, block device or pipe 'source' and writes the image 'image', which is called
- * IMAGE.partial until it is complete. With IMGZ_FLAG_RESUME both must be files or devices: what an
- * interrupted run left in IMAGE.partial is checked, and only the rest is read; and if this run
- * fails, what it did is left there. With the same options the image is the one that an
- * uninterrupted run would have made (with IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if
- * IMAGE.partial is of another disk. */
+ * IMAGE.partial until it is complete.
+ *
+ * With IMGZ_FLAG_RESUME both must be files or devices: what an interrupted run left in
+ * IMAGE.partial is checked, and only the rest is read; and if this run fails, what it did is left
+ * there. With the same options the image is the one that an uninterrupted run would have made (with
+ * IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if IMAGE.partial is of another disk. With
+ * IMGZ_ON_ERROR_ZERO it needs a map, which remembers what could not be read.
+ *
+ * With options->map_path a file there is kept up to date on the way: what of the source was read,
+ * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
+ * already, and IMGZ_FLAG_FORCE is not set, only what the map has not as finished is read again. The
+ * rest is taken from the image, each chunk checked by its hash, and the new image replaces the old
+ * one; or that stays as it is if nothing could be read. */
 IMGZ_API int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 

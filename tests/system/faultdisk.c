@@ -10,6 +10,9 @@
  *     fail r|w|f OFFSET LENGTH ERRNO COUNT
  *                                    requests that touch the range fail, COUNT times, or for ever
  *                                    if it is -1; for fsync (f) the range means nothing
+ *     comb OFFSET LENGTH STEP        reads of the first sector of every STEP bytes there fail
+ *     slow OFFSET LENGTH MS          reads that touch the range take so much longer, or, if it is
+ *                                    -1, until it is cleared
  *     lose OFFSET LENGTH             writes to the range are acknowledged and forgotten
  *     delay r|w MS                   each takes so much longer
  *
@@ -33,9 +36,10 @@
 #define RULES_MAX 64
 
 struct rule {
-    char kind; /* 'r', 'w', 'f'; 'l': lose */
+    char kind; /* 'r', 'w', 'f'; 'l': lose; 's': slow */
     long long offset;
     long long bytes;
+    long long step; /* 0: all of the range; else a sector of every so many bytes */
     int error;
     long long count; /* left; -1: for ever */
 };
@@ -50,16 +54,48 @@ static long delay_ms[128];
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static int log_fd = -1; /* -1: none */
 
-static void wait_as_told(char kind)
+static int touches(const struct rule *rule, long long offset, long long bytes)
 {
-    struct timespec rest;
+    long long tooth = rule->offset;
+
+    if (offset + bytes <= rule->offset || rule->offset + rule->bytes <= offset)
+        return 0;
+    if (rule->step == 0)
+        return 1;
+    while (tooth + 512 <= offset)
+        tooth += rule->step;
+    return tooth < offset + bytes && tooth < rule->offset + rule->bytes;
+}
+
+static void sleep_ms(long ms)
+{
+    const struct timespec rest = {ms / 1000, ms % 1000 * 1000000};
+
+    nanosleep(&rest, NULL);
+}
+
+/* How long a request is to take: -1 for as long as this is said, 0 for no longer. */
+static long find_delay(char kind, long long offset, long long bytes)
+{
     long ms;
 
     pthread_mutex_lock(&lock);
     ms = delay_ms[(int)kind];
+    for (int i = 0; i < rule_count && kind == 'r'; i++)
+        if (rules[i].kind == 's' && touches(&rules[i], offset, bytes))
+            ms = (long)rules[i].count;
     pthread_mutex_unlock(&lock);
-    rest = (struct timespec){ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&rest, NULL);
+    return ms;
+}
+
+static void wait_as_told(char kind, long long offset, long long bytes)
+{
+    long ms = find_delay(kind, offset, bytes);
+
+    if (ms >= 0)
+        sleep_ms(ms);
+    for (; ms < 0; ms = find_delay(kind, offset, bytes))
+        sleep_ms(20);
 }
 
 /* The error for a request, or 0. */
@@ -72,8 +108,7 @@ static int find_error(char kind, long long offset, long long bytes)
         struct rule *rule = &rules[i];
 
         if (rule->kind != kind || rule->count == 0 ||
-            (kind != 'f' &&
-             (offset + bytes <= rule->offset || rule->offset + rule->bytes <= offset)))
+            (kind != 'f' && !touches(rule, offset, bytes)))
             continue;
         error = rule->error;
         if (rule->count > 0)
@@ -83,15 +118,21 @@ static int find_error(char kind, long long offset, long long bytes)
     return error;
 }
 
-/* The lock is held. "OFFSET LENGTH" */
-static int take_loss(const char *text)
+/* The lock is held. "OFFSET LENGTH", and for some kinds a third number. */
+static int take_range(char kind, const char *text)
 {
+    struct rule rule = {.kind = kind, .error = kind == 'r' ? EIO : 1, .count = -1};
     char *end;
-    const long long offset = strtoll(text, &end, 10);
 
     if (rule_count == RULES_MAX)
         return -EINVAL;
-    rules[rule_count] = (struct rule){'l', offset, strtoll(end, NULL, 10), 1, -1};
+    rule.offset = strtoll(text, &end, 10);
+    rule.bytes = strtoll(end, &end, 10);
+    if (kind == 's')
+        rule.count = strtoll(end, NULL, 10);
+    if (kind == 'r')
+        rule.step = strtoll(end, NULL, 10);
+    rules[rule_count] = rule;
     rule_count += 1;
     return 0;
 }
@@ -124,7 +165,11 @@ static int take_rule(const char *text)
             return -EINVAL;
         at = end;
     }
-    rules[rule_count] = (struct rule){text[0], numbers[0], numbers[1], (int)numbers[2], numbers[3]};
+    rules[rule_count] = (struct rule){.kind = text[0],
+                                      .offset = numbers[0],
+                                      .bytes = numbers[1],
+                                      .error = (int)numbers[2],
+                                      .count = numbers[3]};
     rule_count += 1;
     return 0;
 }
@@ -141,7 +186,11 @@ static int take_line(const char *line)
     } else if (strncmp(line, "delay ", 6) == 0) {
         rc = take_delay(line + 6);
     } else if (strncmp(line, "lose ", 5) == 0) {
-        rc = take_loss(line + 5);
+        rc = take_range('l', line + 5);
+    } else if (strncmp(line, "comb ", 5) == 0) {
+        rc = take_range('r', line + 5);
+    } else if (strncmp(line, "slow ", 5) == 0) {
+        rc = take_range('s', line + 5);
     } else if (strncmp(line, "fail ", 5) == 0) {
         rc = take_rule(line + 5);
     }
@@ -223,7 +272,7 @@ static int read_file(const char *path, char *buffer, size_t bytes, off_t offset,
     (void)info;
     if (!is_disk(path))
         return 0;
-    wait_as_told('r');
+    wait_as_told('r', offset, (long long)bytes);
     error = find_error('r', offset, (long long)bytes);
     if (error != 0)
         return -error;
@@ -240,7 +289,7 @@ static int write_file(const char *path, const char *data, size_t bytes, off_t of
     (void)info;
     if (!is_disk(path))
         return take_lines(data, bytes);
-    wait_as_told('w');
+    wait_as_told('w', offset, (long long)bytes);
     error = find_error('w', offset, (long long)bytes);
     if (error != 0)
         return -error;
