@@ -6,11 +6,12 @@
 #include <stdlib.h>
 
 #include "codec/checksum.h"
+#include "codec/zero.h"
 #include "io/mapfile.h"
 #include "job/decode.h"
 
-/* Chunks that are read again from the source. A chance hit of another disk needs all of them to be
- * equal; more would only cost time on a slow one. */
+/* Chunks of data, and of zeros, that are read again from the source. A chance hit of another disk
+ * needs all of them to be equal; more would only cost time on a slow one. */
 #define SAMPLE_COUNT 16u
 
 struct check {
@@ -113,51 +114,107 @@ static int open_image(struct check *check)
 
 /* ---- Whether it is the same disk ---------------------------------------------------------- */
 
-/* Reads the chunk from the source. One that cannot be read now proves nothing either way. */
-static int compare_chunk(const struct check *check, const struct imgz_index_item *item,
-                         unsigned char *raw)
+static int raise_changed(const struct check *check, uint64_t offset)
 {
-    const struct imgz_hash *expected = &check->leftover->index.hashes[item->hash_index];
-    struct imgz_hash hash;
-    size_t done_bytes;
-
-    if (imgz_source_read_at(check->config->source, item->raw_offset, raw,
-                            (size_t)imgz_align_up(item->raw_bytes, IMGZ_BLOCK_BYTES),
-                            &done_bytes) < 0)
-        return 0;
-    hash = imgz_xxh3_128(raw, (size_t)imgz_min(done_bytes, item->raw_bytes));
-    if (done_bytes >= item->raw_bytes && imgz_hash_equal(&hash, expected))
-        return 0;
     return imgz_stop_raise(check->job->stop, -EEXIST,
-                           imgz_source_place(check->config->source, item->raw_offset),
+                           imgz_source_place(check->config->source, offset),
                            "resuming %s: %s has other bytes at offset %" PRIu64
                            " than %s.partial: it is another disk, or has changed; remove "
                            "%s.partial to start afresh",
-                           check->config->output->path, check->config->source->path,
-                           item->raw_offset, check->config->output->path,
-                           check->config->output->path);
+                           check->config->output->path, check->config->source->path, offset,
+                           check->config->output->path, check->config->output->path);
+}
+
+/* Reads from the source what is no longer than a chunk. 'same' stays as it is if that fails: what
+ * cannot be read now proves nothing either way. */
+static void read_sample(const struct check *check, uint64_t offset, uint64_t bytes,
+                        unsigned char *raw, const struct imgz_hash *expected, bool *same)
+{
+    struct imgz_hash hash;
+    size_t done_bytes;
+
+    if (imgz_source_read_at(check->config->source, offset, raw,
+                            (size_t)imgz_align_up(bytes, IMGZ_BLOCK_BYTES), &done_bytes) < 0)
+        return;
+    *same = done_bytes >= bytes;
+    if (*same && expected == NULL) {
+        *same = imgz_zero_test(raw, (size_t)bytes);
+    } else if (*same) {
+        hash = imgz_xxh3_128(raw, (size_t)bytes);
+        *same = imgz_hash_equal(&hash, expected);
+    }
+}
+
+static int compare_chunk(const struct check *check, const struct imgz_index_item *item,
+                         unsigned char *raw)
+{
+    bool same = true;
+
+    read_sample(check, item->raw_offset, item->raw_bytes, raw,
+                &check->leftover->index.hashes[item->hash_index], &same);
+    return same ? 0 : raise_changed(check, item->raw_offset);
+}
+
+/* The first chunk of a run of zeros, the last, and others between them: 'place_count' >= 2. */
+static int compare_zeros(const struct check *check, const struct imgz_index_item *item,
+                         uint64_t place_count, unsigned char *raw)
+{
+    const uint32_t chunk_bytes = check->leftover->index.chunk_bytes;
+    const uint64_t chunk_count = imgz_div_up(item->raw_bytes, chunk_bytes);
+
+    for (uint64_t i = 0; i < place_count; i++) {
+        const uint64_t done_bytes = (chunk_count - 1) * i / (place_count - 1) * chunk_bytes;
+        const uint64_t offset = item->raw_offset + done_bytes;
+        bool same = true;
+
+        read_sample(check, offset, imgz_min(chunk_bytes, item->raw_bytes - done_bytes), raw, NULL,
+                    &same);
+        if (!same)
+            return raise_changed(check, offset);
+    }
+    return 0;
+}
+
+/* Every so many chunks of data, and so many runs of zeros; the last of each too. Where zeros stand
+ * for what could not be read, zeros prove nothing. */
+static int compare_items(const struct check *check, unsigned char *raw)
+{
+    const struct imgz_index *index = &check->leftover->index;
+    const uint64_t zero_count = index->entry_count - index->hash_count;
+    const uint64_t chunk_step = imgz_max(index->hash_count / SAMPLE_COUNT, 1);
+    const uint64_t zero_step = imgz_max(zero_count / SAMPLE_COUNT, 1);
+    const uint64_t place_count = imgz_max(SAMPLE_COUNT / imgz_max(zero_count, 1), 2);
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+    uint64_t zero_index = 0;
+    int rc = 0;
+
+    imgz_index_rewind(index, check->leftover->raw_bytes, &cursor);
+    while (rc == 0 && imgz_index_next(&cursor, &item) == 0) {
+        if (item.kind == IMGZ_NOTE_CHUNK) {
+            if (item.hash_index % chunk_step == 0 || item.hash_index + 1 == index->hash_count)
+                rc = compare_chunk(check, &item, raw);
+            continue;
+        }
+        if (!check->config->output->marked &&
+            (zero_index % zero_step == 0 || zero_index + 1 == zero_count))
+            rc = compare_zeros(check, &item, place_count, raw);
+        zero_index += 1;
+    }
+    return rc;
 }
 
 static int compare_samples(void *context)
 {
     struct check *check = context;
-    const struct imgz_index *index = &check->leftover->index;
-    const uint64_t step = imgz_max(index->hash_count / SAMPLE_COUNT, 1);
-    struct imgz_index_cursor cursor;
-    struct imgz_index_item item;
+    const uint32_t chunk_bytes = check->leftover->index.chunk_bytes;
     unsigned char *raw = NULL;
-    int rc = 0;
+    int rc;
 
     if (posix_memalign((void **)&raw, IMGZ_BLOCK_BYTES,
-                       imgz_align_up(index->chunk_bytes, IMGZ_BLOCK_BYTES)) != 0)
+                       imgz_align_up(chunk_bytes, IMGZ_BLOCK_BYTES)) != 0)
         return imgz_job_raise_memory(check->job);
-    imgz_index_rewind(index, check->leftover->raw_bytes, &cursor);
-    while (rc == 0 && imgz_index_next(&cursor, &item) == 0) {
-        const bool last = item.hash_index + 1 == index->hash_count;
-
-        if (item.kind == IMGZ_NOTE_CHUNK && (item.hash_index % step == 0 || last))
-            rc = compare_chunk(check, &item, raw);
-    }
+    rc = compare_items(check, raw);
     free(raw);
     return rc;
 }

@@ -84,6 +84,19 @@ head -c $(($(stat -c %s other.gz) / 2)) other.gz >disk.gz.partial
 refused 'has other bytes at offset'
 head -c $((WHOLE / 2)) whole.gz >disk.gz.partial
 refused 'chunks of 1048576' --chunk-size 64K
+# A blank disk leaves nothing but zeros; the other has data at its start only, or at its end.
+truncate -s "$RAW" blank
+expect_exit 0 "$IMGZ" capture -q blank blank.gz
+for place in 5000 $((RAW - 3)); do
+    cp disk kept
+    truncate -s 0 disk
+    truncate -s "$RAW" disk
+    python3 "$LAYOUT" put disk "$place" text 3 3
+    head -c $(($(stat -c %s blank.gz) - 700)) blank.gz >disk.gz.partial
+    refused 'has other bytes at offset'
+    mv kept disk
+done
+head -c $((WHOLE / 2)) whole.gz >disk.gz.partial
 truncate -s +1M disk
 refused "has $((RAW + MIB))"
 truncate -s "$RAW" disk
