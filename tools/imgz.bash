@@ -13,10 +13,10 @@ _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --map --force"
+        echo "$job --level --chunk-size --direct --on-error --retries --map --resume --force"
         echo '--reproducible --timeout'
         ;;
-    restore) echo "$job --only-changed --read-back --force" ;;
+    restore) echo "$job --only-changed --read-back --resume --force" ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info) echo '--topology --threads --chunk-size --json --help' ;;

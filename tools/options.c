@@ -242,6 +242,7 @@ static const struct option_spec specs[] = {
      "write only chunks that the device does not hold", NULL},
     {OPTION_READ_BACK, "read-back", 0, NULL, "read what was written from the drive, and check it",
      NULL},
+    {OPTION_RESUME, "resume", 0, NULL, "go on from where an interrupted run stopped", NULL},
     {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
     {OPTION_REPRODUCIBLE, "reproducible", 0, NULL, "leave times and names out of the image", NULL},
     {OPTION_JSON, "json", 0, NULL, "print one JSON object on standard output", NULL},
@@ -443,6 +444,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
         result->job.flags |= IMGZ_FLAG_REPRODUCIBLE;
     if (options_has(result, OPTION_ONLY_CHANGED))
         result->job.flags |= IMGZ_FLAG_ONLY_CHANGED;
+    if (options_has(result, OPTION_RESUME))
+        result->job.flags |= IMGZ_FLAG_RESUME;
     if (options_has(result, OPTION_READ_BACK))
         result->job.flags |= IMGZ_FLAG_READ_BACK;
     if (options_has(result, OPTION_SCRUB))

@@ -37,6 +37,7 @@ enum option_bit {
     OPTION_ONLY_CHANGED = 1 << 20,
     OPTION_MAP = 1 << 26,
     OPTION_TIMEOUT = 1 << 27,
+    OPTION_RESUME = 1 << 28,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

@@ -81,6 +81,7 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"zero_bytes", report_json_number(job->zero_bytes)},
         {"written_bytes", report_json_number(job->written_bytes)},
         {"same_bytes", report_json_number(job->same_bytes)},
+        {"resumed_bytes", report_json_number(job->resumed_bytes)},
         {"chunk_bytes", report_json_number(job->chunk_bytes)},
         {"chunk_count", report_json_number(job->chunk_count)},
         {"stored_chunk_count", report_json_number(job->stored_chunk_count)},

@@ -175,9 +175,11 @@ const char *imgz_meta_find(const struct imgz_meta *meta, const char *key)
     return NULL;
 }
 
+/* Without memory a stream of open_memstream(3) is marked, or only leaves NULL for a text. */
 int imgz_meta_encode(const struct imgz_meta *meta, char **text, size_t *bytes)
 {
     FILE *stream;
+    bool failed;
 
     *text = NULL;
     *bytes = 0;
@@ -186,7 +188,8 @@ int imgz_meta_encode(const struct imgz_meta *meta, char **text, size_t *bytes)
         return -errno;
     for (uint32_t i = 0; i < meta->count; i++)
         fprintf(stream, "%s=%s\n", meta->pairs[i].key, meta->pairs[i].value);
-    if (fclose(stream) != 0) {
+    failed = ferror(stream) != 0;
+    if (fclose(stream) != 0 || failed || *text == NULL) {
         free(*text);
         *text = NULL;
         return -ENOMEM;

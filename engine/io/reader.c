@@ -241,7 +241,7 @@ static int find_hole_end(struct reader *reader, uint64_t from, uint64_t *hole_en
 static int read_all(struct reader *reader)
 {
     const uint64_t size_bytes = reader->config->size_bytes;
-    uint64_t at = 0;
+    uint64_t at = reader->config->from_bytes;
 
     while (at < size_bytes) {
         uint64_t end;

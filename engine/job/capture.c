@@ -10,6 +10,7 @@
 #include "image/pack.h"
 #include "io/mapkeep.h"
 #include "io/reader.h"
+#include "job/leftover.h"
 #include "job/mend.h"
 #include "job/provenance.h"
 
@@ -21,7 +22,8 @@ struct capture {
     struct imgz_output output;
     struct imgz_mapkeep map;
     struct imgz_meta meta;
-    struct imgz_packer *packers; /* one per worker */
+    struct imgz_leftover leftover; /* of an interrupted run, or empty */
+    struct imgz_packer *packers;   /* one per worker */
     time_t start_time;
 };
 
@@ -32,6 +34,7 @@ static int feed(void *context, struct imgz_line *line)
     struct capture *capture = context;
     const struct imgz_reader_config config = {
         .source = &capture->source,
+        .from_bytes = capture->leftover.raw_bytes,
         .size_bytes = capture->source.size_bytes,
         .chunk_bytes = capture->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
@@ -59,9 +62,13 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
 {
     struct imgz_badlist *list = &capture->job.unreadable;
     const size_t count_before = list->count;
+    int rc;
 
     if (slot->bad_count == 0)
         return 0;
+    rc = imgz_output_mark(&capture->output);
+    if (rc < 0)
+        return rc;
     if (imgz_badlist_add_slot(list, slot) < 0)
         return imgz_job_raise_memory(&capture->job);
     if (list->count != count_before && list->count <= BAD_LINES_MAX)
@@ -115,15 +122,31 @@ static int add_meta(struct capture *capture)
     return rc < 0 ? imgz_job_raise_memory(&capture->job) : 0;
 }
 
+static struct imgz_frame_header make_header(const struct capture *capture)
+{
+    return (struct imgz_frame_header){
+        .chunk_bytes = capture->job.options.chunk_bytes,
+        .raw_bytes = capture->source.size_bytes,
+    };
+}
+
+static int init_writer(struct capture *capture, struct imgz_line *line,
+                       struct imgz_image_writer *writer)
+{
+    struct imgz_leftover *leftover = &capture->leftover;
+    const struct imgz_frame_header header = make_header(capture);
+
+    if (leftover->image_bytes > 0)
+        return imgz_image_writer_resume(writer, &capture->output, line, leftover->image_bytes,
+                                        &leftover->index);
+    return imgz_image_writer_init(writer, &capture->output, line, &header);
+}
+
 static int drain(void *context, struct imgz_line *line)
 {
     struct capture *capture = context;
-    const struct imgz_frame_header header = {
-        .chunk_bytes = capture->job.chunk_bytes,
-        .raw_bytes = capture->source.size_bytes,
-    };
     struct imgz_image_writer writer;
-    int rc = imgz_image_writer_init(&writer, &capture->output, line, &header);
+    int rc = init_writer(capture, line, &writer);
 
     if (rc == 0)
         rc = write_items(capture, &writer);
@@ -148,15 +171,21 @@ static int open_map(struct capture *capture)
         .image_path = capture->image_path,
         .source = &capture->source.status,
         .size_bytes = capture->source.size_bytes,
+        .done_bytes = capture->leftover.raw_bytes,
         .bad = &capture->job.unreadable,
-        .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
+        .force = (options->flags & IMGZ_FLAG_FORCE) != 0 || capture->output.taken_over,
     };
 
     return imgz_mapkeep_open(&capture->map, &config, capture->job.stop, &capture->job.log);
 }
 
-/* What is read and written, and its map. */
-static int open_all(void *context)
+static bool wants_resume(const struct capture *capture)
+{
+    return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+}
+
+/* What is read and written. */
+static int open_both(void *context)
 {
     struct capture *capture = context;
     const struct imgz_source_config source_config = {
@@ -171,6 +200,7 @@ static int open_all(void *context)
         .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
+        .resume = wants_resume(capture),
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &capture->source.status,
@@ -180,8 +210,51 @@ static int open_all(void *context)
 
     if (rc < 0)
         return rc;
-    rc = imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
-    return rc < 0 ? rc : open_map(capture);
+    return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
+}
+
+/* What cannot be read from a place, or gone on with at one, cannot be resumed; nor what would not
+ * be known of any more. */
+static int check_resumable(const struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+    const bool source_streams = capture->source.kind == IMGZ_SOURCE_STREAM;
+
+    if (!wants_resume(capture))
+        return 0;
+    if (source_streams || capture->output.kind != IMGZ_OUTPUT_FILE)
+        return imgz_stop_raise(capture->job.stop, -EINVAL,
+                               source_streams
+                                   ? imgz_source_place(&capture->source, IMGZ_OFFSET_NONE)
+                                   : imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
+                               "%s is a pipe or the like: a capture from or to it cannot be "
+                               "resumed; leave out --resume",
+                               source_streams ? capture->source.path : capture->output.path);
+    if (options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL)
+        return imgz_stop_raise(capture->job.stop, -EINVAL,
+                               imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
+                               "what cannot be read of %s has to be remembered from one run to the "
+                               "next: with --on-error=zero, --resume needs a --map",
+                               capture->source.path);
+    return 0;
+}
+
+/* Looks at what an interrupted run left. */
+static int take_over(struct capture *capture)
+{
+    const struct imgz_leftover_config config = {
+        .output = &capture->output,
+        .source = &capture->source,
+        .header = make_header(capture),
+        .map_path = capture->job.options.map_path,
+    };
+    int rc = check_resumable(capture);
+
+    if (rc < 0 || !capture->output.taken_over)
+        return rc;
+    rc = imgz_leftover_check(&capture->job, &config, &capture->leftover);
+    capture->job.resumed_bytes = capture->leftover.raw_bytes;
+    return rc;
 }
 
 static int create_packers(struct capture *capture)
@@ -226,6 +299,7 @@ static int prepare(struct capture *capture)
                   .raw_present = true},
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
+        .continues = capture->leftover.image_bytes > 0,
     };
     int rc = check_chunk_count(capture);
 
@@ -239,15 +313,21 @@ static int prepare(struct capture *capture)
 /* Ends what is written; 'rc': how the job went until here. */
 static int end_written(struct capture *capture, int rc)
 {
+    const enum imgz_mapkeep_end kept =
+        wants_resume(capture) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
     int map_rc;
 
     /* As after a crash: what there is so far stays. */
     if (capture->job.left.drain)
         return rc;
-    map_rc = imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : IMGZ_MAPKEEP_LOST,
-                                capture->job.stop);
+    map_rc =
+        imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : kept, capture->job.stop);
+    if (rc == 0)
+        rc = map_rc;
+    if (rc < 0)
+        imgz_output_tell_rest(&capture->output);
     imgz_output_abandon(&capture->output);
-    return rc < 0 ? rc : map_rc;
+    return rc;
 }
 
 static void release(struct capture *capture)
@@ -256,6 +336,7 @@ static void release(struct capture *capture)
         imgz_packer_fini(&capture->packers[i]);
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
+    imgz_leftover_fini(&capture->leftover);
     imgz_source_close(&capture->source);
 }
 
@@ -266,7 +347,11 @@ static int run(struct capture *capture, const struct imgz_options *options)
 
     capture->job.deadline_path = capture->source_path;
     if (rc == 0)
-        rc = imgz_job_call(&capture->job, open_all, capture);
+        rc = imgz_job_call(&capture->job, open_both, capture);
+    if (rc == 0)
+        rc = take_over(capture);
+    if (rc == 0)
+        rc = open_map(capture);
     if (rc == 0)
         rc = prepare(capture);
     if (rc == 0)

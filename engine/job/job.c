@@ -26,7 +26,7 @@ static int check_options(struct imgz_job *job)
 {
     const struct imgz_options *options = &job->options;
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
-                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED;
+                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -137,15 +137,13 @@ static uint64_t flush_ns(const struct imgz_job *job)
     return job->flush_ns + (imgz_clock_ns() - job->line->flush_start_ns);
 }
 
-static void retire_run(struct imgz_job *job)
+static void retire_line(struct imgz_job *job)
 {
     job->flush_ns = flush_ns(job);
     imgz_line_destroy(job->line);
     imgz_placement_destroy(job->placement);
-    imgz_tally_destroy(job->tally);
     job->line = NULL;
     job->placement = NULL;
-    job->tally = NULL;
 }
 
 int imgz_job_place(struct imgz_job *job)
@@ -166,34 +164,61 @@ static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
         .raw_capacity_bytes = needs->tally.raw_present ? needs->tally.chunk_bytes : 0,
         .stored_capacity_bytes = needs->stored_bytes,
     };
-    int rc = imgz_job_place(job);
+    int rc;
 
+    retire_line(job);
+    rc = imgz_job_place(job);
     if (rc < 0)
         return rc;
     pool.slot_count = job->placement->config.slot_count;
     return imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
 }
 
-int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+/* A line whose meter starts where the last one's is. */
+static int continue_line(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    const uint64_t raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
+    const uint64_t zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    int rc = create_line(job, needs);
+
+    if (rc < 0)
+        return rc;
+    atomic_store(&job->line->meter.raw_bytes_done, raw_bytes);
+    atomic_store(&job->line->meter.zero_bytes_done, zero_bytes);
+    return 0;
+}
+
+static int create_tally(struct imgz_job *job, const struct imgz_tally_config *config)
 {
     int rc;
 
-    retire_run(job);
-    job->chunk_bytes = needs->tally.chunk_bytes;
-    job->raw_bytes_total = needs->raw_bytes_total;
-    rc = imgz_tally_create(&needs->tally, &job->tally);
+    imgz_tally_destroy(job->tally);
+    job->tally = NULL;
+    rc = imgz_tally_create(config, &job->tally);
     if (rc == -EINVAL)
         return imgz_stop_raise(job->stop, rc, nowhere,
                                "the digests \"%s\" are not all known, or one stands twice: md5, "
                                "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
-                               needs->tally.digests);
+                               config->digests);
     if (rc == -EOPNOTSUPP)
         return imgz_stop_raise(job->stop, rc, nowhere,
                                "libcrypto cannot make the digests \"%s\" here: for want of memory, "
                                "or because its policy forbids one of them",
-                               needs->tally.digests);
-    if (rc == 0)
-        rc = create_line(job, needs);
+                               config->digests);
+    return rc < 0 ? imgz_job_raise_memory(job) : 0;
+}
+
+int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    int rc = 0;
+
+    job->chunk_bytes = needs->tally.chunk_bytes;
+    job->raw_bytes_total = needs->raw_bytes_total;
+    if (!needs->continues)
+        rc = create_tally(job, &needs->tally);
+    if (rc < 0)
+        return rc;
+    rc = needs->continues ? continue_line(job, needs) : create_line(job, needs);
     if (rc < 0)
         return imgz_job_raise_memory(job);
     imgz_topology_log(job);
@@ -315,6 +340,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->image_bytes = job->image_bytes;
     report->written_bytes = job->written_bytes;
     report->same_bytes = job->same_bytes;
+    report->resumed_bytes = job->resumed_bytes;
     report->stored_chunk_count = job->stored_chunk_count;
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;

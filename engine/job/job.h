@@ -53,6 +53,7 @@ struct imgz_job {
     uint64_t image_bytes;
     uint64_t written_bytes;
     uint64_t same_bytes;
+    uint64_t resumed_bytes;
     uint64_t stored_chunk_count;
     uint64_t bad_chunk_count;
     uint64_t bad_offset;
@@ -85,6 +86,7 @@ struct imgz_job_needs {
     struct imgz_tally_config tally;
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
     uint64_t raw_bytes_total;
+    bool continues; /* the run before this one: its tally and figures count on */
 };
 IMGZ_MUST_CHECK int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs);
 

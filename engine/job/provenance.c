@@ -87,6 +87,7 @@ static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_badlist
     char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
+    bool failed;
     int rc = -ENOMEM;
 
     if (stream == NULL)
@@ -95,7 +96,8 @@ static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_badlist
         fprintf(stream, "%s%llu+%llu", i == 0 ? "" : " ",
                 (unsigned long long)list->ranges[i].offset,
                 (unsigned long long)list->ranges[i].bytes);
-    if (fclose(stream) == 0)
+    failed = ferror(stream) != 0; /* see imgz_meta_encode() */
+    if (fclose(stream) == 0 && !failed && text != NULL)
         rc = imgz_meta_add(meta, "unreadable.ranges", text);
     free(text);
     return rc;

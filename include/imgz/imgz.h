@@ -73,7 +73,7 @@ struct imgz_error {
     enum imgz_stage stage; /* meaningful when code is not 0 */
     uint64_t offset;       /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
     char path[512];        /* what was worked on; cut if longer, "" if nothing */
-    char text[1024];       /* one line for people: what, where, why, what to do next */
+    char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
 };
 
 /* ---- Progress ----------------------------------------------------------------------------- */
@@ -125,6 +125,7 @@ enum imgz_flag {
     IMGZ_FLAG_SCRUB = 4,         /* verify: check what is stored, inflate nothing */
     IMGZ_FLAG_ONLY_CHANGED = 16, /* restore to a device: write only chunks that it does not hold */
     IMGZ_FLAG_READ_BACK = 8,     /* restore: read the target again, past the page cache */
+    IMGZ_FLAG_RESUME = 32,       /* capture, restore: go on from what an interrupted run left */
 };
 
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
@@ -194,6 +195,7 @@ struct imgz_report {
     uint64_t unreadable_bytes; /* capture: could not be read, and are zeros in the image */
     uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
+    uint64_t resumed_bytes;  /* capture: of raw_bytes, taken over from an interrupted run */
     uint32_t mended;         /* capture: 1 if it went back for what an image lacked, not for all */
     uint64_t missing_bytes;  /* then: so much was missing, and read again */
     uint64_t regained_bytes; /* of it: could be read. 0: the image is as it was */
@@ -201,7 +203,14 @@ struct imgz_report {
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
 
-/* Reads the file, block device or pipe 'source' and writes the image 'image'.
+/* Reads the file, block device or pipe 'source' and writes the image 'image', which is called
+ * IMAGE.partial until it is complete.
+ *
+ * With IMGZ_FLAG_RESUME both must be files or devices: what an interrupted run left in
+ * IMAGE.partial is checked, and only the rest is read; and if this run fails, what it did is left
+ * there. With the same options the image is the one that an uninterrupted run would have made (with
+ * IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if IMAGE.partial is of another disk. With
+ * IMGZ_ON_ERROR_ZERO it needs a map, which remembers what could not be read.
  *
  * With options->map_path a file there is kept up to date on the way: what of the source was read,
  * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
@@ -219,8 +228,9 @@ IMGZ_API int imgz_capture(const char *source, const char *image, const struct im
  * large as the disk, or a pipe. With IMGZ_FLAG_ONLY_CHANGED a device is read first, and a chunk
  * that has its hash already is neither inflated nor written. With IMGZ_FLAG_READ_BACK a file or
  * device is read again after the flush, and held against the hashes in the image: -EBADMSG if it
- * does not keep what it was given.
- */
+ * does not keep what it was given. With IMGZ_FLAG_RESUME what a device, or the TARGET.partial of
+ * an interrupted run, holds already is read first, as with IMGZ_FLAG_ONLY_CHANGED; and if this run
+ * fails, TARGET.partial is left. */
 IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 

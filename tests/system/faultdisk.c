@@ -3,7 +3,8 @@
  * A file that fails as it is told to, as a FUSE filesystem: DIR/disk has the bytes of BACKING, and
  * lines written to DIR/ctl change how it behaves. Under a loop device it is a failing drive.
  *
- *     faultdisk BACKING DIR          serves in the foreground until it is unmounted
+ *     faultdisk BACKING DIR [LOG]    serves in the foreground until it is unmounted. LOG, a new
+ *                                    file, gets a record of every write and flush (replay.py)
  *
  *     clear                          as new
  *     fail r|w|f OFFSET LENGTH ERRNO COUNT
@@ -27,9 +28,11 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +54,10 @@ static int rule_count;
 static long delay_ms[128];
 static char reads[1 << 18]; /* as DIR/ctl shows them */
 static size_t reads_bytes;
+
+/* Held from a write to its record, so that the log has writes in the order they were done. */
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static int log_fd = -1; /* -1: none */
 
 static int touches(const struct rule *rule, long long offset, long long bytes)
 {
@@ -237,6 +244,19 @@ static int take_lines(const char *text, size_t bytes)
     return rc == 0 ? (int)bytes : rc;
 }
 
+/* A record: three numbers of 64 bits (kind, offset, bytes), then the data. Called with the lock of
+ * the log held. A log with a gap proves nothing, so the server ends. */
+static void record(char kind, long long offset, const char *data, size_t bytes)
+{
+    uint64_t head[] = {(uint64_t)kind, (uint64_t)offset, bytes};
+    const struct iovec pieces[] = {{head, sizeof(head)}, {(char *)data, bytes}};
+
+    if (log_fd >= 0 && writev(log_fd, pieces, 2) != (ssize_t)(sizeof(head) + bytes)) {
+        perror("faultdisk: the log");
+        abort();
+    }
+}
+
 static int is_disk(const char *path)
 {
     return strcmp(path, "/disk") == 0;
@@ -309,14 +329,27 @@ static int write_file(const char *path, const char *data, size_t bytes, off_t of
         return -error;
     if (find_error('l', offset, (long long)bytes) != 0)
         return (int)bytes;
+    pthread_mutex_lock(&log_lock);
     moved = pwrite(backing_fd, data, bytes, offset);
-    return moved < 0 ? -errno : (int)moved;
+    error = errno;
+    if (moved > 0)
+        record('w', offset, data, (size_t)moved);
+    pthread_mutex_unlock(&log_lock);
+    return moved < 0 ? -error : (int)moved;
 }
 
 static int flush_disk(const char *path, int data_only, struct fuse_file_info *info)
 {
+    int error;
+
     (void)data_only, (void)info;
-    return is_disk(path) ? -find_error('f', 0, 0) : 0;
+    error = is_disk(path) ? find_error('f', 0, 0) : 0;
+    if (error != 0)
+        return -error;
+    pthread_mutex_lock(&log_lock);
+    record('f', 0, NULL, 0);
+    pthread_mutex_unlock(&log_lock);
+    return 0;
 }
 
 static int set_size(const char *path, off_t bytes, struct fuse_file_info *info)
@@ -339,11 +372,18 @@ static const struct fuse_operations operations = {
 
 int main(int argc, char **argv)
 {
-    char *arguments[] = {argv[0], "-f", argc == 3 ? argv[2] : NULL, NULL};
+    char *arguments[] = {argv[0], "-f", argc >= 3 ? argv[2] : NULL, NULL};
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: faultdisk BACKING DIR\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: faultdisk BACKING DIR [LOG]\n");
         return 2;
+    }
+    if (argc == 4) {
+        log_fd = open(argv[3], O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+        if (log_fd < 0) {
+            perror(argv[3]);
+            return 1;
+        }
     }
     backing_fd = open(argv[1], O_RDWR | O_CLOEXEC);
     if (backing_fd < 0) {

@@ -11,11 +11,11 @@ pkg-config --exists fuse3 || skip_all "libfuse3 is not installed (tools/packages
 cc -O1 -Wall -o "$WORK/.lib/faultdisk" "$HERE/faultdisk.c" $(pkg-config --cflags --libs fuse3) ||
     skip_all "faultdisk.c does not compile here"
 
-# serve_disk BACKING DIR: DIR/disk is the disk; rules go to it by 'rule'.
+# serve_disk BACKING DIR [LOG]: DIR/disk is the disk; rules go to it by 'rule'.
 serve_disk() {
-    local backing=$1 folder=$2
+    local folder=$2
     mkdir -p "$folder"
-    "$WORK/.lib/faultdisk" "$backing" "$folder" 2>"$WORK/.lib/faultdisk.err" &
+    "$WORK/.lib/faultdisk" "$@" 2>"$WORK/.lib/faultdisk.err" &
     FAULTDISK_PID=$!
     CHILDREN+=("$FAULTDISK_PID")
     if ! wait_until test -e "$folder/disk"; then
