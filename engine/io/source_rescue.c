@@ -84,8 +84,12 @@ static bool is_gone(struct rescue *rescue)
 
     for (uint64_t i = 0; i < PLACES; i++) {
         const uint64_t at = imgz_align_down(source->size_bytes / PLACES * i, source->sector_bytes);
+        int64_t moved;
 
-        if (read_here(rescue, at, rescue->bounce, source->sector_bytes) >= 0)
+        do {
+            moved = read_here(rescue, at, rescue->bounce, source->sector_bytes);
+        } while (moved == -EINTR || moved == -EAGAIN);
+        if (moved >= 0)
             return false;
     }
     return true;
