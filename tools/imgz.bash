@@ -6,7 +6,7 @@
 
 # The options that take a value.
 _imgz_valued='--level --chunk-size --against --digest --threads --direct --progress --on-error'
-_imgz_valued+=' --retries --map --seconds --write-to'
+_imgz_valued+=' --retries --map --timeout --seconds --write-to'
 
 # The options of command $1.
 _imgz_options() {
@@ -14,7 +14,7 @@ _imgz_options() {
     case $1 in
     capture)
         echo "$job --level --chunk-size --direct --on-error --retries --map --resume --force"
-        echo '--reproducible'
+        echo '--reproducible --timeout'
         ;;
     restore) echo "$job --only-changed --read-back --resume --force" ;;
     verify) echo "$job --against --scrub --direct" ;;
@@ -38,6 +38,7 @@ _imgz_values() {
     --progress) echo 'auto bar json none' ;;
     --retries) echo '0 1 3 10' ;;
     --seconds) echo '5 10 30 60' ;;
+    --timeout) echo '30 60 120 300' ;;
     --threads) eval "echo {1..$(nproc)}" ;;
     esac
 }

@@ -174,6 +174,21 @@ static int apply_map(struct options *options, const char *value, struct options_
     return 0;
 }
 
+/* Longer than any device takes that will answer. */
+#define TIMEOUT_SECONDS_MAX 86400u
+
+static int apply_timeout(struct options *options, const char *value,
+                         struct options_problem *problem)
+{
+    uint64_t seconds;
+
+    if (units_parse_number(value, &seconds) < 0 || seconds < 1 || seconds > TIMEOUT_SECONDS_MAX)
+        return refuse(problem, "--timeout '%s': a number of seconds from 1 to %u is needed", value,
+                      TIMEOUT_SECONDS_MAX);
+    options->job.timeout_s = (uint32_t)seconds;
+    return 0;
+}
+
 static int apply_progress(struct options *options, const char *value,
                           struct options_problem *problem)
 {
@@ -221,6 +236,8 @@ static const struct option_spec specs[] = {
     {OPTION_RETRIES, "retries", 0, "N", "how often to try such a sector again (1)", apply_retries},
     {OPTION_MAP, "map", 0, "FILE",
      "keep what was read, and read again what was not (ddrescue's map)", apply_map},
+    {OPTION_TIMEOUT, "timeout", 0, "SECONDS",
+     "end when a read takes longer: the device hangs (never)", apply_timeout},
     {OPTION_ONLY_CHANGED, "only-changed", 0, NULL,
      "write only chunks that the device does not hold", NULL},
     {OPTION_READ_BACK, "read-back", 0, NULL, "read what was written from the drive, and check it",

@@ -36,6 +36,7 @@ enum option_bit {
     OPTION_READ_BACK = 1 << 19,
     OPTION_ONLY_CHANGED = 1 << 20,
     OPTION_MAP = 1 << 26,
+    OPTION_TIMEOUT = 1 << 27,
     OPTION_RESUME = 1 << 28,
 
     /* What every job takes. */

@@ -148,6 +148,7 @@ struct imgz_options {
     enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
     const char *map_path;        /* capture: see imgz_capture(); NULL: none */
+    uint32_t timeout_s;          /* capture: how long a read may take; 0, the default: for ever */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -215,7 +216,11 @@ struct imgz_report {
  * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
  * already, and IMGZ_FLAG_FORCE is not set, only what the map has not as finished is read again. The
  * rest is taken from the image, each chunk checked by its hash, and the new image replaces the old
- * one; or that stays as it is if nothing could be read. */
+ * one; or that stays as it is if nothing could be read.
+ *
+ * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
+ * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are
+ * left behind: the process should end soon. */
 IMGZ_API int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 
