@@ -63,6 +63,17 @@ hangs_at "opening mnt/disk" "$IMGZ" capture mnt/disk a.gz
 kill -CONT "$FAULTDISK_PID"
 absent a.gz
 
+title "what was captured is kept to go on with"
+rule 'slow 6291456 512 -1'
+expect_error 1 'no answer for 1 seconds' 'r.gz.partial is kept' -- \
+    "$IMGZ" capture --resume --timeout 1 --threads 1 --map r.map "$LOOP" r.gz
+ok "the map tells how far it came" ddrescuelog -t r.map
+ok "which is somewhere" grep -q ' +$' r.map
+rule clear 'fail r 0 1048576 5 -1'
+expect_exit 0 "$IMGZ" capture -q --resume --map r.map "$LOOP" r.gz
+ok "all is there, and the beginning was not read again" gunzips_to r.gz disk
+rule clear
+
 title "JSON"
 rule 'slow 0 512 -1'
 expect_exit 1 "$IMGZ" capture --json --timeout 1 "$LOOP" a.gz
