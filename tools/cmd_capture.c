@@ -55,7 +55,7 @@ const struct command cmd_capture = {
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
                 "  ssh host imgz capture /dev/xvda - > disk.img.gz\n",
     .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
-               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES,
+               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MODE,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
     .run = run,

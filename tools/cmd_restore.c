@@ -79,7 +79,8 @@ const struct command cmd_restore = {
                 "  imgz restore --read-back disk.img.gz /dev/sdb\n"
                 "  imgz restore disk.img.gz copy.img\n"
                 "  ssh host cat disk.img.gz | imgz restore - /dev/sdb\n",
-    .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK,
+    .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK |
+               OPTION_MODE,
     .operand_count = 2,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}, {"TARGET", "target", OPERAND_RAW_OUT}},
     .run = run,

@@ -6,16 +6,16 @@
 
 # The options that take a value.
 _imgz_valued='--level --chunk-size --against --digest --threads --direct --progress --on-error'
-_imgz_valued+=' --retries --seconds --write-to'
+_imgz_valued+=' --retries --seconds --write-to --mode'
 
 # The options of command $1.
 _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --force --reproducible"
+        echo "$job --level --chunk-size --direct --on-error --retries --force --mode --reproducible"
         ;;
-    restore) echo "$job --only-changed --read-back --force" ;;
+    restore) echo "$job --only-changed --read-back --force --mode" ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info) echo '--topology --threads --chunk-size --json --help' ;;
@@ -34,6 +34,7 @@ _imgz_values() {
     --chunk-size) echo '64K 128K 256K 512K 1M 2M 4M 8M 16M' ;;
     --direct) echo 'auto on off' ;;
     --on-error) echo 'stop zero' ;;
+    --mode) echo '0600 0640 0644' ;;
     --progress) echo 'auto bar json none' ;;
     --retries) echo '0 1 3 10' ;;
     --seconds) echo '5 10 30 60' ;;

@@ -166,6 +166,21 @@ static int apply_retries(struct options *options, const char *value,
     return 0;
 }
 
+static int apply_mode(struct options *options, const char *value, struct options_problem *problem)
+{
+    uint32_t mode = 0;
+
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at < '0' || *at > '7' || mode > 0777)
+            return refuse(problem, "--mode '%s': an octal number up to 0777, such as 0640", value);
+        mode = mode * 8 + (uint32_t)(*at - '0');
+    }
+    if (mode == 0 || mode > 0777)
+        return refuse(problem, "--mode '%s': an octal number up to 0777, such as 0640", value);
+    options->job.file_mode = mode;
+    return 0;
+}
+
 static int apply_progress(struct options *options, const char *value,
                           struct options_problem *problem)
 {
@@ -216,6 +231,7 @@ static const struct option_spec specs[] = {
     {OPTION_READ_BACK, "read-back", 0, NULL, "read what was written from the drive, and check it",
      NULL},
     {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
+    {OPTION_MODE, "mode", 0, "OCTAL", "who may read a new file: exactly this (0600)", apply_mode},
     {OPTION_REPRODUCIBLE, "reproducible", 0, NULL, "leave times and names out of the image", NULL},
     {OPTION_JSON, "json", 0, NULL, "print one JSON object on standard output", NULL},
     {OPTION_PROGRESS, "progress", 0, "HOW", "auto, bar, json (lines on standard error), none",

@@ -35,6 +35,7 @@ enum option_bit {
     OPTION_RETRIES = 1 << 18,
     OPTION_READ_BACK = 1 << 19,
     OPTION_ONLY_CHANGED = 1 << 20,
+    OPTION_MODE = 1 << 23,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

@@ -12,7 +12,8 @@
 
 #include "io/device.h"
 
-/* A disk image holds everything the disk held: nobody else's business until its owner says so. */
+/* A disk image holds everything the disk held: nobody else's business until it is complete, and not
+ * then unless its owner says so. */
 #define FILE_MODE 0600
 
 struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset)
@@ -284,6 +285,7 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->path = config->path;
     output->stage = config->stage;
     output->force = config->force;
+    output->file_mode = config->file_mode;
     output->fd = -1;
     output->direct_fd = -1;
     output->directory_fd = -1;
@@ -362,13 +364,25 @@ static int close_checked(int *fd)
     return close(closing) < 0 ? -errno : 0;
 }
 
+/* Exactly the mode that was asked for, whatever the umask. As the last step: an image that is not
+ * complete is nobody else's business. */
+static int give_mode(const struct imgz_output *output)
+{
+    if (output->kind != IMGZ_OUTPUT_FILE || output->file_mode == 0)
+        return 0;
+    return fchmod(output->fd, (mode_t)output->file_mode) < 0 || fsync(output->fd) < 0 ? -errno : 0;
+}
+
 int imgz_output_commit(struct imgz_output *output)
 {
     struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    int mode_rc = give_mode(output);
     int direct_rc = close_checked(&output->direct_fd);
     int rc = close_checked(&output->fd);
 
     place.stage = IMGZ_STAGE_FLUSH;
+    if (mode_rc < 0)
+        return imgz_stop_raise_system(output->stop, mode_rc, place, "giving its mode to");
     if (rc == 0)
         rc = direct_rc;
     if (rc < 0)

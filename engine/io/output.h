@@ -33,6 +33,7 @@ struct imgz_output_config {
     bool direct_wanted;        /* also open it with O_DIRECT, if its file system can */
     uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
     const struct stat *source; /* must not be the same file */
+    uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
 };
 
 struct imgz_output {
@@ -44,6 +45,7 @@ struct imgz_output {
     int lock_fd;      /* holds the lock of a temporary file until it has its final name */
     int directory_fd;
     uint64_t size_bytes; /* of a device; else IMGZ_SIZE_UNKNOWN */
+    uint32_t file_mode;
     bool force;
     bool temporary;   /* temp_name exists and is ours */
     char *full_path;  /* with symbolic links resolved; owns final_name */

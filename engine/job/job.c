@@ -49,6 +49,9 @@ static int check_options(struct imgz_job *job)
     if ((options->flags & ~known_flags) != 0)
         return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the flags 0x%x are not known",
                                options->flags & ~known_flags);
+    if (options->file_mode > 0777)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "a file's mode cannot be 0%o: up to 0777", options->file_mode);
     return 0;
 }
 

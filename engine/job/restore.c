@@ -206,6 +206,7 @@ static int open_both(void *context)
         .device_allowed = true,
         .direct_wanted = true,
         .source = &restore->decode.image.source.status,
+        .file_mode = restore->job.options.file_mode,
     };
     int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_ALL, restore->job.stop,
                              &restore->job.log, &restore->decode.image);

@@ -164,6 +164,7 @@ struct imgz_options {
         *bench_folder; /* bench: where a temporary file is written and removed; may be NULL */
     enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
+    uint32_t file_mode; /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
