@@ -35,7 +35,10 @@ enum option_bit {
     OPTION_RETRIES = 1 << 18,
     OPTION_READ_BACK = 1 << 19,
     OPTION_ONLY_CHANGED = 1 << 20,
+    OPTION_OVERRIDE = 1 << 21,
+    OPTION_YES = 1 << 22,
     OPTION_MODE = 1 << 23,
+    OPTION_DISCARD = 1 << 24,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

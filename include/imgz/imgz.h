@@ -125,6 +125,7 @@ enum imgz_flag {
     IMGZ_FLAG_SCRUB = 4,         /* verify: check what is stored, inflate nothing */
     IMGZ_FLAG_ONLY_CHANGED = 16, /* restore to a device: write only chunks that it does not hold */
     IMGZ_FLAG_READ_BACK = 8,     /* restore: read the target again, past the page cache */
+    IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
 };
 
 /* Why a restore refuses a block device, unless told to write it all the same. What is never
@@ -145,6 +146,11 @@ enum imgz_override {
 /* The name of one of them, as in "--override mounted"; NULL if there is no such. */
 IMGZ_API const char *imgz_override_name(enum imgz_override what);
 
+/* Asked once by a restore to a block device, from the thread that called the job, when the device
+ * was found fit and nothing has been written to it yet. 0: go on; anything else ends the job with
+ * -ECANCELED. */
+typedef int (*imgz_confirm_fn)(void *context);
+
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
 struct imgz_options {
     uint32_t struct_bytes;         /* sizeof(struct imgz_options) of the caller */
@@ -164,7 +170,10 @@ struct imgz_options {
         *bench_folder; /* bench: where a temporary file is written and removed; may be NULL */
     enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
-    uint32_t file_mode; /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
+    uint32_t overrides;      /* restore: of enum imgz_override; what is overruled if it is found */
+    uint32_t file_mode;      /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
+    imgz_confirm_fn confirm; /* restore; may be NULL */
+    void *confirm_context;
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -211,6 +220,12 @@ struct imgz_report {
     uint64_t unreadable_bytes; /* capture: could not be read, and are zeros in the image */
     uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
+
+    /* Restore to a device. */
+    uint64_t left_out_bytes;    /* zeros at the disk's end, for which it has no room */
+    uint64_t discarded_bytes;   /* IMGZ_FLAG_DISCARD: so much of it took that */
+    uint64_t backup_gpt_offset; /* where the disk has the backup of its GUID partition table, if
+                                   that is not the device's end; else IMGZ_OFFSET_NONE */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
@@ -220,7 +235,8 @@ IMGZ_API int imgz_capture(const char *source, const char *image, const struct im
                           struct imgz_report *report, struct imgz_error *error);
 
 /* Writes the disk in 'image' to 'target': a new sparse file, an existing block device at least as
- * large as the disk, or a pipe. With IMGZ_FLAG_ONLY_CHANGED a device is read first,
+ * large as the disk, or a pipe. A device that is in use, or that does not fit, is refused before
+ * anything is written (see enum imgz_override). With IMGZ_FLAG_ONLY_CHANGED a device is read first,
  * and a chunk that has its hash already is neither inflated nor written. With IMGZ_FLAG_READ_BACK a
  * file or device is read again after the flush, and held against the hashes in the image: -EBADMSG
  * if it does not keep what it was given.
