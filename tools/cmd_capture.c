@@ -87,7 +87,7 @@ const struct command cmd_capture = {
                 "  imgz capture --on-error=zero --map disk.map /dev/sdb disk.img.gz\n",
     .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
                OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MAP |
-               OPTION_TIMEOUT | OPTION_RESUME,
+               OPTION_TIMEOUT | OPTION_RESUME | OPTION_MODE,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
     .run = run,

@@ -212,6 +212,7 @@ static int open_both(void *context)
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &capture->source.status,
+        .file_mode = capture->job.options.file_mode,
     };
     int rc =
         imgz_source_open(&source_config, capture->job.stop, &capture->job.log, &capture->source);

@@ -22,11 +22,25 @@ static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NO
 
 /* ---- Options ------------------------------------------------------------------------------ */
 
+static int check_target_options(struct imgz_job *job)
+{
+    const struct imgz_options *options = &job->options;
+
+    if ((options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL) != 0)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the overrides 0x%x are not known",
+                               options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
+    if (options->file_mode > 0777)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "a file's mode cannot be 0%o: up to 0777", options->file_mode);
+    return 0;
+}
+
 static int check_options(struct imgz_job *job)
 {
     const struct imgz_options *options = &job->options;
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
-                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME;
+                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
+                                 IMGZ_FLAG_DISCARD;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -49,7 +63,7 @@ static int check_options(struct imgz_job *job)
     if ((options->flags & ~known_flags) != 0)
         return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the flags 0x%x are not known",
                                options->flags & ~known_flags);
-    return 0;
+    return check_target_options(job);
 }
 
 /* Takes over what the caller's header knows; what it does not keeps its default. */
@@ -107,6 +121,7 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     memset(job, 0, sizeof(*job));
     job->start_ns = imgz_clock_ns();
     job->bad_offset = IMGZ_OFFSET_NONE;
+    job->backup_gpt_offset = IMGZ_OFFSET_NONE;
     job->read_fd = -1;
     job->write_fd = -1;
     imgz_badlist_init(&job->unreadable);
@@ -344,6 +359,9 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->stored_chunk_count = job->stored_chunk_count;
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;
+    report->left_out_bytes = job->left_out_bytes;
+    report->discarded_bytes = job->discarded_bytes;
+    report->backup_gpt_offset = job->backup_gpt_offset;
     report->elapsed_ns = now_ns - job->start_ns;
     report->flush_ns = flush_ns(job);
     report->feed_cpu_ns = job->usage.feed_cpu_ns;

@@ -57,6 +57,9 @@ struct imgz_job {
     uint64_t stored_chunk_count;
     uint64_t bad_chunk_count;
     uint64_t bad_offset;
+    uint64_t left_out_bytes;
+    uint64_t discarded_bytes;       /* owned by the drain while it runs; so is the next */
+    uint64_t backup_gpt_offset;     /* or IMGZ_OFFSET_NONE */
     struct imgz_badlist unreadable; /* owned by the drain while it runs */
     bool mended;
     uint64_t missing_bytes;
