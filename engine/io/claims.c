@@ -128,6 +128,13 @@ static void name_number(const struct imgz_claims_view *view, dev_t number, char 
         set_text(text, text_bytes, "device %u:%u", major(number), minor(number));
 }
 
+static bool is_below(const char *path, const char *folder)
+{
+    const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+
+    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
 /* The device a mount is of. Some file systems (btrfs) have numbers of no device: there the source's
  * own number counts. 0: none. */
 static dev_t device_of_mount(const struct imgz_claims_view *view, struct libmnt_fs *mount)
@@ -138,53 +145,46 @@ static dev_t device_of_mount(const struct imgz_claims_view *view, struct libmnt_
 
     if (major(number) != 0)
         return number;
-    if (source != NULL && source[0] == '/' && view->stat(source, &status) == 0 &&
+    if (source != NULL && is_below(source, "/dev") && view->stat(source, &status) == 0 &&
         S_ISBLK(status.st_mode))
         return status.st_rdev;
     return 0;
 }
 
-static bool is_below(const char *path, const char *folder)
-{
-    const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
-
-    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
-/* The device of the mount that 'path' is in: the last of the deepest. */
-static dev_t device_of_folder(const struct imgz_claims_view *view, const char *path)
+/* The mount that 'path' is in: the last of the deepest; NULL: not known. */
+static struct libmnt_fs *mount_of_path(const struct imgz_claims_view *view, const char *path)
 {
     struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
+    struct libmnt_fs *deepest = NULL;
     struct libmnt_fs *mount;
     size_t longest = 0;
-    dev_t number = 0;
 
-    if (position == NULL || view->mounts == NULL) {
-        mnt_free_iter(position);
-        return 0;
-    }
-    while (mnt_table_next_fs(view->mounts, position, &mount) == 0) {
+    while (position != NULL && view->mounts != NULL &&
+           mnt_table_next_fs(view->mounts, position, &mount) == 0) {
         const char *folder = mnt_fs_get_target(mount);
 
         if (folder == NULL || strlen(folder) < longest || !is_below(path, folder))
             continue;
         longest = strlen(folder);
-        number = device_of_mount(view, mount);
+        deepest = mount;
     }
     mnt_free_iter(position);
-    return number;
+    return deepest;
 }
 
-/* The device that a path is, or lies on; 0: none. */
+/* The device that a path is, or lies on; 0: none. Paths of file systems that are on no device are
+ * not looked at: stat(2) hangs where the server of one does, and one that is made of a device all
+ * the same (btrfs) says so in its mount. */
 static dev_t device_of_path(const struct imgz_claims_view *view, const char *path)
 {
+    struct libmnt_fs *mount = mount_of_path(view, path);
     struct stat status;
 
+    if (mount != NULL && major(mnt_fs_get_devno(mount)) == 0 && !is_below(path, "/dev"))
+        return device_of_mount(view, mount);
     if (view->stat(path, &status) < 0)
         return 0;
-    if (S_ISBLK(status.st_mode))
-        return status.st_rdev;
-    return major(status.st_dev) != 0 ? status.st_dev : device_of_folder(view, path);
+    return S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
 }
 
 /* ---- What lies on what -------------------------------------------------------------------- */

@@ -113,6 +113,17 @@ title "a pipe may be silent"
 (sleep 2 && cat disk) | "$IMGZ" capture -q --timeout 1 - pipe.gz
 ok "for as long as it likes" gunzips_to pipe.gz disk
 
+title "others do not wait for it"
+HANGING=$LOOP
+truncate -s 16M other
+attach other
+kill -STOP "$FAULTDISK_PID"
+expect_exit 0 "$IMGZ" devices
+expect_out "^$HANGING .*does not answer"
+expect_exit 0 "$IMGZ" restore -q slow.gz "$LOOP"
+kill -CONT "$FAULTDISK_PID"
+ok "and are written" cmp -n 12582912 "$LOOP" disk
+
 title "the command line"
 expect_error 2 'from 1 to' -- "$IMGZ" capture --timeout 0 disk none.gz
 expect_error 2 'takes no --timeout' -- "$IMGZ" hash --timeout 1 disk
