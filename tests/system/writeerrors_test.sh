@@ -158,9 +158,9 @@ for name in "${BACKENDS[@]}"; do
 done
 
 title "stopped"
-rule clear 'delay w 100'
+rule clear 'delay w 2000'
 launch "$IMGZ" restore noise.gz "$device"
-sleep 0.3
+sleep 0.5
 kill -INT "$CHILD"
 reap
 equal "exit code" "$CODE" 130
