@@ -65,7 +65,7 @@ static int run(const struct options *options)
             print_mended(options, &runner.report);
         else
             print_headline(options, &runner.report);
-        if (options_has(options, OPTION_RESUME) && runner.report.mended == 0)
+        if (runner.report.resumed_bytes > 0)
             print_resumed(&runner.report);
         if (runner.report.unreadable_bytes > 0)
             print_unreadable(&runner.report);
@@ -86,7 +86,8 @@ const struct command cmd_capture = {
                 "  ssh host imgz capture /dev/xvda - > disk.img.gz\n"
                 "  imgz capture --on-error=zero --map disk.map /dev/sdb disk.img.gz\n",
     .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
-               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MAP | OPTION_RESUME,
+               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MAP |
+               OPTION_TIMEOUT | OPTION_RESUME | OPTION_MODE,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
     .run = run,

@@ -15,11 +15,33 @@ struct row {
 };
 
 static const struct row heading = {
-    {"PATH", "SIZE", "MODEL", "SERIAL", "BUS", "SECTOR", "RO", "CONTENTS", "MOUNTED"}};
+    {"PATH", "SIZE", "MODEL", "SERIAL", "BUS", "SECTOR", "RO", "CONTENTS", "IN USE"}};
 
-static void fill_row(struct row *row, const struct imgz_device *device)
+static void set_cells(struct row *row, const char *const texts[COLUMN_COUNT])
+{
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        snprintf(row->cells[i], sizeof(row->cells[i]), "%s", texts[i][0] != '\0' ? texts[i] : "-");
+}
+
+/* "ext4 "root"", with whatever is known of the two. */
+static void set_contents(char *text, size_t text_bytes, const char *contents, const char *label)
+{
+    snprintf(text, text_bytes, label[0] != '\0' ? "%s%s\"%s\"" : "%s", contents,
+             contents[0] != '\0' ? " " : "", label);
+}
+
+/* What uses a disk of partitions stands beside them. */
+static const char *disk_use(const struct imgz_device *device)
+{
+    if (device->running_system)
+        return "the running system";
+    return device->partition_count > 0 && device->in_use[0] != '\0' ? "in use" : device->in_use;
+}
+
+static void fill_device(struct row *row, const struct imgz_device *device)
 {
     struct units_text size = units_size(device->size_bytes);
+    char contents[160];
     char sector[32];
     const char *const texts[COLUMN_COUNT] = {
         device->path,
@@ -29,14 +51,29 @@ static void fill_row(struct row *row, const struct imgz_device *device)
         device->bus,
         sector,
         device->read_only ? "yes" : "no",
-        device->contents,
-        device->mounted_at,
+        contents,
+        disk_use(device),
     };
 
     snprintf(sector, sizeof(sector), "%" PRIu32 "/%" PRIu32, device->logical_sector_bytes,
              device->physical_sector_bytes);
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        snprintf(row->cells[i], sizeof(row->cells[i]), "%s", texts[i][0] != '\0' ? texts[i] : "-");
+    set_contents(contents, sizeof(contents), device->contents, device->label);
+    set_cells(row, texts);
+}
+
+/* Below its disk, whose model and the like need no repetition. */
+static void fill_partition(struct row *row, const struct imgz_partition *partition)
+{
+    struct units_text size = units_size(partition->size_bytes);
+    char contents[160];
+    char path[80];
+    const char *const texts[COLUMN_COUNT] = {
+        path, size.text, " ", " ", " ", " ", " ", contents, partition->in_use,
+    };
+
+    snprintf(path, sizeof(path), "  %s", partition->path);
+    set_contents(contents, sizeof(contents), partition->contents, partition->label);
+    set_cells(row, texts);
 }
 
 static void widen(int widths[COLUMN_COUNT], const struct row *row)
@@ -49,28 +86,60 @@ static void widen(int widths[COLUMN_COUNT], const struct row *row)
     }
 }
 
-static void print_row(const int widths[COLUMN_COUNT], const struct row *row)
+static void print_row(int widths[COLUMN_COUNT], const struct row *row)
 {
     for (size_t i = 0; i + 1 < COLUMN_COUNT; i++)
         printf("%-*s  ", widths[i], row->cells[i]);
     printf("%s\n", row->cells[COLUMN_COUNT - 1]);
 }
 
+/* Hands every row in order to 'take'. */
+static void each_row(const struct imgz_device *devices, size_t count,
+                     void (*take)(int widths[COLUMN_COUNT], const struct row *row),
+                     int widths[COLUMN_COUNT])
+{
+    struct row row;
+
+    take(widths, &heading);
+    for (size_t i = 0; i < count; i++) {
+        fill_device(&row, &devices[i]);
+        take(widths, &row);
+        for (uint32_t j = 0; j < devices[i].partition_count; j++) {
+            fill_partition(&row, &devices[i].partitions[j]);
+            take(widths, &row);
+        }
+    }
+}
+
 static void print_table(const struct imgz_device *devices, size_t count)
 {
     int widths[COLUMN_COUNT] = {0};
-    struct row row;
 
-    widen(widths, &heading);
-    for (size_t i = 0; i < count; i++) {
-        fill_row(&row, &devices[i]);
-        widen(widths, &row);
+    each_row(devices, count, widen, widths);
+    each_row(devices, count, print_row, widths);
+}
+
+static json_t *json_partitions(const struct imgz_device *device)
+{
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < device->partition_count; i++) {
+        const struct imgz_partition *partition = &device->partitions[i];
+        json_t *object = json_object();
+        const struct report_pair pairs[] = {
+            {"path", report_json_text(partition->path)},
+            {"offset_bytes", report_json_number(partition->offset_bytes)},
+            {"size_bytes", report_json_number(partition->size_bytes)},
+            {"contents", report_json_text(partition->contents)},
+            {"label", report_json_text(partition->label)},
+            {"mounted_at", report_json_text(partition->mounted_at)},
+            {"in_use", report_json_text(partition->in_use)},
+        };
+
+        report_json_add(object, pairs, sizeof(pairs) / sizeof(pairs[0]));
+        json_array_append_new(array, object);
     }
-    print_row(widths, &heading);
-    for (size_t i = 0; i < count; i++) {
-        fill_row(&row, &devices[i]);
-        print_row(widths, &row);
-    }
+    return array;
 }
 
 static json_t *json_device(const struct imgz_device *device)
@@ -87,7 +156,11 @@ static json_t *json_device(const struct imgz_device *device)
         {"read_only", json_boolean(device->read_only)},
         {"removable", json_boolean(device->removable)},
         {"contents", report_json_text(device->contents)},
+        {"label", report_json_text(device->label)},
         {"mounted_at", report_json_text(device->mounted_at)},
+        {"in_use", report_json_text(device->in_use)},
+        {"running_system", json_boolean(device->running_system)},
+        {"partitions", json_partitions(device)},
     };
 
     report_json_add(object, pairs, sizeof(pairs) / sizeof(pairs[0]));
@@ -130,8 +203,8 @@ static int run(const struct options *options)
 const struct command cmd_devices = {
     .name = "devices",
     .summary = "list the drives of this machine",
-    .about = "Lists whole block devices: what they are, what is on them, and where they are\n"
-             "mounted.\n",
+    .about = "Lists block devices and their partitions: what they are, what is on them, and what\n"
+             "uses them: mounts, swap, LVM, MD, loop devices.\n",
     .examples = "  imgz devices\n"
                 "  imgz devices --json\n",
     .options = OPTION_JSON | OPTION_HELP,

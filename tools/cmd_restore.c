@@ -1,36 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
-#include <sys/stat.h>
 
 #include "command.h"
+#include "confirm.h"
 #include "report.h"
 #include "runner.h"
 #include "streams.h"
 #include "units.h"
-
-/* Says which drive is about to be overwritten, so that a wrong one can be noticed. */
-static void announce_device(const char *path)
-{
-    struct imgz_device *devices = NULL;
-    struct stat target, listed;
-    size_t count = 0;
-
-    if (stat(path, &target) < 0 || !S_ISBLK(target.st_mode))
-        return;
-    if (imgz_devices_list(&devices, &count, NULL) < 0)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        const struct imgz_device *device = &devices[i];
-
-        if (stat(device->path, &listed) == 0 && S_ISBLK(listed.st_mode) &&
-            listed.st_rdev == target.st_rdev)
-            streams_note("writing to %s: %s%s%s%s%s", device->path,
-                         units_size(device->size_bytes).text, device->model[0] != '\0' ? ", " : "",
-                         device->model, device->serial[0] != '\0' ? ", serial " : "",
-                         device->serial);
-    }
-    imgz_devices_free(devices);
-}
 
 static void print_headline(const struct options *options, const struct imgz_report *report)
 {
@@ -49,15 +25,33 @@ static void print_same(const struct imgz_report *report)
                  units_share(report->same_bytes, report->raw_bytes).text);
 }
 
+/* What is not as somebody might expect, and what to do about it. */
+static void print_device_notes(const struct options *options, const struct imgz_report *report)
+{
+    const char *path = options->operands[1];
+
+    if (report->left_out_bytes > 0)
+        streams_note("left out   the last %" PRIu64
+                     " bytes of the disk, all zeros: %s is too small",
+                     report->left_out_bytes, path);
+    if (options_has(options, OPTION_DISCARD) && report->discarded_bytes == 0)
+        streams_note("discard    %s cannot discard; it was only overwritten", path);
+    if (report->backup_gpt_offset != IMGZ_OFFSET_NONE)
+        streams_note("note       the backup of the partition table (GPT) lies at byte %" PRIu64
+                     ", not at the end of %s; 'sgdisk -e %s' or 'sfdisk --relocate gpt-bak-std %s' "
+                     "moves it there",
+                     report->backup_gpt_offset, path, path, path);
+}
+
 static int run(const struct options *options)
 {
     struct runner runner;
     int exit_code;
     int rc;
 
-    if (runner_wants_summary(options))
-        announce_device(options->operands[1]);
     runner_start(&runner, options);
+    runner.job.confirm = confirm_overwrite;
+    runner.job.confirm_context = &runner;
     rc = imgz_restore(options->operands[0], options->operands[1], &runner.job, &runner.report,
                       &runner.error);
     exit_code = runner_finish(&runner, rc);
@@ -65,6 +59,7 @@ static int run(const struct options *options)
         print_headline(options, &runner.report);
         if (options_has(options, OPTION_ONLY_CHANGED) || options_has(options, OPTION_RESUME))
             print_same(&runner.report);
+        print_device_notes(options, &runner.report);
         report_print_summary(options, &runner.report);
     }
     return exit_code;
@@ -74,14 +69,21 @@ const struct command cmd_restore = {
     .name = "restore",
     .summary = "write the disk in an image to a drive, file or pipe",
     .about = "Writes the disk in IMAGE to TARGET: a new sparse file, a block device at least as\n"
-             "large, or '-' for standard output. Every chunk is checked before it is written.\n",
+             "large, or '-' for standard output. Every chunk is checked before it is written.\n"
+             "At a terminal the name of a device is to be typed in before it is overwritten.\n"
+             "\n"
+             "A device is refused while it, or what is on it, is mounted, swap, held (by LVM, MD,\n"
+             "loop devices, other programs), root (the running system) or image-disk (what is\n"
+             "read lies on it), for its sector-size (the disk's GPT counts in others), or because\n"
+             "it is too-small (by zeros). --override takes a list of these words.\n",
     .examples = "  imgz restore disk.img.gz /dev/sdb\n"
                 "  imgz restore --read-back disk.img.gz /dev/sdb\n"
+                "  imgz restore --yes --discard disk.img.gz /dev/sdb\n"
                 "  imgz restore disk.img.gz copy.img\n"
                 "  imgz restore --resume disk.img.gz copy.img\n"
                 "  ssh host cat disk.img.gz | imgz restore - /dev/sdb\n",
-    .options =
-        OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK | OPTION_RESUME,
+    .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK |
+               OPTION_OVERRIDE | OPTION_YES | OPTION_MODE | OPTION_DISCARD | OPTION_RESUME,
     .operand_count = 2,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}, {"TARGET", "target", OPERAND_RAW_OUT}},
     .run = run,

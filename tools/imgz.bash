@@ -6,17 +6,19 @@
 
 # The options that take a value.
 _imgz_valued='--level --chunk-size --against --digest --threads --direct --progress --on-error'
-_imgz_valued+=' --retries --map --seconds --write-to'
+_imgz_valued+=' --retries --map --timeout --seconds --write-to --override --mode'
 
 # The options of command $1.
 _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --map --resume --force"
-        echo '--reproducible'
+        echo "$job --level --chunk-size --direct --on-error --retries --map --timeout --resume"
+        echo '--force --mode --reproducible'
         ;;
-    restore) echo "$job --only-changed --read-back --resume --force" ;;
+    restore)
+        echo "$job --only-changed --read-back --resume --discard --override --yes --force --mode"
+        ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info) echo '--topology --threads --chunk-size --json --help' ;;
@@ -35,9 +37,11 @@ _imgz_values() {
     --chunk-size) echo '64K 128K 256K 512K 1M 2M 4M 8M 16M' ;;
     --direct) echo 'auto on off' ;;
     --on-error) echo 'stop zero' ;;
+    --mode) echo '0600 0640 0644' ;;
     --progress) echo 'auto bar json none' ;;
     --retries) echo '0 1 3 10' ;;
     --seconds) echo '5 10 30 60' ;;
+    --timeout) echo '30 60 120 300' ;;
     --threads) eval "echo {1..$(nproc)}" ;;
     esac
 }
@@ -46,13 +50,12 @@ _imgz_block_devices() {
     lsblk --noheadings --paths --list --output NAME 2>/dev/null
 }
 
-# The last of the digests in $1, which are parted by commas.
-_imgz_complete_digest() {
+# The last of the words in $1, which are parted by commas; $2 has them all.
+_imgz_complete_list() {
     local before=''
     [[ $1 != *,* ]] || before=${1%,*},
     compopt -o nospace
-    mapfile -t COMPREPLY < <(compgen -P "$before" \
-        -W 'md5 sha1 sha224 sha256 sha384 sha512 b2' -- "${1##*,}")
+    mapfile -t COMPREPLY < <(compgen -P "$before" -W "$2" -- "${1##*,}")
 }
 
 # Files and folders; in /dev only block devices, as long as one fits.
@@ -69,7 +72,10 @@ _imgz_complete_value() { # _imgz_complete_value OPTION WORD
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -d -- "$2")
         ;;
-    --digest) _imgz_complete_digest "$2" ;;
+    --digest) _imgz_complete_list "$2" 'md5 sha1 sha224 sha256 sha384 sha512 b2' ;;
+    --override)
+        _imgz_complete_list "$2" 'mounted swap held root image-disk sector-size too-small'
+        ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_imgz_values "$1")" -- "$2") ;;
     esac
 }

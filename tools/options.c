@@ -174,6 +174,67 @@ static int apply_map(struct options *options, const char *value, struct options_
     return 0;
 }
 
+/* Longer than any device takes that will answer. */
+#define TIMEOUT_SECONDS_MAX 86400u
+
+static int apply_timeout(struct options *options, const char *value,
+                         struct options_problem *problem)
+{
+    uint64_t seconds;
+
+    if (units_parse_number(value, &seconds) < 0 || seconds < 1 || seconds > TIMEOUT_SECONDS_MAX)
+        return refuse(problem, "--timeout '%s': a number of seconds from 1 to %u is needed", value,
+                      TIMEOUT_SECONDS_MAX);
+    options->job.timeout_s = (uint32_t)seconds;
+    return 0;
+}
+
+/* The flag of a name of 'length' characters; 0: there is none. */
+static uint32_t find_override(const char *name, size_t length)
+{
+    for (uint32_t bit = 1; bit <= IMGZ_OVERRIDE_ALL; bit <<= 1) {
+        const char *known = imgz_override_name((enum imgz_override)bit);
+
+        if (strlen(known) == length && memcmp(known, name, length) == 0)
+            return bit;
+    }
+    return 0;
+}
+
+static int apply_override(struct options *options, const char *value,
+                          struct options_problem *problem)
+{
+    for (;;) {
+        const size_t length = strcspn(value, ",");
+        const uint32_t bit = find_override(value, length);
+
+        if (bit == 0)
+            return refuse(problem,
+                          "--override '%.*s' is not known: it takes a list of mounted, swap, held, "
+                          "root, image-disk, sector-size, too-small",
+                          (int)length, value);
+        options->job.overrides |= bit;
+        if (value[length] == '\0')
+            return 0;
+        value += length + 1;
+    }
+}
+
+static int apply_mode(struct options *options, const char *value, struct options_problem *problem)
+{
+    uint32_t mode = 0;
+
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at < '0' || *at > '7' || mode > 0777)
+            return refuse(problem, "--mode '%s': an octal number up to 0777, such as 0640", value);
+        mode = mode * 8 + (uint32_t)(*at - '0');
+    }
+    if (mode == 0 || mode > 0777)
+        return refuse(problem, "--mode '%s': an octal number up to 0777, such as 0640", value);
+    options->job.file_mode = mode;
+    return 0;
+}
+
 static int apply_progress(struct options *options, const char *value,
                           struct options_problem *problem)
 {
@@ -221,12 +282,19 @@ static const struct option_spec specs[] = {
     {OPTION_RETRIES, "retries", 0, "N", "how often to try such a sector again (1)", apply_retries},
     {OPTION_MAP, "map", 0, "FILE",
      "keep what was read, and read again what was not (ddrescue's map)", apply_map},
+    {OPTION_TIMEOUT, "timeout", 0, "SECONDS",
+     "end when a read takes longer: the device hangs (never)", apply_timeout},
     {OPTION_ONLY_CHANGED, "only-changed", 0, NULL,
      "write only chunks that the device does not hold", NULL},
     {OPTION_READ_BACK, "read-back", 0, NULL, "read what was written from the drive, and check it",
      NULL},
     {OPTION_RESUME, "resume", 0, NULL, "go on from where an interrupted run stopped", NULL},
+    {OPTION_DISCARD, "discard", 0, NULL, "first let the device forget all it holds", NULL},
+    {OPTION_OVERRIDE, "override", 0, "LIST",
+     "write a device all the same: mounted,held... (see above)", apply_override},
+    {OPTION_YES, "yes", 'y', NULL, "do not ask before a device is overwritten", NULL},
     {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
+    {OPTION_MODE, "mode", 0, "OCTAL", "who may read a new file: exactly this (0600)", apply_mode},
     {OPTION_REPRODUCIBLE, "reproducible", 0, NULL, "leave times and names out of the image", NULL},
     {OPTION_JSON, "json", 0, NULL, "print one JSON object on standard output", NULL},
     {OPTION_PROGRESS, "progress", 0, "HOW", "auto, bar, json (lines on standard error), none",
@@ -386,6 +454,8 @@ static int check_together(const struct options *options, unsigned operand_count,
         (options_has(options, OPTION_AGAINST) || options_has(options, OPTION_DIGEST)))
         return refuse(problem, "--scrub inflates nothing: it cannot be given with --%s",
                       options_has(options, OPTION_AGAINST) ? "against" : "digest");
+    if (options_has(options, OPTION_DISCARD) && options_has(options, OPTION_ONLY_CHANGED))
+        return refuse(problem, "--discard drops what --only-changed would keep: leave out one");
     return 0;
 }
 
@@ -394,7 +464,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
 {
     /* "-": operands come in order, as code 1, wherever they stand and whatever POSIXLY_CORRECT
      * says; ":": a missing value is told apart. */
-    static const char letters[] = "-:qvh0::1::2::3::4::5::6::7::8::9::";
+    static const char letters[] = "-:qvhy0::1::2::3::4::5::6::7::8::9::";
     struct option table[LONG_COUNT];
     unsigned operand_count = 0;
     int code;
@@ -429,6 +499,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
         result->job.flags |= IMGZ_FLAG_ONLY_CHANGED;
     if (options_has(result, OPTION_RESUME))
         result->job.flags |= IMGZ_FLAG_RESUME;
+    if (options_has(result, OPTION_DISCARD))
+        result->job.flags |= IMGZ_FLAG_DISCARD;
     if (options_has(result, OPTION_READ_BACK))
         result->job.flags |= IMGZ_FLAG_READ_BACK;
     if (options_has(result, OPTION_SCRUB))

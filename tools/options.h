@@ -35,7 +35,12 @@ enum option_bit {
     OPTION_RETRIES = 1 << 18,
     OPTION_READ_BACK = 1 << 19,
     OPTION_ONLY_CHANGED = 1 << 20,
+    OPTION_OVERRIDE = 1 << 21,
+    OPTION_YES = 1 << 22,
+    OPTION_MODE = 1 << 23,
+    OPTION_DISCARD = 1 << 24,
     OPTION_MAP = 1 << 26,
+    OPTION_TIMEOUT = 1 << 27,
     OPTION_RESUME = 1 << 28,
 
     /* What every job takes. */

@@ -130,3 +130,17 @@ int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *it
     next->hash_index += item->kind == IMGZ_NOTE_CHUNK ? 1 : 0;
     return 0;
 }
+
+uint64_t imgz_index_data_end(const struct imgz_index *index, uint64_t disk_bytes)
+{
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+    uint64_t end = 0;
+
+    imgz_index_rewind(index, disk_bytes, &cursor);
+    while (imgz_index_next(&cursor, &item) == 0) {
+        if (item.kind == IMGZ_NOTE_CHUNK)
+            end = item.raw_offset + item.raw_bytes;
+    }
+    return end;
+}

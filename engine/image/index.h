@@ -62,4 +62,7 @@ void imgz_index_rewind(const struct imgz_index *index, uint64_t disk_bytes,
  * sums over all. */
 IMGZ_MUST_CHECK int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *item);
 
+/* Where a disk of 'disk_bytes' ends for those who need no zeros: behind its last CHUNK. */
+uint64_t imgz_index_data_end(const struct imgz_index *index, uint64_t disk_bytes);
+
 #endif /* IMGZ_INDEX_H */

@@ -23,8 +23,8 @@ uint32_t imgz_device_sector_bytes(int fd);
  * fails (BLKROGET is what knows). */
 IMGZ_MUST_CHECK int imgz_device_read_only(int fd, bool *read_only);
 
-/* Fills in what sysfs knows of device 'number' (st_rdev): everything of 'device' but contents and
- * mounted_at. For a partition, model, serial and bus are its disk's. */
+/* Fills in what sysfs knows of device 'number' (st_rdev): what it is, not what is on it nor who
+ * uses it. For a partition, model, serial and bus are its disk's. */
 void imgz_device_describe(dev_t number, struct imgz_device *device);
 
 /* The NUMA node nearest to the drive that the open file is or lies on, as the system counts nodes;
@@ -33,9 +33,5 @@ int imgz_device_node(int fd);
 
 /* The same for a folder of sysfs: the device's there, or of what it is attached to. */
 int imgz_device_node_above(const char *directory);
-
-/* The disk a block device belongs to: itself, or for a partition its whole disk; "sda". False if
- * sysfs does not know it. */
-bool imgz_device_disk_name(dev_t number, char *name, size_t name_bytes);
 
 #endif /* IMGZ_DEVICE_H */

@@ -1,161 +1,266 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of block devices of this machine (imgz_devices_list): what sysfs, libblkid and libmount
- * know.
+ * The list of block devices of this machine (imgz_devices_list): what they are (device.h), what is
+ * on them (contents.h), and who uses them (claims.h).
+ *
+ * The caller gets one piece of memory: the devices, followed by all their partitions.
  */
-#include <blkid/blkid.h>
 #include <dirent.h>
 #include <errno.h>
-#include <libmount/libmount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/text.h"
+#include "io/claims.h"
+#include "io/contents.h"
 #include "io/device.h"
+#include "io/sysfs.h"
 
-/* What is on it: a file system or a partition table; "" if blank or not readable. */
-static void find_contents(struct imgz_device *device)
+struct inventory {
+    struct imgz_claims_view *view;
+    struct imgz_device *devices;
+    size_t device_count;
+    struct imgz_partition *partitions; /* of all devices, in their order */
+    size_t partition_count;
+};
+
+/* ---- Who uses it -------------------------------------------------------------------------- */
+
+struct usage {
+    char mounted_at[256];
+    char in_use[256];
+    bool root;
+};
+
+/* A claim on the device 'path' itself, or on a part of it, joins the others. */
+static void add_use(struct usage *usage, const struct imgz_claim *claim, const char *path)
 {
-    blkid_probe probe = blkid_new_probe_from_filename(device->path);
-    const char *type = NULL;
+    char text[640];
 
-    if (probe == NULL)
-        return;
-    blkid_probe_enable_superblocks(probe, 1);
-    blkid_probe_enable_partitions(probe, 1);
-    if (blkid_do_safeprobe(probe) == 0 &&
-        (blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0 ||
-         blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL) == 0))
-        snprintf(device->contents, sizeof(device->contents), "%s", type);
-    blkid_free_probe(probe);
+    if (strcmp(claim->device, path) == 0)
+        imgz_claim_use(claim, text, sizeof(text));
+    else
+        imgz_claim_what(claim, text, sizeof(text));
+    (void)imgz_text_append(usage->in_use, sizeof(usage->in_use), "; ", text);
 }
 
-/* The first mount of the device or of one of its partitions. The source's own number is asked, not
- * the mount's: btrfs mounts have numbers of no device. */
-static void find_mount(struct imgz_device *device, struct libmnt_table *mounts)
+static struct usage find_usage(const struct inventory *inventory, dev_t number, const char *path)
 {
-    struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
-    struct libmnt_fs *mount;
+    struct usage usage = {0};
+    struct imgz_claims claims;
 
-    if (position == NULL)
-        return;
-    while (mnt_table_next_fs(mounts, position, &mount) == 0) {
-        const char *source = mnt_fs_get_srcpath(mount);
-        char disk[64];
-        struct stat status;
+    imgz_claims_find(inventory->view, number, NULL, &claims);
+    for (uint32_t i = 0; i < imgz_min(claims.count, IMGZ_CLAIMS_MAX); i++) {
+        const struct imgz_claim *claim = &claims.list[i];
+        const bool root = claim->kind == IMGZ_OVERRIDE_ROOT;
 
-        if (source == NULL || stat(source, &status) < 0 || !S_ISBLK(status.st_mode))
-            continue;
-        if (!imgz_device_disk_name(status.st_rdev, disk, sizeof(disk)) ||
-            strcmp(disk, strrchr(device->path, '/') + 1) != 0)
-            continue;
-        snprintf(device->mounted_at, sizeof(device->mounted_at), "%s", mnt_fs_get_target(mount));
-        break;
+        if ((root || claim->kind == IMGZ_OVERRIDE_MOUNTED) && usage.mounted_at[0] == '\0')
+            imgz_text_copy(usage.mounted_at, sizeof(usage.mounted_at), claim->by);
+        add_use(&usage, claim, path);
     }
-    mnt_free_iter(position);
+    usage.root = (claims.kinds & IMGZ_OVERRIDE_ROOT) != 0;
+    return usage;
 }
 
-/* Describes the disk that sysfs calls 'name'; false if it has no size: no medium, a free loop. */
-static bool describe_disk(const char *name, struct libmnt_table *mounts, struct imgz_device *device)
-{
-    char path[300];
-    char number[32] = "";
-    unsigned major_number;
-    unsigned minor_number;
-    char *end;
-    FILE *file;
+/* ---- Partitions --------------------------------------------------------------------------- */
 
-    snprintf(path, sizeof(path), "/sys/block/%s/dev", name);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    if (fgets(number, sizeof(number), file) == NULL)
-        number[0] = '\0';
-    fclose(file);
-    major_number = (unsigned)strtoul(number, &end, 10);
-    if (*end != ':')
-        return false;
-    minor_number = (unsigned)strtoul(end + 1, NULL, 10);
-    imgz_device_describe(makedev(major_number, minor_number), device);
-    if (device->size_bytes == 0)
-        return false;
-    find_contents(device);
-    if (mounts != NULL)
-        find_mount(device, mounts);
-    return true;
+static void describe_partition(const struct inventory *inventory, const char *folder,
+                               struct imgz_partition *partition)
+{
+    struct imgz_contents contents;
+    struct imgz_device device;
+    struct usage usage;
+
+    imgz_device_describe(imgz_sysfs_dev(folder), &device);
+    imgz_contents_probe(device.path, &contents);
+    usage = find_usage(inventory, imgz_sysfs_dev(folder), device.path);
+    memset(partition, 0, sizeof(*partition));
+    imgz_text_copy(partition->path, sizeof(partition->path), device.path);
+    imgz_text_copy(partition->contents, sizeof(partition->contents), contents.type);
+    imgz_text_copy(partition->label, sizeof(partition->label), contents.label);
+    imgz_text_copy(partition->mounted_at, sizeof(partition->mounted_at), usage.mounted_at);
+    imgz_text_copy(partition->in_use, sizeof(partition->in_use), usage.in_use);
+    partition->offset_bytes = imgz_sysfs_number(folder, "start") * IMGZ_SYSFS_SECTOR_BYTES;
+    partition->size_bytes = device.size_bytes;
 }
 
-static int compare_paths(const void *a, const void *b)
+static int add_partition(struct inventory *inventory, const char *folder)
 {
-    const struct imgz_device *left = a;
-    const struct imgz_device *right = b;
+    struct imgz_partition *grown =
+        reallocarray(inventory->partitions, inventory->partition_count + 1, sizeof(*grown));
 
-    return strverscmp(left->path, right->path);
-}
-
-static int fill_list(DIR *directory, struct libmnt_table *mounts, struct imgz_device **devices,
-                     size_t *count)
-{
-    const struct dirent *entry;
-
-    while ((entry = readdir(directory)) != NULL) {
-        struct imgz_device *grown;
-
-        if (entry->d_name[0] == '.')
-            continue;
-        grown = reallocarray(*devices, *count + 1, sizeof(**devices));
-        if (grown == NULL)
-            return -ENOMEM;
-        *devices = grown;
-        if (describe_disk(entry->d_name, mounts, &grown[*count]))
-            *count += 1;
-    }
+    if (grown == NULL)
+        return -ENOMEM;
+    inventory->partitions = grown;
+    describe_partition(inventory, folder, &grown[inventory->partition_count]);
+    inventory->partition_count += 1;
     return 0;
 }
 
+static int compare_offsets(const void *a, const void *b)
+{
+    const struct imgz_partition *left = a;
+    const struct imgz_partition *right = b;
+
+    return (left->offset_bytes > right->offset_bytes) - (left->offset_bytes < right->offset_bytes);
+}
+
+/* Those of the device whose folder this is. */
+static int add_partitions(struct inventory *inventory, const char *folder,
+                          struct imgz_device *device)
+{
+    const size_t first = inventory->partition_count;
+    const struct dirent *entry;
+    DIR *directory = opendir(folder);
+    int rc = 0;
+
+    while (rc == 0 && directory != NULL && (entry = readdir(directory)) != NULL) {
+        char partition[PATH_MAX];
+
+        if (entry->d_name[0] == '.' || snprintf(partition, sizeof(partition), "%s/%s", folder,
+                                                entry->d_name) >= (int)sizeof(partition))
+            continue;
+        if (imgz_sysfs_number(partition, "partition") != 0)
+            rc = add_partition(inventory, partition);
+    }
+    if (directory != NULL)
+        closedir(directory);
+    device->partition_count = (uint32_t)(inventory->partition_count - first);
+    if (device->partition_count > 1)
+        qsort(&inventory->partitions[first], device->partition_count,
+              sizeof(*inventory->partitions), compare_offsets);
+    return rc;
+}
+
+/* ---- Devices ------------------------------------------------------------------------------ */
+
+static void describe_use(const struct inventory *inventory, dev_t number,
+                         struct imgz_device *device)
+{
+    const struct usage usage = find_usage(inventory, number, device->path);
+    struct imgz_contents contents;
+
+    imgz_contents_probe(device->path, &contents);
+    imgz_text_copy(device->contents, sizeof(device->contents), contents.type);
+    imgz_text_copy(device->label, sizeof(device->label), contents.label);
+    imgz_text_copy(device->mounted_at, sizeof(device->mounted_at), usage.mounted_at);
+    imgz_text_copy(device->in_use, sizeof(device->in_use), usage.in_use);
+    device->running_system = usage.root;
+}
+
+/* Adds the disk that sysfs calls 'name', unless it has no size: no medium, a free loop. */
+static int add_device(struct inventory *inventory, const char *name)
+{
+    struct imgz_device device;
+    char folder[PATH_MAX];
+    struct imgz_device *grown;
+    dev_t number;
+
+    (void)snprintf(folder, sizeof(folder), "/sys/block/%s", name);
+    number = imgz_sysfs_dev(folder);
+    imgz_device_describe(number, &device);
+    if (device.size_bytes == 0)
+        return 0;
+    describe_use(inventory, number, &device);
+    grown = reallocarray(inventory->devices, inventory->device_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return -ENOMEM;
+    inventory->devices = grown;
+    grown[inventory->device_count] = device;
+    inventory->device_count += 1;
+    return add_partitions(inventory, folder, &grown[inventory->device_count - 1]);
+}
+
+static int is_name(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int compare_entries(const struct dirent **a, const struct dirent **b)
+{
+    return strverscmp((*a)->d_name, (*b)->d_name);
+}
+
+static int add_devices(struct inventory *inventory)
+{
+    struct dirent **entries = NULL;
+    int count = scandir("/sys/block", &entries, is_name, compare_entries);
+    int rc = 0;
+
+    if (count < 0)
+        return -errno;
+    for (int i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = add_device(inventory, entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    return rc;
+}
+
+/* One piece of memory for all, so that one free() ends it. */
+static int pack(const struct inventory *inventory, struct imgz_device **result)
+{
+    const size_t devices_bytes = inventory->device_count * sizeof(struct imgz_device);
+    const size_t partitions_bytes = inventory->partition_count * sizeof(struct imgz_partition);
+    unsigned char *memory = calloc(1, devices_bytes + partitions_bytes + 1);
+    struct imgz_partition *partition;
+    struct imgz_device *devices;
+
+    if (memory == NULL)
+        return -ENOMEM;
+    devices = (struct imgz_device *)(void *)memory;
+    partition = (struct imgz_partition *)(void *)(memory + devices_bytes);
+    if (devices_bytes > 0)
+        memcpy(devices, inventory->devices, devices_bytes);
+    if (partitions_bytes > 0)
+        memcpy(partition, inventory->partitions, partitions_bytes);
+    for (size_t i = 0; i < inventory->device_count; i++) {
+        devices[i].partitions = partition;
+        partition += devices[i].partition_count;
+    }
+    *result = devices;
+    return 0;
+}
+
+_Static_assert(sizeof(struct imgz_device) % _Alignof(struct imgz_partition) == 0,
+               "partitions follow the devices");
+
 static int list_devices(struct imgz_device **devices, size_t *count)
 {
-    struct libmnt_table *mounts = mnt_new_table_from_file("/proc/self/mountinfo");
-    DIR *directory = opendir("/sys/block");
-    int rc;
+    const struct imgz_claims_config this_machine = {0};
+    struct inventory inventory = {0};
+    int rc = imgz_claims_open(&this_machine, &inventory.view);
 
-    if (directory == NULL) {
-        rc = -errno;
-    } else {
-        rc = fill_list(directory, mounts, devices, count);
-        closedir(directory);
-    }
-    mnt_unref_table(mounts);
-    if (rc == 0 && *count > 1)
-        qsort(*devices, *count, sizeof(**devices), compare_paths);
+    if (rc == 0)
+        rc = add_devices(&inventory);
+    if (rc == 0)
+        rc = pack(&inventory, devices);
+    if (rc == 0)
+        *count = inventory.device_count;
+    imgz_claims_close(inventory.view);
+    free(inventory.devices);
+    free(inventory.partitions);
     return rc;
 }
 
 int imgz_devices_list(struct imgz_device **devices, size_t *count, struct imgz_error *error)
 {
-    struct imgz_device *list = NULL;
-    size_t length = 0;
-    int rc = list_devices(&list, &length);
+    int rc = list_devices(devices, count);
 
-    if (rc < 0) {
-        free(list);
-        if (error != NULL) {
-            memset(error, 0, sizeof(*error));
-            error->code = rc;
-            error->stage = IMGZ_STAGE_SETUP;
-            error->offset = IMGZ_OFFSET_NONE;
-            snprintf(error->path, sizeof(error->path), "/sys/block");
-            snprintf(error->text, sizeof(error->text),
-                     "listing the block devices in /sys/block: %s; is /sys mounted?",
-                     strerrordesc_np(-rc));
-        }
-        return rc;
+    if (rc < 0 && error != NULL) {
+        memset(error, 0, sizeof(*error));
+        error->code = rc;
+        error->stage = IMGZ_STAGE_SETUP;
+        error->offset = IMGZ_OFFSET_NONE;
+        snprintf(error->path, sizeof(error->path), "/sys/block");
+        snprintf(error->text, sizeof(error->text),
+                 "listing the block devices in /sys/block: %s; is /sys mounted?",
+                 strerrordesc_np(-rc));
     }
-    *devices = list;
-    *count = length;
-    return 0;
+    return rc;
 }
 
 void imgz_devices_free(struct imgz_device *devices)

@@ -110,9 +110,11 @@ int imgz_mapfile_fit(struct imgz_mapfile *map, uint64_t size_bytes)
 int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t position, bool finished,
                         char **text, size_t *bytes)
 {
-    FILE *stream = open_memstream(text, bytes);
-    bool whole;
+    FILE *stream;
+    bool failed;
 
+    *text = NULL;
+    stream = open_memstream(text, bytes);
     if (stream == NULL)
         return -ENOMEM;
     fprintf(stream, "# Mapfile. Created by imgz %s\n", IMGZ_VERSION);
@@ -122,8 +124,9 @@ int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t position, bool 
     for (size_t i = 0; i < map->count; i++)
         fprintf(stream, "0x%08" PRIX64 "  0x%08" PRIX64 "  %c\n", map->blocks[i].offset,
                 map->blocks[i].bytes, (char)map->blocks[i].status);
-    whole = ferror(stream) == 0;
-    if (fclose(stream) == 0 && whole)
+    /* Without memory the stream is marked, or only leaves NULL for a text. */
+    failed = ferror(stream) != 0;
+    if (fclose(stream) == 0 && !failed && *text != NULL)
         return 0;
     free(*text);
     *text = NULL;

@@ -10,9 +10,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "io/device.h"
+#include "io/target.h"
 
-/* A disk image holds everything the disk held: nobody else's business until its owner says so. */
+/* A disk image holds everything the disk held: nobody else's business until it is complete, and not
+ * then unless its owner says so. */
 #define FILE_MODE 0600
 
 struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset)
@@ -213,33 +214,18 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
 
 /* ---- Devices ------------------------------------------------------------------------------ */
 
-static int check_device(const struct imgz_output_config *config, struct imgz_output *output)
-{
-    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
-    bool read_only = false;
-    int rc = imgz_device_size(output->fd, &output->size_bytes);
-
-    if (rc == 0)
-        rc = imgz_device_read_only(output->fd, &read_only);
-    if (rc < 0)
-        return raise_here(output, rc, "opening");
-    if (read_only)
-        return imgz_stop_raise(output->stop, -EROFS, place,
-                               "%s is write-protected; nothing was written, use another target",
-                               output->path);
-    if (config->need_bytes != IMGZ_SIZE_UNKNOWN && config->need_bytes > output->size_bytes)
-        return imgz_stop_raise(output->stop, -ENOSPC, place,
-                               "%s holds %" PRIu64 " bytes but the disk has %" PRIu64 ": %" PRIu64
-                               " bytes too small; nothing was written, use a larger target",
-                               output->path, output->size_bytes, config->need_bytes,
-                               config->need_bytes - output->size_bytes);
-    return 0;
-}
-
-/* O_EXCL on a block device: refused while it, or a partition of it, is mounted or otherwise held,
- * and keeps others from mounting it meanwhile (open(2)). */
 static int open_device(const struct imgz_output_config *config, struct imgz_output *output)
 {
+    const struct imgz_target_config target_config = {
+        .path = config->path,
+        .stage = config->stage,
+        .overrides = config->overrides,
+        .need_bytes = config->need_bytes,
+        .data_bytes = config->data_bytes,
+        .source_fd = config->source != NULL ? config->source_fd : -1,
+    };
+    struct imgz_target target;
+    char same[64];
     int rc;
 
     output->kind = IMGZ_OUTPUT_DEVICE;
@@ -248,14 +234,15 @@ static int open_device(const struct imgz_output_config *config, struct imgz_outp
                                "%s is a block device: an image needs a file or a pipe; were source "
                                "and image swapped?",
                                output->path);
-    output->fd = open(config->path, O_WRONLY | O_EXCL | O_CLOEXEC);
-    if (output->fd < 0)
-        return raise_here(output, -errno, "opening");
-    rc = check_device(config, output);
+    rc = imgz_target_open(&target_config, output->stop, output->log, &target);
     if (rc < 0)
         return rc;
+    output->fd = target.fd;
+    output->size_bytes = target.size_bytes;
+    output->left_out_bytes = target.left_out_bytes;
+    (void)snprintf(same, sizeof(same), "/proc/self/fd/%d", output->fd);
     if (config->direct_wanted)
-        output->direct_fd = open(config->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+        output->direct_fd = open(same, O_WRONLY | O_DIRECT | O_CLOEXEC);
     return 0;
 }
 
@@ -273,7 +260,7 @@ static int open_stream(const struct imgz_output_config *config, struct imgz_outp
     return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
 }
 
-/* An existing file: allowed only by force, and never the source. */
+/* An existing file: allowed only by force, and never the source. (A device: see target.h.) */
 static int check_existing(const struct imgz_output_config *config, struct imgz_output *output,
                           const struct stat *status)
 {
@@ -332,6 +319,7 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->stage = config->stage;
     output->force = config->force;
     output->resume = config->resume;
+    output->file_mode = config->file_mode;
     output->fd = -1;
     output->direct_fd = -1;
     output->directory_fd = -1;
@@ -437,18 +425,29 @@ int imgz_output_mark(struct imgz_output *output)
     return imgz_output_flush(output);
 }
 
+/* Exactly the mode that was asked for, whatever the umask; in any case without the mark. As the
+ * last step: an image that is not complete is nobody else's business. */
+static int give_mode(const struct imgz_output *output)
+{
+    if (output->kind != IMGZ_OUTPUT_FILE)
+        return 0;
+    if (output->file_mode == 0)
+        return output->marked ? change_mark(output, false) : 0;
+    return fchmod(output->fd, (mode_t)output->file_mode) < 0 || fsync(output->fd) < 0 ? -errno : 0;
+}
+
 int imgz_output_commit(struct imgz_output *output)
 {
     struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
-    int mark_rc = output->marked ? change_mark(output, false) : 0;
+    int mode_rc = give_mode(output);
     int direct_rc = close_checked(&output->direct_fd);
     int rc = close_checked(&output->fd);
 
     place.stage = IMGZ_STAGE_FLUSH;
+    if (mode_rc < 0)
+        return imgz_stop_raise_system(output->stop, mode_rc, place, "giving its mode to");
     if (rc == 0)
         rc = direct_rc;
-    if (rc == 0)
-        rc = mark_rc;
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "closing");
     if (output->kind != IMGZ_OUTPUT_FILE)

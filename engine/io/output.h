@@ -3,8 +3,8 @@
  * What a job writes: a new file under a temporary name, an existing block device, or a stream.
  *
  * A file is written as NAME.partial beside its final name, locked, and renamed by commit(); until
- * then abandon() removes it, unless it is to be resumed. A device is opened exclusively and never
- * renamed. A stream is standard output, a FIFO, or a character device.
+ * then abandon() removes it, unless it is to be resumed. A device is opened exclusively (target.h)
+ * and never renamed. A stream is standard output, a FIFO, or a character device.
  *
  * Place: opened by the job, written by the drain, committed by the job.
  *
@@ -33,7 +33,13 @@ struct imgz_output_config {
     bool device_allowed;   /* restore: yes; an image needs a file */
     bool direct_wanted;    /* also open it with O_DIRECT, if its file system can */
     uint64_t need_bytes;   /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
-    const struct stat *source; /* must not be the same file */
+    const struct stat *source; /* must not be the same file; NULL: nothing is read */
+    uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
+
+    /* For a device, see target.h. */
+    uint32_t overrides;
+    uint64_t data_bytes;
+    int source_fd; /* what is read: must not be, or lie on, the device */
 };
 
 struct imgz_output {
@@ -44,7 +50,9 @@ struct imgz_output {
     int direct_fd;    /* -1 if there is none */
     int lock_fd;      /* holds the lock of a temporary file until it has its final name */
     int directory_fd;
-    uint64_t size_bytes; /* of a device; else IMGZ_SIZE_UNKNOWN */
+    uint64_t size_bytes;     /* of a device; else IMGZ_SIZE_UNKNOWN */
+    uint64_t left_out_bytes; /* zeros at the end of the disk, for which a device has no room */
+    uint32_t file_mode;
     bool force;
     bool resume;
     bool begun;       /* whoever writes has begun to */

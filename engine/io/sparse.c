@@ -281,6 +281,8 @@ static int check_fits(struct imgz_sparse *sparse, const struct imgz_slot *slot)
 {
     const struct imgz_output *output = sparse->output;
 
+    if (slot->kind == IMGZ_SLOT_ZERO && output->left_out_bytes > 0)
+        return 0;
     if (slot->raw_bytes <= output->size_bytes &&
         slot->raw_offset <= output->size_bytes - slot->raw_bytes)
         return 0;
@@ -305,6 +307,14 @@ static int clear_leftover(struct imgz_sparse *sparse, const struct imgz_slot *sl
                                : raise_write(sparse, -errno, slot->raw_offset);
 }
 
+/* How much of a run of zeros lies on the device: what it has no room for may be left out. */
+static uint64_t zero_bytes_within(const struct imgz_output *output, const struct imgz_slot *slot)
+{
+    if (slot->raw_offset >= output->size_bytes)
+        return 0;
+    return imgz_min(slot->raw_bytes, output->size_bytes - slot->raw_offset);
+}
+
 int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot)
 {
     struct imgz_slot *putting = *slot;
@@ -322,7 +332,8 @@ int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot)
     if (putting->kind == IMGZ_SLOT_DATA)
         rc = put_data(sparse, putting);
     else if (sparse->output->kind == IMGZ_OUTPUT_DEVICE)
-        rc = zero_device(sparse, putting, putting->raw_offset, putting->raw_bytes);
+        rc = zero_device(sparse, putting, putting->raw_offset,
+                         zero_bytes_within(sparse->output, putting));
     if (rc == 0)
         rc = imgz_pump_flush(&sparse->pump);
     putting->pending_count -= 1;

@@ -163,7 +163,13 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
-static int open_map(struct capture *capture)
+static bool wants_resume(const struct capture *capture)
+{
+    return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+}
+
+/* Before the output is opened, which may remove what an interrupted run left. */
+static int load_map(struct capture *capture)
 {
     const struct imgz_options *options = &capture->job.options;
     const struct imgz_mapkeep_config config = {
@@ -171,17 +177,19 @@ static int open_map(struct capture *capture)
         .image_path = capture->image_path,
         .source = &capture->source.status,
         .size_bytes = capture->source.size_bytes,
-        .done_bytes = capture->leftover.raw_bytes,
         .bad = &capture->job.unreadable,
-        .force = (options->flags & IMGZ_FLAG_FORCE) != 0 || capture->output.taken_over,
+        .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
+        .resume = wants_resume(capture),
     };
 
-    return imgz_mapkeep_open(&capture->map, &config, capture->job.stop, &capture->job.log);
+    return imgz_mapkeep_load(&capture->map, &config, capture->job.stop, &capture->job.log);
 }
 
-static bool wants_resume(const struct capture *capture)
+static int begin_map(struct capture *capture)
 {
-    return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+    return imgz_mapkeep_begin(&capture->map,
+                              capture->output.taken_over ? IMGZ_MAPKEEP_ON : IMGZ_MAPKEEP_ANEW,
+                              capture->leftover.raw_bytes, capture->job.stop);
 }
 
 /* What is read and written. */
@@ -194,6 +202,7 @@ static int open_both(void *context)
         .direct = capture->job.options.direct,
         .retry_count = capture->job.options.retry_count,
         .on_error = capture->job.options.on_error,
+        .deadline = capture->job.deadline,
     };
     const struct imgz_output_config output_config = {
         .path = capture->image_path,
@@ -203,10 +212,13 @@ static int open_both(void *context)
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &capture->source.status,
+        .file_mode = capture->job.options.file_mode,
     };
     int rc =
         imgz_source_open(&source_config, capture->job.stop, &capture->job.log, &capture->source);
 
+    if (rc == 0)
+        rc = load_map(capture);
     if (rc < 0)
         return rc;
     return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
@@ -309,15 +321,24 @@ static int prepare(struct capture *capture)
     return rc < 0 ? rc : create_packers(capture);
 }
 
-/* 'rc': how the job went until here. */
-static int close_map(struct capture *capture, int rc)
+/* Ends what is written; 'rc': how the job went until here. */
+static int end_written(struct capture *capture, int rc)
 {
     const enum imgz_mapkeep_end kept =
         wants_resume(capture) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
-    const int map_rc =
-        imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : kept, capture->job.stop);
+    int map_rc;
 
-    return rc < 0 ? rc : map_rc;
+    /* As after a crash: what there is so far stays. */
+    if (capture->job.left.drain)
+        return rc;
+    map_rc =
+        imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : kept, capture->job.stop);
+    if (rc == 0)
+        rc = map_rc;
+    if (rc < 0)
+        imgz_output_tell_rest(&capture->output);
+    imgz_output_abandon(&capture->output);
+    return rc;
 }
 
 static void release(struct capture *capture)
@@ -327,41 +348,65 @@ static void release(struct capture *capture)
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
     imgz_leftover_fini(&capture->leftover);
-    imgz_output_abandon(&capture->output);
     imgz_source_close(&capture->source);
+}
+
+static int run(struct capture *capture, const struct imgz_options *options)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    int rc = imgz_job_begin(&capture->job, options);
+
+    capture->job.deadline_path = capture->source_path;
+    if (rc == 0)
+        rc = imgz_job_call(&capture->job, open_both, capture);
+    if (rc == 0)
+        rc = take_over(capture);
+    if (rc == 0)
+        rc = begin_map(capture);
+    if (rc == 0)
+        rc = prepare(capture);
+    if (rc == 0)
+        rc = imgz_job_run(&capture->job, &bodies, capture);
+    if (rc == 0)
+        rc = imgz_output_commit(&capture->output);
+    rc = end_written(capture, rc);
+    if (rc == 0)
+        imgz_job_finish(&capture->job);
+    return rc;
+}
+
+/* On the heap: a thread that is left behind may come back to it. */
+static struct capture *create(const char *source, const char *image)
+{
+    struct capture *capture = calloc(1, sizeof(*capture));
+
+    if (capture != NULL)
+        *capture = (struct capture){
+            .source_path = source,
+            .image_path = image,
+            .source.fd = -1,
+            .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
+            .start_time = time(NULL)};
+    return capture;
 }
 
 static int capture_anew(const char *source, const char *image, const struct imgz_options *options,
                         struct imgz_report *report, struct imgz_error *error)
 {
-    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct capture capture = {
-        .source_path = source,
-        .image_path = image,
-        .source.fd = -1,
-        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
-        .start_time = time(NULL)};
-    int rc = imgz_job_begin(&capture.job, options);
+    struct capture *capture = create(source, image);
+    bool left;
+    int rc;
 
-    if (rc == 0)
-        rc = imgz_job_call(&capture.job, open_both, &capture);
-    if (rc == 0)
-        rc = take_over(&capture);
-    if (rc == 0)
-        rc = open_map(&capture);
-    if (rc == 0)
-        rc = prepare(&capture);
-    if (rc == 0)
-        rc = imgz_job_run(&capture.job, &bodies, &capture);
-    if (rc == 0)
-        rc = imgz_output_commit(&capture.output);
-    rc = close_map(&capture, rc);
-    if (rc == 0)
-        imgz_job_finish(&capture.job);
-    else
-        imgz_output_tell_rest(&capture.output);
-    release(&capture);
-    return imgz_job_end(&capture.job, rc, report, error);
+    if (capture == NULL)
+        return imgz_job_refuse(-ENOMEM, report, error);
+    rc = run(capture, options);
+    left = capture->job.left.any;
+    if (!left)
+        release(capture);
+    rc = imgz_job_end(&capture->job, rc, report, error);
+    if (!left)
+        free(capture);
+    return rc;
 }
 
 int imgz_capture(const char *source, const char *image, const struct imgz_options *options,

@@ -41,6 +41,27 @@ const char *imgz_stage_name(enum imgz_stage stage)
     return "unknown";
 }
 
+const char *imgz_override_name(enum imgz_override what)
+{
+    switch (what) {
+    case IMGZ_OVERRIDE_MOUNTED:
+        return "mounted";
+    case IMGZ_OVERRIDE_SWAP:
+        return "swap";
+    case IMGZ_OVERRIDE_HELD:
+        return "held";
+    case IMGZ_OVERRIDE_ROOT:
+        return "root";
+    case IMGZ_OVERRIDE_IMAGE_DISK:
+        return "image-disk";
+    case IMGZ_OVERRIDE_SECTOR_SIZE:
+        return "sector-size";
+    case IMGZ_OVERRIDE_TOO_SMALL:
+        return "too-small";
+    }
+    return NULL;
+}
+
 void imgz_options_init(struct imgz_options *options, size_t struct_bytes)
 {
     const struct imgz_options defaults = {

@@ -22,11 +22,25 @@ static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NO
 
 /* ---- Options ------------------------------------------------------------------------------ */
 
+static int check_target_options(struct imgz_job *job)
+{
+    const struct imgz_options *options = &job->options;
+
+    if ((options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL) != 0)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the overrides 0x%x are not known",
+                               options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
+    if (options->file_mode > 0777)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "a file's mode cannot be 0%o: up to 0777", options->file_mode);
+    return 0;
+}
+
 static int check_options(struct imgz_job *job)
 {
     const struct imgz_options *options = &job->options;
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
-                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME;
+                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
+                                 IMGZ_FLAG_DISCARD;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -49,7 +63,7 @@ static int check_options(struct imgz_job *job)
     if ((options->flags & ~known_flags) != 0)
         return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the flags 0x%x are not known",
                                options->flags & ~known_flags);
-    return 0;
+    return check_target_options(job);
 }
 
 /* Takes over what the caller's header knows; what it does not keeps its default. */
@@ -76,6 +90,30 @@ static int load_machine(struct imgz_job *job)
     return 0;
 }
 
+static uint32_t worker_count(const struct imgz_job *job)
+{
+    return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
+}
+
+static uint32_t slot_count(const struct imgz_job *job)
+{
+    return SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job);
+}
+
+/* Time that the watching thread did not see does not count: twice what lies between its looks. */
+static int create_deadline(struct imgz_job *job)
+{
+    const struct imgz_deadline_config config = {
+        .entry_count = IMGZ_DEADLINE_OF_SLOT(slot_count(job)),
+        .limit_ns = (uint64_t)job->options.timeout_s * 1000000000u,
+        .tick_ns_max = (uint64_t)job->options.progress_interval_ms * 2000000u,
+    };
+
+    if (job->options.timeout_s == 0)
+        return 0;
+    return imgz_deadline_create(&config, &job->deadline) < 0 ? imgz_job_raise_memory(job) : 0;
+}
+
 int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
 {
     int rc;
@@ -83,6 +121,7 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     memset(job, 0, sizeof(*job));
     job->start_ns = imgz_clock_ns();
     job->bad_offset = IMGZ_OFFSET_NONE;
+    job->backup_gpt_offset = IMGZ_OFFSET_NONE;
     job->read_fd = -1;
     job->write_fd = -1;
     imgz_badlist_init(&job->unreadable);
@@ -91,7 +130,9 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     rc = imgz_stop_create(&job->stop);
     if (rc == 0)
         rc = check_options(job);
-    return rc < 0 ? rc : load_machine(job);
+    if (rc == 0)
+        rc = load_machine(job);
+    return rc < 0 ? rc : create_deadline(job);
 }
 
 /* ---- Line and crew ------------------------------------------------------------------------ */
@@ -102,11 +143,6 @@ int imgz_job_raise_memory(struct imgz_job *job)
                            "preparing %u threads with chunks of %u bytes: out of memory; use fewer "
                            "--threads or a smaller --chunk-size",
                            job->options.thread_count, job->chunk_bytes);
-}
-
-static uint32_t worker_count(const struct imgz_job *job)
-{
-    return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
 }
 
 static uint64_t flush_ns(const struct imgz_job *job)
@@ -129,7 +165,7 @@ int imgz_job_place(struct imgz_job *job)
 {
     const struct imgz_placement_config config = {
         .worker_count = worker_count(job),
-        .slot_count = SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job),
+        .slot_count = slot_count(job),
         .feeder_os_node = imgz_device_node(job->read_fd),
         .drain_os_node = imgz_device_node(job->write_fd),
     };
@@ -204,7 +240,28 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
     return 0;
 }
 
-static struct imgz_crew_watch make_watch(const struct imgz_job *job, uint64_t raw_bytes_total)
+/* Told to the crew as 'stuck'. */
+static bool reads_hang(void *context)
+{
+    struct imgz_job *job = context;
+    struct imgz_place place = {IMGZ_STAGE_READ_SOURCE, job->deadline_path, IMGZ_OFFSET_NONE};
+    static const char advice[] =
+        "the device hangs: check cables and 'dmesg', reconnect it, and run "
+        "again; a slow one needs a longer --timeout";
+
+    if (!imgz_deadline_tick(job->deadline, imgz_clock_ns(), &place.offset))
+        return false;
+    if (place.offset == IMGZ_OFFSET_NONE)
+        imgz_stop_raise(job->stop, -ETIMEDOUT, place, "opening %s: no answer for %u seconds; %s",
+                        place.path, job->options.timeout_s, advice);
+    else
+        imgz_stop_raise(job->stop, -ETIMEDOUT, place,
+                        "reading %s at offset %" PRIu64 ": no answer for %u seconds; %s",
+                        place.path, place.offset, job->options.timeout_s, advice);
+    return true;
+}
+
+static struct imgz_crew_watch make_watch(struct imgz_job *job, uint64_t raw_bytes_total)
 {
     return (struct imgz_crew_watch){
         .progress = job->options.progress,
@@ -212,6 +269,9 @@ static struct imgz_crew_watch make_watch(const struct imgz_job *job, uint64_t ra
         .progress_interval_ms = job->options.progress_interval_ms,
         .raw_bytes_total = raw_bytes_total,
         .start_ns = job->start_ns,
+        .stuck = job->deadline != NULL ? reads_hang : NULL,
+        .stuck_context = job,
+        .left = &job->left,
     };
 }
 
@@ -299,6 +359,9 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->stored_chunk_count = job->stored_chunk_count;
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;
+    report->left_out_bytes = job->left_out_bytes;
+    report->discarded_bytes = job->discarded_bytes;
+    report->backup_gpt_offset = job->backup_gpt_offset;
     report->elapsed_ns = now_ns - job->start_ns;
     report->flush_ns = flush_ns(job);
     report->feed_cpu_ns = job->usage.feed_cpu_ns;
@@ -316,6 +379,8 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->mended = job->mended;
     report->missing_bytes = job->missing_bytes;
     report->regained_bytes = job->regained_bytes;
+    if (job->left.drain)
+        return; /* which has its hands on the rest */
     report->unreadable_bytes = job->unreadable.bytes;
     report->unreadable_range_count = job->unreadable.count;
     for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)
@@ -358,6 +423,11 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
         fill_report(job, report);
     if (error != NULL)
         fill_error(job, rc, error);
+    if (job->left.any) {
+        imgz_log_silence(&job->log);
+        return rc;
+    }
+    imgz_deadline_destroy(job->deadline);
     imgz_line_destroy(job->line);
     imgz_placement_destroy(job->placement);
     imgz_machine_destroy(job->machine);
@@ -365,5 +435,16 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
     imgz_badlist_fini(&job->unreadable);
     imgz_stop_destroy(job->stop);
     imgz_log_fini(&job->log);
+    return rc;
+}
+
+int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error)
+{
+    const struct imgz_job none = {0};
+
+    if (report != NULL)
+        memset(report, 0, sizeof(*report));
+    if (error != NULL)
+        fill_error(&none, rc, error);
     return rc;
 }

@@ -38,6 +38,7 @@ static int open_source(struct mend *mend)
         .direct = mend->job.options.direct,
         .retry_count = mend->job.options.retry_count,
         .on_error = IMGZ_ON_ERROR_ZERO, /* what cannot be read stays as it is */
+        .deadline = mend->job.deadline,
     };
 
     return imgz_source_open(&config, mend->job.stop, &mend->job.log, &mend->source);
@@ -176,7 +177,7 @@ static int commit(struct mend *mend)
     return rc < 0 ? imgz_stop_raise_system(mend->job.stop, rc, place, "writing") : 0;
 }
 
-static int run(struct mend *mend)
+static int mend_missing(struct mend *mend)
 {
     int rc;
 
@@ -222,7 +223,6 @@ static void release(struct mend *mend)
     imgz_mender_release(&mend->mender);
     imgz_badlist_fini(&mend->missing);
     imgz_mapfile_fini(&mend->map);
-    imgz_output_abandon(&mend->output);
     imgz_source_close(&mend->source);
 }
 
@@ -238,34 +238,63 @@ bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
            stat(options->map_path, &status) == 0;
 }
 
+static int run(struct mend *mend, const struct imgz_options *options)
+{
+    int rc = imgz_job_begin(&mend->job, options);
+
+    mend->job.deadline_path = mend->source_path;
+    if (rc == 0)
+        rc = imgz_job_call(&mend->job, open_all, mend);
+    if (rc == 0 && mend->missing.count == 0)
+        adopt_sum(mend);
+    else if (rc == 0)
+        rc = mend_missing(mend);
+    if (!mend->job.left.drain)
+        imgz_output_abandon(&mend->output);
+    if (rc == 0)
+        imgz_job_finish(&mend->job);
+    mend->job.mended = true;
+    mend->job.missing_bytes = mend->missing.bytes;
+    mend->job.regained_bytes = mend->mender.regained_bytes;
+    return rc;
+}
+
+/* On the heap: a thread that is left behind may come back to it. */
+static struct mend *create(const char *source, const char *image)
+{
+    struct mend *mend = calloc(1, sizeof(*mend));
+
+    if (mend != NULL)
+        *mend = (struct mend){
+            .source_path = source,
+            .image_path = image,
+            .source.fd = -1,
+            .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
+            .mender = {.job = &mend->job,
+                       .decode.image.source.fd = -1,
+                       .source = &mend->source,
+                       .missing = &mend->missing,
+                       .output = &mend->output,
+                       .start_time = time(NULL)},
+        };
+    return mend;
+}
+
 int imgz_mend(const char *source, const char *image, const struct imgz_options *options,
               struct imgz_report *report, struct imgz_error *error)
 {
-    struct mend mend = {
-        .source_path = source,
-        .image_path = image,
-        .source.fd = -1,
-        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
-        .mender = {.job = &mend.job,
-                   .decode.image.source.fd = -1,
-                   .source = &mend.source,
-                   .missing = &mend.missing,
-                   .output = &mend.output,
-                   .start_time = time(NULL)},
-    };
-    int rc = imgz_job_begin(&mend.job, options);
+    struct mend *mend = create(source, image);
+    bool left;
+    int rc;
 
-    if (rc == 0)
-        rc = imgz_job_call(&mend.job, open_all, &mend);
-    if (rc == 0 && mend.missing.count == 0)
-        adopt_sum(&mend);
-    else if (rc == 0)
-        rc = run(&mend);
-    if (rc == 0)
-        imgz_job_finish(&mend.job);
-    mend.job.mended = true;
-    mend.job.missing_bytes = mend.missing.bytes;
-    mend.job.regained_bytes = mend.mender.regained_bytes;
-    release(&mend);
-    return imgz_job_end(&mend.job, rc, report, error);
+    if (mend == NULL)
+        return imgz_job_refuse(-ENOMEM, report, error);
+    rc = run(mend, options);
+    left = mend->job.left.any;
+    if (!left)
+        release(mend);
+    rc = imgz_job_end(&mend->job, rc, report, error);
+    if (!left)
+        free(mend);
+    return rc;
 }

@@ -10,6 +10,7 @@
 #include "io/append.h"
 #include "io/sparse.h"
 #include "job/decode.h"
+#include "job/overwrite.h"
 #include "job/readback.h"
 
 struct restore {
@@ -63,6 +64,8 @@ static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
 
     while ((rc = imgz_sparse_take(sparse, &slot)) == 0) {
         rc = accept_item(restore, slot);
+        if (rc == 0 && slot->raw_offset == 0)
+            rc = imgz_overwrite_begin(&restore->job, &restore->output, slot);
         if (rc == 0 && slot->same)
             skip_item(restore, &slot);
         else if (rc == 0)
@@ -216,6 +219,9 @@ static int open_both(void *context)
         .device_allowed = true,
         .direct_wanted = true,
         .source = &restore->decode.image.source.status,
+        .file_mode = restore->job.options.file_mode,
+        .overrides = restore->job.options.overrides,
+        .data_bytes = IMGZ_SIZE_UNKNOWN,
     };
     int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_ALL, restore->job.stop,
                              &restore->job.log, &restore->decode.image);
@@ -223,6 +229,10 @@ static int open_both(void *context)
     if (rc < 0)
         return rc;
     config.need_bytes = imgz_image_raw_bytes(&restore->decode.image);
+    config.source_fd = restore->decode.image.source.fd;
+    if (restore->decode.image.seekable)
+        config.data_bytes =
+            imgz_index_data_end(&restore->decode.image.index, restore->decode.image.end.raw_bytes);
     return imgz_output_open(&config, restore->job.stop, &restore->job.log, &restore->output);
 }
 
@@ -243,6 +253,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     restore.job.write_fd = restore.output.fd;
     if (rc == 0)
         rc = check_readable(&restore);
+    if (rc == 0)
+        rc = imgz_overwrite_allow(&restore.job, &restore.output);
     if (rc == 0)
         rc = open_held(&restore);
     if (rc == 0)

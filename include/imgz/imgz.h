@@ -126,7 +126,31 @@ enum imgz_flag {
     IMGZ_FLAG_ONLY_CHANGED = 16, /* restore to a device: write only chunks that it does not hold */
     IMGZ_FLAG_READ_BACK = 8,     /* restore: read the target again, past the page cache */
     IMGZ_FLAG_RESUME = 32,       /* capture, restore: go on from what an interrupted run left */
+    IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
 };
+
+/* Why a restore refuses a block device, unless told to write it all the same. What is never
+ * overruled: a device that is write-protected, one that is what is read, and one that is too small
+ * for data. */
+enum imgz_override {
+    IMGZ_OVERRIDE_MOUNTED = 1,      /* it, or a partition of it, is mounted */
+    IMGZ_OVERRIDE_SWAP = 2,         /* ... a partition of it is swap space in use */
+    IMGZ_OVERRIDE_HELD = 4,         /* ... is part of an LVM, MD or other device, lies under a loop
+                                       device, or is held open by another program */
+    IMGZ_OVERRIDE_ROOT = 8,         /* ... holds the running system */
+    IMGZ_OVERRIDE_IMAGE_DISK = 16,  /* ... holds the image that is read */
+    IMGZ_OVERRIDE_SECTOR_SIZE = 32, /* the disk's partition table is made for other sectors */
+    IMGZ_OVERRIDE_TOO_SMALL = 64,   /* it has no room for the disk's end, which is all zeros */
+};
+#define IMGZ_OVERRIDE_ALL 127
+
+/* The name of one of them, as in "--override mounted"; NULL if there is no such. */
+IMGZ_API const char *imgz_override_name(enum imgz_override what);
+
+/* Asked once by a restore to a block device, from the thread that called the job, when the device
+ * was found fit and nothing has been written to it yet. 0: go on; anything else ends the job with
+ * -ECANCELED. */
+typedef int (*imgz_confirm_fn)(void *context);
 
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
 struct imgz_options {
@@ -148,6 +172,11 @@ struct imgz_options {
     enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
     const char *map_path;        /* capture: see imgz_capture(); NULL: none */
+    uint32_t timeout_s;          /* capture: how long a read may take; 0, the default: for ever */
+    uint32_t overrides;      /* restore: of enum imgz_override; what is overruled if it is found */
+    uint32_t file_mode;      /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
+    imgz_confirm_fn confirm; /* restore; may be NULL */
+    void *confirm_context;
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -198,6 +227,12 @@ struct imgz_report {
     uint32_t mended;         /* capture: 1 if it went back for what an image lacked, not for all */
     uint64_t missing_bytes;  /* then: so much was missing, and read again */
     uint64_t regained_bytes; /* of it: could be read. 0: the image is as it was */
+
+    /* Restore to a device. */
+    uint64_t left_out_bytes;    /* zeros at the disk's end, for which it has no room */
+    uint64_t discarded_bytes;   /* IMGZ_FLAG_DISCARD: so much of it took that */
+    uint64_t backup_gpt_offset; /* where the disk has the backup of its GUID partition table, if
+                                   that is not the device's end; else IMGZ_OFFSET_NONE */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
@@ -215,17 +250,22 @@ struct imgz_report {
  * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
  * already, and IMGZ_FLAG_FORCE is not set, only what the map has not as finished is read again. The
  * rest is taken from the image, each chunk checked by its hash, and the new image replaces the old
- * one; or that stays as it is if nothing could be read. */
+ * one; or that stays as it is if nothing could be read.
+ *
+ * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
+ * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are
+ * left behind: the process should end soon. */
 IMGZ_API int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 
 /* Writes the disk in 'image' to 'target': a new sparse file, an existing block device at least as
- * large as the disk, or a pipe. With IMGZ_FLAG_ONLY_CHANGED a device is read first, and a chunk
- * that has its hash already is neither inflated nor written. With IMGZ_FLAG_READ_BACK a file or
- * device is read again after the flush, and held against the hashes in the image: -EBADMSG if it
- * does not keep what it was given. With IMGZ_FLAG_RESUME what a device, or the TARGET.partial of
- * an interrupted run, holds already is read first, as with IMGZ_FLAG_ONLY_CHANGED; and if this run
- * fails, TARGET.partial is left. */
+ * large as the disk, or a pipe. A device that is in use, or that does not fit, is refused before
+ * anything is written (see enum imgz_override). With IMGZ_FLAG_ONLY_CHANGED a device is read first,
+ * and a chunk that has its hash already is neither inflated nor written. With IMGZ_FLAG_READ_BACK a
+ * file or device is read again after the flush, and held against the hashes in the image: -EBADMSG
+ * if it does not keep what it was given. With IMGZ_FLAG_RESUME what a device, or the TARGET.partial
+ * of an interrupted run, holds already is read first, as with IMGZ_FLAG_ONLY_CHANGED; and if this
+ * run fails, TARGET.partial is left. */
 IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 
@@ -339,6 +379,16 @@ IMGZ_API void imgz_image_get_meta(const struct imgz_image *image, uint32_t index
 
 /* ---- Devices ------------------------------------------------------------------------------ */
 
+struct imgz_partition {
+    char path[64];     /* "/dev/sda1" */
+    char contents[64]; /* as of a device, below; so for all texts */
+    char label[64];
+    char mounted_at[256];
+    char in_use[256];
+    uint64_t offset_bytes; /* on its disk */
+    uint64_t size_bytes;
+};
+
 struct imgz_device {
     char path[64];  /* "/dev/sda" */
     char model[64]; /* "" where the system does not say; so for all texts below */
@@ -351,6 +401,12 @@ struct imgz_device {
     uint32_t physical_sector_bytes;
     uint8_t read_only;
     uint8_t removable;
+    uint8_t running_system; /* it holds the root file system */
+    char label[64];         /* of the file system on it, or of the partition */
+    char in_use[256]; /* what uses it: "mounted at /mnt", "swap", "held by /dev/md0"; or a part
+                         of it: "/dev/sda2 is swap"; several are parted by "; " */
+    uint32_t partition_count;
+    const struct imgz_partition *partitions; /* by offset; freed with the list */
 };
 
 /* Lists whole block devices that have a size, sorted by path. The array is the caller's, to be

@@ -298,6 +298,11 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to)
                : (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, 0);
 }
 
+int rename(const char *from, const char *to)
+{
+    return call_fails("rename", EIO) ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
 /* Failing, it says that the file system does not know it: the rung below is linkat(). */
 int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
 {

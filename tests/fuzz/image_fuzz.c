@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A whole image, by the library's own door: verified as a file and, its bytes through a pipe, as a
- * stream. Both must end, and agree on whether it is right.
- *
- * Most changes are caught by a check before they reach what is behind it. So the input is also
- * repaired: the checks of header, notes and tail are made to fit what they say.
+ * stream. Both must end, and agree on whether it is right. As it is, and repaired (repair.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     IMGZ_ASSERT(image != NULL);
     memcpy(image, data, bytes);
     check_image(image, bytes);
-    fuzz_repair(image, bytes);
+    imgz_repair_image(image, bytes);
     if (memcmp(image, data, bytes) != 0)
         check_image(image, bytes);
     free(image);

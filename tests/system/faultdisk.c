@@ -11,10 +11,13 @@
  *                                    requests that touch the range fail, COUNT times, or for ever
  *                                    if it is -1; for fsync (f) the range means nothing
  *     comb OFFSET LENGTH STEP        reads of the first sector of every STEP bytes there fail
- *     slow OFFSET LENGTH MS          reads that touch the range take so much longer, or, if it is
- *                                    -1, until it is cleared
+ *     slow OFFSET LENGTH MS          reads that touch the range, and do not fail, take so much
+ *                                    longer, or, if it is -1, until it is cleared
  *     lose OFFSET LENGTH             writes to the range are acknowledged and forgotten
  *     delay r|w MS                   each takes so much longer
+ *
+ * DIR/ctl reads as the reads there were of the disk since it was told to be clear, each a line
+ * "OFFSET LENGTH", in the order in which they came; the first of them.
  *
  * Requests are served by several threads and never cached by the kernel. EAGAIN and EOPNOTSUPP are
  * no errors to be used: the kernel asks again for ever.
@@ -49,6 +52,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rule rules[RULES_MAX]; /* guarded by lock, and so on */
 static int rule_count;
 static long delay_ms[128];
+static char reads[1 << 18]; /* as DIR/ctl shows them */
+static size_t reads_bytes;
 
 /* Held from a write to its record, so that the log has writes in the order they were done. */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -72,6 +77,33 @@ static void sleep_ms(long ms)
     const struct timespec rest = {ms / 1000, ms % 1000 * 1000000};
 
     nanosleep(&rest, NULL);
+}
+
+static void note_read(long long offset, size_t bytes)
+{
+    char line[64];
+    const int length = snprintf(line, sizeof(line), "%lld %zu\n", offset, bytes);
+
+    pthread_mutex_lock(&lock);
+    if (reads_bytes + (size_t)length <= sizeof(reads)) {
+        memcpy(reads + reads_bytes, line, (size_t)length);
+        reads_bytes += (size_t)length;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static int show_reads(char *buffer, size_t bytes, off_t offset)
+{
+    size_t shown_bytes = 0;
+
+    pthread_mutex_lock(&lock);
+    if ((size_t)offset < reads_bytes) {
+        shown_bytes = reads_bytes - (size_t)offset;
+        shown_bytes = shown_bytes < bytes ? shown_bytes : bytes;
+        memcpy(buffer, reads + offset, shown_bytes);
+    }
+    pthread_mutex_unlock(&lock);
+    return (int)shown_bytes;
 }
 
 /* How long a request is to take: -1 for as long as this is said, 0 for no longer. */
@@ -181,6 +213,7 @@ static int take_line(const char *line)
     pthread_mutex_lock(&lock);
     if (strcmp(line, "clear") == 0) {
         rule_count = 0;
+        reads_bytes = 0;
         memset(delay_ms, 0, sizeof(delay_ms));
         rc = 0;
     } else if (strncmp(line, "delay ", 6) == 0) {
@@ -271,11 +304,12 @@ static int read_file(const char *path, char *buffer, size_t bytes, off_t offset,
 
     (void)info;
     if (!is_disk(path))
-        return 0;
-    wait_as_told('r', offset, (long long)bytes);
+        return show_reads(buffer, bytes, offset);
+    note_read(offset, bytes);
     error = find_error('r', offset, (long long)bytes);
     if (error != 0)
         return -error;
+    wait_as_told('r', offset, (long long)bytes);
     moved = pread(backing_fd, buffer, bytes, offset);
     return moved < 0 ? -errno : (int)moved;
 }

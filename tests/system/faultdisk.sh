@@ -16,7 +16,8 @@ serve_disk() {
     local folder=$2
     mkdir -p "$folder"
     "$WORK/.lib/faultdisk" "$@" 2>"$WORK/.lib/faultdisk.err" &
-    CHILDREN+=("$!")
+    FAULTDISK_PID=$!
+    CHILDREN+=("$FAULTDISK_PID")
     if ! wait_until test -e "$folder/disk"; then
         fail "faultdisk does not serve" "$(cat "$WORK/.lib/faultdisk.err")"
         return 1
@@ -28,4 +29,15 @@ serve_disk() {
 # rule LINE...: tells the disk served last.
 rule() {
     printf '%s\n' "$@" >"$FAULTDISK/ctl"
+}
+
+# kill_disk: the disk served last is gone, as if somebody had pulled the cable.
+kill_disk() {
+    local item kept=()
+    kill -9 "$FAULTDISK_PID"
+    wait "$FAULTDISK_PID" 2>/dev/null
+    for item in "${CHILDREN[@]}"; do
+        [[ $item == "$FAULTDISK_PID" ]] || kept+=("$item")
+    done
+    CHILDREN=("${kept[@]}")
 }

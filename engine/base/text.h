@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Texts in arrays of a fixed size, cut where they do not fit.
+ *
+ * Threads    any; no state.
+ */
+#ifndef IMGZ_TEXT_H
+#define IMGZ_TEXT_H
+
+#include "base/base.h"
+
+/* Cut at the end of 'to'. */
+void imgz_text_copy(char *to, size_t to_bytes, const char *from);
+
+/* Adds 'item' to a list in words, behind 'separator' unless it is the first: the first is cut if it
+ * does not fit; of others nothing is added then. False if there was no room for all of it. */
+bool imgz_text_append(char *list, size_t list_bytes, const char *separator, const char *item);
+
+#endif /* IMGZ_TEXT_H */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who has a claim on a block device: what would be harmed, or would do harm, if it were written.
+ *
+ * A claim is made by what is mounted, by swap, by the devices and loop files stacked on it, by the
+ * running system, and by the image that is about to be read. Each may lie on the device through
+ * partitions, device mapper, MD and loop devices in any order; a partition has no claim on its
+ * neighbours.
+ *
+ * Place: asked before a device is written (target.h), and for the list of devices.
+ *
+ * Threads    any; a view belongs to one.
+ * Errors     none but -ENOMEM: what the system does not tell makes no claim. What other programs
+ *            hold, and mounts of other namespaces, only open(2) with O_EXCL knows.
+ * Memory     the view's; claims are the caller's.
+ */
+#ifndef IMGZ_CLAIMS_H
+#define IMGZ_CLAIMS_H
+
+#include <imgz/imgz.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+
+/* More than people read. */
+#define IMGZ_CLAIMS_MAX 16u
+
+struct imgz_claim {
+    enum imgz_override kind; /* by this name it can be overruled */
+    bool itself;             /* what is in use is the device itself, not a part of it */
+    char device[96];         /* what is in use: "/dev/sdb1", "/dev/mapper/vg-home" */
+    char on[64];             /* what of the device that is, or lies on: "/dev/sdb1" */
+    char by[256];            /* mount point, swap file, holder, or image */
+    char file[256];          /* of a holder that is a loop device; "" otherwise */
+};
+
+struct imgz_claims {
+    uint32_t kinds; /* of enum imgz_override: of all claims */
+    uint32_t count; /* of all; the list has the first of them */
+    struct imgz_claim list[IMGZ_CLAIMS_MAX];
+};
+
+/* Mounts and swap as they are now. */
+struct imgz_claims_view;
+
+/* All zero for this machine. */
+struct imgz_claims_config {
+    const char *root; /* before /proc and /sys; NULL: "" */
+    int (*stat)(const char *path, struct stat *status);
+};
+
+IMGZ_MUST_CHECK int imgz_claims_open(const struct imgz_claims_config *config,
+                                     struct imgz_claims_view **result);
+void imgz_claims_close(struct imgz_claims_view *view); /* accepts NULL */
+
+/* All claims on 'device' (st_rdev). 'image' (may be NULL) is the file that is read meanwhile. */
+void imgz_claims_find(const struct imgz_claims_view *view, dev_t device, const char *image,
+                      struct imgz_claims *claims);
+
+/* True if writing to 'target' changes what is read from 'device': it is the same, its disk, a
+ * partition of it, or lies on it or under it. */
+bool imgz_claims_overlap(const struct imgz_claims_view *view, dev_t device, dev_t target);
+
+/* True if 'device' is a loop device, or a partition of one, on the file 'image'. */
+bool imgz_claims_file_behind(const struct imgz_claims_view *view, dev_t device,
+                             const struct stat *image);
+
+/* For people. What: "/dev/sdb1 is mounted at /mnt"; use: "mounted at /mnt"; undo: "umount /mnt", or
+ * "" where nothing can be done. */
+void imgz_claim_what(const struct imgz_claim *claim, char *text, size_t text_bytes);
+void imgz_claim_use(const struct imgz_claim *claim, char *text, size_t text_bytes);
+void imgz_claim_undo(const struct imgz_claim *claim, char *text, size_t text_bytes);
+
+#endif /* IMGZ_CLAIMS_H */

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "io/device.h"
+
+/* All that O_EXCL refuses. */
+#define EXCLUSIVE_KINDS                                                                            \
+    ((uint32_t)(IMGZ_OVERRIDE_MOUNTED | IMGZ_OVERRIDE_SWAP | IMGZ_OVERRIDE_HELD |                  \
+                IMGZ_OVERRIDE_ROOT))
+
+/* Small enough for a wish to stop to be heard soon. */
+#define DISCARD_BYTES ((uint64_t)1 << 30)
+
+/* Why a device is refused. */
+struct refusal {
+    const struct imgz_target_config *config;
+    struct imgz_stop *stop;
+    struct imgz_log *log;
+    dev_t device;       /* whose claims were looked for */
+    uint32_t overruled; /* of these claims */
+};
+
+static struct imgz_place place_of(const struct refusal *refusal)
+{
+    return (struct imgz_place){refusal->config->stage, refusal->config->path, IMGZ_OFFSET_NONE};
+}
+
+static int raise_system(const struct refusal *refusal, int rc)
+{
+    return imgz_stop_raise_system(refusal->stop, rc, place_of(refusal), "opening");
+}
+
+/* ---- Claims ------------------------------------------------------------------------------- */
+
+static void name_kinds(uint32_t kinds, char *text, size_t text_bytes)
+{
+    text[0] = '\0';
+    for (uint32_t bit = 1; bit <= kinds; bit <<= 1) {
+        const char *name = imgz_override_name((enum imgz_override)bit);
+
+        if ((kinds & bit) != 0 && name != NULL)
+            (void)imgz_text_append(text, text_bytes, ",", name);
+    }
+}
+
+/* 'never': those of the kinds that cannot be overruled. */
+static int raise_claims(const struct refusal *refusal, const struct imgz_claims *claims,
+                        uint32_t kinds, uint32_t never)
+{
+    char what[500] = "";
+    char undo[200] = "";
+    char names[100];
+    char more[32];
+    uint32_t told_count = 0;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < imgz_min(claims->count, IMGZ_CLAIMS_MAX); i++) {
+        char text[640];
+
+        if ((claims->list[i].kind & kinds) == 0)
+            continue;
+        count += 1;
+        imgz_claim_what(&claims->list[i], text, sizeof(text));
+        told_count += imgz_text_append(what, sizeof(what), "; ", text) ? 1 : 0;
+        imgz_claim_undo(&claims->list[i], text, sizeof(text));
+        if (text[0] != '\0')
+            (void)imgz_text_append(undo, sizeof(undo), "; ", text);
+    }
+    count += claims->count - (uint32_t)imgz_min(claims->count, IMGZ_CLAIMS_MAX);
+    name_kinds(never != 0 ? 0 : kinds, names, sizeof(names));
+    more[0] = '\0';
+    if (count > told_count)
+        (void)snprintf(more, sizeof(more), "; and %u more", count - told_count);
+    return imgz_stop_raise(refusal->stop, -EBUSY, place_of(refusal),
+                           "%s is in use: %s%s; nothing was written; release it%s%s%s%s%s",
+                           refusal->config->path, what, more, undo[0] != '\0' ? " (" : "", undo,
+                           undo[0] != '\0' ? ")" : "",
+                           never != 0 ? "" : ", or overrule that with --override ", names);
+}
+
+/* Never overruled: a disk that is read while it is overwritten is neither read nor written. */
+static int raise_same(const struct refusal *refusal)
+{
+    return imgz_stop_raise(refusal->stop, -EINVAL, place_of(refusal),
+                           "%s is, or lies on, what is read; it cannot be written meanwhile; name "
+                           "another",
+                           refusal->config->path);
+}
+
+/* The name of what is read, if it is a file with one: standard input may be one, too. */
+static const char *find_source_path(int fd, char path[PATH_MAX])
+{
+    char link[64];
+    ssize_t length;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    length = readlink(link, path, PATH_MAX - 1);
+    if (length <= 0)
+        return NULL;
+    path[length] = '\0';
+    return path;
+}
+
+/* Swap is protected by the system itself: since Linux 5.4 writing to it is ETXTBSY. Through its
+ * disk it can be written. */
+static uint32_t find_protected(const struct imgz_claims *claims)
+{
+    uint32_t never = 0;
+
+    for (uint32_t i = 0; i < imgz_min(claims->count, IMGZ_CLAIMS_MAX); i++) {
+        if (claims->list[i].kind == IMGZ_OVERRIDE_SWAP && claims->list[i].itself)
+            never |= IMGZ_OVERRIDE_SWAP;
+    }
+    return never;
+}
+
+static void log_overruled(const struct refusal *refusal, const struct imgz_claims *claims)
+{
+    for (uint32_t i = 0; i < imgz_min(claims->count, IMGZ_CLAIMS_MAX); i++) {
+        char text[640];
+
+        imgz_claim_what(&claims->list[i], text, sizeof(text));
+        imgz_log_line(refusal->log, "overruled: %s", text);
+    }
+}
+
+static int check_claims(struct refusal *refusal, const struct imgz_claims_view *view)
+{
+    const dev_t device = refusal->device;
+    const int source_fd = refusal->config->source_fd;
+    struct imgz_claims claims;
+    char path[PATH_MAX];
+    const char *image = NULL;
+    struct stat source;
+    uint32_t never;
+    uint32_t refused;
+
+    if (source_fd >= 0 && fstat(source_fd, &source) == 0) {
+        if (S_ISBLK(source.st_mode) && imgz_claims_overlap(view, source.st_rdev, device))
+            return raise_same(refusal);
+        if (S_ISREG(source.st_mode) && imgz_claims_file_behind(view, device, &source))
+            return raise_same(refusal);
+        if (S_ISREG(source.st_mode))
+            image = find_source_path(source_fd, path);
+    }
+    imgz_claims_find(view, device, image, &claims);
+    never = find_protected(&claims);
+    refused = (claims.kinds & ~refusal->config->overrides) | never;
+    refusal->overruled = claims.kinds & ~refused;
+    if (refused != 0)
+        return raise_claims(refusal, &claims, refused, never);
+    log_overruled(refusal, &claims);
+    return 0;
+}
+
+static int look_for_claims(struct refusal *refusal)
+{
+    const struct imgz_claims_config this_machine = {0};
+    struct imgz_claims_view *view = NULL;
+    struct stat status;
+    int rc;
+
+    if (stat(refusal->config->path, &status) < 0)
+        return raise_system(refusal, -errno);
+    rc = imgz_claims_open(&this_machine, &view);
+    if (rc < 0)
+        return raise_system(refusal, rc);
+    refusal->device = status.st_rdev;
+    rc = check_claims(refusal, view);
+    imgz_claims_close(view);
+    return rc;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------ */
+
+static int raise_busy(const struct refusal *refusal, bool exclusive)
+{
+    const char *path = refusal->config->path;
+
+    if (exclusive)
+        return imgz_stop_raise(refusal->stop, -EBUSY, place_of(refusal),
+                               "%s is in use: another program holds it, or it is mounted where it "
+                               "cannot be seen from here; nothing was written; end that program "
+                               "('fuser -v %s' may find it), or overrule that with --override held",
+                               path, path);
+    return imgz_stop_raise(refusal->stop, -EBUSY, place_of(refusal),
+                           "%s is in use, and this system lets nobody write to a device that is; "
+                           "nothing was written; release it",
+                           path);
+}
+
+static int open_device(const struct refusal *refusal, int *fd)
+{
+    const char *path = refusal->config->path;
+    bool exclusive = (refusal->overruled & EXCLUSIVE_KINDS) == 0;
+
+    *fd = open(path, O_WRONLY | O_CLOEXEC | (exclusive ? O_EXCL : 0));
+    if (*fd < 0 && errno == EBUSY && exclusive &&
+        (refusal->config->overrides & IMGZ_OVERRIDE_HELD) != 0) {
+        imgz_log_line(refusal->log, "overruled: %s is held by another program", path);
+        exclusive = false;
+        *fd = open(path, O_WRONLY | O_CLOEXEC);
+    }
+    if (*fd >= 0)
+        return 0;
+    return errno == EBUSY ? raise_busy(refusal, exclusive) : raise_system(refusal, -errno);
+}
+
+/* ---- Size --------------------------------------------------------------------------------- */
+
+static int check_size(const struct refusal *refusal, struct imgz_target *target)
+{
+    const struct imgz_target_config *config = refusal->config;
+    const bool zeros = config->data_bytes <= target->size_bytes;
+    uint64_t missing_bytes;
+
+    if (config->need_bytes == IMGZ_SIZE_UNKNOWN || config->need_bytes <= target->size_bytes)
+        return 0;
+    missing_bytes = config->need_bytes - target->size_bytes;
+    if (zeros && (config->overrides & IMGZ_OVERRIDE_TOO_SMALL) != 0) {
+        target->left_out_bytes = missing_bytes;
+        imgz_log_line(refusal->log,
+                      "overruled: %s is too small; the last %" PRIu64
+                      " bytes, all zeros, are left out",
+                      config->path, missing_bytes);
+        return 0;
+    }
+    return imgz_stop_raise(refusal->stop, -ENOSPC, place_of(refusal),
+                           "%s holds %" PRIu64 " bytes but the disk has %" PRIu64 ": %" PRIu64
+                           " bytes too small%s; nothing was written, use a larger target%s",
+                           config->path, target->size_bytes, config->need_bytes, missing_bytes,
+                           zeros ? ", and the image has only zeros there"
+                           : config->data_bytes == IMGZ_SIZE_UNKNOWN
+                               ? ", and a stream does not tell what is there"
+                               : ", and the image has data there",
+                           zeros ? ", or leave them out with --override too-small" : "");
+}
+
+/* A name may come to mean something else at any moment; an open device may not. */
+static int check_identity(const struct refusal *refusal, int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return raise_system(refusal, -errno);
+    if (S_ISBLK(status.st_mode) && status.st_rdev == refusal->device)
+        return 0;
+    return imgz_stop_raise(refusal->stop, -ESTALE, place_of(refusal),
+                           "%s became another device while it was opened; nothing was written; "
+                           "run again",
+                           refusal->config->path);
+}
+
+static int check_device(const struct refusal *refusal, struct imgz_target *target)
+{
+    const char *path = refusal->config->path;
+    bool read_only = false;
+    int rc = check_identity(refusal, target->fd);
+
+    if (rc < 0)
+        return rc;
+    rc = imgz_device_size(target->fd, &target->size_bytes);
+    if (rc == 0)
+        rc = imgz_device_read_only(target->fd, &read_only);
+    if (rc < 0)
+        return raise_system(refusal, rc);
+    if (read_only)
+        return imgz_stop_raise(refusal->stop, -EROFS, place_of(refusal),
+                               "%s is write-protected; nothing was written, use another target",
+                               path);
+    return check_size(refusal, target);
+}
+
+int imgz_target_open(const struct imgz_target_config *config, struct imgz_stop *stop,
+                     struct imgz_log *log, struct imgz_target *target)
+{
+    struct refusal refusal = {.config = config, .stop = stop, .log = log};
+    int rc;
+
+    *target = (struct imgz_target){.fd = -1};
+    rc = look_for_claims(&refusal);
+    if (rc == 0)
+        rc = open_device(&refusal, &target->fd);
+    if (rc == 0)
+        rc = check_device(&refusal, target);
+    if (rc < 0 && target->fd >= 0) {
+        close(target->fd);
+        target->fd = -1;
+    }
+    return rc;
+}
+
+/* ---- Discarding --------------------------------------------------------------------------- */
+
+uint64_t imgz_target_discard(int fd, const char *path, struct imgz_stop *stop, struct imgz_log *log)
+{
+    uint64_t size_bytes;
+    uint64_t range[2] = {0, 0}; /* offset, bytes */
+    int rc = imgz_device_size(fd, &size_bytes);
+
+    while (rc == 0 && range[0] < size_bytes && !imgz_stop_raised(stop)) {
+        range[1] = imgz_min(DISCARD_BYTES, size_bytes - range[0]);
+        if (ioctl(fd, BLKDISCARD, range) < 0)
+            rc = -errno;
+        else
+            range[0] += range[1];
+    }
+    if (rc < 0)
+        imgz_log_line(log, "discarding %s at offset %" PRIu64 ": %s; going on without", path,
+                      range[0], strerrordesc_np(-rc));
+    else
+        imgz_log_line(log, "discarded %" PRIu64 " bytes of %s", range[0], path);
+    return range[0];
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/overwrite.h"
+
+#include <errno.h>
+
+#include "io/device.h"
+#include "io/gpt.h"
+#include "io/target.h"
+
+static bool has_flag(const struct imgz_job *job, enum imgz_flag flag)
+{
+    return (job->options.flags & (uint32_t)flag) != 0;
+}
+
+/* ---- Before the job ----------------------------------------------------------------------- */
+
+static int check_discard(const struct imgz_job *job, const struct imgz_output *output)
+{
+    if (!has_flag(job, IMGZ_FLAG_DISCARD))
+        return 0;
+    if (output->kind != IMGZ_OUTPUT_DEVICE)
+        return imgz_stop_raise(job->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "%s is no block device: there is nothing to discard; leave out "
+                               "--discard",
+                               output->path);
+    if (has_flag(job, IMGZ_FLAG_ONLY_CHANGED))
+        return imgz_stop_raise(job->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "--discard drops what --only-changed would keep; leave out one");
+    return 0;
+}
+
+/* The end of the disk is not there to be compared. */
+static int check_read_back(const struct imgz_job *job, const struct imgz_output *output)
+{
+    if (output->left_out_bytes == 0 || !has_flag(job, IMGZ_FLAG_READ_BACK))
+        return 0;
+    return imgz_stop_raise(job->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "%s is too small for the disk: it cannot be held against the image; "
+                           "leave out --read-back",
+                           output->path);
+}
+
+static int confirm(const struct imgz_job *job, const struct imgz_output *output)
+{
+    if (output->kind != IMGZ_OUTPUT_DEVICE || job->options.confirm == NULL ||
+        job->options.confirm(job->options.confirm_context) == 0)
+        return 0;
+    return imgz_stop_raise(job->stop, -ECANCELED, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "writing to %s was not confirmed; nothing was written", output->path);
+}
+
+int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_output *output)
+{
+    int rc = check_discard(job, output);
+
+    if (rc == 0)
+        rc = check_read_back(job, output);
+    if (rc == 0)
+        rc = confirm(job, output);
+    job->left_out_bytes = output->left_out_bytes;
+    return rc;
+}
+
+/* ---- With the first item ------------------------------------------------------------------ */
+
+static int check_sectors(struct imgz_job *job, const struct imgz_output *output,
+                         const struct imgz_slot *first)
+{
+    const uint32_t sector_bytes = imgz_device_sector_bytes(output->fd);
+    struct imgz_gpt gpt;
+
+    if (first->kind != IMGZ_SLOT_DATA ||
+        !imgz_gpt_find(first->raw, first->raw_bytes, sector_bytes, &gpt))
+        return 0;
+    if (gpt.sector_bytes == sector_bytes) {
+        if (gpt.backup_offset + sector_bytes != output->size_bytes)
+            job->backup_gpt_offset = gpt.backup_offset;
+        return 0;
+    }
+    if ((job->options.overrides & IMGZ_OVERRIDE_SECTOR_SIZE) != 0) {
+        imgz_log_line(&job->log, "overruled: the disk's partition table is for sectors of %u bytes",
+                      gpt.sector_bytes);
+        return 0;
+    }
+    return imgz_stop_raise(job->stop, -EMEDIUMTYPE, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "%s has sectors of %u bytes, but the disk's partition table (GPT) is "
+                           "made for sectors of %u: no system would find the partitions; nothing "
+                           "was written; use a target with such sectors, or overrule that with "
+                           "--override sector-size",
+                           output->path, sector_bytes, gpt.sector_bytes);
+}
+
+int imgz_overwrite_begin(struct imgz_job *job, const struct imgz_output *output,
+                         const struct imgz_slot *first)
+{
+    int rc;
+
+    IMGZ_ASSERT(first->checked);
+    if (output->kind != IMGZ_OUTPUT_DEVICE)
+        return 0;
+    rc = check_sectors(job, output, first);
+    if (rc == 0 && has_flag(job, IMGZ_FLAG_DISCARD))
+        job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->stop, &job->log);
+    return rc;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a restore does about a block device beside writing it: has it confirmed, and looks at the
+ * first chunk before that is written, for what only the disk itself can tell.
+ *
+ * Place: used by restore.
+ *
+ * Threads    allow(): the job's; begin(): the drain's.
+ * Errors     raised on the stop latch, and returned; nothing was written by then.
+ */
+#ifndef IMGZ_OVERWRITE_H
+#define IMGZ_OVERWRITE_H
+
+#include "io/output.h"
+#include "job/job.h"
+
+/* With the output open, before the job runs: refuses options that make no sense for it, and asks
+ * whoever started the job about a device. May wait for an answer. */
+IMGZ_MUST_CHECK int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_output *output);
+
+/* With the disk's first item, checked, before anything is written: refuses a partition table made
+ * for other sectors, and discards the device if that is wanted. */
+IMGZ_MUST_CHECK int imgz_overwrite_begin(struct imgz_job *job, const struct imgz_output *output,
+                                         const struct imgz_slot *first);
+
+#endif /* IMGZ_OVERWRITE_H */
