@@ -61,8 +61,8 @@ complain "more than 600 lines" < <(
     done)
 complain "a function of more than 70 lines" < <(
     ctags --languages=C,C++ --c-kinds=f --c++-kinds=f --fields=+ne -o - "${sources[@]}" |
-        sed -nE 's/^([^\t]*)\t([^\t]*)\t.*line:([0-9]+).*end:([0-9]+).*/\1 \2 \3 \4/p' |
-        while read -r name file start end; do
+        sed -nE 's/^([^\t]*)\t([^\t]*)\t.*line:([0-9]+).*end:([0-9]+).*/\2 \3 \4 \1/p' |
+        while read -r file start end name; do
             ((end - start < 70)) || echo "$file:$start: $name, $((end - start + 1))"
         done)
 complain "two files of one name" < <(basename -a "${sources[@]}" | sort | uniq -d)

@@ -26,6 +26,30 @@ static void print_unreadable(const struct imgz_report *report)
                  report->unreadable_range_count == 1 ? "" : "s", report->unreadable[0].offset);
 }
 
+static void print_resumed(const struct imgz_report *report)
+{
+    streams_note("resumed    %s (%s) were there already, and were not read again",
+                 units_size(report->resumed_bytes).text,
+                 units_share(report->resumed_bytes, report->raw_bytes).text);
+}
+
+/* It went back for what the image lacked. */
+static void print_mended(const struct options *options, const struct imgz_report *report)
+{
+    const char *image = options->operands[1];
+
+    if (report->missing_bytes == 0)
+        streams_note("mended     nothing: %s and its map lack nothing of %s", image,
+                     options->operands[0]);
+    else if (report->regained_bytes == 0)
+        streams_note("mended     nothing: the %s that %s lacks cannot be read; it is as it was",
+                     units_size(report->missing_bytes).text, image);
+    else
+        streams_note("mended     %s, with %s of %s that it lacked", image,
+                     units_size(report->regained_bytes).text,
+                     units_size(report->missing_bytes).text);
+}
+
 static int run(const struct options *options)
 {
     struct runner runner;
@@ -37,7 +61,12 @@ static int run(const struct options *options)
                       &runner.error);
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && runner_wants_summary(options)) {
-        print_headline(options, &runner.report);
+        if (runner.report.mended != 0)
+            print_mended(options, &runner.report);
+        else
+            print_headline(options, &runner.report);
+        if (options_has(options, OPTION_RESUME) && runner.report.mended == 0)
+            print_resumed(&runner.report);
         if (runner.report.unreadable_bytes > 0)
             print_unreadable(&runner.report);
         report_print_summary(options, &runner.report);
@@ -53,9 +82,12 @@ const struct command cmd_capture = {
              "input or output.\n",
     .examples = "  imgz capture /dev/sda disk.img.gz\n"
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
-                "  ssh host imgz capture /dev/xvda - > disk.img.gz\n",
+                "  imgz capture --resume /dev/sda disk.img.gz\n"
+                "  ssh host imgz capture /dev/xvda - > disk.img.gz\n"
+                "  imgz capture --on-error=zero --map disk.map /dev/sdb disk.img.gz\n",
     .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
-               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MODE,
+               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MAP |
+               OPTION_TIMEOUT | OPTION_RESUME | OPTION_MODE,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
     .run = run,

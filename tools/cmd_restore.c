@@ -57,7 +57,7 @@ static int run(const struct options *options)
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && runner_wants_summary(options)) {
         print_headline(options, &runner.report);
-        if (options_has(options, OPTION_ONLY_CHANGED))
+        if (options_has(options, OPTION_ONLY_CHANGED) || options_has(options, OPTION_RESUME))
             print_same(&runner.report);
         print_device_notes(options, &runner.report);
         report_print_summary(options, &runner.report);
@@ -80,9 +80,10 @@ const struct command cmd_restore = {
                 "  imgz restore --read-back disk.img.gz /dev/sdb\n"
                 "  imgz restore --yes --discard disk.img.gz /dev/sdb\n"
                 "  imgz restore disk.img.gz copy.img\n"
+                "  imgz restore --resume disk.img.gz copy.img\n"
                 "  ssh host cat disk.img.gz | imgz restore - /dev/sdb\n",
     .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK |
-               OPTION_OVERRIDE | OPTION_YES | OPTION_MODE | OPTION_DISCARD,
+               OPTION_RESUME | OPTION_OVERRIDE | OPTION_YES | OPTION_MODE | OPTION_DISCARD,
     .operand_count = 2,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}, {"TARGET", "target", OPERAND_RAW_OUT}},
     .run = run,

@@ -6,17 +6,18 @@
 
 # The options that take a value.
 _imgz_valued='--level --chunk-size --against --digest --threads --direct --progress --on-error'
-_imgz_valued+=' --retries --seconds --write-to --override --mode'
+_imgz_valued+=' --retries --map --timeout --seconds --write-to --override --mode'
 
 # The options of command $1.
 _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --force --mode --reproducible"
+        echo "$job --level --chunk-size --direct --on-error --retries --map --resume --force"
+        echo '--reproducible --timeout --mode'
         ;;
     restore)
-        echo "$job --only-changed --read-back --discard --override --yes --force --mode"
+        echo "$job --only-changed --read-back --resume --discard --override --yes --force --mode"
         ;;
     verify) echo "$job --against --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
@@ -40,6 +41,7 @@ _imgz_values() {
     --progress) echo 'auto bar json none' ;;
     --retries) echo '0 1 3 10' ;;
     --seconds) echo '5 10 30 60' ;;
+    --timeout) echo '30 60 120 300' ;;
     --threads) eval "echo {1..$(nproc)}" ;;
     esac
 }
@@ -65,7 +67,7 @@ _imgz_complete_path() {
 
 _imgz_complete_value() { # _imgz_complete_value OPTION WORD
     case $1 in
-    --against) _imgz_complete_path "$2" ;;
+    --against | --map) _imgz_complete_path "$2" ;;
     --write-to)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -d -- "$2")

@@ -166,6 +166,29 @@ static int apply_retries(struct options *options, const char *value,
     return 0;
 }
 
+static int apply_map(struct options *options, const char *value, struct options_problem *problem)
+{
+    if (value[0] == '\0' || strcmp(value, "-") == 0)
+        return refuse(problem, "--map: a file is needed");
+    options->job.map_path = value;
+    return 0;
+}
+
+/* Longer than any device takes that will answer. */
+#define TIMEOUT_SECONDS_MAX 86400u
+
+static int apply_timeout(struct options *options, const char *value,
+                         struct options_problem *problem)
+{
+    uint64_t seconds;
+
+    if (units_parse_number(value, &seconds) < 0 || seconds < 1 || seconds > TIMEOUT_SECONDS_MAX)
+        return refuse(problem, "--timeout '%s': a number of seconds from 1 to %u is needed", value,
+                      TIMEOUT_SECONDS_MAX);
+    options->job.timeout_s = (uint32_t)seconds;
+    return 0;
+}
+
 /* The flag of a name of 'length' characters; 0: there is none. */
 static uint32_t find_override(const char *name, size_t length)
 {
@@ -257,10 +280,15 @@ static const struct option_spec specs[] = {
     {OPTION_ON_ERROR, "on-error", 0, "WHAT", "unreadable sectors: stop (the default), or zero them",
      apply_on_error},
     {OPTION_RETRIES, "retries", 0, "N", "how often to try such a sector again (1)", apply_retries},
+    {OPTION_MAP, "map", 0, "FILE",
+     "keep what was read, and read again what was not (ddrescue's map)", apply_map},
+    {OPTION_TIMEOUT, "timeout", 0, "SECONDS",
+     "end when a read takes longer: the device hangs (never)", apply_timeout},
     {OPTION_ONLY_CHANGED, "only-changed", 0, NULL,
      "write only chunks that the device does not hold", NULL},
     {OPTION_READ_BACK, "read-back", 0, NULL, "read what was written from the drive, and check it",
      NULL},
+    {OPTION_RESUME, "resume", 0, NULL, "go on from where an interrupted run stopped", NULL},
     {OPTION_DISCARD, "discard", 0, NULL, "first let the device forget all it holds", NULL},
     {OPTION_OVERRIDE, "override", 0, "LIST",
      "write a device all the same: mounted,held... (see above)", apply_override},
@@ -426,8 +454,10 @@ static int check_together(const struct options *options, unsigned operand_count,
         (options_has(options, OPTION_AGAINST) || options_has(options, OPTION_DIGEST)))
         return refuse(problem, "--scrub inflates nothing: it cannot be given with --%s",
                       options_has(options, OPTION_AGAINST) ? "against" : "digest");
-    if (options_has(options, OPTION_DISCARD) && options_has(options, OPTION_ONLY_CHANGED))
-        return refuse(problem, "--discard drops what --only-changed would keep: leave out one");
+    if (options_has(options, OPTION_DISCARD) &&
+        (options_has(options, OPTION_ONLY_CHANGED) || options_has(options, OPTION_RESUME)))
+        return refuse(problem, "--discard drops what --%s would keep: leave out one",
+                      options_has(options, OPTION_RESUME) ? "resume" : "only-changed");
     return 0;
 }
 
@@ -469,6 +499,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
         result->job.flags |= IMGZ_FLAG_REPRODUCIBLE;
     if (options_has(result, OPTION_ONLY_CHANGED))
         result->job.flags |= IMGZ_FLAG_ONLY_CHANGED;
+    if (options_has(result, OPTION_RESUME))
+        result->job.flags |= IMGZ_FLAG_RESUME;
     if (options_has(result, OPTION_DISCARD))
         result->job.flags |= IMGZ_FLAG_DISCARD;
     if (options_has(result, OPTION_READ_BACK))

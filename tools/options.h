@@ -39,6 +39,9 @@ enum option_bit {
     OPTION_YES = 1 << 22,
     OPTION_MODE = 1 << 23,
     OPTION_DISCARD = 1 << 24,
+    OPTION_MAP = 1 << 26,
+    OPTION_TIMEOUT = 1 << 27,
+    OPTION_RESUME = 1 << 28,
 
     /* What every job takes. */
     OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |

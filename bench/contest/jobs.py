@@ -93,10 +93,12 @@ CAPTURE_RANDOM = Job(
     "capture-random", "capture random bytes", "random",
     (imgz("capture -q --json --force {in} {out}", "gunzip"),
      Contestant("cp", "cp {in} {out}", "content"),
+     Contestant("cp, flushed", "cp {in} {out} && sync {out}", "content"),
      Contestant("zstd -1", "zstd -1 -T{threads} -q -c {in} > {out}", "zstd"),
      Contestant("igzip -1", "igzip -1 -c {in} > {out}", "unpack"),
      Contestant("pigz -1", "pigz -1 -p{threads} -c {in} > {out}", "unpack")),
-    (Speed("cp", 0.9), Speed("pigz -1", 10), Size("the input", 1.0005)))
+    (Speed("cp", 0.9), Speed("cp, flushed", 0.9), Speed("pigz -1", 10),
+     Size("the input", 1.0005)))
 
 CAPTURE_MIXED = Job(
     "capture-mixed", "capture thirds of files, random bytes, zeros", "mixed",

@@ -160,7 +160,7 @@ def bar_panel(index, job, goals):
     lines = [*data_block(f"bars{index}", bars), *data_block(f"pale{index}", pale or [(0, 0)]),
              *data_block(f"marks{index}", marks or [(-1, 0)]),
              *data_block(f"texts{index}", texts),
-             f"set title {quote(job['title'])}", f"set xrange [0:{most * 1.18:.6g}]",
+             f"set title {quote(job['title'])}", f"set xrange [0:{most * 1.3:.6g}]",
              f"set yrange [{len(names) - 0.4}:-0.6]", f"set ytics ({', '.join(tics)})",
              f"set xtics {nice_step(most)}"]
     box = "using ($1/2):2:($1/2):(0.34)"

@@ -38,6 +38,11 @@ static const struct algorithm *find_algorithm(const char *name, size_t name_byte
     return NULL;
 }
 
+bool imgz_digest_known(const char *name)
+{
+    return find_algorithm(name, strlen(name)) != NULL;
+}
+
 static int add_algorithm(struct imgz_digest *digest, const struct algorithm *algorithm)
 {
     EVP_MD_CTX *context;

@@ -22,6 +22,9 @@ struct imgz_digest;
 IMGZ_MUST_CHECK int imgz_digest_create(const char *names, struct imgz_digest **result);
 void imgz_digest_destroy(struct imgz_digest *digest); /* accepts NULL */
 
+/* True if it is one of these names. */
+bool imgz_digest_known(const char *name);
+
 uint32_t imgz_digest_count(const struct imgz_digest *digest);
 void imgz_digest_add(struct imgz_digest *digest, const void *data, size_t bytes);
 void imgz_digest_add_zeros(struct imgz_digest *digest, uint64_t bytes);

@@ -17,23 +17,30 @@ struct hand {
     int (*body)(struct hand *hand);
     uint32_t worker_index;
     pthread_t thread;
-    uint64_t cpu_ns; /* set by the thread at its end */
+
+    /* Guarded by the crew's lock. */
+    bool ended;
+    uint64_t cpu_ns; /* set at the end */
 };
 
 struct crew {
     /* Set before any thread starts. */
-    const struct imgz_crew_watch *watch;
+    struct imgz_crew_watch watch;
     struct imgz_stop *stop;
-    struct imgz_line *line;            /* NULL for a call */
-    const struct imgz_crew_plan *plan; /* NULL for a call */
+    struct imgz_line *line;     /* NULL for a call */
+    struct imgz_crew_plan plan; /* empty for a call; a copy, for those that are left behind */
     int (*call)(void *context);
     void *call_context;
     uint64_t start_ns;
+
+    /* Owned by the caller's thread. */
+    uint64_t stuck_ns; /* when it learned that a thread is stuck; 0: not yet */
 
     /* Guarded by lock. */
     struct imgz_mutex lock;
     pthread_cond_t all_ended; /* waited on by the caller's thread only */
     uint32_t running_count;
+    bool abandoned; /* the last of those left behind frees it */
 
     struct hand hands[]; /* feeder, drain, workers */
 };
@@ -56,7 +63,7 @@ static int feeder_body(struct hand *hand)
     int rc;
 
     bind_hand(hand, "the feeder", imgz_placement_feeder_processors(crew->line->placement));
-    rc = crew->plan->feed(crew->plan->job, crew->line);
+    rc = crew->plan.feed(crew->plan.job, crew->line);
 
     if (rc == 0)
         imgz_line_end(crew->line);
@@ -68,12 +75,12 @@ static int drain_body(struct hand *hand)
     const struct crew *crew = hand->crew;
 
     bind_hand(hand, "the drain", imgz_placement_drain_processors(crew->line->placement));
-    return crew->plan->drain(crew->plan->job, crew->line);
+    return crew->plan.drain(crew->plan.job, crew->line);
 }
 
 static int worker_body(struct hand *hand)
 {
-    const struct imgz_crew_plan *plan = hand->crew->plan;
+    const struct imgz_crew_plan *plan = &hand->crew->plan;
     struct imgz_line *line = hand->crew->line;
     struct imgz_slot *slot = NULL;
     int rc;
@@ -102,6 +109,31 @@ static void close_line(struct crew *crew)
         imgz_line_close(crew->line);
 }
 
+static void destroy_crew(struct crew *crew)
+{
+    imgz_never_fails(pthread_cond_destroy(&crew->all_ended));
+    imgz_mutex_fini(&crew->lock);
+    free(crew);
+}
+
+/* The crew belongs to the caller's thread as long as that waits. */
+static void end_hand(struct hand *hand)
+{
+    struct crew *crew = hand->crew;
+    bool last_of_abandoned;
+
+    imgz_mutex_lock(&crew->lock);
+    hand->cpu_ns = imgz_clock_thread_ns();
+    hand->ended = true;
+    crew->running_count -= 1;
+    if (crew->running_count == 0)
+        pthread_cond_signal(&crew->all_ended);
+    last_of_abandoned = crew->abandoned && crew->running_count == 0;
+    imgz_mutex_unlock(&crew->lock);
+    if (last_of_abandoned)
+        destroy_crew(crew);
+}
+
 static void *run_hand(void *argument)
 {
     struct hand *hand = argument;
@@ -112,12 +144,7 @@ static void *run_hand(void *argument)
         IMGZ_ASSERT(imgz_stop_raised(crew->stop));
         close_line(crew);
     }
-    hand->cpu_ns = imgz_clock_thread_ns();
-    imgz_mutex_lock(&crew->lock);
-    crew->running_count -= 1;
-    if (crew->running_count == 0)
-        pthread_cond_signal(&crew->all_ended);
-    imgz_mutex_unlock(&crew->lock);
+    end_hand(hand);
     return NULL;
 }
 
@@ -142,7 +169,7 @@ static uint64_t read_meter(const _Atomic(uint64_t) *figure)
 
 static void show_progress(struct crew *crew)
 {
-    const struct imgz_crew_watch *watch = crew->watch;
+    const struct imgz_crew_watch *watch = &crew->watch;
     const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
     struct imgz_progress progress = {
         .phase = IMGZ_PHASE_COPY,
@@ -182,7 +209,7 @@ static bool wait_interval(struct crew *crew)
     bool ended;
 
     clock_gettime(CLOCK_MONOTONIC, &deadline);
-    add_ms(&deadline, crew->watch->progress_interval_ms);
+    add_ms(&deadline, crew->watch.progress_interval_ms);
     imgz_mutex_lock(&crew->lock);
     while (crew->running_count > 0 && timed_out == 0)
         timed_out = pthread_cond_timedwait(&crew->all_ended, &crew->lock.handle, &deadline);
@@ -200,7 +227,7 @@ static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
     IMGZ_ASSERT(watch->progress_interval_ms > 0);
     if (crew == NULL)
         return -ENOMEM;
-    crew->watch = watch;
+    crew->watch = *watch;
     crew->stop = stop;
     crew->start_ns = watch->start_ns != 0 ? watch->start_ns : imgz_clock_ns();
     imgz_mutex_init(&crew->lock);
@@ -212,13 +239,6 @@ static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
         crew->hands[i].crew = crew;
     *result = crew;
     return 0;
-}
-
-static void destroy_crew(struct crew *crew)
-{
-    imgz_never_fails(pthread_cond_destroy(&crew->all_ended));
-    imgz_mutex_fini(&crew->lock);
-    free(crew);
 }
 
 /* Starts every hand, or closes the line and tells why; returns how many run. */
@@ -244,16 +264,56 @@ static uint32_t start_all(struct crew *crew, uint32_t hand_count)
     return hand_count;
 }
 
-/* Starts the hands, watches until all have ended, and joins them. */
-static int run_crew(struct crew *crew, uint32_t hand_count)
+static bool has_ended(struct crew *crew, const struct hand *hand)
 {
-    const uint32_t started_count = start_all(crew, hand_count);
+    bool ended;
 
-    while (!wait_interval(crew))
-        show_progress(crew);
-    for (uint32_t i = 0; i < started_count; i++)
-        imgz_never_fails(pthread_join(crew->hands[i].thread, NULL));
-    return imgz_stop_error(crew->stop)->code;
+    imgz_mutex_lock(&crew->lock);
+    ended = hand->ended;
+    imgz_mutex_unlock(&crew->lock);
+    return ended;
+}
+
+/* How long the others are given once a thread is stuck: those that wait for each other end at once,
+ * the drain when its writes have ended. */
+#define GRACE_NS_MIN ((uint64_t)1000000000)
+#define GRACE_NS_MAX ((uint64_t)10000000000)
+
+/* True when nobody is to be waited for any more. Who writes is the last to be given up. */
+static bool patience_ends(struct crew *crew, const struct hand *writer)
+{
+    uint64_t waited_ns;
+
+    if (crew->stuck_ns == 0 && crew->watch.stuck != NULL &&
+        crew->watch.stuck(crew->watch.stuck_context)) {
+        crew->stuck_ns = imgz_clock_ns();
+        close_line(crew);
+    }
+    if (crew->stuck_ns == 0)
+        return false;
+    waited_ns = imgz_clock_ns() - crew->stuck_ns;
+    return waited_ns >=
+           (crew->line == NULL || has_ended(crew, writer) ? GRACE_NS_MIN : GRACE_NS_MAX);
+}
+
+/* Joins those that have ended, and gives up the others. */
+static struct imgz_crew_left part(struct crew *crew, uint32_t started_count,
+                                  const struct hand *writer)
+{
+    struct imgz_crew_left left = {false, false};
+
+    for (uint32_t i = 0; i < started_count; i++) {
+        struct hand *hand = &crew->hands[i];
+
+        if (has_ended(crew, hand)) {
+            imgz_never_fails(pthread_join(hand->thread, NULL));
+            continue;
+        }
+        imgz_never_fails(pthread_detach(hand->thread));
+        left.any = true;
+        left.drain = left.drain || hand == writer;
+    }
+    return left;
 }
 
 static void sum_up_usage(const struct crew *crew, struct imgz_crew_usage *usage)
@@ -262,8 +322,46 @@ static void sum_up_usage(const struct crew *crew, struct imgz_crew_usage *usage)
         .feed_cpu_ns = crew->hands[0].cpu_ns,
         .drain_cpu_ns = crew->hands[1].cpu_ns,
     };
-    for (uint32_t i = 0; i < crew->plan->worker_count; i++)
+    for (uint32_t i = 0; i < crew->plan.worker_count; i++)
         usage->work_cpu_ns += crew->hands[FEEDER_AND_DRAIN + i].cpu_ns;
+}
+
+/* Frees the crew, or leaves that to the last of those who still hold it. */
+static void give_away(struct crew *crew, const struct imgz_crew_left *left)
+{
+    bool all_ended = !left->any;
+
+    if (left->any) {
+        *crew->watch.left = *left;
+        imgz_mutex_lock(&crew->lock);
+        crew->abandoned = true;
+        all_ended = crew->running_count == 0;
+        imgz_mutex_unlock(&crew->lock);
+    }
+    if (all_ended)
+        destroy_crew(crew);
+}
+
+/* Starts the hands and watches until all have ended, or some are given up. The crew is gone then.
+ */
+static int run_crew(struct crew *crew, uint32_t hand_count, struct imgz_crew_usage *usage)
+{
+    const struct hand *writer = &crew->hands[crew->line != NULL ? 1 : 0];
+    const uint32_t started_count = start_all(crew, hand_count);
+    struct imgz_crew_left left;
+    int rc;
+
+    while (!wait_interval(crew)) {
+        show_progress(crew);
+        if (patience_ends(crew, writer))
+            break;
+    }
+    left = part(crew, started_count, writer);
+    rc = imgz_stop_error(crew->stop)->code;
+    if (usage != NULL && !left.any)
+        sum_up_usage(crew, usage);
+    give_away(crew, &left);
+    return rc;
 }
 
 int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
@@ -277,7 +375,7 @@ int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
     rc = create_crew(hand_count, &plan->watch, line->stop, &crew);
     if (rc < 0)
         return rc;
-    crew->plan = plan;
+    crew->plan = *plan;
     crew->line = line;
     crew->hands[0].body = feeder_body;
     crew->hands[1].body = drain_body;
@@ -285,10 +383,7 @@ int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
         crew->hands[FEEDER_AND_DRAIN + i].body = worker_body;
         crew->hands[FEEDER_AND_DRAIN + i].worker_index = i;
     }
-    rc = run_crew(crew, hand_count);
-    sum_up_usage(crew, usage);
-    destroy_crew(crew);
-    return rc;
+    return run_crew(crew, hand_count, usage);
 }
 
 int imgz_crew_call(int (*body)(void *context), void *context, const struct imgz_crew_watch *watch,
@@ -302,7 +397,5 @@ int imgz_crew_call(int (*body)(void *context), void *context, const struct imgz_
     crew->call = body;
     crew->call_context = context;
     crew->hands[0].body = call_body;
-    rc = run_crew(crew, 1);
-    destroy_crew(crew);
-    return rc;
+    return run_crew(crew, 1, NULL);
 }

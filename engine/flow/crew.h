@@ -3,6 +3,11 @@
  * The threads of one job: a feeder, workers and a drain on a line, and the caller's thread, which
  * waits for them, shows progress and passes on a wish to cancel.
  *
+ * A thread may be stuck where nothing reaches it, in a read that the kernel does not end. Who knows
+ * of that says so by 'stuck'; then the others are given the time to end, and it is left behind. It
+ * may go on at any time, or never: everything it knows of must stay, for as long as the process
+ * does.
+ *
  * Threads    run() starts and joins them all, each on the processors that the line's placement has
  *            for it; signals are left to the caller's thread.
  * Errors     run() returns what the stop latch of the line holds: 0, or the first error's code.
@@ -14,6 +19,13 @@
 
 #include "flow/line.h"
 
+/* Who did not end. 'drain': the one that writes is among them, or the thread of a call, and what is
+ * written must be left alone. */
+struct imgz_crew_left {
+    bool any;
+    bool drain;
+};
+
 /* What the caller's thread does meanwhile. */
 struct imgz_crew_watch {
     imgz_progress_fn progress; /* may be NULL */
@@ -21,6 +33,11 @@ struct imgz_crew_watch {
     uint32_t progress_interval_ms;
     uint64_t raw_bytes_total;
     uint64_t start_ns; /* when the job began (clock.h); 0: now */
+
+    /* Asked once every interval: true once a thread is stuck, which was raised. May be NULL. */
+    bool (*stuck)(void *context);
+    void *stuck_context;
+    struct imgz_crew_left *left; /* receives who was left behind; NULL only without 'stuck' */
 };
 
 /* Processor time the threads took, without what the kernel did for them in its own. */
@@ -47,7 +64,7 @@ struct imgz_crew_plan {
     struct imgz_crew_watch watch;
 };
 
-/* 'usage' is filled in, as far as threads were started. */
+/* 'usage' is filled in, as far as threads were started, unless one is left behind. */
 IMGZ_MUST_CHECK int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
                                   struct imgz_crew_usage *usage);
 

@@ -8,6 +8,7 @@ void imgz_log_init(struct imgz_log *log, imgz_log_fn listener, void *context)
 {
     log->listener = listener;
     log->context = context;
+    log->silenced = false;
     imgz_mutex_init(&log->lock);
 }
 
@@ -27,6 +28,14 @@ void imgz_log_line(struct imgz_log *log, const char *format, ...)
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
     imgz_mutex_lock(&log->lock);
-    log->listener(line, log->context);
+    if (!log->silenced)
+        log->listener(line, log->context);
+    imgz_mutex_unlock(&log->lock);
+}
+
+void imgz_log_silence(struct imgz_log *log)
+{
+    imgz_mutex_lock(&log->lock);
+    log->silenced = true;
     imgz_mutex_unlock(&log->lock);
 }

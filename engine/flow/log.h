@@ -18,10 +18,14 @@ struct imgz_log {
     void *context;
 
     struct imgz_mutex lock; /* held while the listener runs */
+    bool silenced;          /* guarded by lock */
 };
 
 void imgz_log_init(struct imgz_log *log, imgz_log_fn listener, void *context);
 void imgz_log_fini(struct imgz_log *log);
 void imgz_log_line(struct imgz_log *log, const char *format, ...) IMGZ_PRINTF(2, 3);
+
+/* The listener is not called any more, by whatever thread. */
+void imgz_log_silence(struct imgz_log *log);
 
 #endif /* IMGZ_LOG_H */

@@ -86,6 +86,18 @@ int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, c
     return code;
 }
 
+void imgz_stop_add(struct imgz_stop *stop, const char *format, ...)
+{
+    const size_t used = strlen(stop->error.text);
+    va_list args;
+
+    if (stop->error.code == 0)
+        return;
+    va_start(args, format);
+    vsnprintf(stop->error.text + used, sizeof(stop->error.text) - used, format, args);
+    va_end(args);
+}
+
 static enum imgz_advice_side advice_side(enum imgz_stage stage)
 {
     switch (stage) {

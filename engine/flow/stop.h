@@ -41,6 +41,10 @@ int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, c
 int imgz_stop_raise_system(struct imgz_stop *stop, int code, struct imgz_place place,
                            const char *doing);
 
+/* Adds to the story, if there is one, what became of the job's output. By the job's own thread,
+ * when the others are joined. */
+void imgz_stop_add(struct imgz_stop *stop, const char *format, ...) IMGZ_PRINTF(2, 3);
+
 bool imgz_stop_raised(const struct imgz_stop *stop);
 int imgz_stop_fd(const struct imgz_stop *stop);
 

@@ -8,6 +8,16 @@
 #include "image/image_feeder.h"
 #include "io/ahead.h"
 
+void imgz_image_place_item(struct imgz_slot *slot, const struct imgz_index_item *item)
+{
+    slot->kind = item->kind == IMGZ_NOTE_ZERO ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA;
+    slot->raw_offset = item->raw_offset;
+    slot->raw_bytes = item->raw_bytes;
+    slot->image_offset = item->image_offset;
+    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + item->segment_bytes;
+    slot->unread = true;
+}
+
 static int feed_item(struct imgz_line *line, const struct imgz_index_item *item)
 {
     struct imgz_slot *slot = NULL;
@@ -15,12 +25,7 @@ static int feed_item(struct imgz_line *line, const struct imgz_index_item *item)
 
     if (rc < 0)
         return rc;
-    slot->kind = item->kind == IMGZ_NOTE_ZERO ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA;
-    slot->raw_offset = item->raw_offset;
-    slot->raw_bytes = item->raw_bytes;
-    slot->image_offset = item->image_offset;
-    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + item->segment_bytes;
-    slot->unread = true;
+    imgz_image_place_item(slot, item);
     return imgz_line_feed(line, &slot);
 }
 

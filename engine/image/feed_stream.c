@@ -19,6 +19,7 @@
 struct stream_feeder {
     struct imgz_image *image;
     struct imgz_line *line;
+    bool leftover;                                  /* the image may end anywhere */
     uint64_t image_offset;                          /* of what is read next */
     uint64_t note_offset;                           /* of the note at hand */
     uint64_t raw_offset;                            /* disk bytes fed so far */
@@ -28,6 +29,8 @@ struct stream_feeder {
 
 static int raise_damage(const struct stream_feeder *feeder, uint64_t offset, const char *what)
 {
+    if (feeder->leftover)
+        return -ENODATA;
     return imgz_damage_raise(feeder->line->stop, &feeder->image->source, offset, what);
 }
 
@@ -36,7 +39,9 @@ static int read_stream(void *context, void *buffer, size_t bytes)
     struct stream_feeder *feeder = context;
     struct imgz_source *source = &feeder->image->source;
     size_t done_bytes;
-    int rc = imgz_source_read(source, feeder->line->stop, buffer, bytes, &done_bytes);
+    int rc = source->kind == IMGZ_SOURCE_STREAM
+                 ? imgz_source_read(source, feeder->line->stop, buffer, bytes, &done_bytes)
+                 : imgz_source_read_at(source, feeder->image_offset, buffer, bytes, &done_bytes);
 
     feeder->image_offset += done_bytes;
     if (rc < 0)
@@ -114,8 +119,10 @@ static int feed_item(struct stream_feeder *feeder)
     slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + note->payload_bytes;
     memcpy(slot->stored, feeder->carrier, sizeof(feeder->carrier));
     rc = read_stream(feeder, slot->stored + IMGZ_NOTE_CARRIER_BYTES, note->payload_bytes);
-    if (rc < 0)
+    if (rc < 0) {
+        imgz_line_untake(feeder->line, &slot);
         return rc;
+    }
     feeder->raw_offset += note->raw_bytes;
     return imgz_line_feed(feeder->line, &slot);
 }
@@ -238,24 +245,37 @@ static int read_rest(struct stream_feeder *feeder)
     return rc < 0 ? rc : check_end(feeder, &seen);
 }
 
-int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line)
+/* Up to the first note that is of no item. */
+static int feed_items(struct stream_feeder *feeder)
 {
-    struct stream_feeder feeder = {
-        .image = image,
-        .line = line,
-        .image_offset = IMGZ_FRAME_HEADER_BYTES, /* read when the image was opened */
-    };
     int rc;
 
-    while ((rc = read_note(&feeder)) == 0 &&
-           (feeder.note.kind == IMGZ_NOTE_CHUNK || feeder.note.kind == IMGZ_NOTE_ZERO)) {
-        rc = feed_item(&feeder);
+    feeder->image_offset = IMGZ_FRAME_HEADER_BYTES; /* read when the image was opened */
+    while ((rc = read_note(feeder)) == 0 &&
+           (feeder->note.kind == IMGZ_NOTE_CHUNK || feeder->note.kind == IMGZ_NOTE_ZERO)) {
+        rc = feed_item(feeder);
         if (rc < 0)
             return rc;
     }
+    return rc;
+}
+
+int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line)
+{
+    struct stream_feeder feeder = {.image = image, .line = line};
+    int rc = feed_items(&feeder);
+
     if (rc == 0)
         rc = read_rest(&feeder);
     if (rc == 0)
         image->source.size_bytes = feeder.image_offset;
     return rc;
+}
+
+int imgz_image_feed_leftover(struct imgz_image *image, struct imgz_line *line)
+{
+    struct stream_feeder feeder = {.image = image, .line = line, .leftover = true};
+    int rc = feed_items(&feeder);
+
+    return rc == -ENODATA ? 0 : rc;
 }

@@ -26,6 +26,13 @@ IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *
 IMGZ_MUST_CHECK int imgz_image_feed_file(struct imgz_image *image, struct imgz_line *line);
 IMGZ_MUST_CHECK int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line);
 
+/* The items of an image file that was not finished, or is damaged: up to the first place where none
+ * can be, which is no error. What is within them is left to the workers, as always. */
+IMGZ_MUST_CHECK int imgz_image_feed_leftover(struct imgz_image *image, struct imgz_line *line);
+
+/* Fills a free slot with what the index says of one item; reading it is left to the worker. */
+void imgz_image_place_item(struct imgz_slot *slot, const struct imgz_index_item *item);
+
 /* For the worker, first of all: reads note and segment if that was left to it (slot->unread). It
  * may leave the slot with IMGZ_FAULT_READ. */
 void imgz_image_fetch(const struct imgz_image *image, struct imgz_slot *slot);

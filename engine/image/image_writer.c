@@ -37,6 +37,19 @@ int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_output 
     return imgz_append_bytes(&writer->append, bytes, sizeof(bytes));
 }
 
+int imgz_image_writer_resume(struct imgz_image_writer *writer, struct imgz_output *output,
+                             struct imgz_line *line, uint64_t image_bytes, struct imgz_index *index)
+{
+    int rc;
+
+    memset(writer, 0, sizeof(*writer));
+    writer->chunk_bytes = index->chunk_bytes;
+    writer->index = *index;
+    imgz_index_init(index, index->chunk_bytes);
+    rc = imgz_append_init(&writer->append, output, line);
+    return rc < 0 ? rc : imgz_append_resume(&writer->append, image_bytes);
+}
+
 void imgz_image_writer_fini(struct imgz_image_writer *writer)
 {
     imgz_append_fini(&writer->append);

@@ -36,6 +36,12 @@ IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer,
                                            const struct imgz_frame_header *header);
 void imgz_image_writer_fini(struct imgz_image_writer *writer);
 
+/* Instead of init: goes on behind the first 'image_bytes' of the output, a file, which hold the
+ * header and the items of 'index'. Takes the index. */
+IMGZ_MUST_CHECK int imgz_image_writer_resume(struct imgz_image_writer *writer,
+                                             struct imgz_output *output, struct imgz_line *line,
+                                             uint64_t image_bytes, struct imgz_index *index);
+
 IMGZ_MUST_CHECK int imgz_image_writer_put(struct imgz_image_writer *writer,
                                           struct imgz_slot **slot);
 

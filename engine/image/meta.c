@@ -134,17 +134,28 @@ static int put_copy(struct imgz_meta *meta, uint32_t at, const char *key, char *
     return rc;
 }
 
-int imgz_meta_add(struct imgz_meta *meta, const char *key, const char *value)
+/* Where a key that is new belongs. */
+static uint32_t find_place(const struct imgz_meta *meta, const char *key)
 {
     uint32_t at = meta->count;
 
     IMGZ_ASSERT(key_valid(key));
-    if (value[0] == '\0')
-        return 0;
     while (at > 0 && strcmp(meta->pairs[at - 1].key, key) > 0)
         at -= 1;
     IMGZ_ASSERT(at == 0 || strcmp(meta->pairs[at - 1].key, key) != 0);
-    return put_copy(meta, at, key, escape(value));
+    return at;
+}
+
+int imgz_meta_add(struct imgz_meta *meta, const char *key, const char *value)
+{
+    if (value[0] == '\0')
+        return 0;
+    return put_copy(meta, find_place(meta, key), key, escape(value));
+}
+
+int imgz_meta_add_pair(struct imgz_meta *meta, const struct imgz_meta_pair *pair)
+{
+    return put_copy(meta, find_place(meta, pair->key), pair->key, strdup(pair->value));
 }
 
 int imgz_meta_add_number(struct imgz_meta *meta, const char *key, uint64_t value)
@@ -164,9 +175,11 @@ const char *imgz_meta_find(const struct imgz_meta *meta, const char *key)
     return NULL;
 }
 
+/* Without memory a stream of open_memstream(3) is marked, or only leaves NULL for a text. */
 int imgz_meta_encode(const struct imgz_meta *meta, char **text, size_t *bytes)
 {
     FILE *stream;
+    bool failed;
 
     *text = NULL;
     *bytes = 0;
@@ -175,7 +188,8 @@ int imgz_meta_encode(const struct imgz_meta *meta, char **text, size_t *bytes)
         return -errno;
     for (uint32_t i = 0; i < meta->count; i++)
         fprintf(stream, "%s=%s\n", meta->pairs[i].key, meta->pairs[i].value);
-    if (fclose(stream) != 0) {
+    failed = ferror(stream) != 0;
+    if (fclose(stream) != 0 || failed || *text == NULL) {
         free(*text);
         *text = NULL;
         return -ENOMEM;

@@ -38,6 +38,9 @@ void imgz_meta_fini(struct imgz_meta *meta);
 IMGZ_MUST_CHECK int imgz_meta_add(struct imgz_meta *meta, const char *key, const char *value);
 IMGZ_MUST_CHECK int imgz_meta_add_number(struct imgz_meta *meta, const char *key, uint64_t value);
 
+/* The same with a pair of another meta, as it is there. */
+IMGZ_MUST_CHECK int imgz_meta_add_pair(struct imgz_meta *meta, const struct imgz_meta_pair *pair);
+
 /* NULL if there is no such key. */
 const char *imgz_meta_find(const struct imgz_meta *meta, const char *key);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "image/pack.h"
 
+#include <errno.h>
+
 #include "codec/checksum.h"
 #include "codec/zero.h"
 #include "codec/zerorun.h"
@@ -78,4 +80,17 @@ void imgz_pack_zeros(struct imgz_slot *slot)
     note.payload_xxh3 = imgz_xxh3_64(segment, (size_t)segment_bytes);
     imgz_note_encode(&note, slot->stored);
     slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
+}
+
+int imgz_pack_raise(struct imgz_stop *stop, const struct imgz_source *source, int level,
+                    const struct imgz_slot *slot)
+{
+    struct imgz_place place = imgz_source_place(source, slot->raw_offset);
+
+    place.stage = IMGZ_STAGE_COMPRESS;
+    return imgz_stop_raise(stop, -EPROTO, place,
+                           "compressing %s at offset %llu: %s made a stream that cannot be used; "
+                           "choose another --level, and please report this",
+                           source->path, (unsigned long long)slot->raw_offset,
+                           imgz_deflate_level_name(level));
 }

@@ -13,6 +13,7 @@
 #include "codec/deflate.h"
 #include "codec/hasher.h"
 #include "flow/slot.h"
+#include "io/source.h"
 
 /* What a worker packs with: its own. */
 struct imgz_packer {
@@ -31,5 +32,9 @@ void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot);
 
 /* Makes note and segment of a run of zeros, slot->raw_bytes of them, in the stored buffer. */
 void imgz_pack_zeros(struct imgz_slot *slot);
+
+/* For the drain: the story of a slot with IMGZ_FAULT_CODEC, whose raw bytes are of 'source'. */
+int imgz_pack_raise(struct imgz_stop *stop, const struct imgz_source *source, int level,
+                    const struct imgz_slot *slot);
 
 #endif /* IMGZ_PACK_H */

@@ -63,6 +63,7 @@ int imgz_append_init(struct imgz_append *append, struct imgz_output *output, str
     int rc;
 
     *append = (struct imgz_append){.output = output, .line = line};
+    output->begun = true;
     if (output->kind == IMGZ_OUTPUT_STREAM)
         return 0;
     rc = init_buffers(append);
@@ -72,6 +73,39 @@ int imgz_append_init(struct imgz_append *append, struct imgz_output *output, str
         return raise_write(append, rc, 0);
     imgz_log_line(line->log, "writing %s by %s", output->path, imgz_io_describe(append->io));
     return 0;
+}
+
+/* The buffer at hand begins with what its part of the file holds: it is written as a whole. */
+static int load_filling(struct imgz_append *append)
+{
+    const uint64_t bytes = append->offset - append->filling_offset;
+    uint64_t done = 0;
+
+    while (done < bytes) {
+        ssize_t moved = pread(append->output->fd, append->filling->data + done,
+                              (size_t)(bytes - done), (off_t)(append->filling_offset + done));
+
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved <= 0)
+            return moved < 0 ? -errno : -ENODATA;
+        done += (uint64_t)moved;
+    }
+    return 0;
+}
+
+int imgz_append_resume(struct imgz_append *append, uint64_t offset)
+{
+    int rc;
+
+    IMGZ_ASSERT(append->output->kind == IMGZ_OUTPUT_FILE && append->offset == 0);
+    append->offset = offset;
+    append->filling_offset = imgz_align_down(offset, BUFFER_BYTES);
+    append->sized_bytes = append->filling_offset;
+    rc = load_filling(append);
+    if (rc == 0 && ftruncate(append->output->fd, (off_t)offset) < 0)
+        rc = -errno;
+    return rc < 0 ? raise_write(append, rc, offset) : 0;
 }
 
 void imgz_append_fini(struct imgz_append *append)

@@ -47,6 +47,10 @@ struct imgz_append {
 IMGZ_MUST_CHECK int imgz_append_init(struct imgz_append *append, struct imgz_output *output,
                                      struct imgz_line *line);
 
+/* Before the first byte: goes on behind the first 'offset' bytes that the file, which may be read,
+ * holds already. What it holds behind them is dropped. */
+IMGZ_MUST_CHECK int imgz_append_resume(struct imgz_append *append, uint64_t offset);
+
 /* Waits for requests under way. */
 void imgz_append_fini(struct imgz_append *append);
 

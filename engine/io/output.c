@@ -148,6 +148,51 @@ static int create_temporary(struct imgz_output *output)
     return rc < 0 ? raise_here(output, rc, "creating") : 0;
 }
 
+/* True if nobody else can write to the file: what was checked in it stays as it is. */
+static bool ours_alone(const struct stat *status)
+{
+    return status->st_uid == geteuid() && status->st_nlink == 1 &&
+           (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* -ENOENT: no run was interrupted. */
+static int open_leftover(struct imgz_output *output)
+{
+    struct stat status;
+    int rc;
+
+    output->fd = openat(output->directory_fd, output->temp_name,
+                        O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (output->fd < 0)
+        return -errno;
+    if (fstat(output->fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || !ours_alone(&status))
+        return -EPERM;
+    rc = lock_temporary(output);
+    if (rc < 0)
+        return rc == -EEXIST ? -EBUSY : rc;
+    output->temporary = true;
+    output->taken_over = true;
+    output->marked = (status.st_mode & S_ISVTX) != 0;
+    return 0;
+}
+
+static int take_over(struct imgz_output *output)
+{
+    int rc = open_leftover(output);
+    const char *why = strerrordesc_np(-rc);
+
+    if (rc == 0 || rc == -ENOENT)
+        return rc;
+    if (rc == -EBUSY)
+        why = "is being written by another imgz; wait for it";
+    else if (rc == -EPERM || rc == -ELOOP)
+        why = "is no plain file of yours that nobody else can write to; move it away";
+    return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "resuming %s: %s.partial %s", output->path, output->path, why);
+}
+
 static int open_file(const struct imgz_output_config *config, struct imgz_output *output)
 {
     int rc;
@@ -156,7 +201,9 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
     rc = open_directory(output);
     if (rc < 0)
         return raise_here(output, rc, "creating");
-    rc = create_temporary(output);
+    rc = config->resume ? take_over(output) : -ENOENT;
+    if (rc == -ENOENT)
+        rc = create_temporary(output);
     if (rc < 0)
         return rc;
     if (config->direct_wanted)
@@ -271,6 +318,7 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->path = config->path;
     output->stage = config->stage;
     output->force = config->force;
+    output->resume = config->resume;
     output->file_mode = config->file_mode;
     output->fd = -1;
     output->direct_fd = -1;
@@ -359,9 +407,37 @@ static int give_mode(const struct imgz_output *output)
     return fchmod(output->fd, (mode_t)output->file_mode) < 0 || fsync(output->fd) < 0 ? -errno : 0;
 }
 
+/* Sets or clears the sticky bit. */
+static int change_mark(const struct imgz_output *output, bool marked)
+{
+    struct stat status;
+
+    if (fstat(output->fd, &status) < 0)
+        return -errno;
+    status.st_mode &= 07777;
+    return fchmod(output->fd,
+                  marked ? status.st_mode | S_ISVTX : status.st_mode & ~(mode_t)S_ISVTX) < 0
+               ? -errno
+               : 0;
+}
+
+int imgz_output_mark(struct imgz_output *output)
+{
+    if (output->marked || output->kind != IMGZ_OUTPUT_FILE)
+        return 0;
+    output->marked = true;
+    if (change_mark(output, true) < 0) {
+        imgz_log_line(output->log, "%s.partial cannot be marked: do not resume it without its map",
+                      output->path);
+        return 0;
+    }
+    return imgz_output_flush(output);
+}
+
 int imgz_output_commit(struct imgz_output *output)
 {
     struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    int mark_rc = output->marked ? change_mark(output, false) : 0;
     int mode_rc = give_mode(output);
     int direct_rc = close_checked(&output->direct_fd);
     int rc = close_checked(&output->fd);
@@ -371,6 +447,8 @@ int imgz_output_commit(struct imgz_output *output)
         return imgz_stop_raise_system(output->stop, mode_rc, place, "giving its mode to");
     if (rc == 0)
         rc = direct_rc;
+    if (rc == 0)
+        rc = mark_rc;
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "closing");
     if (output->kind != IMGZ_OUTPUT_FILE)
@@ -384,9 +462,51 @@ int imgz_output_commit(struct imgz_output *output)
     return 0;
 }
 
+static bool worth_keeping(const struct imgz_output *output)
+{
+    struct stat status;
+
+    return output->resume &&
+           fstatat(output->directory_fd, output->temp_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           status.st_size > 0;
+}
+
+/* A file has its final name only when it is complete, so what was there before is there still. */
+static void tell_rest_of_file(const struct imgz_output *output)
+{
+    struct stat status;
+
+    if (!output->temporary)
+        imgz_stop_add(output->stop,
+                      "; %s is complete, but may not survive a loss of power: verify it then",
+                      output->path);
+    else if (worth_keeping(output))
+        imgz_stop_add(output->stop, "; %s.partial is kept: the same command goes on from there",
+                      output->path);
+    else if (fstatat(output->directory_fd, output->final_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        imgz_stop_add(output->stop, "; %s is as it was before", output->path);
+    else
+        imgz_stop_add(output->stop, "; nothing is left of %s", output->path);
+}
+
+void imgz_output_tell_rest(const struct imgz_output *output)
+{
+    if (!output->begun)
+        return;
+    switch (output->kind) {
+    case IMGZ_OUTPUT_FILE:
+        tell_rest_of_file(output);
+        break;
+    case IMGZ_OUTPUT_DEVICE:
+    case IMGZ_OUTPUT_STREAM:
+        imgz_stop_add(output->stop, "; %s is incomplete", output->path);
+        break;
+    }
+}
+
 void imgz_output_abandon(struct imgz_output *output)
 {
-    if (output->temporary)
+    if (output->temporary && !worth_keeping(output))
         unlinkat(output->directory_fd, output->temp_name, 0);
     output->temporary = false;
     close_fd(&output->direct_fd);

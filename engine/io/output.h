@@ -3,8 +3,8 @@
  * What a job writes: a new file under a temporary name, an existing block device, or a stream.
  *
  * A file is written as NAME.partial beside its final name, locked, and renamed by commit(); until
- * then abandon() removes it. A device is opened exclusively (target.h) and never renamed. A stream
- * is standard output, a FIFO, or a character device.
+ * then abandon() removes it, unless it is to be resumed. A device is opened exclusively (target.h)
+ * and never renamed. A stream is standard output, a FIFO, or a character device.
  *
  * Place: opened by the job, written by the drain, committed by the job.
  *
@@ -26,12 +26,13 @@ enum imgz_output_kind {
 };
 
 struct imgz_output_config {
-    const char *path;          /* must outlive the output; "-": standard output */
-    enum imgz_stage stage;     /* what writing it is called in errors */
-    bool force;                /* an existing file may be replaced */
-    bool device_allowed;       /* restore: yes; an image needs a file */
-    bool direct_wanted;        /* also open it with O_DIRECT, if its file system can */
-    uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
+    const char *path;      /* must outlive the output; "-": standard output */
+    enum imgz_stage stage; /* what writing it is called in errors */
+    bool force;            /* an existing file may be replaced */
+    bool resume;           /* NAME.partial is taken over if it is there, and kept by abandon() */
+    bool device_allowed;   /* restore: yes; an image needs a file */
+    bool direct_wanted;    /* also open it with O_DIRECT, if its file system can */
+    uint64_t need_bytes;   /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
     const struct stat *source; /* must not be the same file; NULL: nothing is read */
     uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
 
@@ -53,7 +54,11 @@ struct imgz_output {
     uint64_t left_out_bytes; /* zeros at the end of the disk, for which a device has no room */
     uint32_t file_mode;
     bool force;
+    bool resume;
+    bool begun;       /* whoever writes has begun to */
     bool temporary;   /* temp_name exists and is ours */
+    bool taken_over;  /* it was left by an earlier run, and holds whatever that wrote */
+    bool marked;      /* see imgz_output_mark(): by this run, or the one that left it */
     char *full_path;  /* with symbolic links resolved; owns final_name */
     char *final_name; /* within directory_fd */
     char *temp_name;
@@ -78,10 +83,20 @@ IMGZ_MUST_CHECK int imgz_output_book(struct imgz_output *output, struct imgz_lin
  * report success for data that was lost. */
 IMGZ_MUST_CHECK int imgz_output_flush(struct imgz_output *output);
 
+/* Before what is not quite right is written to a file: marks it, on stable storage, for a run that
+ * takes it over, by the sticky bit, which means nothing to a file. commit() takes the mark away. A
+ * file system that knows no such bit is no error. */
+IMGZ_MUST_CHECK int imgz_output_mark(struct imgz_output *output);
+
 /* After flush: closes, and gives a file its final name. */
 IMGZ_MUST_CHECK int imgz_output_commit(struct imgz_output *output);
 
-/* Closes, and removes a file that was not committed. Accepts an output in any state. */
+/* Of a job that failed, before abandon: adds to its story what will be left of the output, if
+ * something may have been written. */
+void imgz_output_tell_rest(const struct imgz_output *output);
+
+/* Closes, and removes a file that was not committed, or leaves it to be resumed if anything is in
+ * it. Accepts an output in any state. */
 void imgz_output_abandon(struct imgz_output *output);
 
 #endif /* IMGZ_OUTPUT_H */

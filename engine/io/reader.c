@@ -35,6 +35,18 @@ static int raise_short(struct imgz_stop *stop, const struct imgz_source *source,
         source->path, offset, source->size_bytes);
 }
 
+static uint32_t deadline_entry(const struct imgz_slot *slot)
+{
+    return IMGZ_DEADLINE_OF_SLOT(slot->slot_index);
+}
+
+/* Passes on a slot whose last read has ended. */
+static int feed_read(struct reader *reader, struct imgz_slot *slot)
+{
+    imgz_deadline_end(reader->config->source->deadline, deadline_entry(slot));
+    return imgz_line_feed(reader->line, &slot);
+}
+
 /* A read ended: passes its slot on if it was the last one for it. */
 static int handle_result(void *context, const struct imgz_io_result *result)
 {
@@ -50,7 +62,7 @@ static int handle_result(void *context, const struct imgz_io_result *result)
                                       imgz_source_place(reader->config->source, end), "reading");
     else if (result->done_bytes < result->request.need_bytes)
         return raise_short(reader->line->stop, reader->config->source, end);
-    return slot->pending_count == 0 ? imgz_line_feed(reader->line, &slot) : 0;
+    return slot->pending_count == 0 ? feed_read(reader, slot) : 0;
 }
 
 /* The ring costs 5 ms to make; a file that the workers read may never need it. */
@@ -94,7 +106,9 @@ static int look_up_extent(struct reader *reader, uint64_t from)
         reader->extent = (struct imgz_extent){from, reader->config->size_bytes};
         return 0;
     }
+    imgz_deadline_begin(source->deadline, IMGZ_DEADLINE_ONCE, from);
     rc = imgz_extent_next(source->fd, from, reader->config->size_bytes, &reader->extent);
+    imgz_deadline_end(source->deadline, IMGZ_DEADLINE_ONCE);
     if (rc < 0)
         return imgz_stop_raise_system(reader->line->stop, rc, imgz_source_place(source, from),
                                       "looking for holes in");
@@ -142,6 +156,7 @@ static int submit_read(struct reader *reader, struct imgz_slot *slot, uint64_t f
     };
 
     imgz_ahead_move(&reader->ahead, from, imgz_max(reader->extent.end, end));
+    imgz_deadline_begin(reader->config->source->deadline, deadline_entry(slot), from);
     slot->pending_count += 1;
     return imgz_pump_submit(&reader->pump, &request);
 }
@@ -204,7 +219,7 @@ static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
         rc = imgz_pump_flush(&reader->pump);
     slot->pending_count -= 1;
     if (rc == 0 && slot->pending_count == 0)
-        rc = imgz_line_feed(reader->line, &slot);
+        rc = feed_read(reader, slot);
     return rc;
 }
 
@@ -226,7 +241,7 @@ static int find_hole_end(struct reader *reader, uint64_t from, uint64_t *hole_en
 static int read_all(struct reader *reader)
 {
     const uint64_t size_bytes = reader->config->size_bytes;
-    uint64_t at = 0;
+    uint64_t at = reader->config->from_bytes;
 
     while (at < size_bytes) {
         uint64_t end;

@@ -22,7 +22,8 @@
 
 struct imgz_reader_config {
     struct imgz_source *source;
-    uint64_t size_bytes;     /* to read: the source's, or less; IMGZ_SIZE_UNKNOWN for a stream */
+    uint64_t from_bytes;     /* where to begin, in whole chunks; 0 for a stream */
+    uint64_t size_bytes;     /* where to end: the source's, or less; IMGZ_SIZE_UNKNOWN: a stream */
     uint32_t chunk_bytes;    /* of a DATA slot; the slots' raw buffers hold as much */
     uint64_t zero_bytes_max; /* of a ZERO slot; a multiple of chunk_bytes */
     const char **io_name;    /* receives a static text: how it was read */

@@ -5,11 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "io/device.h"
-#include "io/rescue.h"
 #include "io/stream.h"
 
 struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset)
@@ -26,8 +24,7 @@ static int open_path(const char *path, bool direct)
     return fd < 0 ? -errno : fd;
 }
 
-/* Another description of the same file, past the page cache if it can be. */
-static int open_again(int fd, bool *direct)
+int imgz_source_open_again(int fd, bool *direct)
 {
     char name[32];
     int again;
@@ -103,9 +100,12 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *
     source->stage = config->stage;
     source->retry_count = config->retry_count;
     source->on_error = config->on_error;
+    source->deadline = config->deadline;
     source->sector_bytes = IMGZ_BLOCK_BYTES;
+    imgz_deadline_begin(source->deadline, IMGZ_DEADLINE_ONCE, IMGZ_OFFSET_NONE);
     source->fd = open_fd(config, source);
     rc = source->fd < 0 ? source->fd : classify(config->path, source);
+    imgz_deadline_end(source->deadline, IMGZ_DEADLINE_ONCE);
     if (rc == 0 && source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes == 0)
         rc = -ENOMEDIUM;
     if (rc < 0) {
@@ -130,7 +130,7 @@ int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop, struct 
     *source = (struct imgz_source){.path = path,
                                    .stage = IMGZ_STAGE_READ_SOURCE,
                                    .sector_bytes = IMGZ_BLOCK_BYTES};
-    source->fd = open_again(fd, &source->direct);
+    source->fd = imgz_source_open_again(fd, &source->direct);
     rc = source->fd < 0 ? source->fd : classify(path, source);
     if (rc < 0) {
         imgz_source_close(source);
@@ -176,113 +176,6 @@ int imgz_source_read_at(const struct imgz_source *source, uint64_t offset, void 
         *done_bytes += (size_t)moved;
     }
     return 0;
-}
-
-/* ---- What cannot be read -------------------------------------------------------------------- */
-
-/* One slot's rescue. */
-struct rescue_context {
-    const struct imgz_source *source;
-    struct imgz_slot *slot;
-    int fd;
-    uint64_t stopped_at; /* the sector that ended it */
-};
-
-static int64_t rescue_read(void *context, uint64_t offset, unsigned char *buffer, size_t bytes)
-{
-    const struct rescue_context *rescue = context;
-    ssize_t moved = pread(rescue->fd, buffer, bytes, (off_t)offset);
-
-    return moved < 0 ? -errno : moved;
-}
-
-static int rescue_bad(void *context, uint64_t offset, size_t bytes, int rc)
-{
-    struct rescue_context *rescue = context;
-    struct imgz_slot *slot = rescue->slot;
-
-    if (rescue->source->on_error == IMGZ_ON_ERROR_STOP) {
-        rescue->stopped_at = offset;
-        return rc;
-    }
-    for (uint64_t at = offset; at < offset + bytes; at += IMGZ_SECTOR_BYTES) {
-        slot->bad_map[(at - slot->raw_offset) / IMGZ_SECTOR_BYTES] = 1;
-        slot->bad_count += 1;
-    }
-    return 0;
-}
-
-/* Past the page cache, which may keep a failure for all that was read ahead around it, and without
- * readahead. */
-static int open_for_rescue(const struct imgz_source *source)
-{
-    bool direct;
-    int fd = open_again(source->fd, &direct);
-
-    if (fd >= 0)
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-    return fd;
-}
-
-static int rescue_with(struct rescue_context *context, unsigned char *bounce, uint64_t offset,
-                       unsigned char *buffer, size_t bytes, size_t *done_bytes)
-{
-    const struct imgz_rescue rescue = {
-        .read = rescue_read,
-        .bad = rescue_bad,
-        .context = context,
-        .sector_bytes = context->source->sector_bytes,
-        .retry_count = context->source->retry_count,
-        .bounce = bounce,
-    };
-    int rc;
-
-    context->stopped_at = IMGZ_OFFSET_NONE;
-    rc = imgz_rescue_run(&rescue, offset, buffer, bytes, done_bytes);
-    if (context->stopped_at != IMGZ_OFFSET_NONE)
-        *done_bytes = (size_t)(context->stopped_at - offset);
-    return rc;
-}
-
-static int rescue_slot(const struct imgz_source *source, uint64_t offset, unsigned char *buffer,
-                       size_t bytes, struct imgz_slot *slot, size_t *done_bytes)
-{
-    struct rescue_context context = {.source = source, .slot = slot};
-    unsigned char *bounce = mmap(NULL, IMGZ_RESCUE_STEP_BYTES, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    int rc;
-
-    *done_bytes = 0;
-    if (bounce == MAP_FAILED)
-        return -ENOMEM;
-    context.fd = open_for_rescue(source);
-    rc = context.fd < 0 ? context.fd
-                        : rescue_with(&context, bounce, offset, buffer, bytes, done_bytes);
-    if (context.fd >= 0)
-        close(context.fd);
-    munmap(bounce, IMGZ_RESCUE_STEP_BYTES);
-    return rc;
-}
-
-void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
-                       size_t bytes, struct imgz_slot *slot)
-{
-    unsigned char *to = buffer;
-    size_t done_bytes = 0;
-    size_t rescued_bytes = 0;
-    int rc = -EIO;
-
-    /* A direct read has failed already. */
-    if (!source->direct)
-        rc = imgz_source_read_at(source, offset, to, bytes, &done_bytes);
-    if (rc < 0 && imgz_rescue_worthwhile(rc))
-        rc = rescue_slot(source, offset + done_bytes, to + done_bytes, bytes - done_bytes, slot,
-                         &rescued_bytes);
-    done_bytes += rescued_bytes;
-    slot->read_bytes += done_bytes;
-    slot->read_rc = rc;
-    if (rc < 0 || done_bytes < bytes)
-        slot->fault = IMGZ_FAULT_READ;
 }
 
 /* ---- Looking at the beginning --------------------------------------------------------------- */

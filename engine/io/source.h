@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include "flow/deadline.h"
 #include "flow/log.h"
 #include "flow/slot.h"
 #include "flow/stop.h"
@@ -34,6 +35,7 @@ struct imgz_source {
     uint32_t sector_bytes; /* the least of it that can be unreadable */
     uint32_t retry_count;
     enum imgz_on_error on_error;
+    struct imgz_deadline *deadline; /* of its reads; NULL: they may take for ever */
     struct stat status;
 
     /* What was peeked at in a stream, and is still to be read. */
@@ -45,8 +47,9 @@ struct imgz_source_config {
     const char *path; /* must outlive the source */
     enum imgz_stage stage;
     enum imgz_direct direct;
-    uint32_t retry_count;        /* of a sector that cannot be read */
-    enum imgz_on_error on_error; /* ZERO: only of a raw disk, whose slots keep what is bad */
+    uint32_t retry_count;           /* of a sector that cannot be read */
+    enum imgz_on_error on_error;    /* ZERO: only of a raw disk, whose slots keep what is bad */
+    struct imgz_deadline *deadline; /* must outlive the source; NULL: reads may take for ever */
 };
 
 /* 'source' may be uninitialized; on failure nothing is held. */
@@ -58,6 +61,10 @@ IMGZ_MUST_CHECK int imgz_source_open(const struct imgz_source_config *config,
  * if it can be, otherwise with the cache dropped first. 'path' is its name for people. */
 IMGZ_MUST_CHECK int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop,
                                        struct imgz_log *log, struct imgz_source *source);
+
+/* Another description of the file behind 'fd', past the page cache if it can be, as '*direct'
+ * tells. A descriptor, or -errno. */
+int imgz_source_open_again(int fd, bool *direct);
 
 void imgz_source_close(struct imgz_source *source);
 
@@ -89,7 +96,8 @@ IMGZ_MUST_CHECK int imgz_source_read_at(const struct imgz_source *source, uint64
  * worker, or because a direct read of it failed. What cannot be read is read again alone, sector
  * by sector (rescue.h). A sector that cannot be read at all is taken for zeros and marked in
  * slot->bad_map, or it is noted in the slot (IMGZ_FAULT_READ), to be told in disk order: as the
- * source's on_error has it.
+ * source's on_error has it. A source of which nothing can be read any more is gone: that is noted
+ * as -ENODEV.
  */
 void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
                        size_t bytes, struct imgz_slot *slot);

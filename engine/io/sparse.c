@@ -12,6 +12,7 @@
 #include "io/sparse.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -108,10 +109,11 @@ int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output, str
                  .context = sparse,
                  .place = imgz_output_place(output, IMGZ_OFFSET_NONE)},
     };
+    output->begun = output->kind == IMGZ_OUTPUT_FILE; /* a device: when there is something to put */
     rc = size_file(sparse, raw_bytes);
     if (rc < 0)
         return rc;
-    if (output->kind == IMGZ_OUTPUT_DEVICE) {
+    if (output->kind == IMGZ_OUTPUT_DEVICE || output->taken_over) {
         sparse->zero_buffer = calloc(1, ZERO_BUFFER_BYTES);
         if (sparse->zero_buffer == NULL)
             return raise_write(sparse, -ENOMEM, 0);
@@ -286,8 +288,7 @@ static int check_fits(struct imgz_sparse *sparse, const struct imgz_slot *slot)
         return 0;
     return imgz_stop_raise(sparse->line->stop, -ENOSPC, imgz_output_place(output, slot->raw_offset),
                            "writing %s at offset %" PRIu64 ": it holds only %" PRIu64
-                           " bytes, the disk has more; its contents are incomplete, use a larger "
-                           "target",
+                           " bytes, the disk has more; use a larger target",
                            output->path, slot->raw_offset, output->size_bytes);
 }
 
@@ -299,6 +300,21 @@ static uint64_t zero_bytes_within(const struct imgz_output *output, const struct
     return imgz_min(slot->raw_bytes, output->size_bytes - slot->raw_offset);
 }
 
+/* What an earlier run left at the item's place may be anything: it becomes a hole again, or zeros
+ * where the file system has no holes. */
+static int clear_leftover(struct imgz_sparse *sparse, const struct imgz_slot *slot)
+{
+    const struct imgz_output *output = sparse->output;
+
+    if (!output->taken_over)
+        return 0;
+    if (fallocate(output->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)slot->raw_offset,
+                  (off_t)slot->raw_bytes) == 0)
+        return 0;
+    return errno == EOPNOTSUPP ? write_zeros(sparse, slot->raw_offset, slot->raw_bytes)
+                               : raise_write(sparse, -errno, slot->raw_offset);
+}
+
 int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot)
 {
     struct imgz_slot *putting = *slot;
@@ -306,8 +322,11 @@ int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot)
 
     IMGZ_ASSERT(putting->checked);
     IMGZ_ASSERT(putting->raw_offset % IMGZ_BLOCK_BYTES == 0);
+    if (rc == 0)
+        rc = clear_leftover(sparse, putting);
     if (rc < 0)
         return rc;
+    sparse->output->begun = true;
     *slot = NULL;
     /* One more than there are requests, so that none of them is the last while runs are added. */
     putting->pending_count = 1;

@@ -8,7 +8,10 @@
 
 #include "image/image_writer.h"
 #include "image/pack.h"
+#include "io/mapkeep.h"
 #include "io/reader.h"
+#include "job/leftover.h"
+#include "job/mend.h"
 #include "job/provenance.h"
 
 struct capture {
@@ -17,8 +20,10 @@ struct capture {
     const char *image_path;
     struct imgz_source source;
     struct imgz_output output;
+    struct imgz_mapkeep map;
     struct imgz_meta meta;
-    struct imgz_packer *packers; /* one per worker */
+    struct imgz_leftover leftover; /* of an interrupted run, or empty */
+    struct imgz_packer *packers;   /* one per worker */
     time_t start_time;
 };
 
@@ -29,6 +34,7 @@ static int feed(void *context, struct imgz_line *line)
     struct capture *capture = context;
     const struct imgz_reader_config config = {
         .source = &capture->source,
+        .from_bytes = capture->leftover.raw_bytes,
         .size_bytes = capture->source.size_bytes,
         .chunk_bytes = capture->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
@@ -48,18 +54,6 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-static int raise_codec(const struct capture *capture, const struct imgz_slot *slot)
-{
-    struct imgz_place place = imgz_source_place(&capture->source, slot->raw_offset);
-
-    place.stage = IMGZ_STAGE_COMPRESS;
-    return imgz_stop_raise(capture->job.stop, -EPROTO, place,
-                           "compressing %s at offset %llu: %s made a stream that cannot be used; "
-                           "choose another --level, and please report this",
-                           capture->source.path, (unsigned long long)slot->raw_offset,
-                           imgz_deflate_level_name(capture->job.options.level));
-}
-
 /* What is told of single places while the job runs: the report has them all. */
 #define BAD_LINES_MAX 10u
 
@@ -68,9 +62,13 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
 {
     struct imgz_badlist *list = &capture->job.unreadable;
     const size_t count_before = list->count;
+    int rc;
 
     if (slot->bad_count == 0)
         return 0;
+    rc = imgz_output_mark(&capture->output);
+    if (rc < 0)
+        return rc;
     if (imgz_badlist_add_slot(list, slot) < 0)
         return imgz_job_raise_memory(&capture->job);
     if (list->count != count_before && list->count <= BAD_LINES_MAX)
@@ -86,7 +84,8 @@ static int accept_item(struct capture *capture, const struct imgz_slot *slot)
     if (slot->fault == IMGZ_FAULT_READ)
         return imgz_reader_raise(&capture->source, capture->job.stop, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return raise_codec(capture, slot);
+        return imgz_pack_raise(capture->job.stop, &capture->source, capture->job.options.level,
+                               slot);
     return keep_unreadable(capture, slot);
 }
 
@@ -96,6 +95,8 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
     int rc;
 
     while ((rc = imgz_line_take(capture->job.line, &slot)) == 0) {
+        const uint64_t end = slot->raw_offset + slot->raw_bytes;
+
         rc = accept_item(capture, slot);
         if (rc < 0)
             return rc;
@@ -103,6 +104,7 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
         rc = imgz_image_writer_put(writer, &slot);
         if (rc < 0)
             return rc;
+        imgz_mapkeep_move(&capture->map, end);
     }
     return rc == -ENODATA ? 0 : rc;
 }
@@ -120,15 +122,31 @@ static int add_meta(struct capture *capture)
     return rc < 0 ? imgz_job_raise_memory(&capture->job) : 0;
 }
 
+static struct imgz_frame_header make_header(const struct capture *capture)
+{
+    return (struct imgz_frame_header){
+        .chunk_bytes = capture->job.options.chunk_bytes,
+        .raw_bytes = capture->source.size_bytes,
+    };
+}
+
+static int init_writer(struct capture *capture, struct imgz_line *line,
+                       struct imgz_image_writer *writer)
+{
+    struct imgz_leftover *leftover = &capture->leftover;
+    const struct imgz_frame_header header = make_header(capture);
+
+    if (leftover->image_bytes > 0)
+        return imgz_image_writer_resume(writer, &capture->output, line, leftover->image_bytes,
+                                        &leftover->index);
+    return imgz_image_writer_init(writer, &capture->output, line, &header);
+}
+
 static int drain(void *context, struct imgz_line *line)
 {
     struct capture *capture = context;
-    const struct imgz_frame_header header = {
-        .chunk_bytes = capture->job.chunk_bytes,
-        .raw_bytes = capture->source.size_bytes,
-    };
     struct imgz_image_writer writer;
-    int rc = imgz_image_writer_init(&writer, &capture->output, line, &header);
+    int rc = init_writer(capture, line, &writer);
 
     if (rc == 0)
         rc = write_items(capture, &writer);
@@ -145,6 +163,28 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
+static int open_map(struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+    const struct imgz_mapkeep_config config = {
+        .path = options->map_path,
+        .image_path = capture->image_path,
+        .source = &capture->source.status,
+        .size_bytes = capture->source.size_bytes,
+        .done_bytes = capture->leftover.raw_bytes,
+        .bad = &capture->job.unreadable,
+        .force = (options->flags & IMGZ_FLAG_FORCE) != 0 || capture->output.taken_over,
+    };
+
+    return imgz_mapkeep_open(&capture->map, &config, capture->job.stop, &capture->job.log);
+}
+
+static bool wants_resume(const struct capture *capture)
+{
+    return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+}
+
+/* What is read and written. */
 static int open_both(void *context)
 {
     struct capture *capture = context;
@@ -154,11 +194,13 @@ static int open_both(void *context)
         .direct = capture->job.options.direct,
         .retry_count = capture->job.options.retry_count,
         .on_error = capture->job.options.on_error,
+        .deadline = capture->job.deadline,
     };
     const struct imgz_output_config output_config = {
         .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
+        .resume = wants_resume(capture),
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &capture->source.status,
@@ -170,6 +212,50 @@ static int open_both(void *context)
     if (rc < 0)
         return rc;
     return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
+}
+
+/* What cannot be read from a place, or gone on with at one, cannot be resumed; nor what would not
+ * be known of any more. */
+static int check_resumable(const struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+    const bool source_streams = capture->source.kind == IMGZ_SOURCE_STREAM;
+
+    if (!wants_resume(capture))
+        return 0;
+    if (source_streams || capture->output.kind != IMGZ_OUTPUT_FILE)
+        return imgz_stop_raise(capture->job.stop, -EINVAL,
+                               source_streams
+                                   ? imgz_source_place(&capture->source, IMGZ_OFFSET_NONE)
+                                   : imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
+                               "%s is a pipe or the like: a capture from or to it cannot be "
+                               "resumed; leave out --resume",
+                               source_streams ? capture->source.path : capture->output.path);
+    if (options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL)
+        return imgz_stop_raise(capture->job.stop, -EINVAL,
+                               imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
+                               "what cannot be read of %s has to be remembered from one run to the "
+                               "next: with --on-error=zero, --resume needs a --map",
+                               capture->source.path);
+    return 0;
+}
+
+/* Looks at what an interrupted run left. */
+static int take_over(struct capture *capture)
+{
+    const struct imgz_leftover_config config = {
+        .output = &capture->output,
+        .source = &capture->source,
+        .header = make_header(capture),
+        .map_path = capture->job.options.map_path,
+    };
+    int rc = check_resumable(capture);
+
+    if (rc < 0 || !capture->output.taken_over)
+        return rc;
+    rc = imgz_leftover_check(&capture->job, &config, &capture->leftover);
+    capture->job.resumed_bytes = capture->leftover.raw_bytes;
+    return rc;
 }
 
 static int create_packers(struct capture *capture)
@@ -214,6 +300,7 @@ static int prepare(struct capture *capture)
                   .raw_present = true},
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
+        .continues = capture->leftover.image_bytes > 0,
     };
     int rc = check_chunk_count(capture);
 
@@ -224,38 +311,97 @@ static int prepare(struct capture *capture)
     return rc < 0 ? rc : create_packers(capture);
 }
 
+/* Ends what is written; 'rc': how the job went until here. */
+static int end_written(struct capture *capture, int rc)
+{
+    const enum imgz_mapkeep_end kept =
+        wants_resume(capture) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
+    int map_rc;
+
+    /* As after a crash: what there is so far stays. */
+    if (capture->job.left.drain)
+        return rc;
+    map_rc =
+        imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : kept, capture->job.stop);
+    if (rc == 0)
+        rc = map_rc;
+    if (rc < 0)
+        imgz_output_tell_rest(&capture->output);
+    imgz_output_abandon(&capture->output);
+    return rc;
+}
+
 static void release(struct capture *capture)
 {
     for (uint32_t i = 0; capture->packers != NULL && i < capture->job.options.thread_count; i++)
         imgz_packer_fini(&capture->packers[i]);
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
-    imgz_output_abandon(&capture->output);
+    imgz_leftover_fini(&capture->leftover);
     imgz_source_close(&capture->source);
+}
+
+static int run(struct capture *capture, const struct imgz_options *options)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    int rc = imgz_job_begin(&capture->job, options);
+
+    capture->job.deadline_path = capture->source_path;
+    if (rc == 0)
+        rc = imgz_job_call(&capture->job, open_both, capture);
+    if (rc == 0)
+        rc = take_over(capture);
+    if (rc == 0)
+        rc = open_map(capture);
+    if (rc == 0)
+        rc = prepare(capture);
+    if (rc == 0)
+        rc = imgz_job_run(&capture->job, &bodies, capture);
+    if (rc == 0)
+        rc = imgz_output_commit(&capture->output);
+    rc = end_written(capture, rc);
+    if (rc == 0)
+        imgz_job_finish(&capture->job);
+    return rc;
+}
+
+/* On the heap: a thread that is left behind may come back to it. */
+static struct capture *create(const char *source, const char *image)
+{
+    struct capture *capture = calloc(1, sizeof(*capture));
+
+    if (capture != NULL)
+        *capture = (struct capture){
+            .source_path = source,
+            .image_path = image,
+            .source.fd = -1,
+            .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
+            .start_time = time(NULL)};
+    return capture;
+}
+
+static int capture_anew(const char *source, const char *image, const struct imgz_options *options,
+                        struct imgz_report *report, struct imgz_error *error)
+{
+    struct capture *capture = create(source, image);
+    bool left;
+    int rc;
+
+    if (capture == NULL)
+        return imgz_job_refuse(-ENOMEM, report, error);
+    rc = run(capture, options);
+    left = capture->job.left.any;
+    if (!left)
+        release(capture);
+    rc = imgz_job_end(&capture->job, rc, report, error);
+    if (!left)
+        free(capture);
+    return rc;
 }
 
 int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                  struct imgz_report *report, struct imgz_error *error)
 {
-    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct capture capture = {
-        .source_path = source,
-        .image_path = image,
-        .source.fd = -1,
-        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
-        .start_time = time(NULL)};
-    int rc = imgz_job_begin(&capture.job, options);
-
-    if (rc == 0)
-        rc = imgz_job_call(&capture.job, open_both, &capture);
-    if (rc == 0)
-        rc = prepare(&capture);
-    if (rc == 0)
-        rc = imgz_job_run(&capture.job, &bodies, &capture);
-    if (rc == 0)
-        rc = imgz_output_commit(&capture.output);
-    if (rc == 0)
-        imgz_job_finish(&capture.job);
-    release(&capture);
-    return imgz_job_end(&capture.job, rc, report, error);
+    return imgz_mend_wanted(image, options) ? imgz_mend(source, image, options, report, error)
+                                            : capture_anew(source, image, options, report, error);
 }

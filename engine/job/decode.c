@@ -70,7 +70,8 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
                   .digests = job->options.digests,
                   .crc_wanted = true,
                   .raw_present = decode->raw_wanted},
-        .stored_bytes = fed_stored ? stored_bytes_max(decode) : 0,
+        .stored_bytes =
+            fed_stored ? imgz_max(stored_bytes_max(decode), decode->stored_bytes_min) : 0,
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
     };
     int rc;
@@ -164,22 +165,31 @@ static int check_digests(const struct imgz_decode *decode, struct imgz_job *job)
     return 0;
 }
 
-int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job)
+int imgz_decode_check_total(const struct imgz_decode *decode, struct imgz_stop *stop,
+                            const struct imgz_tally_sum *sum)
 {
     const struct imgz_frame_end *end = &decode->image.end;
     struct imgz_place place =
         imgz_source_place(&decode->image.source,
                           decode->image.source.size_bytes - IMGZ_FRAME_TAIL_BYTES);
 
-    IMGZ_ASSERT(job->sum_done);
-    job->image_bytes = decode->image.source.size_bytes;
     place.stage = IMGZ_STAGE_CHECK;
-    if (job->sum.raw_bytes != end->raw_bytes || job->sum.crc32 != end->raw_crc32 ||
-        !imgz_hash_equal(&job->sum.root_hash, &end->root_hash))
-        return imgz_stop_raise(job->stop, -EBADMSG, place,
+    if (sum->raw_bytes != end->raw_bytes || sum->crc32 != end->raw_crc32 ||
+        !imgz_hash_equal(&sum->root_hash, &end->root_hash))
+        return imgz_stop_raise(stop, -EBADMSG, place,
                                "checking %s at offset %" PRIu64
                                ": the chunks do not add up to the size, CRC-32 and root hash here; "
                                "the image is damaged, use another copy of it",
                                decode->image.source.path, place.offset);
-    return check_digests(decode, job);
+    return 0;
+}
+
+int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job)
+{
+    int rc;
+
+    IMGZ_ASSERT(job->sum_done);
+    job->image_bytes = decode->image.source.size_bytes;
+    rc = imgz_decode_check_total(decode, job->stop, &job->sum);
+    return rc < 0 ? rc : check_digests(decode, job);
 }

@@ -25,6 +25,10 @@ struct imgz_decode {
     bool raw_wanted; /* the raw bytes go on to the drain: to be written, or for digests */
     bool scrub;      /* nothing is inflated: only what is stored is checked */
 
+    /* mend: so much room in a slot's stored buffer, for what is packed anew; 0: as the image needs
+     */
+    uint64_t stored_bytes_min;
+
     /* restore: what is held already is not written; may be NULL */
     const struct imgz_source *target;
 
@@ -53,5 +57,10 @@ void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)
  * says, and digests what the metadata says. Not in the drain: a stream's end record is known once
  * its feeder has ended. */
 IMGZ_MUST_CHECK int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job);
+
+/* The same for a sum that is not the job's, and without its digests. */
+IMGZ_MUST_CHECK int imgz_decode_check_total(const struct imgz_decode *decode,
+                                            struct imgz_stop *stop,
+                                            const struct imgz_tally_sum *sum);
 
 #endif /* IMGZ_DECODE_H */

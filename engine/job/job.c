@@ -39,7 +39,8 @@ static int check_options(struct imgz_job *job)
 {
     const struct imgz_options *options = &job->options;
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
-                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_DISCARD;
+                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
+                                 IMGZ_FLAG_DISCARD;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -89,6 +90,30 @@ static int load_machine(struct imgz_job *job)
     return 0;
 }
 
+static uint32_t worker_count(const struct imgz_job *job)
+{
+    return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
+}
+
+static uint32_t slot_count(const struct imgz_job *job)
+{
+    return SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job);
+}
+
+/* Time that the watching thread did not see does not count: twice what lies between its looks. */
+static int create_deadline(struct imgz_job *job)
+{
+    const struct imgz_deadline_config config = {
+        .entry_count = IMGZ_DEADLINE_OF_SLOT(slot_count(job)),
+        .limit_ns = (uint64_t)job->options.timeout_s * 1000000000u,
+        .tick_ns_max = (uint64_t)job->options.progress_interval_ms * 2000000u,
+    };
+
+    if (job->options.timeout_s == 0)
+        return 0;
+    return imgz_deadline_create(&config, &job->deadline) < 0 ? imgz_job_raise_memory(job) : 0;
+}
+
 int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
 {
     int rc;
@@ -105,7 +130,9 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     rc = imgz_stop_create(&job->stop);
     if (rc == 0)
         rc = check_options(job);
-    return rc < 0 ? rc : load_machine(job);
+    if (rc == 0)
+        rc = load_machine(job);
+    return rc < 0 ? rc : create_deadline(job);
 }
 
 /* ---- Line and crew ------------------------------------------------------------------------ */
@@ -118,11 +145,6 @@ int imgz_job_raise_memory(struct imgz_job *job)
                            job->options.thread_count, job->chunk_bytes);
 }
 
-static uint32_t worker_count(const struct imgz_job *job)
-{
-    return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
-}
-
 static uint64_t flush_ns(const struct imgz_job *job)
 {
     if (job->line == NULL || job->line->flush_start_ns == 0)
@@ -130,22 +152,20 @@ static uint64_t flush_ns(const struct imgz_job *job)
     return job->flush_ns + (imgz_clock_ns() - job->line->flush_start_ns);
 }
 
-static void retire_run(struct imgz_job *job)
+static void retire_line(struct imgz_job *job)
 {
     job->flush_ns = flush_ns(job);
     imgz_line_destroy(job->line);
     imgz_placement_destroy(job->placement);
-    imgz_tally_destroy(job->tally);
     job->line = NULL;
     job->placement = NULL;
-    job->tally = NULL;
 }
 
 int imgz_job_place(struct imgz_job *job)
 {
     const struct imgz_placement_config config = {
         .worker_count = worker_count(job),
-        .slot_count = SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job),
+        .slot_count = slot_count(job),
         .feeder_os_node = imgz_device_node(job->read_fd),
         .drain_os_node = imgz_device_node(job->write_fd),
     };
@@ -159,41 +179,89 @@ static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
         .raw_capacity_bytes = needs->tally.raw_present ? needs->tally.chunk_bytes : 0,
         .stored_capacity_bytes = needs->stored_bytes,
     };
-    int rc = imgz_job_place(job);
+    int rc;
 
+    retire_line(job);
+    rc = imgz_job_place(job);
     if (rc < 0)
         return rc;
     pool.slot_count = job->placement->config.slot_count;
     return imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
 }
 
-int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+/* A line whose meter starts where the last one's is. */
+static int continue_line(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    const uint64_t raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
+    const uint64_t zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    int rc = create_line(job, needs);
+
+    if (rc < 0)
+        return rc;
+    atomic_store(&job->line->meter.raw_bytes_done, raw_bytes);
+    atomic_store(&job->line->meter.zero_bytes_done, zero_bytes);
+    return 0;
+}
+
+static int create_tally(struct imgz_job *job, const struct imgz_tally_config *config)
 {
     int rc;
 
-    retire_run(job);
-    job->chunk_bytes = needs->tally.chunk_bytes;
-    job->raw_bytes_total = needs->raw_bytes_total;
-    rc = imgz_tally_create(&needs->tally, &job->tally);
+    imgz_tally_destroy(job->tally);
+    job->tally = NULL;
+    rc = imgz_tally_create(config, &job->tally);
     if (rc == -EINVAL)
         return imgz_stop_raise(job->stop, rc, nowhere,
                                "the digests \"%s\" are not all known, or one stands twice: md5, "
                                "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
-                               needs->tally.digests);
+                               config->digests);
     if (rc == -EOPNOTSUPP)
         return imgz_stop_raise(job->stop, rc, nowhere,
                                "libcrypto cannot make the digests \"%s\" here: for want of memory, "
                                "or because its policy forbids one of them",
-                               needs->tally.digests);
-    if (rc == 0)
-        rc = create_line(job, needs);
+                               config->digests);
+    return rc < 0 ? imgz_job_raise_memory(job) : 0;
+}
+
+int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    int rc = 0;
+
+    job->chunk_bytes = needs->tally.chunk_bytes;
+    job->raw_bytes_total = needs->raw_bytes_total;
+    if (!needs->continues)
+        rc = create_tally(job, &needs->tally);
+    if (rc < 0)
+        return rc;
+    rc = needs->continues ? continue_line(job, needs) : create_line(job, needs);
     if (rc < 0)
         return imgz_job_raise_memory(job);
     imgz_topology_log(job);
     return 0;
 }
 
-static struct imgz_crew_watch make_watch(const struct imgz_job *job, uint64_t raw_bytes_total)
+/* Told to the crew as 'stuck'. */
+static bool reads_hang(void *context)
+{
+    struct imgz_job *job = context;
+    struct imgz_place place = {IMGZ_STAGE_READ_SOURCE, job->deadline_path, IMGZ_OFFSET_NONE};
+    static const char advice[] =
+        "the device hangs: check cables and 'dmesg', reconnect it, and run "
+        "again; a slow one needs a longer --timeout";
+
+    if (!imgz_deadline_tick(job->deadline, imgz_clock_ns(), &place.offset))
+        return false;
+    if (place.offset == IMGZ_OFFSET_NONE)
+        imgz_stop_raise(job->stop, -ETIMEDOUT, place, "opening %s: no answer for %u seconds; %s",
+                        place.path, job->options.timeout_s, advice);
+    else
+        imgz_stop_raise(job->stop, -ETIMEDOUT, place,
+                        "reading %s at offset %" PRIu64 ": no answer for %u seconds; %s",
+                        place.path, place.offset, job->options.timeout_s, advice);
+    return true;
+}
+
+static struct imgz_crew_watch make_watch(struct imgz_job *job, uint64_t raw_bytes_total)
 {
     return (struct imgz_crew_watch){
         .progress = job->options.progress,
@@ -201,6 +269,9 @@ static struct imgz_crew_watch make_watch(const struct imgz_job *job, uint64_t ra
         .progress_interval_ms = job->options.progress_interval_ms,
         .raw_bytes_total = raw_bytes_total,
         .start_ns = job->start_ns,
+        .stuck = job->deadline != NULL ? reads_hang : NULL,
+        .stuck_context = job,
+        .left = &job->left,
     };
 }
 
@@ -284,6 +355,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->image_bytes = job->image_bytes;
     report->written_bytes = job->written_bytes;
     report->same_bytes = job->same_bytes;
+    report->resumed_bytes = job->resumed_bytes;
     report->stored_chunk_count = job->stored_chunk_count;
     report->bad_chunk_count = job->bad_chunk_count;
     report->bad_offset = job->bad_offset;
@@ -300,7 +372,15 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     if (job->line != NULL) {
         report->raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
         report->zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    } else if (job->sum_done) {
+        report->raw_bytes = job->sum.raw_bytes;
+        report->zero_bytes = job->sum.zero_bytes;
     }
+    report->mended = job->mended;
+    report->missing_bytes = job->missing_bytes;
+    report->regained_bytes = job->regained_bytes;
+    if (job->left.drain)
+        return; /* which has its hands on the rest */
     report->unreadable_bytes = job->unreadable.bytes;
     report->unreadable_range_count = job->unreadable.count;
     for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)
@@ -343,6 +423,11 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
         fill_report(job, report);
     if (error != NULL)
         fill_error(job, rc, error);
+    if (job->left.any) {
+        imgz_log_silence(&job->log);
+        return rc;
+    }
+    imgz_deadline_destroy(job->deadline);
     imgz_line_destroy(job->line);
     imgz_placement_destroy(job->placement);
     imgz_machine_destroy(job->machine);
@@ -350,5 +435,16 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
     imgz_badlist_fini(&job->unreadable);
     imgz_stop_destroy(job->stop);
     imgz_log_fini(&job->log);
+    return rc;
+}
+
+int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error)
+{
+    const struct imgz_job none = {0};
+
+    if (report != NULL)
+        memset(report, 0, sizeof(*report));
+    if (error != NULL)
+        fill_error(&none, rc, error);
     return rc;
 }

@@ -14,6 +14,7 @@
 #include <imgz/imgz.h>
 
 #include "flow/crew.h"
+#include "flow/deadline.h"
 #include "image/tally.h"
 #include "io/badlist.h"
 
@@ -28,6 +29,11 @@ struct imgz_job {
      * nothing, or not known. */
     int read_fd;
     int write_fd;
+
+    /* For reads that may hang; NULL without a timeout, then nothing is ever left behind. */
+    struct imgz_deadline *deadline;
+    const char *deadline_path; /* whose reads those are; set by the job */
+    struct imgz_crew_left left;
 
     /* Made by imgz_job_prepare(). */
     struct imgz_placement *placement;
@@ -47,6 +53,7 @@ struct imgz_job {
     uint64_t image_bytes;
     uint64_t written_bytes;
     uint64_t same_bytes;
+    uint64_t resumed_bytes;
     uint64_t stored_chunk_count;
     uint64_t bad_chunk_count;
     uint64_t bad_offset;
@@ -54,15 +61,21 @@ struct imgz_job {
     uint64_t discarded_bytes;       /* owned by the drain while it runs; so is the next */
     uint64_t backup_gpt_offset;     /* or IMGZ_OFFSET_NONE */
     struct imgz_badlist unreadable; /* owned by the drain while it runs */
+    bool mended;
+    uint64_t missing_bytes;
+    uint64_t regained_bytes;
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */
 IMGZ_MUST_CHECK int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options);
 
-/* Fills in report and error (each may be NULL) and frees everything. Returns 'rc', or -ECANCELED
- * and the like as the latch has it. */
+/* Fills in report and error (each may be NULL) and frees everything; nothing if a thread was left
+ * behind (job->left). Returns 'rc', or -ECANCELED and the like as the latch has it. */
 IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report,
                                  struct imgz_error *error);
+
+/* The end of a job that could not even be made. Returns 'rc'. */
+int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error);
 
 /* Opens what is read and written: what may block on a pipe, while a wish to cancel is heard. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
@@ -76,6 +89,7 @@ struct imgz_job_needs {
     struct imgz_tally_config tally;
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
     uint64_t raw_bytes_total;
+    bool continues; /* the run before this one: its tally and figures count on */
 };
 IMGZ_MUST_CHECK int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/deflate.h"
 #include "io/device.h"
@@ -86,6 +87,7 @@ static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_badlist
     char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
+    bool failed;
     int rc = -ENOMEM;
 
     if (stream == NULL)
@@ -94,7 +96,8 @@ static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_badlist
         fprintf(stream, "%s%llu+%llu", i == 0 ? "" : " ",
                 (unsigned long long)list->ranges[i].offset,
                 (unsigned long long)list->ranges[i].bytes);
-    if (fclose(stream) == 0)
+    failed = ferror(stream) != 0; /* see imgz_meta_encode() */
+    if (fclose(stream) == 0 && !failed && text != NULL)
         rc = imgz_meta_add(meta, "unreadable.ranges", text);
     free(text);
     return rc;
@@ -121,5 +124,54 @@ int imgz_provenance_add(const struct imgz_provenance *provenance, struct imgz_me
         rc = add_unreadable(meta, &job->unreadable);
     if (rc == 0 && (job->options.flags & IMGZ_FLAG_REPRODUCIBLE) == 0)
         rc = add_machine(provenance, meta);
+    return rc;
+}
+
+/* What is copied of an older image: a capture writes a few hundred bytes of it. */
+#define COPIED_BYTES_MAX ((size_t)IMGZ_META_BYTES_MAX / 2)
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* What is not true any more once the image has other contents. */
+static bool is_outdated(const char *key)
+{
+    return begins_with(key, "digest.") || begins_with(key, "unreadable.") ||
+           begins_with(key, "mend.");
+}
+
+static int copy_lasting(const struct imgz_meta *before, struct imgz_meta *meta)
+{
+    size_t bytes = 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < before->count; i++) {
+        const struct imgz_meta_pair *pair = &before->pairs[i];
+
+        if (is_outdated(pair->key))
+            continue;
+        bytes += strlen(pair->key) + strlen(pair->value) + strlen("=\n");
+        rc = bytes > COPIED_BYTES_MAX ? -E2BIG : imgz_meta_add_pair(meta, pair);
+    }
+    return rc;
+}
+
+int imgz_provenance_renew(const struct imgz_provenance *provenance, const struct imgz_meta *before,
+                          struct imgz_meta *meta)
+{
+    const struct imgz_job *job = provenance->job;
+    int rc = copy_lasting(before, meta);
+
+    if (rc == 0)
+        rc = add_digests(meta, &job->sum);
+    if (rc == 0)
+        rc = add_unreadable(meta, &job->unreadable);
+    if (rc == 0 && (job->options.flags & IMGZ_FLAG_REPRODUCIBLE) == 0) {
+        rc = add_time(meta, "mend.start", provenance->start_time);
+        if (rc == 0)
+            rc = add_time(meta, "mend.end", time(NULL));
+    }
     return rc;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an image says of where it comes from: the metadata of a capture.
+ * What an image says of where it comes from: the metadata of a capture, or of a mended image.
  *
- * Place: capture's drain, once everything was read.
+ * Place: the drain of capture and mend, once everything was read.
  *
  * Threads    the drain's.
- * Errors     -ENOMEM.
+ * Errors     -ENOMEM; see renew().
  */
 #ifndef IMGZ_PROVENANCE_H
 #define IMGZ_PROVENANCE_H
@@ -26,5 +26,11 @@ struct imgz_provenance {
  * image is to be reproducible. 'meta' is empty. */
 IMGZ_MUST_CHECK int imgz_provenance_add(const struct imgz_provenance *provenance,
                                         struct imgz_meta *meta);
+
+/* The same for an image that is made of another and its source, read again in places: what 'before'
+ * says holds, but digests and unreadable ranges are those of now. -E2BIG: it says far more than any
+ * capture does. */
+IMGZ_MUST_CHECK int imgz_provenance_renew(const struct imgz_provenance *provenance,
+                                          const struct imgz_meta *before, struct imgz_meta *meta);
 
 #endif /* IMGZ_PROVENANCE_H */

@@ -19,7 +19,7 @@ struct restore {
     const char *target_path;
     struct imgz_decode decode;
     struct imgz_output output;
-    struct imgz_source held; /* the target, to be read; fd -1 unless only what changed is written */
+    struct imgz_source held; /* the target, to be read; fd -1 if all of it is written */
 };
 
 /* ---- The crew's bodies -------------------------------------------------------------------- */
@@ -158,31 +158,40 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- Reading the target ------------------------------------------------------------------- */
 
-/* A pipe keeps nothing that could be read. */
-static int check_read_back(const struct restore *restore)
+static bool has_flag(const struct restore *restore, enum imgz_flag flag)
 {
-    if ((restore->job.options.flags & IMGZ_FLAG_READ_BACK) == 0 ||
-        restore->output.kind != IMGZ_OUTPUT_STREAM)
-        return 0;
-    return imgz_stop_raise(
-        restore->job.stop, -EINVAL, imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
-        "%s is a pipe or the like and cannot be read back; leave out --read-back",
-        restore->output.path);
+    return (restore->job.options.flags & flag) != 0;
 }
 
-/* Only a device holds anything before: a file is written anew. */
+/* A pipe keeps nothing that could be read; a file is written anew. */
+static int check_readable(const struct restore *restore)
+{
+    const enum imgz_output_kind kind = restore->output.kind;
+    const char *why = NULL;
+
+    if (has_flag(restore, IMGZ_FLAG_READ_BACK) && kind == IMGZ_OUTPUT_STREAM)
+        why = "is a pipe or the like and cannot be read back; leave out --read-back";
+    else if (has_flag(restore, IMGZ_FLAG_RESUME) && kind == IMGZ_OUTPUT_STREAM)
+        why = "is a pipe or the like: a restore to it cannot be resumed; leave out --resume";
+    else if (has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) && kind != IMGZ_OUTPUT_DEVICE)
+        why = "is no block device: it is written anew, there is nothing to keep; leave out "
+              "--only-changed";
+    if (why == NULL)
+        return 0;
+    return imgz_stop_raise(restore->job.stop, -EINVAL,
+                           imgz_output_place(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
+                           restore->output.path, why);
+}
+
+/* Opens the target for reading if it may hold something that need not be written. */
 static int open_held(struct restore *restore)
 {
+    const bool resumed = has_flag(restore, IMGZ_FLAG_RESUME) &&
+                         (restore->output.kind == IMGZ_OUTPUT_DEVICE || restore->output.taken_over);
     int rc;
 
-    if ((restore->job.options.flags & IMGZ_FLAG_ONLY_CHANGED) == 0)
+    if (!resumed && !has_flag(restore, IMGZ_FLAG_ONLY_CHANGED))
         return 0;
-    if (restore->output.kind != IMGZ_OUTPUT_DEVICE)
-        return imgz_stop_raise(
-            restore->job.stop, -EINVAL, imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
-            "%s is no block device: it is written anew, there is nothing to keep; "
-            "leave out --only-changed",
-            restore->output.path);
     rc = imgz_source_reopen(restore->output.fd, restore->output.path, restore->job.stop,
                             &restore->job.log, &restore->held);
     if (rc == 0)
@@ -192,7 +201,7 @@ static int open_held(struct restore *restore)
 
 static int read_back(struct restore *restore)
 {
-    if ((restore->job.options.flags & IMGZ_FLAG_READ_BACK) == 0)
+    if (!has_flag(restore, IMGZ_FLAG_READ_BACK))
         return 0;
     return imgz_readback_run(&restore->job, &restore->decode.image, &restore->output);
 }
@@ -205,7 +214,8 @@ static int open_both(void *context)
     struct imgz_output_config config = {
         .path = restore->target_path,
         .stage = IMGZ_STAGE_WRITE_TARGET,
-        .force = (restore->job.options.flags & IMGZ_FLAG_FORCE) != 0,
+        .force = has_flag(restore, IMGZ_FLAG_FORCE),
+        .resume = has_flag(restore, IMGZ_FLAG_RESUME),
         .device_allowed = true,
         .direct_wanted = true,
         .source = &restore->decode.image.source.status,
@@ -242,7 +252,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = imgz_job_call(&restore.job, open_both, &restore);
     restore.job.write_fd = restore.output.fd;
     if (rc == 0)
-        rc = check_read_back(&restore);
+        rc = check_readable(&restore);
     if (rc == 0)
         rc = imgz_overwrite_allow(&restore.job, &restore.output);
     if (rc == 0)
@@ -259,6 +269,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = imgz_output_commit(&restore.output);
     if (rc == 0)
         imgz_job_finish(&restore.job);
+    else
+        imgz_output_tell_rest(&restore.output);
     imgz_source_close(&restore.held);
     imgz_output_abandon(&restore.output);
     imgz_decode_release(&restore.decode);

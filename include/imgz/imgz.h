@@ -73,7 +73,7 @@ struct imgz_error {
     enum imgz_stage stage; /* meaningful when code is not 0 */
     uint64_t offset;       /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
     char path[512];        /* what was worked on; cut if longer, "" if nothing */
-    char text[1024];       /* one line for people: what, where, why, what to do next */
+    char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
 };
 
 /* ---- Progress ----------------------------------------------------------------------------- */
@@ -125,6 +125,7 @@ enum imgz_flag {
     IMGZ_FLAG_SCRUB = 4,         /* verify: check what is stored, inflate nothing */
     IMGZ_FLAG_ONLY_CHANGED = 16, /* restore to a device: write only chunks that it does not hold */
     IMGZ_FLAG_READ_BACK = 8,     /* restore: read the target again, past the page cache */
+    IMGZ_FLAG_RESUME = 32,       /* capture, restore: go on from what an interrupted run left */
     IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
 };
 
@@ -170,6 +171,8 @@ struct imgz_options {
         *bench_folder; /* bench: where a temporary file is written and removed; may be NULL */
     enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
+    const char *map_path;        /* capture: see imgz_capture(); NULL: none */
+    uint32_t timeout_s;          /* capture: how long a read may take; 0, the default: for ever */
     uint32_t overrides;      /* restore: of enum imgz_override; what is overruled if it is found */
     uint32_t file_mode;      /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
     imgz_confirm_fn confirm; /* restore; may be NULL */
@@ -220,6 +223,10 @@ struct imgz_report {
     uint64_t unreadable_bytes; /* capture: could not be read, and are zeros in the image */
     uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
+    uint64_t resumed_bytes;  /* capture: of raw_bytes, taken over from an interrupted run */
+    uint32_t mended;         /* capture: 1 if it went back for what an image lacked, not for all */
+    uint64_t missing_bytes;  /* then: so much was missing, and read again */
+    uint64_t regained_bytes; /* of it: could be read. 0: the image is as it was */
 
     /* Restore to a device. */
     uint64_t left_out_bytes;    /* zeros at the disk's end, for which it has no room */
@@ -230,7 +237,24 @@ struct imgz_report {
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
 
-/* Reads the file, block device or pipe 'source' and writes the image 'image'. */
+/* Reads the file, block device or pipe 'source' and writes the image 'image', which is called
+ * IMAGE.partial until it is complete.
+ *
+ * With IMGZ_FLAG_RESUME both must be files or devices: what an interrupted run left in
+ * IMAGE.partial is checked, and only the rest is read; and if this run fails, what it did is left
+ * there. With the same options the image is the one that an uninterrupted run would have made (with
+ * IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if IMAGE.partial is of another disk. With
+ * IMGZ_ON_ERROR_ZERO it needs a map, which remembers what could not be read.
+ *
+ * With options->map_path a file there is kept up to date on the way: what of the source was read,
+ * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
+ * already, and IMGZ_FLAG_FORCE is not set, only what the map has not as finished is read again. The
+ * rest is taken from the image, each chunk checked by its hash, and the new image replaces the old
+ * one; or that stays as it is if nothing could be read.
+ *
+ * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
+ * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are
+ * left behind: the process should end soon. */
 IMGZ_API int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 
@@ -239,8 +263,9 @@ IMGZ_API int imgz_capture(const char *source, const char *image, const struct im
  * anything is written (see enum imgz_override). With IMGZ_FLAG_ONLY_CHANGED a device is read first,
  * and a chunk that has its hash already is neither inflated nor written. With IMGZ_FLAG_READ_BACK a
  * file or device is read again after the flush, and held against the hashes in the image: -EBADMSG
- * if it does not keep what it was given.
- */
+ * if it does not keep what it was given. With IMGZ_FLAG_RESUME what a device, or the TARGET.partial
+ * of an interrupted run, holds already is read first, as with IMGZ_FLAG_ONLY_CHANGED; and if this
+ * run fails, TARGET.partial is left. */
 IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 

@@ -15,12 +15,11 @@
 
 #include "../unit/fixture.h"
 #include "../unit/sample.h"
-#include "intercept.h"
+#include "trial.h"
 
 #define CHUNK      ((size_t)IMGZ_CHUNK_BYTES_MIN)
 #define DISK_BYTES (3 * CHUNK + 1234)
 #define CALLS_MAX  5000u
-#define HANG_S     120u
 
 /* A row makes the same calls as the one before it: from here on every so many are made to fail. */
 #define CALLS_DENSE 80u
@@ -51,22 +50,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-static unsigned count_fds(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count += 1;
-    closedir(folder);
-    return count;
-}
-
 struct outcome {
     int rc;
-    const char *failed; /* what was made to fail; NULL if nothing */
-    int64_t grown;      /* allocations that were not freed */
+    struct imgz_trial trial;
     struct imgz_bench_result result;
     struct imgz_error error;
 };
@@ -74,7 +60,6 @@ struct outcome {
 static void run_once(const char *path, const struct imgz_intercept *plan, struct outcome *outcome)
 {
     struct imgz_options options;
-    int64_t live_before = imgz_intercept_live_count();
 
     imgz_options_init(&options, sizeof(options));
     imgz_bench_result_init(&outcome->result, sizeof(outcome->result));
@@ -85,28 +70,23 @@ static void run_once(const char *path, const struct imgz_intercept *plan, struct
     /* The kernel cuts direct reads at whole sectors only, and takes no others. */
     if (plan->short_percent > 0)
         options.direct = IMGZ_DIRECT_OFF;
-    imgz_intercept_arm(plan);
+    imgz_trial_begin(&outcome->trial, plan);
     outcome->rc = imgz_bench(path, &options, &outcome->result, &outcome->error);
-    outcome->failed = imgz_intercept_disarm();
-    outcome->grown = imgz_intercept_live_count() - live_before;
+    imgz_trial_end(&outcome->trial);
 }
 
 /* Runs it, and checks what must hold however it ended. */
 static struct outcome run_bench(const char *path, const struct imgz_intercept *plan)
 {
-    const unsigned fds_before = count_fds();
     struct outcome outcome;
 
-    alarm(HANG_S);
     run_once(path, plan, &outcome);
-    /* What a library keeps for good, it keeps once: a leak grows again. */
-    if (outcome.grown != 0)
+    if (outcome.trial.memory_grown != 0)
         run_once(path, plan, &outcome);
-    alarm(0);
-    if (count_fds() != fds_before || outcome.grown != 0)
-        fail_msg("%s (call %llu) failed, and %d descriptors, %lld allocations leak", outcome.failed,
-                 (unsigned long long)plan->fail_at, (int)count_fds() - (int)fds_before,
-                 (long long)outcome.grown);
+    if (outcome.trial.fds_grown != 0 || outcome.trial.memory_grown != 0)
+        fail_msg("%s (call %llu) failed, and %d descriptors, %lld allocations leak",
+                 outcome.trial.failed, (unsigned long long)plan->fail_at, outcome.trial.fds_grown,
+                 (long long)outcome.trial.memory_grown);
     assert_int_equal(imgz_fixture_count(&fixture), 1);
     assert_int_equal(outcome.error.code, outcome.rc);
     assert_int_equal(outcome.rc == 0, outcome.error.text[0] == '\0');
@@ -122,50 +102,28 @@ static struct outcome run_bench(const char *path, const struct imgz_intercept *p
     return outcome;
 }
 
-/* True if the engine may go on without this call, or has another way. */
-static bool dispensable(const char *name)
-{
-    static const char *const names[] = {
-        "flock",  /* file systems without locks exist */
-        "openat", /* the second one, for direct I/O, is only wished for */
-        "close",  /* of what was only read */
-        "pread",  /* of what came too late to be counted; see a_bad_sector_is_named() */
-        "io_uring_queue_init_params",
-        /* Where threads and buffers would best be. */
-        "hwloc_topology_init",
-        "hwloc_topology_load",
-        "open of /sys",
-        "read of /sys",
-    };
-
-    for (size_t i = 0; i < IMGZ_COUNT_OF(names); i++) {
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void fail_one_after_the_other(enum imgz_intercept_kind kind, bool ring_refused)
 {
     struct imgz_intercept plan = {.kind = kind, .ring_refused = ring_refused};
     struct outcome outcome = run_bench(disk.text, &plan);
 
     assert_int_equal(outcome.rc, 0);
-    assert_null(outcome.failed);
+    assert_null(outcome.trial.failed);
     do {
         plan.fail_at += plan.fail_at < CALLS_DENSE ? 1 : CALLS_STEP;
         outcome = run_bench(disk.text, &plan);
-        if (outcome.failed == NULL)
+        if (outcome.trial.failed == NULL)
             assert_int_equal(outcome.rc, 0);
-        else if (kind == IMGZ_INTERCEPT_CALLS && outcome.rc == 0 && !dispensable(outcome.failed))
-            fail_msg("%s (call %llu) failed, and the bench says all is well", outcome.failed,
+        else if (kind == IMGZ_INTERCEPT_CALLS && outcome.rc == 0 &&
+                 !imgz_trial_dispensable(outcome.trial.failed))
+            fail_msg("%s (call %llu) failed, and the bench says all is well", outcome.trial.failed,
                      (unsigned long long)plan.fail_at);
         else if (kind == IMGZ_INTERCEPT_ALLOCATIONS && outcome.rc != 0 && outcome.rc != -ENOMEM &&
                  outcome.rc != -EAGAIN)
-            fail_msg("%s (call %llu): %s", outcome.failed, (unsigned long long)plan.fail_at,
+            fail_msg("%s (call %llu): %s", outcome.trial.failed, (unsigned long long)plan.fail_at,
                      outcome.error.text);
-    } while (outcome.failed != NULL && plan.fail_at < CALLS_MAX);
-    assert_null(outcome.failed);
+    } while (outcome.trial.failed != NULL && plan.fail_at < CALLS_MAX);
+    assert_null(outcome.trial.failed);
     print_message("%llu calls\n", (unsigned long long)plan.fail_at - 1);
 }
 
@@ -196,7 +154,7 @@ static void a_lack_of_memory_is_told_as_such(void **state)
 
         plan.fail_at += 1;
         outcome = run_bench(NULL, &plan);
-        seen = outcome.failed != NULL && strcmp(outcome.failed, "mmap") == 0;
+        seen = outcome.trial.failed != NULL && strcmp(outcome.trial.failed, "mmap") == 0;
         if (seen) {
             assert_int_equal(outcome.rc, -ENOMEM);
             assert_non_null(strstr(outcome.error.text, "out of memory"));

@@ -118,6 +118,16 @@ static size_t shorten(size_t bytes)
     return 1 + (size_t)(next_random() % (bytes - 1));
 }
 
+/* The same for a read that may be direct: those are cut at whole blocks, or go on misaligned. */
+static size_t shorten_read(int fd, size_t bytes)
+{
+    const size_t cut = shorten(bytes);
+
+    if (cut == bytes || (fcntl(fd, F_GETFL) & O_DIRECT) == 0)
+        return cut;
+    return imgz_align_up(cut, IMGZ_BLOCK_BYTES);
+}
+
 static bool interrupted(void)
 {
     if (!atomic_load(&armed) || next_random() % 100 >= plan.interrupt_percent)
@@ -138,7 +148,7 @@ ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
         }
         bytes = (size_t)(plan.bad_read_offset - (uint64_t)offset);
     }
-    return syscall(SYS_pread64, fd, buffer, shorten(bytes), offset);
+    return syscall(SYS_pread64, fd, buffer, shorten_read(fd, bytes), offset);
 }
 
 ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
@@ -198,9 +208,14 @@ static int open_at(int folder, const char *path, int flags, mode_t mode)
 static int open_any(const char *path, int flags, mode_t mode)
 {
     const bool advice = strncmp(path, "/sys/", 5) == 0;
+    const char *name = "open";
     int fd;
 
-    if (call_fails(advice ? "open of /sys" : "open", EIO))
+    if (advice)
+        name = "open of /sys";
+    else if ((flags & O_DIRECT) != 0)
+        name = "open for direct I/O";
+    if (call_fails(name, EIO))
         return -1;
     fd = open_at(AT_FDCWD, path, flags, mode);
     if (advice)
@@ -256,7 +271,9 @@ int close(int fd)
 
 int fsync(int fd)
 {
-    return call_fails("fsync", EIO) ? -1 : (int)syscall(SYS_fsync, fd);
+    if (call_fails("fsync", EIO))
+        return -1;
+    return atomic_load(&armed) && plan.flush_skipped ? 0 : (int)syscall(SYS_fsync, fd);
 }
 
 int ftruncate(int fd, off_t bytes)
@@ -279,6 +296,11 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to)
     return call_fails("renameat", EIO)
                ? -1
                : (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, 0);
+}
+
+int rename(const char *from, const char *to)
+{
+    return call_fails("rename", EIO) ? -1 : (int)syscall(SYS_rename, from, to);
 }
 
 /* Failing, it says that the file system does not know it: the rung below is linkat(). */
@@ -382,6 +404,7 @@ int hwloc_topology_load(hwloc_topology_t topology)
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *old, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
 void __libc_free(void *old);
 
 static bool allocation_fails(const char *name)
@@ -407,6 +430,17 @@ void *malloc(size_t bytes)
 void *calloc(size_t count, size_t bytes)
 {
     return allocation_fails("calloc") ? NULL : counted(__libc_calloc(count, bytes));
+}
+
+int posix_memalign(void **result, size_t alignment, size_t bytes)
+{
+    void *made =
+        allocation_fails("posix_memalign") ? NULL : counted(__libc_memalign(alignment, bytes));
+
+    if (made == NULL)
+        return ENOMEM;
+    *result = made;
+    return 0;
 }
 
 void *realloc(void *old, size_t bytes)

@@ -16,12 +16,13 @@
 
 enum imgz_intercept_kind {
     IMGZ_INTERCEPT_CALLS,       /* open, pread, pwrite, fsync, rename, mmap, pthread_create ... */
-    IMGZ_INTERCEPT_ALLOCATIONS, /* malloc, calloc, realloc */
+    IMGZ_INTERCEPT_ALLOCATIONS, /* malloc, calloc, realloc, posix_memalign */
 };
 
 struct imgz_intercept {
     enum imgz_intercept_kind kind;
     uint64_t fail_at;       /* this call of the kind fails, counted from 1; 0: none */
+    bool flush_skipped;     /* fsync() does nothing: for many runs in little time */
     bool ring_refused;      /* io_uring says EPERM: pread() and pwrite() do everything */
     uint32_t short_percent; /* of the transfers */
     uint32_t interrupt_percent;

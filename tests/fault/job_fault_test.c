@@ -16,19 +16,23 @@
 
 #include "../unit/fixture.h"
 #include "../unit/sample.h"
-#include "intercept.h"
+#include "loopdev.h"
+#include "trial.h"
 
-#define CHUNK      ((size_t)IMGZ_CHUNK_BYTES_MIN)
-#define DISK_BYTES (9 * CHUNK + 1234)
-#define CALLS_MAX  5000u
-#define SEEDS      60u
-#define HANG_S     120u
+#define CHUNK        ((size_t)IMGZ_CHUNK_BYTES_MIN)
+#define DISK_BYTES   (9 * CHUNK + 1234)
+#define CALLS_MAX    5000u
+#define SEEDS        60u
+#define BAD_OFFSET   (7 * CHUNK + 4096) /* from here on the disk of one job cannot be read */
+#define DEVICE_BYTES (10 * CHUNK)
 
 struct world {
     struct imgz_fixture fixture;
     struct imgz_options options;
     unsigned char *disk;
     struct imgz_report right; /* of a verify that nothing disturbed */
+    char zeroed_hash[33];     /* of the disk with zeros from BAD_OFFSET on */
+    struct imgz_loopdev loop;
 };
 
 static struct world world;
@@ -66,6 +70,72 @@ static int hash(struct imgz_report *report, struct imgz_error *error)
     return imgz_hash(path("disk").text, &world.options, report, error);
 }
 
+/* The same jobs with one more wish. */
+static int with_flag(enum imgz_flag flag,
+                     int (*run)(struct imgz_report *report, struct imgz_error *error),
+                     struct imgz_report *report, struct imgz_error *error)
+{
+    const uint32_t flags = world.options.flags;
+    int rc;
+
+    world.options.flags |= flag;
+    rc = run(report, error);
+    world.options.flags = flags;
+    return rc;
+}
+
+static int restore_reading_back(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_READ_BACK, restore, report, error);
+}
+
+static int flash(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_restore(path("image").text, world.loop.path, &world.options, report, error);
+}
+
+static int flash_only_changed(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_ONLY_CHANGED, flash, report, error);
+}
+
+static int capture_unreadable(struct imgz_report *report, struct imgz_error *error)
+{
+    int rc;
+
+    world.options.on_error = IMGZ_ON_ERROR_ZERO;
+    rc = capture(report, error);
+    world.options.on_error = IMGZ_ON_ERROR_STOP;
+    return rc;
+}
+
+static int capture_resumed(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_RESUME, capture, report, error);
+}
+
+static int restore_resumed(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_RESUME, restore, report, error);
+}
+
+/* A device that holds the disk but for two chunks, and something behind it. */
+static void age_device(void)
+{
+    unsigned char *old = malloc(DEVICE_BYTES);
+    int fd = open(world.loop.path, O_WRONLY | O_CLOEXEC);
+
+    assert_non_null(old);
+    assert_true(fd >= 0);
+    memset(old, 0xee, DEVICE_BYTES);
+    memcpy(old, world.disk, DISK_BYTES);
+    memset(old + 2 * CHUNK, 0xee, CHUNK);
+    memset(old + 4 * CHUNK, 0xee, CHUNK);
+    assert_int_equal(pwrite(fd, old, DEVICE_BYTES, 0), DEVICE_BYTES);
+    close(fd);
+    free(old);
+}
+
 /* What must be there when the job says that it is done. */
 
 static void captured(const struct imgz_report *report)
@@ -94,16 +164,60 @@ static void same_hash(const struct imgz_report *report)
     assert_int_equal(report->raw_bytes, DISK_BYTES);
 }
 
+static void flashed(const struct imgz_report *report)
+{
+    unsigned char *found = malloc(DEVICE_BYTES);
+    int fd = open(world.loop.path, O_RDONLY | O_CLOEXEC);
+
+    assert_non_null(found);
+    assert_int_equal(pread(fd, found, DEVICE_BYTES, 0), DEVICE_BYTES);
+    assert_memory_equal(found, world.disk, DISK_BYTES);
+    assert_int_equal(found[DISK_BYTES], 0xee);
+    assert_true(report->same_bytes > 0 && report->same_bytes < DISK_BYTES);
+    close(fd);
+    free(found);
+}
+
+/* Zeros for exactly what could not be read, and it is said. */
+static void captured_in_part(const struct imgz_report *report)
+{
+    struct imgz_report found;
+    struct imgz_error error;
+
+    assert_string_equal(report->root_hash, world.zeroed_hash);
+    assert_int_equal(report->unreadable_bytes, DISK_BYTES - BAD_OFFSET);
+    assert_int_equal(report->unreadable_range_count, 1);
+    assert_int_equal(report->unreadable[0].offset, BAD_OFFSET);
+    assert_int_equal(imgz_verify(path("out").text, NULL, &world.options, &found, &error), 0);
+    assert_string_equal(found.root_hash, world.zeroed_hash);
+}
+
 static const struct job {
     const char *name;
     int (*run)(struct imgz_report *report, struct imgz_error *error);
     void (*check)(const struct imgz_report *report);
     bool makes_file;
+    bool makes_device;        /* left out where there are no loop devices */
+    uint64_t bad_read_offset; /* for every read of the job */
+    const char *interrupted;  /* the first half of this file is out.partial; NULL: there is none */
 } jobs[] = {
-    {"capture", capture, captured, true}, {"restore", restore, restored, true},
-    {"verify", verify, same_hash, false}, {"verify --against", verify_against, same_hash, false},
-    {"hash", hash, same_hash, false},
+    {"capture", capture, captured, .makes_file = true},
+    {"restore", restore, restored, .makes_file = true},
+    {"verify", verify, same_hash, .makes_file = false},
+    {"verify --against", verify_against, same_hash, .makes_file = false},
+    {"hash", hash, same_hash, .makes_file = false},
+    {"capture --on-error=zero", capture_unreadable, captured_in_part, .makes_file = true,
+     .bad_read_offset = BAD_OFFSET},
+    {"restore --read-back", restore_reading_back, restored, .makes_file = true},
+    {"restore --only-changed", flash_only_changed, flashed, .makes_device = true},
+    {"capture --resume", capture_resumed, captured, .makes_file = true, .interrupted = "image"},
+    {"restore --resume", restore_resumed, restored, .makes_file = true, .interrupted = "disk"},
 };
+
+static bool can_run(const struct job *job)
+{
+    return !job->makes_device || world.loop.path[0] != '\0';
+}
 
 /* ---- The world ---------------------------------------------------------------------------------
  */
@@ -116,6 +230,32 @@ static void fill_disk(void)
     imgz_sample_fill(IMGZ_SAMPLE_TEXT, 1, world.disk, 3 * CHUNK + 77);
     imgz_sample_fill(IMGZ_SAMPLE_RANDOM, 2, world.disk + 6 * CHUNK, CHUNK);
     imgz_sample_fill(IMGZ_SAMPLE_MIXED, 3, world.disk + 8 * CHUNK, DISK_BYTES - 8 * CHUNK);
+}
+
+/* What a disk with zeros instead of its end would be. */
+static int hash_zeroed(struct imgz_error *error)
+{
+    unsigned char *zeroed = calloc(1, DISK_BYTES);
+    struct imgz_report report;
+    int rc;
+
+    assert_non_null(zeroed);
+    memcpy(zeroed, world.disk, BAD_OFFSET);
+    imgz_fixture_write(&world.fixture, "zeroed", zeroed, DISK_BYTES);
+    free(zeroed);
+    rc = imgz_hash(path("zeroed").text, &world.options, &report, error);
+    memcpy(world.zeroed_hash, report.root_hash, sizeof(world.zeroed_hash));
+    return rc;
+}
+
+static void attach_device(void)
+{
+    unsigned char *nothing = calloc(1, DEVICE_BYTES);
+
+    assert_non_null(nothing);
+    imgz_fixture_write(&world.fixture, "backing", nothing, DEVICE_BYTES);
+    free(nothing);
+    imgz_loopdev_attach(&world.loop, path("backing").text);
 }
 
 static int set_up(void **state)
@@ -132,31 +272,22 @@ static int set_up(void **state)
     fill_disk();
     imgz_fixture_write(&world.fixture, "disk", world.disk, DISK_BYTES);
     if (imgz_capture(path("disk").text, path("image").text, &world.options, NULL, &error) < 0 ||
-        imgz_verify(path("image").text, NULL, &world.options, &world.right, &error) < 0) {
+        imgz_verify(path("image").text, NULL, &world.options, &world.right, &error) < 0 ||
+        hash_zeroed(&error) < 0) {
         print_error("%s\n", error.text);
         return -1;
     }
+    attach_device();
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    imgz_loopdev_detach(&world.loop);
     free(world.disk);
     imgz_fixture_fini(&world.fixture);
     return 0;
-}
-
-static unsigned count_fds(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count += 1;
-    closedir(folder);
-    return count;
 }
 
 /* ---- Running a job under a plan ----------------------------------------------------------------
@@ -164,27 +295,49 @@ static unsigned count_fds(void)
 
 struct outcome {
     int rc;
-    const char *failed; /* what was made to fail; NULL if nothing */
+    struct imgz_trial trial;
     struct imgz_report report;
     struct imgz_error error;
 };
 
-/* Runs it; returns by how much the number of allocations grew. */
-static int64_t run_once(const struct job *job, const struct imgz_intercept *plan,
-                        struct outcome *outcome)
+/* Puts there what an interrupted run would have left. */
+static void leave_half(const struct job *job)
 {
-    const unsigned fds_before = count_fds();
-    const int64_t live_before = imgz_intercept_live_count();
+    unsigned char *whole;
+    size_t bytes;
 
-    alarm(HANG_S);
-    imgz_intercept_arm(plan);
+    if (job->interrupted == NULL)
+        return;
+    whole = imgz_fixture_read(&world.fixture, job->interrupted, &bytes);
+    imgz_fixture_write(&world.fixture, "out.partial", whole, bytes / 2);
+    free(whole);
+}
+
+/* A job that failed keeps what it can go on from; one that is done does not. */
+static void take_half_away(const struct job *job, const struct outcome *outcome)
+{
+    const bool left = imgz_fixture_exists(&world.fixture, "out.partial");
+
+    if (job->interrupted == NULL)
+        return;
+    assert_true(left == (outcome->rc < 0 && !imgz_fixture_exists(&world.fixture, "out")));
+    if (left)
+        assert_int_equal(remove(path("out.partial").text), 0);
+}
+
+static void run_once(const struct job *job, const struct imgz_intercept *plan,
+                     struct outcome *outcome)
+{
+    struct imgz_intercept its_plan = *plan;
+
+    leave_half(job);
+    if (job->makes_device)
+        age_device();
+    if (job->bad_read_offset > 0)
+        its_plan.bad_read_offset = job->bad_read_offset;
+    imgz_trial_begin(&outcome->trial, &its_plan);
     outcome->rc = job->run(&outcome->report, &outcome->error);
-    outcome->failed = imgz_intercept_disarm();
-    alarm(0);
-    if (count_fds() != fds_before)
-        fail_msg("%s: %s (call %llu) failed, and a descriptor stays open", job->name,
-                 outcome->failed, (unsigned long long)plan->fail_at);
-    return imgz_intercept_live_count() - live_before;
+    imgz_trial_end(&outcome->trial);
 }
 
 /* Runs it, and checks what must hold however it ended. */
@@ -194,13 +347,15 @@ static struct outcome run_job(const struct job *job, const struct imgz_intercept
     struct outcome outcome;
     bool shown;
 
-    /* What a library keeps for good, it keeps once: a leak grows again. */
-    if (run_once(job, plan, &outcome) != 0) {
+    run_once(job, plan, &outcome);
+    if (outcome.trial.memory_grown != 0) {
         remove(path("out").text);
-        if (run_once(job, plan, &outcome) != 0)
-            fail_msg("%s: %s (call %llu) failed, and memory leaks", job->name, outcome.failed,
-                     (unsigned long long)plan->fail_at);
+        run_once(job, plan, &outcome);
     }
+    if (outcome.trial.memory_grown != 0 || outcome.trial.fds_grown != 0)
+        fail_msg("%s: %s (call %llu) failed, and %lld allocations and %d descriptors leak",
+                 job->name, outcome.trial.failed, (unsigned long long)plan->fail_at,
+                 (long long)outcome.trial.memory_grown, outcome.trial.fds_grown);
     assert_int_equal(outcome.error.code, outcome.rc);
     if (outcome.rc == 0) {
         job->check(&outcome.report);
@@ -208,12 +363,13 @@ static struct outcome run_job(const struct job *job, const struct imgz_intercept
     } else {
         assert_true(strlen(outcome.error.text) > 0);
     }
+    take_half_away(job, &outcome);
     shown = imgz_fixture_exists(&world.fixture, "out");
     assert_int_equal(imgz_fixture_count(&world.fixture), files_before + shown);
     assert_true(shown || outcome.rc < 0 || !job->makes_file);
     if (shown && outcome.rc < 0) {
         /* Only when the folder could not be flushed: the file has its name, and is whole. */
-        assert_string_equal(outcome.failed, "fsync");
+        assert_string_equal(outcome.trial.failed, "fsync");
         job->check(&outcome.report);
     }
     if (shown)
@@ -221,54 +377,32 @@ static struct outcome run_job(const struct job *job, const struct imgz_intercept
     return outcome;
 }
 
-/* True if the engine may go on without this call, or has another way. (Libraries may go on without
- * some allocation; what the job says it did is checked in any case.) */
-static bool dispensable(const char *name)
-{
-    static const char *const names[] = {
-        "flock",     /* file systems without locks exist */
-        "renameat2", /* linkat() is the rung below */
-        "openat",    /* the second one, for direct I/O, is only wished for */
-        "close",     /* of what was only read */
-        "pread",     /* what fails is read again alone */
-        "io_uring_queue_init_params",
-        /* Where threads and buffers would best be. */
-        "hwloc_topology_init",
-        "hwloc_topology_load",
-        "open of /sys",
-        "read of /sys",
-    };
-
-    for (size_t i = 0; i < IMGZ_COUNT_OF(names); i++) {
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void fail_one_after_the_other(enum imgz_intercept_kind kind, bool ring_refused)
 {
     for (size_t i = 0; i < IMGZ_COUNT_OF(jobs); i++) {
         struct imgz_intercept plan = {.kind = kind, .ring_refused = ring_refused};
-        struct outcome outcome = run_job(&jobs[i], &plan);
+        struct outcome outcome;
 
+        if (!can_run(&jobs[i]))
+            continue;
+        outcome = run_job(&jobs[i], &plan);
         assert_int_equal(outcome.rc, 0);
-        assert_null(outcome.failed);
+        assert_null(outcome.trial.failed);
         do {
             plan.fail_at += 1;
             outcome = run_job(&jobs[i], &plan);
-            if (outcome.failed == NULL)
+            if (outcome.trial.failed == NULL)
                 assert_int_equal(outcome.rc, 0);
             else if (kind == IMGZ_INTERCEPT_CALLS && outcome.rc == 0 &&
-                     !dispensable(outcome.failed))
+                     !imgz_trial_dispensable(outcome.trial.failed))
                 fail_msg("%s: %s (call %llu) failed, and the job says all is well", jobs[i].name,
-                         outcome.failed, (unsigned long long)plan.fail_at);
+                         outcome.trial.failed, (unsigned long long)plan.fail_at);
             else if (kind == IMGZ_INTERCEPT_ALLOCATIONS && outcome.rc != 0 &&
                      outcome.rc != -ENOMEM && outcome.rc != -EAGAIN)
-                fail_msg("%s: %s (call %llu): %s", jobs[i].name, outcome.failed,
+                fail_msg("%s: %s (call %llu): %s", jobs[i].name, outcome.trial.failed,
                          (unsigned long long)plan.fail_at, outcome.error.text);
-        } while (outcome.failed != NULL && plan.fail_at < CALLS_MAX);
-        assert_null(outcome.failed);
+        } while (outcome.trial.failed != NULL && plan.fail_at < CALLS_MAX);
+        assert_null(outcome.trial.failed);
         print_message("%s: %llu calls\n", jobs[i].name, (unsigned long long)plan.fail_at - 1);
     }
 }
@@ -308,7 +442,8 @@ static void short_and_interrupted_transfers_are_continued(void **state)
                 .seed = seed * 1000 + i,
             };
 
-            assert_int_equal(run_job(&jobs[i], &plan).rc, 0);
+            if (can_run(&jobs[i]))
+                assert_int_equal(run_job(&jobs[i], &plan).rc, 0);
         }
     }
 }

@@ -60,6 +60,30 @@ if python3 "$HERE/damage.py" lies good.gz lies 2>"$ERR"; then
             "$(head -c 400 "$ERR")"
     done
     counted "lies" 50
+
+    title "lies about lengths get no memory"
+    # As much room as the good image needs, and some: what a lie says must not be asked for.
+    within=(env MALLOC_ARENA_MAX=1 bash -c 'ulimit -v "$1"; exec "${@:2}"' -)
+    if [[ -n $SANITIZED ]]; then
+        skip "memory" "a sanitizer reserves all there is"
+    else
+        room=$((32 << 10))
+        until "${within[@]}" $room "$IMGZ" verify -q --threads 1 good.gz 2>/dev/null; do
+            room=$((room + (16 << 10)))
+        done
+        room=$((room + (48 << 10)))
+        for file in lies/*=*[0-9][0-9][0-9][0-9][0-9][0-9][0-9].gz; do
+            # The size of chunks is believed, up to the format's limit: a stream says nothing else.
+            [[ $file != lies/header-chunk_bytes* ]] || continue
+            NAMED=$file
+            refuse "in little memory: $file" \
+                "${within[@]}" $room "$IMGZ" verify -q --threads 1 "$file"
+            NAMED="standard input"
+            refuse "in little memory: a pipe of $file" \
+                "${within[@]}" $room "$IMGZ" verify -q --threads 1 - < <(exec cat "$file")
+        done
+        counted "lies about lengths" 20
+    fi
     run "$IMGZ" verify lies/header-version=2.gz
     expect_text '^imgz: .*version'
 else

@@ -11,12 +11,13 @@ pkg-config --exists fuse3 || skip_all "libfuse3 is not installed (tools/packages
 cc -O1 -Wall -o "$WORK/.lib/faultdisk" "$HERE/faultdisk.c" $(pkg-config --cflags --libs fuse3) ||
     skip_all "faultdisk.c does not compile here"
 
-# serve_disk BACKING DIR: DIR/disk is the disk; rules go to it by 'rule'.
+# serve_disk BACKING DIR [LOG]: DIR/disk is the disk; rules go to it by 'rule'.
 serve_disk() {
-    local backing=$1 folder=$2
+    local folder=$2
     mkdir -p "$folder"
-    "$WORK/.lib/faultdisk" "$backing" "$folder" 2>"$WORK/.lib/faultdisk.err" &
-    CHILDREN+=("$!")
+    "$WORK/.lib/faultdisk" "$@" 2>"$WORK/.lib/faultdisk.err" &
+    FAULTDISK_PID=$!
+    CHILDREN+=("$FAULTDISK_PID")
     if ! wait_until test -e "$folder/disk"; then
         fail "faultdisk does not serve" "$(cat "$WORK/.lib/faultdisk.err")"
         return 1
@@ -28,4 +29,15 @@ serve_disk() {
 # rule LINE...: tells the disk served last.
 rule() {
     printf '%s\n' "$@" >"$FAULTDISK/ctl"
+}
+
+# kill_disk: the disk served last is gone, as if somebody had pulled the cable.
+kill_disk() {
+    local item kept=()
+    kill -9 "$FAULTDISK_PID"
+    wait "$FAULTDISK_PID" 2>/dev/null
+    for item in "${CHILDREN[@]}"; do
+        [[ $item == "$FAULTDISK_PID" ]] || kept+=("$item")
+    done
+    CHILDREN=("${kept[@]}")
 }

@@ -292,13 +292,20 @@ attach() {
     return 1
 }
 
+# The kernel detaches when the last who has the device open closes it: a moment later, at times.
+_let_go() {
+    [[ $(losetup -n -O BACK-FILE "$1" 2>/dev/null) != "$2" ]]
+}
+
 detach() {
-    local device=$1 item kept=()
+    local device=$1 item kept=() file
+    file=$(losetup -n -O BACK-FILE "$device" 2>/dev/null)
     for item in "${LOOPS[@]}"; do
         [[ $item == "$device" ]] || kept+=("$item")
     done
     LOOPS=("${kept[@]}")
-    losetup -d "$device"
+    losetup -d "$device" || return
+    [[ -z $file ]] || wait_until _let_go "$device" "$file"
 }
 
 mount_at() { # mount_at WHAT WHERE [mount options]

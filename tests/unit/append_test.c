@@ -25,23 +25,30 @@ struct world {
     struct imgz_append append;
 };
 
-static void open_world(struct world *world, bool direct)
+static void open_output(struct world *world, bool direct, bool resume)
 {
-    const struct imgz_pool_config pool = {.slot_count = 1, .raw_capacity_bytes = 4096};
-    struct imgz_output_config config = {
+    const struct imgz_output_config config = {
+        .path = world->path.text,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
+        .resume = resume,
         .direct_wanted = direct,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
     };
 
-    imgz_fixture_init(&world->fixture);
-    world->path = imgz_fixture_path(&world->fixture, "out");
-    config.path = world->path.text;
-    assert_int_equal(
-        imgz_line_create(&pool, world->fixture.stop, &world->fixture.log, &world->line), 0);
     assert_int_equal(
         imgz_output_open(&config, world->fixture.stop, &world->fixture.log, &world->output), 0);
     assert_int_equal(imgz_append_init(&world->append, &world->output, world->line), 0);
+}
+
+static void open_world(struct world *world, bool direct)
+{
+    const struct imgz_pool_config pool = {.slot_count = 1, .raw_capacity_bytes = 4096};
+
+    imgz_fixture_init(&world->fixture);
+    world->path = imgz_fixture_path(&world->fixture, "out");
+    assert_int_equal(
+        imgz_line_create(&pool, world->fixture.stop, &world->fixture.log, &world->line), 0);
+    open_output(world, direct, false);
 }
 
 static void close_world(struct world *world)
@@ -110,6 +117,53 @@ static void what_is_appended_is_there(void **state)
     }
 }
 
+/* Goes on behind the first 'kept_bytes' of a file that has rubbish behind them. */
+static void check_resumed(bool direct, uint64_t kept_bytes, uint64_t bytes)
+{
+    unsigned char *model = make_model(bytes);
+    unsigned char *left = make_model(kept_bytes + 3 * MIB);
+    struct world world;
+
+    open_world(&world, direct);
+    imgz_append_fini(&world.append);
+    imgz_output_abandon(&world.output);
+    memset(left + kept_bytes, 0xee, 3 * MIB);
+    imgz_fixture_write(&world.fixture, "out.partial", left, kept_bytes + 3 * MIB);
+    open_output(&world, direct, true);
+    assert_true(world.output.taken_over);
+    assert_int_equal(imgz_append_resume(&world.append, kept_bytes), 0);
+    assert_int_equal(imgz_append_bytes(&world.append, model + kept_bytes, bytes - kept_bytes), 0);
+    assert_int_equal(world.append.offset, bytes);
+    assert_int_equal(imgz_append_finish(&world.append), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(imgz_fixture_holds(&world.fixture, "out", model, bytes));
+    close_world(&world);
+    free(model);
+    free(left);
+}
+
+static void it_goes_on_behind_what_is_there(void **state)
+{
+    static const struct {
+        uint64_t kept_bytes;
+        uint64_t bytes;
+    } cases[] = {
+        {1, 1},
+        {34, 5000},
+        {4096, 4097},
+        {MIB - 1, MIB},
+        {MIB, MIB + 1},
+        {MIB + 4095, 12 * MIB + 9},
+        {66 * MIB + 12345, 140 * MIB}, /* beyond the size that is made ahead */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        check_resumed(true, cases[i].kept_bytes, cases[i].bytes);
+        check_resumed(false, cases[i].kept_bytes, cases[i].bytes);
+    }
+}
+
 /* A limit on file sizes that the file itself keeps must not be hit by making it longer ahead. */
 static void a_size_limit_counts_for_data_only(void **state)
 {
@@ -175,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_appended_is_there),
+        cmocka_unit_test(it_goes_on_behind_what_is_there),
         cmocka_unit_test(a_size_limit_counts_for_data_only),
         cmocka_unit_test(a_failed_write_tells_where),
         cmocka_unit_test(readahead_keeps_its_distance),

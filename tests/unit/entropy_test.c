@@ -63,6 +63,14 @@ static void fill_period_31000(unsigned char *data, size_t bytes)
     fill_period(data, bytes, 31000);
 }
 
+/* All bytes but a few are equally frequent, and zero, which repeats are looked for by, is not
+ * there. */
+static void fill_period_without_zero(unsigned char *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        data[i] = (unsigned char)(1 + i % 251);
+}
+
 /* Beyond DEFLATE's reach: not worth a try. */
 static void fill_period_40000(unsigned char *data, size_t bytes)
 {
@@ -170,6 +178,7 @@ static const struct chunk_case cases[] = {
     {"random, repeated after 1001 bytes", fill_period_1001, false},
     {"random, repeated after 20011 bytes", fill_period_20011, false},
     {"random, repeated after 31000 bytes", fill_period_31000, false},
+    {"all bytes but a few, again and again", fill_period_without_zero, false},
     {"random with repeats", fill_some_repeats, false},
     {"random, then zeros", fill_random_then_zeros, false},
     {"compressed files, padded to blocks", fill_padded_files, false},

@@ -231,6 +231,37 @@ static void stale_partial_is_replaced(void **state)
     close_world(&world);
 }
 
+/* With resume: taken over as it is, and left again; nothing is left of what held nothing. */
+static void a_partial_is_taken_over_and_left(void **state)
+{
+    struct world world;
+    char text[8];
+
+    (void)state;
+    open_world(&world);
+    world.config.resume = true;
+    assert_int_equal(open_output(&world), 0);
+    assert_false(world.output.taken_over);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(imgz_fixture_count(&world.fixture), 0);
+
+    imgz_fixture_write(&world.fixture, "out.partial", "bytes", 5);
+    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
+    assert_int_equal(open_output(&world), 0);
+    assert_true(world.output.taken_over);
+    assert_int_equal(pread(world.output.fd, text, sizeof(text), 0), 5);
+    assert_memory_equal(text, "bytes", 5);
+    imgz_output_abandon(&world.output);
+    assert_true(holds(&world, "out.partial", "bytes"));
+
+    assert_int_equal(open_output(&world), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    imgz_output_abandon(&world.output);
+    assert_true(holds(&world, "out", "bytes"));
+    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+    close_world(&world);
+}
+
 static void live_partial_is_respected(void **state)
 {
     struct imgz_fixture_path partial;
@@ -495,6 +526,7 @@ int main(void)
         cmocka_unit_test(name_taken_meanwhile_is_kept),
         cmocka_unit_test(failed_close_is_told),
         cmocka_unit_test(stale_partial_is_replaced),
+        cmocka_unit_test(a_partial_is_taken_over_and_left),
         cmocka_unit_test(live_partial_is_respected),
         cmocka_unit_test(second_writer_is_refused),
         cmocka_unit_test(links_and_folders_are_not_followed),

@@ -95,15 +95,17 @@ struct world {
     struct imgz_sparse sparse;
 };
 
-/* An output by hand: a file stands for a device, and holds 0xee everywhere. */
-static void open_output(struct world *world, enum imgz_output_kind kind)
+/* An output by hand: a file stands for a device. That, and a file that was taken over, hold 0xee
+ * everywhere. */
+static void open_output(struct world *world, enum imgz_output_kind kind, bool taken_over)
 {
+    const bool old_bytes = kind == IMGZ_OUTPUT_DEVICE || taken_over;
     const struct imgz_fixture_path path = imgz_fixture_path(&world->fixture, "disk");
     unsigned char *old = malloc(DISK_BYTES);
 
     assert_non_null(old);
     memset(old, 0xee, DISK_BYTES);
-    imgz_fixture_write(&world->fixture, "disk", old, kind == IMGZ_OUTPUT_DEVICE ? DISK_BYTES : 0);
+    imgz_fixture_write(&world->fixture, "disk", old, old_bytes ? DISK_BYTES : 0);
     free(old);
     world->output = (struct imgz_output){
         .kind = kind,
@@ -112,6 +114,7 @@ static void open_output(struct world *world, enum imgz_output_kind kind)
         .fd = open(path.text, O_WRONLY | O_CLOEXEC),
         .direct_fd = open(path.text, O_WRONLY | O_CLOEXEC),
         .directory_fd = -1,
+        .taken_over = taken_over,
         .size_bytes = kind == IMGZ_OUTPUT_DEVICE ? DISK_BYTES : IMGZ_SIZE_UNKNOWN,
         .stop = world->fixture.stop,
         .log = &world->fixture.log,
@@ -123,15 +126,21 @@ static void open_output(struct world *world, enum imgz_output_kind kind)
     recorder.room_bytes = DISK_BYTES;
 }
 
-static void open_world(struct world *world, enum imgz_output_kind kind, uint64_t raw_bytes)
+static void open_old_world(struct world *world, enum imgz_output_kind kind, bool taken_over,
+                           uint64_t raw_bytes)
 {
     const struct imgz_pool_config pool = {SLOTS, CHUNK_BYTES, 0};
 
     imgz_fixture_init(&world->fixture);
-    open_output(world, kind);
+    open_output(world, kind, taken_over);
     assert_int_equal(
         imgz_line_create(&pool, world->fixture.stop, &world->fixture.log, &world->line), 0);
     assert_int_equal(imgz_sparse_init(&world->sparse, &world->output, world->line, raw_bytes), 0);
+}
+
+static void open_world(struct world *world, enum imgz_output_kind kind, uint64_t raw_bytes)
+{
+    open_old_world(world, kind, false, raw_bytes);
 }
 
 static void close_world(struct world *world)
@@ -307,7 +316,8 @@ static void refused_zeroing_is_remembered(void **state)
 /* ---- Many chunks: what is there afterwards -----------------------------------------------------
  */
 
-/* Random maps over the whole disk, on what held 0xee: every byte is as the chunks say. */
+/* Random maps over the whole disk, on nothing or on what held 0xee: every byte is as the chunks
+ * say. */
 static void random_disks_come_out_right(void **state)
 {
     unsigned char *model = malloc(DISK_BYTES);
@@ -321,8 +331,8 @@ static void random_disks_come_out_right(void **state)
         const uint64_t zero_share = imgz_sample_random(&random) % 100;
         struct world world;
 
-        open_world(&world, round % 2 ? IMGZ_OUTPUT_DEVICE : IMGZ_OUTPUT_FILE,
-                   round % 4 < 2 ? disk_bytes : IMGZ_SIZE_UNKNOWN);
+        open_old_world(&world, round % 2 ? IMGZ_OUTPUT_DEVICE : IMGZ_OUTPUT_FILE, round % 6 == 2,
+                       round % 4 < 2 ? disk_bytes : IMGZ_SIZE_UNKNOWN);
         recorder.zero_refused = round % 5 == 0;
         memset(model, 0xee, DISK_BYTES);
         for (uint64_t at = 0; at < disk_bytes; at += CHUNK_BYTES) {

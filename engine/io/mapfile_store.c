@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* A map's file: loaded as a whole, replaced as a whole. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/mapfile.h"
+
+/* ---- Loading ------------------------------------------------------------------------------ */
+
+static int raise_here(struct imgz_stop *stop, const char *path, int rc, const char *doing)
+{
+    const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
+
+    return imgz_stop_raise_system(stop, rc, place, doing);
+}
+
+static int raise_problem(struct imgz_stop *stop, const char *path,
+                         const struct imgz_mapfile_problem *problem)
+{
+    const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
+
+    return imgz_stop_raise(stop, -EBADMSG, place,
+                           "reading %s, line %" PRIu64
+                           ": %s; it is no map of ddrescue's format, or damaged: name another file",
+                           path, problem->line, problem->what);
+}
+
+/* O_NONBLOCK: a FIFO must not hold up the opening; it is refused then. */
+static int open_plain_file(const char *path, uint64_t *bytes)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    struct stat status;
+    int rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) < 0)
+        rc = -errno;
+    else if (!S_ISREG(status.st_mode))
+        rc = S_ISDIR(status.st_mode) ? -EISDIR : -EEXIST;
+    else if ((uint64_t)status.st_size > IMGZ_MAPFILE_BYTES_MAX)
+        rc = -EFBIG;
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    *bytes = (uint64_t)status.st_size;
+    return fd;
+}
+
+/* At most 'bytes', fewer if the file has got shorter. */
+static int64_t read_all(int fd, char *text, uint64_t bytes)
+{
+    uint64_t done_bytes = 0;
+
+    while (done_bytes < bytes) {
+        ssize_t moved = read(fd, text + done_bytes, bytes - done_bytes);
+
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved < 0)
+            return -errno;
+        if (moved == 0)
+            break;
+        done_bytes += (uint64_t)moved;
+    }
+    return (int64_t)done_bytes;
+}
+
+/* '*text' is to be freed. */
+static int64_t read_text(const char *path, char **text)
+{
+    uint64_t bytes = 0;
+    int fd = open_plain_file(path, &bytes);
+    int64_t rc = -ENOMEM;
+
+    if (fd < 0)
+        return fd;
+    *text = malloc(bytes + 1);
+    if (*text != NULL)
+        rc = read_all(fd, *text, bytes);
+    close(fd);
+    return rc;
+}
+
+int imgz_mapfile_load(const char *path, struct imgz_stop *stop, struct imgz_mapfile *map)
+{
+    struct imgz_mapfile_problem problem;
+    char *text = NULL;
+    int64_t bytes = read_text(path, &text);
+    int rc = bytes < 0 ? (int)bytes : imgz_mapfile_parse(text, (size_t)bytes, map, &problem);
+
+    free(text);
+    if (rc == -EEXIST || rc == -EFBIG)
+        return imgz_stop_raise(stop, rc, (struct imgz_place){IMGZ_STAGE_SETUP, path, 0},
+                               "reading %s: it is %s, so it is no map; name another file", path,
+                               rc == -EFBIG ? "too large" : "no plain file");
+    if (rc == -EBADMSG)
+        return raise_problem(stop, path, &problem);
+    return rc < 0 && rc != -ENOENT ? raise_here(stop, path, rc, "reading") : rc;
+}
+
+/* ---- Saving ------------------------------------------------------------------------------- */
+
+/* The file that is replaced: through a symbolic link it is the file, not the link. To be freed. */
+static int find_target(const char *path, char **result)
+{
+    struct stat status;
+
+    if (stat(path, &status) == 0) {
+        if (!S_ISREG(status.st_mode))
+            return -EEXIST;
+        *result = realpath(path, NULL);
+        return *result == NULL ? -errno : 0;
+    }
+    if (errno != ENOENT)
+        return -errno;
+    *result = strdup(path);
+    return *result == NULL ? -ENOMEM : 0;
+}
+
+/* A file that a killed run left is no use to anybody. */
+static int create_temporary(const char *path)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    struct stat status;
+    int fd = open(path, flags, 0666);
+
+    if (fd < 0 && errno == EEXIST && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+        unlink(path) == 0)
+        fd = open(path, flags, 0666);
+    return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int fd, const char *text, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t moved = write(fd, text, bytes);
+
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved <= 0)
+            return moved < 0 ? -errno : -EIO;
+        text += moved;
+        bytes -= (size_t)moved;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* File systems exist that cannot flush a directory (EINVAL). */
+static int flush_directory_of(char *path)
+{
+    char *slash = strrchr(path, '/');
+    const char *directory = slash == NULL ? "." : slash == path ? "/" : path;
+    int rc = 0;
+    int fd;
+
+    if (slash != NULL && slash != path)
+        *slash = '\0';
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fsync(fd) < 0 && errno != EINVAL)
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
+static int replace(char *path, const char *text, size_t bytes)
+{
+    char *temporary = NULL;
+    int fd;
+    int rc;
+
+    if (asprintf(&temporary, "%s.partial", path) < 0)
+        return -ENOMEM;
+    fd = create_temporary(temporary);
+    rc = fd < 0 ? fd : write_all(fd, text, bytes);
+    if (fd >= 0 && close(fd) < 0 && rc == 0)
+        rc = -errno;
+    if (rc == 0 && rename(temporary, path) < 0)
+        rc = -errno;
+    if (fd >= 0 && rc < 0)
+        unlink(temporary);
+    free(temporary);
+    return rc < 0 ? rc : flush_directory_of(path);
+}
+
+int imgz_mapfile_save(const struct imgz_mapfile *map, const char *path, uint64_t position,
+                      bool finished)
+{
+    char *target = NULL;
+    char *text = NULL;
+    size_t bytes = 0;
+    int rc = find_target(path, &target);
+
+    if (rc == 0)
+        rc = imgz_mapfile_format(map, position, finished, &text, &bytes);
+    if (rc == 0)
+        rc = replace(target, text, bytes);
+    free(text);
+    free(target);
+    return rc;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/mapkeep.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* So often the file is saved at most: what a crash loses is read again in about that time. Sooner
+ * when a bad place was found, because those are what costs. */
+#define INTERVAL_NS     ((uint64_t)1000000000)
+#define INTERVAL_BAD_NS ((uint64_t)200000000)
+
+/* And it waits so many times as long as saving took, so that a large map on a slow drive takes a
+ * twentieth of the drain's time. */
+#define COST_FACTOR 19u
+
+static struct imgz_place place_of(const struct imgz_mapkeep *keep)
+{
+    return (struct imgz_place){IMGZ_STAGE_WRITE_IMAGE, keep->config.path, IMGZ_OFFSET_NONE};
+}
+
+/* ---- Saving ------------------------------------------------------------------------------- */
+
+static int save_made(const struct imgz_mapkeep *keep, enum imgz_mapfile_status done, bool finished)
+{
+    struct imgz_mapfile map;
+    int rc;
+
+    imgz_mapfile_init(&map);
+    rc = imgz_mapfile_make(&map, keep->config.size_bytes, keep->done_bytes, done, keep->config.bad);
+    if (rc == 0)
+        rc = imgz_mapfile_save(&map, keep->config.path,
+                               done == IMGZ_MAPFILE_FINISHED ? keep->done_bytes : 0, finished);
+    imgz_mapfile_fini(&map);
+    return rc;
+}
+
+/* The file is as it was, if that said that something was finished: it is about another image. */
+static int save_lost(const struct imgz_mapkeep *keep)
+{
+    if (imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED) > 0)
+        return imgz_mapfile_save(&keep->before, keep->config.path, 0, false);
+    return save_made(keep, IMGZ_MAPFILE_UNTRIED, false);
+}
+
+static int save_now(struct imgz_mapkeep *keep)
+{
+    const uint64_t start_ns = imgz_clock_ns();
+    int rc = save_made(keep, IMGZ_MAPFILE_FINISHED, false);
+
+    keep->saved_ns = imgz_clock_ns();
+    keep->cost_ns = keep->saved_ns - start_ns;
+    keep->saved_bad_bytes = keep->config.bad->bytes;
+    return rc;
+}
+
+static int raise_saving(const struct imgz_mapkeep *keep, struct imgz_stop *stop, int rc)
+{
+    if (rc == -EEXIST)
+        return imgz_stop_raise(stop, rc, place_of(keep),
+                               "writing %s: it, or %s.partial, is no plain file; name another",
+                               keep->config.path, keep->config.path);
+    return imgz_stop_raise_system(stop, rc, place_of(keep), "writing");
+}
+
+/* ---- Opening ------------------------------------------------------------------------------ */
+
+static int check_config(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
+{
+    const struct imgz_mapkeep_config *config = &keep->config;
+    struct stat status;
+
+    if (config->size_bytes == IMGZ_SIZE_UNKNOWN)
+        return imgz_stop_raise(stop, -EINVAL, place_of(keep),
+                               "a map needs a source that can be read again: a file or a block "
+                               "device; leave out --map");
+    if (strcmp(config->path, config->image_path) == 0 ||
+        (stat(config->path, &status) == 0 && status.st_dev == config->source->st_dev &&
+         status.st_ino == config->source->st_ino))
+        return imgz_stop_raise(stop, -EINVAL, place_of(keep),
+                               "%s would be both the map and what is read or written; name another",
+                               config->path);
+    return 0;
+}
+
+static int load_before(struct imgz_mapkeep *keep, struct imgz_stop *stop)
+{
+    const struct imgz_mapkeep_config *config = &keep->config;
+    uint64_t finished_bytes;
+    int rc = imgz_mapfile_load(config->path, stop, &keep->before);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0)
+        return rc;
+    finished_bytes = imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED);
+    if (finished_bytes > 0 && !config->force)
+        return imgz_stop_raise(
+            stop, -EEXIST, place_of(keep),
+            "%s says that %" PRIu64 " bytes were read before, but they are not in %s; name the "
+            "image that has them, or read all again: with another map, or --force",
+            config->path, finished_bytes, config->image_path);
+    imgz_log_line(keep->log, "%s is begun anew: all of the source is read", config->path);
+    return 0;
+}
+
+int imgz_mapkeep_open(struct imgz_mapkeep *keep, const struct imgz_mapkeep_config *config,
+                      struct imgz_stop *stop, struct imgz_log *log)
+{
+    int rc;
+
+    *keep = (struct imgz_mapkeep){.config = *config, .log = log, .done_bytes = config->done_bytes};
+    if (config->path == NULL)
+        return 0;
+    rc = check_config(keep, stop);
+    if (rc == 0)
+        rc = load_before(keep, stop);
+    if (rc == 0) {
+        rc = save_now(keep);
+        if (rc < 0)
+            (void)raise_saving(keep, stop, rc);
+    }
+    if (rc < 0) {
+        imgz_mapfile_fini(&keep->before);
+        keep->config.path = NULL;
+    }
+    return rc;
+}
+
+/* ---- Going on ----------------------------------------------------------------------------- */
+
+void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
+{
+    uint64_t interval_ns = INTERVAL_NS;
+    int rc;
+
+    if (keep->config.path == NULL)
+        return;
+    IMGZ_ASSERT(done_bytes >= keep->done_bytes);
+    keep->done_bytes = done_bytes;
+    if (keep->config.bad->bytes != keep->saved_bad_bytes)
+        interval_ns = INTERVAL_BAD_NS;
+    if (imgz_clock_ns() - keep->saved_ns < imgz_max(interval_ns, keep->cost_ns * COST_FACTOR))
+        return;
+    rc = save_now(keep);
+    if (rc < 0)
+        imgz_log_line(keep->log, "%s cannot be written: %s; it is tried again", keep->config.path,
+                      strerrordesc_np(-rc));
+}
+
+int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end, struct imgz_stop *stop)
+{
+    int rc = 0;
+
+    if (keep->config.path == NULL)
+        return 0;
+    switch (end) {
+    case IMGZ_MAPKEEP_WHOLE:
+        rc = save_made(keep, IMGZ_MAPFILE_FINISHED, true);
+        break;
+    case IMGZ_MAPKEEP_KEPT:
+        rc = save_made(keep, IMGZ_MAPFILE_FINISHED, false);
+        break;
+    case IMGZ_MAPKEEP_LOST:
+        rc = save_lost(keep);
+        break;
+    }
+    if (rc < 0)
+        (void)raise_saving(keep, stop, rc);
+    imgz_mapfile_fini(&keep->before);
+    keep->config.path = NULL;
+    return rc;
+}

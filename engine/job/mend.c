@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/mend.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "codec/digest.h"
+#include "image/damage.h"
+#include "io/mapfile.h"
+#include "job/mender.h"
+#include "job/missing.h"
+
+struct mend {
+    struct imgz_job job;
+    const char *source_path;
+    const char *image_path;
+    struct imgz_source source;
+    struct imgz_output output;
+    struct imgz_mapfile map;
+    struct imgz_badlist missing;
+    struct imgz_mender mender; /* has the image */
+    char digests[64];          /* for job.options, where only the image names them */
+};
+
+/* ---- Opening ------------------------------------------------------------------------------ */
+
+static int open_source(struct mend *mend)
+{
+    const struct imgz_source_config config = {
+        .path = mend->source_path,
+        .stage = IMGZ_STAGE_READ_SOURCE,
+        .direct = mend->job.options.direct,
+        .retry_count = mend->job.options.retry_count,
+        .on_error = IMGZ_ON_ERROR_ZERO, /* what cannot be read stays as it is */
+        .deadline = mend->job.deadline,
+    };
+
+    return imgz_source_open(&config, mend->job.stop, &mend->job.log, &mend->source);
+}
+
+/* The image must be of this disk, as far as sizes tell. */
+static int check_sizes(const struct mend *mend)
+{
+    const struct imgz_source *source = &mend->source;
+    const struct imgz_image *image = &mend->mender.decode.image;
+    const struct imgz_place place = imgz_source_place(&image->source, IMGZ_OFFSET_NONE);
+
+    if (source->size_bytes != imgz_image_raw_bytes(image))
+        return imgz_stop_raise(mend->job.stop, -EINVAL, place,
+                               "the disk in %s has %" PRIu64 " bytes, but %s has %" PRIu64
+                               ": it is of another disk; name that, or another image",
+                               mend->image_path, imgz_image_raw_bytes(image), source->path,
+                               source->size_bytes);
+    if (mend->job.options.chunk_bytes != image->header.chunk_bytes)
+        return imgz_stop_raise(mend->job.stop, -EINVAL, place,
+                               "%s has chunks of %" PRIu32 " bytes, not of %" PRIu32
+                               ": use --chunk-size %" PRIu32 "K, or name another image",
+                               mend->image_path, image->header.chunk_bytes,
+                               mend->job.options.chunk_bytes, image->header.chunk_bytes / 1024);
+    return 0;
+}
+
+static int load_map(struct mend *mend)
+{
+    const char *path = mend->job.options.map_path;
+    const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
+    int rc = imgz_mapfile_load(path, mend->job.stop, &mend->map);
+
+    if (rc == -ENOENT)
+        return imgz_stop_raise_system(mend->job.stop, rc, place, "reading");
+    if (rc < 0)
+        return rc;
+    rc = imgz_mapfile_fit(&mend->map, mend->source.size_bytes);
+    if (rc == -ERANGE)
+        return imgz_stop_raise(mend->job.stop, -EINVAL, place,
+                               "%s is the map of %" PRIu64 " bytes, but %s has %" PRIu64
+                               ": it is of another disk; name another map",
+                               path, imgz_mapfile_end(&mend->map), mend->source.path,
+                               mend->source.size_bytes);
+    return rc < 0 ? imgz_job_raise_memory(&mend->job) : 0;
+}
+
+static int find_missing(struct mend *mend)
+{
+    const struct imgz_image *image = &mend->mender.decode.image;
+    int rc = imgz_missing_find(&mend->map, &image->meta, mend->source.size_bytes, &mend->missing);
+
+    if (rc == -EBADMSG)
+        return imgz_damage_raise(mend->job.stop, &image->source, image->end.meta_offset,
+                                 "its list of unreadable ranges cannot be right");
+    if (rc < 0)
+        return imgz_job_raise_memory(&mend->job);
+    imgz_log_line(&mend->job.log, "%s lacks %" PRIu64 " bytes in %zu places", mend->image_path,
+                  mend->missing.bytes, mend->missing.count);
+    return 0;
+}
+
+static int open_output(struct mend *mend)
+{
+    const struct imgz_output_config config = {
+        .path = mend->image_path,
+        .stage = IMGZ_STAGE_WRITE_IMAGE,
+        .force = true, /* it replaces the image it is made of, to which it adds */
+        .direct_wanted = true,
+        .need_bytes = IMGZ_SIZE_UNKNOWN,
+        .source = &mend->source.status,
+        .file_mode = mend->job.options.file_mode,
+    };
+
+    return imgz_output_open(&config, mend->job.stop, &mend->job.log, &mend->output);
+}
+
+static int open_all(void *context)
+{
+    struct mend *mend = context;
+    int rc = open_source(mend);
+
+    if (rc == 0)
+        rc = imgz_image_init(mend->image_path, IMGZ_IMAGE_ALL, mend->job.stop, &mend->job.log,
+                             &mend->mender.decode.image);
+    if (rc == 0)
+        rc = check_sizes(mend);
+    if (rc == 0)
+        rc = load_map(mend);
+    if (rc == 0)
+        rc = find_missing(mend);
+    return rc < 0 || mend->missing.count == 0 ? rc : open_output(mend);
+}
+
+/* ---- The job ------------------------------------------------------------------------------ */
+
+/* A digest that the image has is made anew, unless others are asked for. */
+static void adopt_digests(struct mend *mend)
+{
+    const struct imgz_meta *meta = &mend->mender.decode.image.meta;
+    uint32_t count = 0;
+    size_t used = 0;
+
+    if (mend->job.options.digests != NULL)
+        return;
+    for (uint32_t i = 0; i < meta->count && count < IMGZ_DIGESTS_MAX; i++) {
+        const char *name = meta->pairs[i].key + strlen("digest.");
+
+        if (strncmp(meta->pairs[i].key, "digest.", strlen("digest.")) != 0 ||
+            !imgz_digest_known(name))
+            continue;
+        used += (size_t)snprintf(mend->digests + used, sizeof(mend->digests) - used, "%s%s",
+                                 count > 0 ? "," : "", name);
+        count += 1;
+    }
+    IMGZ_ASSERT(used < sizeof(mend->digests));
+    mend->job.options.digests = mend->digests;
+}
+
+/* The image replaces the old one, then the map tells of it. */
+static int commit(struct mend *mend)
+{
+    const char *map_path = mend->job.options.map_path;
+    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map_path, IMGZ_OFFSET_NONE};
+    const uint64_t size_bytes = mend->source.size_bytes;
+    int rc = 0;
+
+    if (mend->mender.regained_bytes > 0)
+        rc = imgz_output_commit(&mend->output);
+    if (rc < 0)
+        return rc;
+    imgz_mapfile_fini(&mend->map);
+    rc = imgz_mapfile_make(&mend->map, size_bytes, size_bytes, IMGZ_MAPFILE_FINISHED,
+                           &mend->job.unreadable);
+    if (rc == 0)
+        rc = imgz_mapfile_save(&mend->map, map_path, size_bytes, true);
+    return rc < 0 ? imgz_stop_raise_system(mend->job.stop, rc, place, "writing") : 0;
+}
+
+static int mend_missing(struct mend *mend)
+{
+    int rc;
+
+    adopt_digests(mend);
+    mend->job.write_fd = mend->output.fd;
+    rc = imgz_mender_prepare(&mend->mender);
+    if (rc == 0)
+        rc = imgz_job_run(&mend->job, &imgz_mender_bodies, &mend->mender);
+    return rc < 0 ? rc : commit(mend);
+}
+
+static uint64_t count_zeros(const struct imgz_image *image)
+{
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+    uint64_t bytes = 0;
+
+    imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
+    while (imgz_index_next(&cursor, &item) == 0)
+        bytes += item.kind == IMGZ_NOTE_ZERO ? item.raw_bytes : 0;
+    return bytes;
+}
+
+/* Nothing is missing: what the image says of itself is the result. */
+static void adopt_sum(struct mend *mend)
+{
+    const struct imgz_image *image = &mend->mender.decode.image;
+
+    mend->job.sum = (struct imgz_tally_sum){
+        .raw_bytes = image->end.raw_bytes,
+        .zero_bytes = count_zeros(image),
+        .chunk_count = imgz_div_up(image->end.raw_bytes, image->header.chunk_bytes),
+        .crc32 = image->end.raw_crc32,
+        .root_hash = image->end.root_hash,
+    };
+    mend->job.sum_done = true;
+    mend->job.chunk_bytes = image->header.chunk_bytes;
+    mend->job.image_bytes = image->source.size_bytes;
+}
+
+static void release(struct mend *mend)
+{
+    imgz_mender_release(&mend->mender);
+    imgz_badlist_fini(&mend->missing);
+    imgz_mapfile_fini(&mend->map);
+    imgz_source_close(&mend->source);
+}
+
+bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
+{
+    struct stat status;
+
+    return options != NULL &&
+           options->struct_bytes >=
+               offsetof(struct imgz_options, map_path) + sizeof(options->map_path) &&
+           options->map_path != NULL && (options->flags & IMGZ_FLAG_FORCE) == 0 &&
+           strcmp(image, "-") != 0 && stat(image, &status) == 0 && S_ISREG(status.st_mode) &&
+           stat(options->map_path, &status) == 0;
+}
+
+static int run(struct mend *mend, const struct imgz_options *options)
+{
+    int rc = imgz_job_begin(&mend->job, options);
+
+    mend->job.deadline_path = mend->source_path;
+    if (rc == 0)
+        rc = imgz_job_call(&mend->job, open_all, mend);
+    if (rc == 0 && mend->missing.count == 0)
+        adopt_sum(mend);
+    else if (rc == 0)
+        rc = mend_missing(mend);
+    if (!mend->job.left.drain)
+        imgz_output_abandon(&mend->output);
+    if (rc == 0)
+        imgz_job_finish(&mend->job);
+    mend->job.mended = true;
+    mend->job.missing_bytes = mend->missing.bytes;
+    mend->job.regained_bytes = mend->mender.regained_bytes;
+    return rc;
+}
+
+/* On the heap: a thread that is left behind may come back to it. */
+static struct mend *create(const char *source, const char *image)
+{
+    struct mend *mend = calloc(1, sizeof(*mend));
+
+    if (mend != NULL)
+        *mend = (struct mend){
+            .source_path = source,
+            .image_path = image,
+            .source.fd = -1,
+            .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
+            .mender = {.job = &mend->job,
+                       .decode.image.source.fd = -1,
+                       .source = &mend->source,
+                       .missing = &mend->missing,
+                       .output = &mend->output,
+                       .start_time = time(NULL)},
+        };
+    return mend;
+}
+
+int imgz_mend(const char *source, const char *image, const struct imgz_options *options,
+              struct imgz_report *report, struct imgz_error *error)
+{
+    struct mend *mend = create(source, image);
+    bool left;
+    int rc;
+
+    if (mend == NULL)
+        return imgz_job_refuse(-ENOMEM, report, error);
+    rc = run(mend, options);
+    left = mend->job.left.any;
+    if (!left)
+        release(mend);
+    rc = imgz_job_end(&mend->job, rc, report, error);
+    if (!left)
+        free(mend);
+    return rc;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * By example, with chunks of 1 MiB, a run of 100 MiB from 0 on, and 512 bytes missing at 5 MiB and
+ * at 5 MiB + 4096:
+ *
+ *     [0, 5), [5, 6), [6, 100)    and only the second one is read again
+ */
+#include "job/mend_feed.h"
+
+#include <errno.h>
+
+#include "image/check.h"
+#include "image/image_feeder.h"
+#include "io/ahead.h"
+#include "job/missing.h"
+
+struct feeder {
+    const struct imgz_image *image;
+    const struct imgz_badlist *missing;
+    struct imgz_line *line;
+};
+
+/* Where the piece of a run that begins at 'at', a chunk's beginning, ends. */
+static uint64_t find_piece_end(const struct feeder *feeder, uint64_t at, uint64_t run_end)
+{
+    const uint64_t chunk_bytes = feeder->image->header.chunk_bytes;
+    const struct imgz_badlist *missing = feeder->missing;
+    const size_t i = imgz_missing_index(missing, at);
+    uint64_t next;
+
+    if (i == missing->count || missing->ranges[i].offset >= run_end)
+        return run_end;
+    next = imgz_align_down(imgz_max(missing->ranges[i].offset, at), chunk_bytes);
+    return imgz_min(next > at ? next : at + chunk_bytes, run_end);
+}
+
+/* Feeds the run as pieces; 'slot' holds it, checked, and becomes the first. */
+static int feed_pieces(const struct feeder *feeder, struct imgz_slot *slot)
+{
+    const uint64_t end = slot->raw_offset + slot->raw_bytes;
+    uint64_t at = slot->raw_offset;
+
+    while (at < end) {
+        const uint64_t piece_end = find_piece_end(feeder, at, end);
+        int rc = slot == NULL ? imgz_line_take_free(feeder->line, &slot) : 0;
+
+        if (rc < 0)
+            return rc;
+        slot->kind = IMGZ_SLOT_ZERO;
+        slot->raw_offset = at;
+        slot->raw_bytes = piece_end - at;
+        slot->unread = false;
+        rc = imgz_line_feed(feeder->line, &slot);
+        if (rc < 0)
+            return rc;
+        at = piece_end;
+    }
+    return 0;
+}
+
+static int feed_item(const struct feeder *feeder, const struct imgz_index_item *item)
+{
+    struct imgz_slot *slot = NULL;
+    int rc = imgz_line_take_free(feeder->line, &slot);
+
+    if (rc < 0)
+        return rc;
+    imgz_image_place_item(slot, item);
+    if (slot->kind == IMGZ_SLOT_DATA ||
+        !imgz_missing_within(feeder->missing, slot->raw_offset, slot->raw_bytes))
+        return imgz_line_feed(feeder->line, &slot);
+    imgz_image_fetch(feeder->image, slot);
+    if (slot->fault == IMGZ_FAULT_NONE)
+        imgz_check_stored(slot);
+    if (slot->fault == IMGZ_FAULT_NONE)
+        return feed_pieces(feeder, slot);
+    slot->unread = false;
+    return imgz_line_feed(feeder->line, &slot);
+}
+
+int imgz_mend_feed(const struct imgz_image *image, const struct imgz_badlist *missing,
+                   struct imgz_line *line)
+{
+    const struct feeder feeder = {image, missing, line};
+    struct imgz_ahead ahead = {.fd = image->source.fd};
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+    int rc;
+
+    imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
+    while ((rc = imgz_index_next(&cursor, &item)) == 0) {
+        imgz_ahead_move(&ahead, item.image_offset, image->end.index_offset);
+        rc = feed_item(&feeder, &item);
+        if (rc < 0)
+            return rc;
+    }
+    IMGZ_ASSERT(rc == -ENODATA); /* the index was checked when it was loaded */
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Feeds an image that is to be mended: as image_feeder.h does, but a run of zeros of which
+ * something is missing is cut, so that every chunk that will be read again has a slot of its own.
+ *
+ * A run has one note for all of it. So it is checked here, before it is cut: its pieces go to the
+ * workers read (slot->unread is not set), with nothing in their stored buffers. A run that is wrong
+ * goes as a whole, with its fault.
+ *
+ * Place: image -> [feeder] -> queue, in mend.
+ *
+ * Threads    the feeder's.
+ * Errors     none but the line's.
+ */
+#ifndef IMGZ_MEND_FEED_H
+#define IMGZ_MEND_FEED_H
+
+#include "flow/line.h"
+#include "image/image.h"
+#include "io/badlist.h"
+
+IMGZ_MUST_CHECK int imgz_mend_feed(const struct imgz_image *image,
+                                   const struct imgz_badlist *missing, struct imgz_line *line);
+
+#endif /* IMGZ_MEND_FEED_H */

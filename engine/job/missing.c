@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/missing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The image's word: "1049088+512 2097152+1536" ------------------------------------------- */
+
+/* Decimal digits; false where there are none, or too many. */
+static bool take_number(const char **text, uint64_t *number)
+{
+    const char *at = *text;
+    uint64_t value = 0;
+
+    for (; *at >= '0' && *at <= '9'; at++)
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value))
+            return false;
+    *number = value;
+    if (at == *text)
+        return false;
+    *text = at;
+    return true;
+}
+
+static bool take_range(const char **text, struct imgz_range *range)
+{
+    if (!take_number(text, &range->offset) || **text != '+')
+        return false;
+    *text += 1;
+    return take_number(text, &range->bytes);
+}
+
+static int add_recorded(const char *text, uint64_t size_bytes, struct imgz_badlist *list)
+{
+    uint64_t end = 0;
+    int rc = 0;
+
+    while (rc == 0 && text != NULL && *text != '\0') {
+        struct imgz_range range;
+
+        if (!take_range(&text, &range) || range.bytes == 0 || range.offset < end ||
+            range.offset > size_bytes || range.bytes > size_bytes - range.offset)
+            return -EBADMSG;
+        end = range.offset + range.bytes;
+        rc = imgz_badlist_add(list, range.offset, range.bytes);
+        text += *text == ' ';
+    }
+    return rc;
+}
+
+/* ---- Both ----------------------------------------------------------------------------------- */
+
+/* Adds a range that may overlap what is there, as whole sectors; ranges come by their offsets. */
+static int add_sectors(struct imgz_badlist *list, const struct imgz_range *range,
+                       uint64_t size_bytes)
+{
+    const struct imgz_range *last = list->ranges + list->count - 1;
+    const uint64_t after = list->count == 0 ? 0 : last->offset + last->bytes;
+    const uint64_t from = imgz_max(after, imgz_align_down(range->offset, IMGZ_SECTOR_BYTES));
+    const uint64_t end =
+        imgz_min(imgz_align_up(range->offset + range->bytes, IMGZ_SECTOR_BYTES), size_bytes);
+
+    return from < end ? imgz_badlist_add(list, from, end - from) : 0;
+}
+
+static int merge(const struct imgz_badlist *one, const struct imgz_badlist *other,
+                 uint64_t size_bytes, struct imgz_badlist *list)
+{
+    size_t i = 0;
+    size_t k = 0;
+    int rc = 0;
+
+    while (rc == 0 && (i < one->count || k < other->count)) {
+        const bool of_one = k == other->count ||
+                            (i < one->count && one->ranges[i].offset <= other->ranges[k].offset);
+
+        rc = add_sectors(list, of_one ? &one->ranges[i] : &other->ranges[k], size_bytes);
+        if (of_one)
+            i += 1;
+        else
+            k += 1;
+    }
+    return rc;
+}
+
+int imgz_missing_find(const struct imgz_mapfile *map, const struct imgz_meta *meta,
+                      uint64_t size_bytes, struct imgz_badlist *list)
+{
+    struct imgz_badlist mapped;
+    struct imgz_badlist recorded;
+    int rc;
+
+    IMGZ_ASSERT(imgz_mapfile_end(map) == size_bytes);
+    imgz_badlist_init(&mapped);
+    imgz_badlist_init(&recorded);
+    rc = imgz_mapfile_add_missing(map, &mapped);
+    if (rc == 0)
+        rc = add_recorded(imgz_meta_find(meta, "unreadable.ranges"), size_bytes, &recorded);
+    if (rc == 0)
+        rc = merge(&mapped, &recorded, size_bytes, list);
+    imgz_badlist_fini(&mapped);
+    imgz_badlist_fini(&recorded);
+    return rc;
+}
+
+/* ---- Asking --------------------------------------------------------------------------------- */
+
+size_t imgz_missing_index(const struct imgz_badlist *list, uint64_t offset)
+{
+    size_t low = 0;
+    size_t high = list->count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (list->ranges[middle].offset + list->ranges[middle].bytes > offset)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+bool imgz_missing_within(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
+{
+    const size_t i = imgz_missing_index(list, offset);
+
+    return i < list->count && list->ranges[i].offset < offset + bytes;
+}

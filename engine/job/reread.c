@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/reread.h"
+
+#include <string.h>
+
+#include "job/missing.h"
+
+/* Takes over the sectors from 'from' to 'end' (offsets on the disk) that are not marked. */
+static uint64_t take_good(const struct imgz_reread *reread, struct imgz_slot *slot, uint64_t from,
+                          uint64_t end)
+{
+    uint64_t taken_bytes = 0;
+
+    for (uint64_t at = from; at < end; at += IMGZ_SECTOR_BYTES) {
+        const uint64_t within = at - slot->raw_offset;
+        const size_t bytes = (size_t)imgz_min(IMGZ_SECTOR_BYTES, end - at);
+
+        if (slot->bad_map[within / IMGZ_SECTOR_BYTES] != 0)
+            continue;
+        memcpy(slot->raw + within, reread->scratch + within, bytes);
+        taken_bytes += bytes;
+    }
+    return taken_bytes;
+}
+
+uint64_t imgz_reread_slot(const struct imgz_reread *reread, struct imgz_slot *slot)
+{
+    const struct imgz_badlist *missing = reread->missing;
+    const uint64_t slot_end = slot->raw_offset + slot->raw_bytes;
+    uint64_t taken_bytes = 0;
+
+    for (size_t i = imgz_missing_index(missing, slot->raw_offset);
+         i < missing->count && missing->ranges[i].offset < slot_end; i++) {
+        const struct imgz_range *range = &missing->ranges[i];
+        const uint64_t from = imgz_max(range->offset, slot->raw_offset);
+        const uint64_t end = imgz_min(range->offset + range->bytes, slot_end);
+
+        /* For the story, should it fail. */
+        slot->read_bytes = from - slot->raw_offset;
+        imgz_source_fetch(reread->source, from, reread->scratch + slot->read_bytes,
+                          (size_t)(end - from), slot);
+        if (slot->fault != IMGZ_FAULT_NONE)
+            break;
+        taken_bytes += take_good(reread, slot, from, end);
+    }
+    return taken_bytes;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an interrupted capture left, which may be anything: a capture that goes on from it ends with
+ * the image that an uninterrupted one makes, byte for byte, or refuses it as that of another disk.
+ * As it is, and repaired (repair.h).
+ *
+ * The disk has fewer chunks than are compared with it, so that none slips through.
+ */
+#include <errno.h>
+#include <imgz/imgz.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "repair.h"
+
+#define INPUT_BYTES_MAX ((size_t)64 << 10)
+#define CHUNK_BYTES     65536u
+#define DISK_BYTES      (6 * CHUNK_BYTES + 1000)
+#define PERIOD          251u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static char folder[] = "/tmp/imgz-leftover-XXXXXX";
+static unsigned char *whole; /* the image that is to come out */
+static size_t whole_bytes;
+
+struct name {
+    char text[sizeof(folder) + 16];
+};
+
+static struct name name_of(const char *file)
+{
+    struct name name;
+
+    snprintf(name.text, sizeof(name.text), "%s/%s", folder, file);
+    return name;
+}
+
+static void write_file(const char *file, const void *data, size_t bytes)
+{
+    FILE *stream = fopen(name_of(file).text, "wb");
+
+    IMGZ_ASSERT(stream != NULL);
+    IMGZ_ASSERT(fwrite(data, 1, bytes, stream) == bytes);
+    IMGZ_ASSERT(fclose(stream) == 0);
+    IMGZ_ASSERT(chmod(name_of(file).text, 0600) == 0);
+}
+
+static unsigned char *read_file(const char *file, size_t *bytes)
+{
+    FILE *stream = fopen(name_of(file).text, "rb");
+    struct stat status;
+    unsigned char *data;
+
+    IMGZ_ASSERT(stream != NULL && fstat(fileno(stream), &status) == 0);
+    *bytes = (size_t)status.st_size;
+    data = malloc(*bytes);
+    IMGZ_ASSERT(data != NULL && fread(data, 1, *bytes, stream) == *bytes);
+    fclose(stream);
+    return data;
+}
+
+static void clean_up(void)
+{
+    remove(name_of("disk").text);
+    remove(name_of("whole").text);
+    rmdir(folder);
+    free(whole);
+}
+
+static int capture(const char *image)
+{
+    const struct name disk = name_of("disk");
+    const struct name out = name_of(image);
+    struct imgz_options options;
+    struct imgz_error error;
+    int rc;
+
+    imgz_options_init(&options, sizeof(options));
+    options.thread_count = 1;
+    options.chunk_bytes = CHUNK_BYTES;
+    options.level = 1;
+    options.flags = IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_RESUME;
+    rc = imgz_capture(disk.text, out.text, &options, NULL, &error);
+    IMGZ_ASSERT(error.code == rc);
+    return rc;
+}
+
+/* A few bytes again and again, chunks of zeros between them, and a short last chunk. */
+static void set_up(void)
+{
+    unsigned char *disk = calloc(1, DISK_BYTES);
+
+    IMGZ_ASSERT(disk != NULL && mkdtemp(folder) != NULL);
+    atexit(clean_up);
+    for (size_t i = 0; i < DISK_BYTES; i++)
+        disk[i] = i / CHUNK_BYTES % 3 == 1 ? 0 : (unsigned char)(i % PERIOD + i / CHUNK_BYTES);
+    write_file("disk", disk, DISK_BYTES);
+    free(disk);
+    IMGZ_ASSERT(capture("whole") == 0);
+    whole = read_file("whole", &whole_bytes);
+}
+
+static void check_leftover(const unsigned char *data, size_t bytes)
+{
+    int rc;
+
+    write_file("out.partial", data, bytes);
+    rc = capture("out");
+    IMGZ_ASSERT(rc == 0 || rc == -EEXIST);
+    if (rc == 0) {
+        size_t out_bytes;
+        unsigned char *out = read_file("out", &out_bytes);
+
+        IMGZ_ASSERT(out_bytes == whole_bytes && memcmp(out, whole, out_bytes) == 0);
+        free(out);
+    }
+    IMGZ_ASSERT(remove(name_of(rc == 0 ? "out" : "out.partial").text) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    unsigned char *image;
+
+    if (bytes == 0 || bytes > INPUT_BYTES_MAX)
+        return 0;
+    if (whole == NULL)
+        set_up();
+    image = malloc(bytes);
+    IMGZ_ASSERT(image != NULL);
+    memcpy(image, data, bytes);
+    check_leftover(image, bytes);
+    imgz_repair_image(image, bytes);
+    if (memcmp(image, data, bytes) != 0)
+        check_leftover(image, bytes);
+    free(image);
+    return 0;
+}

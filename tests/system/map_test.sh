@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# capture --map: what was read, what is bad and what was not tried, as ddrescue's own tools read it;
+# and going back, with map and image, for what is missing and nothing else.
+source "$(dirname "$0")/lib.sh"
+source "$HERE/faultdisk.sh"
+need python3 gunzip cmp ddrescue ddrescuelog
+need_loop
+
+fill mixed 12582912 1 >disk
+cp disk backing
+serve_disk backing mnt
+attach mnt/disk --direct-io=on
+
+# counted STATUS BYTES MAP: ddrescuelog, given the blocks of STATUS in MAP, has so many bytes.
+counted() {
+    local bytes
+    bytes=$(python3 -c 'import re, sys
+total = 0
+for line in open(sys.argv[2]):
+    fields = line.split("#")[0].split()
+    if len(fields) == 3 and fields[2] == sys.argv[1] and fields[1][:1].isdigit():
+        total += int(fields[1], 0)
+print(total)' "$1" "$3")
+    equal "$3 has $2 bytes of status $1" "$bytes" "$2"
+}
+
+# map_is MAP FINISHED BAD UNTRIED: bytes of each, covering the disk; and ddrescuelog agrees.
+map_is() {
+    ok "ddrescuelog reads $1" ddrescuelog -t "$1"
+    counted + "$2" "$1"
+    counted - "$3" "$1"
+    counted '?' "$4" "$1"
+    equal "$1 covers the disk" "$(($2 + $3 + $4))" 12582912
+    equal "ddrescuelog sees as many bad sectors" \
+        "$(ddrescuelog --list-blocks=- "$1" | wc -l)" "$(($3 / 512))"
+    equal "and as many that are not tried" \
+        "$(ddrescuelog --list-blocks='?' "$1" | wc -l)" "$(($4 / 512))"
+}
+
+# zeroed OFFSET BYTES ...: disk with zeros there, as 'wanted'.
+zeroed() {
+    cp disk wanted
+    python3 - wanted "$@" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    numbers = [int(n) for n in sys.argv[2:]]
+    for offset, count in zip(numbers[::2], numbers[1::2]):
+        file.seek(offset)
+        file.write(bytes(count))
+PYTHON
+}
+
+# The parts of the disk that are bad: a sector; some in two chunks; a chunk and more.
+A='fail r 1049088 512 5 -1'
+B='fail r 3145216 1024 5 -1'
+C='fail r 6291456 1500160 5 -1'
+BAD=$((512 + 1024 + 1500160))
+
+title "a map of a capture"
+expect_exit 0 "$IMGZ" capture -q --map good.map "$LOOP" good.gz
+map_is good.map 12582912 0 0
+ok "ddrescuelog calls it done" ddrescuelog --done-status good.map
+rule clear "$A" "$B" "$C"
+expect_exit 4 "$IMGZ" capture --reproducible --digest sha256 --on-error=zero --map disk.map \
+    "$LOOP" disk.gz
+expect_text 'unreadable'
+map_is disk.map $((12582912 - BAD)) $BAD 0
+no "ddrescuelog calls it not done" ddrescuelog --done-status disk.map
+equal "the first bad sector" "$(ddrescuelog --list-blocks=- disk.map | head -n 1)" 2049
+absent disk.map.partial
+
+title "half of it can be read now"
+# All that is good fails now: it is not read.
+rule clear "$B" 'fail r 0 1049088 5 -1' 'fail r 1049600 2095616 5 -1' \
+    'fail r 3146240 3145216 5 -1' 'fail r 7791616 4791296 5 -1'
+cp disk.gz before.gz
+expect_exit 4 "$IMGZ" capture --reproducible --json --map disk.map "$LOOP" disk.gz
+expect_out '"mended": true'
+expect_out "\"missing_bytes\": $BAD"
+expect_out '"regained_bytes": 1500672'
+expect_out '"unreadable": \[{"offset": 3145216, "bytes": 1024}\]'
+map_is disk.map $((12582912 - 1024)) 1024 0
+zeroed 3145216 1024
+ok "what could be read is in the image" gunzips_to disk.gz wanted
+expect_exit 0 "$IMGZ" verify -q --digest sha256 disk.gz
+expect_exit 0 "$IMGZ" info disk.gz
+expect_out 'unreadable.bytes  *1024'
+expect_out 'unreadable.ranges  *3145216\+1024$'
+expect_out "digest.sha256  *$(sha256sum <wanted | cut -c 1-64)"
+
+title "nothing more can be read"
+cp disk.gz before.gz
+expect_exit 4 "$IMGZ" capture --map disk.map "$LOOP" disk.gz
+expect_text '^mended  *nothing: the 1 KiB that disk.gz lacks cannot be read'
+ok "the image is as it was" same disk.gz before.gz
+absent disk.gz.partial
+map_is disk.map $((12582912 - 1024)) 1024 0
+
+title "all of it"
+rule clear 'fail r 0 3145216 5 -1' 'fail r 3146240 9436672 5 -1'
+expect_exit 0 "$IMGZ" capture --reproducible --map disk.map "$LOOP" disk.gz
+expect_text '^mended  *disk.gz, with 1 KiB of 1 KiB that it lacked'
+map_is disk.map 12582912 0 0
+ok "the image is the disk" gunzips_to disk.gz disk
+expect_exit 0 "$IMGZ" verify -q --digest sha256 disk.gz
+rule clear
+expect_exit 0 "$IMGZ" capture -q --reproducible --digest sha256 "$LOOP" right.gz
+ok "and the same, byte for byte, as of a disk that was good all the time" same disk.gz right.gz
+expect_exit 0 "$IMGZ" capture --map disk.map "$LOOP" disk.gz
+expect_text '^mended  *nothing: disk.gz and its map lack nothing'
+ok "an image that lacks nothing is left" same disk.gz right.gz
+
+title "zeros that were never read"
+truncate -s 64M holes
+printf 'here' | dd of=holes bs=1 seek=40000000 conv=notrunc status=none
+cp holes holes-backing
+serve_disk holes-backing holes-mnt
+attach holes-mnt/disk --direct-io=on
+rule clear 'fail r 39999488 1024 5 -1' 'fail r 50000384 512 5 -1' 'fail r 67108352 512 5 -1'
+expect_exit 4 "$IMGZ" capture -q --reproducible --chunk-size 64K --on-error=zero --map holes.map \
+    "$LOOP" holes.gz
+rule clear
+expect_error 2 'chunks of 65536 bytes' 'chunk-size 64K' -- "$IMGZ" capture --map holes.map \
+    "$LOOP" holes.gz
+expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-size 64K --threads 3 --map holes.map \
+    "$LOOP" holes.gz
+ok "runs of zeros are cut and joined again" gunzips_to holes.gz holes
+expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-size 64K "$LOOP" sparse.gz
+ok "to the same image" same holes.gz sparse.gz
+detach "$LOOP"
+
+title "ddrescue begins, imgz goes on"
+serve_disk backing mnt2
+attach mnt2/disk --direct-io=on
+rule clear "$A" "$C"
+run ddrescue -q --no-trim --no-scrape "$LOOP" raw rescue.map
+truncate -s 12582912 raw
+expect_exit 0 "$IMGZ" capture -q raw rescue.gz
+rule clear "$A"
+expect_exit 4 "$IMGZ" capture -q --map rescue.map "$LOOP" rescue.gz
+map_is rescue.map $((12582912 - 512)) 512 0
+zeroed 1049088 512
+ok "the rest is there" gunzips_to rescue.gz wanted
+rule clear
+gunzip -c rescue.gz >raw
+run ddrescue -q -r 1 "$LOOP" raw rescue.map
+ok "and ddrescue takes the map back" same raw disk
+map_is rescue.map 12582912 0 0
+
+title "a job that fails"
+rule clear "$A" "$C"
+expect_error 1 'offset 1049088' -- "$IMGZ" capture --map stop.map "$LOOP" none.gz
+absent none.gz stop.map.partial
+map_is stop.map 0 0 12582912
+expect_exit 4 "$IMGZ" capture -q --on-error=zero --map stop.map "$LOOP" stop.gz
+map_is stop.map $((12582912 - 512 - 1500160)) $((512 + 1500160)) 0
+cp stop.gz before.gz
+cp stop.map before.map
+flip stop.gz 30000
+expect_error 3 'damaged' -- "$IMGZ" capture --map stop.map "$LOOP" stop.gz
+ok "the map stays with the image" same stop.map before.map
+absent stop.gz.partial
+cp before.gz stop.gz
+rule clear 'fail r 6291456 1500160 19 -1'
+expect_error 1 'offset 6291456' 'gone' -- "$IMGZ" capture --map stop.map "$LOOP" stop.gz
+
+title "what is there is not lost"
+rule clear
+expect_error 1 'were read before' 'none.gz' -- "$IMGZ" capture --map before.map "$LOOP" none.gz
+absent none.gz
+ok "the map is as it was" same before.map stop.map
+expect_error 1 'exists and was left' -- "$IMGZ" capture --map none.map "$LOOP" stop.gz
+absent none.map
+rule clear 'fail r 12000256 512 5 -1'
+expect_error 1 'offset 12000256' -- "$IMGZ" capture --force --map stop.map "$LOOP" stop.gz
+ok "with --force too, until the new image is there" same stop.gz before.gz
+ok "and so does its map" python3 -c 'import sys
+def blocks(path):
+    return [line for line in open(path) if not line.startswith("#")][1:]
+assert blocks(sys.argv[1]) == blocks(sys.argv[2])' stop.map before.map
+rule clear
+expect_exit 0 "$IMGZ" capture -q --force --map stop.map "$LOOP" stop.gz
+map_is stop.map 12582912 0 0
+ok "the image is new" gunzips_to stop.gz disk
+
+title "what is no map"
+printf '0x0 ? 1\n0x0 0x200 +\n0x400 0x200 -\n' >bad.map
+expect_error 3 'bad.map, line 3' -- "$IMGZ" capture --map bad.map "$LOOP" none.gz
+expect_error 3 'disk, line 1' -- "$IMGZ" capture --map disk "$LOOP" none.gz
+cp bad.map keep.map
+expect_error 3 'line 3' -- "$IMGZ" capture --force --map bad.map "$LOOP" stop.gz
+ok "it is not replaced, not even by force" same bad.map keep.map
+printf '0x0 + 1\n0x0 0x2000000 +\n' >large.map
+expect_error 2 'another disk' -- "$IMGZ" capture --map large.map "$LOOP" stop.gz
+head -c 1000000 disk >short
+expect_error 2 'another disk' -- "$IMGZ" capture --map stop.map short stop.gz
+expect_error 1 'no plain file' -- "$IMGZ" capture --map /dev/null "$LOOP" none.gz
+expect_error 2 'file or a block device' -- "$IMGZ" capture --map pipe.map - none.gz
+expect_error 2 'both the map' -- "$IMGZ" capture --map none.gz "$LOOP" none.gz
+expect_error 1 'No such file' -- "$IMGZ" capture --map nowhere/m "$LOOP" none.gz
+expect_error 2 'a file is needed' -- "$IMGZ" capture --map - "$LOOP" none.gz
+expect_error 2 'takes no --map' -- "$IMGZ" hash --map m "$LOOP"
+absent none.gz
+
+finish

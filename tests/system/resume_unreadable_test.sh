@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# capture --resume of a drive with bad sectors: those that the interrupted run met are not
+# forgotten, and nothing that only its map knows is taken over without it.
+source "$(dirname "$0")/lib.sh"
+source "$HERE/faultdisk.sh"
+need cmp
+
+MIB=1048576
+fill mixed $((24 * MIB)) 1 >backing
+RAW=$(stat -c %s backing)
+serve_disk backing mnt
+rule clear 'fail r 1049088 512 5 -1' "fail r $((11 * MIB)) 1536 5 -1"
+zero=(--on-error=zero --reproducible)
+expect_exit 4 "$IMGZ" capture --json "${zero[@]}" --map whole.map mnt/disk zeroed.gz
+WANTED=$(grep -o '"unreadable_bytes": [1-9][0-9]*, "unreadable_range_count": 2' "$OUT")
+WHOLE=$(stat -c %s zeroed.gz)
+
+# interrupted: leaves disk.gz.partial, with its map.
+interrupted() {
+    rm -f disk.gz* disk.map
+    (
+        ulimit -f $((WHOLE / 2 / 1024))
+        "$IMGZ" capture -q --resume "${zero[@]}" --map disk.map mnt/disk disk.gz 2>err
+    )
+    ok "it is there, and marked" test -k disk.gz.partial
+}
+# mended: it is what an uninterrupted run makes.
+mended() {
+    expect_exit 4 "$IMGZ" capture --resume "${zero[@]}" --map disk.map --json mnt/disk disk.gz
+    ok "$1: byte for byte the same" cmp disk.gz zeroed.gz
+    ok "$1: all of it is told" grep -q "${WANTED:?}" "$OUT"
+    ok "$1: the same map" cmp <(grep -v '^#' disk.map) <(grep -v '^#' whole.map)
+    no "$1: no mark" test -k disk.gz
+}
+
+title "with its map"
+interrupted
+mended "with its map"
+no "not all was read again" grep -q '"resumed_bytes": 0,' "$OUT"
+
+title "without it, or with another"
+interrupted
+expect_error 2 'zeros in disk\.gz\.partial' -- "$IMGZ" capture --resume mnt/disk disk.gz
+expect_error 2 'zeros in disk\.gz\.partial' -- \
+    "$IMGZ" capture --resume --map none mnt/disk disk.gz
+printf '0x0 + 1\n0x0 0x%x +\n' $((MIB / 2)) >disk.map
+mended "with a map that lags behind"
+ok "what it does not know is read" grep -q '"resumed_bytes": 0,' "$OUT"
+interrupted
+printf '0x0 + 1\n0x0 0x%x +\n' $((RAW + MIB)) >disk.map
+expect_error 1 'map is of a larger disk' -- \
+    "$IMGZ" capture --resume "${zero[@]}" --map disk.map mnt/disk disk.gz
+rm -f disk.gz.partial
+
+finish

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/missing.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DISK_BYTES 8000u /* the last sector is short */
+
+static struct imgz_mapfile make_map(const char *text)
+{
+    struct imgz_mapfile_problem problem;
+    struct imgz_mapfile map;
+
+    imgz_mapfile_init(&map);
+    assert_int_equal(imgz_mapfile_parse(text, strlen(text), &map, &problem), 0);
+    assert_int_equal(imgz_mapfile_fit(&map, DISK_BYTES), 0);
+    return map;
+}
+
+/* Finds what is missing; the ranges as "offset+bytes" with blanks between. */
+static int find(const char *map_text, const char *recorded, char text[256])
+{
+    struct imgz_mapfile map = make_map(map_text);
+    struct imgz_badlist list;
+    struct imgz_meta meta;
+    size_t used = 0;
+    int rc;
+
+    imgz_badlist_init(&list);
+    imgz_meta_init(&meta);
+    assert_int_equal(imgz_meta_add(&meta, "unreadable.ranges", recorded), 0);
+    rc = imgz_missing_find(&map, &meta, DISK_BYTES, &list);
+    text[0] = '\0';
+    for (size_t i = 0; rc == 0 && i < list.count; i++)
+        used += (size_t)snprintf(text + used, 256 - used, "%s%llu+%llu", i == 0 ? "" : " ",
+                                 (unsigned long long)list.ranges[i].offset,
+                                 (unsigned long long)list.ranges[i].bytes);
+    imgz_badlist_fini(&list);
+    imgz_mapfile_fini(&map);
+    imgz_meta_fini(&meta);
+    return rc;
+}
+
+static void both_words_count(void **state)
+{
+    static const struct {
+        const char *map;
+        const char *recorded;
+        const char *wanted;
+    } cases[] = {
+        {"0 + 1\n0 8000 +\n", "", ""},
+        {"0 + 1\n0 512 +\n512 512 -\n1024 6976 +\n", "", "512+512"},
+        {"0 + 1\n0 8000 +\n", "512+512 7680+320", "512+512 7680+320"},
+        {"0 + 1\n0 512 +\n512 512 *\n1024 6976 +\n", "512+512", "512+512"},
+        {"0 + 1\n0 512 +\n512 512 /\n1024 6976 +\n", "0+512 1024+512", "0+1536"},
+        {"0 + 1\n0 1024 ?\n1024 6976 +\n", "512+2048 4096+512", "0+2560 4096+512"},
+        {"0 + 1\n0 4096 +\n", "0+512", "0+512 4096+3904"}, /* ends early */
+        {"0 + 1\n0 700 +\n700 1 -\n701 7299 +\n", "", "512+512"},
+        {"0 + 1\n0 100 -\n100 100 +\n200 100 -\n300 7700 +\n", "", "0+512"},
+        {"0 + 1\n0 7990 +\n7990 1 -\n7991 9 +\n", "", "7680+320"},
+    };
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        assert_int_equal(find(cases[i].map, cases[i].recorded, text), 0);
+        assert_string_equal(text, cases[i].wanted);
+    }
+}
+
+static void a_list_that_cannot_be_right_is_refused(void **state)
+{
+    static const char *const cases[] = {
+        "x",
+        "512",
+        "512+",
+        "+512",
+        "512+0",
+        "512+512,1024+512",
+        "1024+512 512+512",
+        "512+512 700+1",
+        "7680+321",
+        "8001+1",
+        "512+18446744073709551615",
+        "18446744073709551616+1",
+        "512+512 x",
+    };
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++)
+        assert_int_equal(find("0 + 1\n0 8000 +\n", cases[i], text), -EBADMSG);
+}
+
+static void ranges_are_found_by_place(void **state)
+{
+    struct imgz_badlist list;
+
+    (void)state;
+    imgz_badlist_init(&list);
+    assert_false(imgz_missing_within(&list, 0, 1 << 20));
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(imgz_badlist_add(&list, 1024 + i * 1024, 512), 0);
+    for (uint64_t at = 0; at < 105 * 1024; at += 256) {
+        const uint64_t index = at < 1536 ? 0 : (at - 512) / 1024;
+        const bool within = at % 1024 < 512 && at >= 1024 && at < 101 * 1024;
+
+        assert_int_equal(imgz_missing_index(&list, at), imgz_min(index, 100));
+        assert_int_equal(imgz_missing_within(&list, at, 256), within);
+    }
+    assert_true(imgz_missing_within(&list, 0, 1025));
+    assert_false(imgz_missing_within(&list, 0, 1024));
+    imgz_badlist_fini(&list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_words_count),
+        cmocka_unit_test(a_list_that_cannot_be_right_is_refused),
+        cmocka_unit_test(ranges_are_found_by_place),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
