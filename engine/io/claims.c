@@ -128,20 +128,28 @@ static void name_number(const struct imgz_claims_view *view, dev_t number, char 
         set_text(text, text_bytes, "device %u:%u", major(number), minor(number));
 }
 
+/* True, with its number, if the path is a block device in /dev. */
+static bool is_device_path(const struct imgz_claims_view *view, const char *path, dev_t *number)
+{
+    struct stat status;
+
+    if (strncmp(path, "/dev/", strlen("/dev/")) != 0 || view->stat(path, &status) < 0 ||
+        !S_ISBLK(status.st_mode))
+        return false;
+    *number = status.st_rdev;
+    return true;
+}
+
 /* The device a mount is of. Some file systems (btrfs) have numbers of no device: there the source's
  * own number counts. 0: none. */
 static dev_t device_of_mount(const struct imgz_claims_view *view, struct libmnt_fs *mount)
 {
     const char *source = mnt_fs_get_srcpath(mount);
-    const dev_t number = mnt_fs_get_devno(mount);
-    struct stat status;
+    dev_t number = mnt_fs_get_devno(mount);
 
     if (major(number) != 0)
         return number;
-    if (source != NULL && source[0] == '/' && view->stat(source, &status) == 0 &&
-        S_ISBLK(status.st_mode))
-        return status.st_rdev;
-    return 0;
+    return source != NULL && is_device_path(view, source, &number) ? number : 0;
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -175,16 +183,29 @@ static dev_t device_of_folder(const struct imgz_claims_view *view, const char *p
     return number;
 }
 
-/* The device that a path is, or lies on; 0: none. */
+static bool is_deleted(const char *path)
+{
+    static const char mark[] = " (deleted)"; /* as the kernel writes it */
+    const size_t length = strlen(path);
+
+    return length > strlen(mark) && strcmp(path + length - strlen(mark), mark) == 0;
+}
+
+/* The device that a path is, or lies on; 0: none. A path that is on no device is not looked at: its
+ * server may not answer, which is no concern of ours. Any other must be there, unless it is
+ * deleted: a loop device's file may be of another mount namespace, and its path means nothing
+ * here. */
 static dev_t device_of_path(const struct imgz_claims_view *view, const char *path)
 {
     struct stat status;
+    dev_t number;
 
-    if (view->stat(path, &status) < 0)
-        return 0;
-    if (S_ISBLK(status.st_mode))
-        return status.st_rdev;
-    return major(status.st_dev) != 0 ? status.st_dev : device_of_folder(view, path);
+    if (is_device_path(view, path, &number))
+        return number;
+    number = device_of_folder(view, path);
+    if (number == 0 || is_deleted(path) || view->stat(path, &status) == 0)
+        return number;
+    return 0;
 }
 
 /* ---- What lies on what -------------------------------------------------------------------- */
