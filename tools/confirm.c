@@ -88,23 +88,19 @@ static void say_device(const struct imgz_device *device, const char *name)
 /* Finds the device 'path' means, says what it is, and gives its name: "/dev/sdb". */
 static void look_at(const char *path, char *name, size_t name_bytes)
 {
-    struct imgz_device *devices = NULL;
+    struct imgz_device *device = NULL;
+    const char *found;
     struct stat target;
-    size_t count = 0;
 
     snprintf(name, name_bytes, "%s", path);
-    if (stat(path, &target) < 0 || imgz_devices_list(&devices, &count, NULL) < 0)
+    if (stat(path, &target) < 0 || imgz_devices_find(path, &device, NULL) < 0)
         return;
-    for (size_t i = 0; i < count; i++) {
-        const char *found = find_name(&devices[i], target.st_rdev);
-
-        if (found == NULL)
-            continue;
+    found = find_name(device, target.st_rdev);
+    if (found != NULL) {
         snprintf(name, name_bytes, "%s", found);
-        say_device(&devices[i], found);
-        break;
+        say_device(device, found);
     }
-    imgz_devices_free(devices);
+    imgz_devices_free(device);
 }
 
 /* ---- The question --------------------------------------------------------------------------- */

@@ -454,8 +454,10 @@ static int check_together(const struct options *options, unsigned operand_count,
         (options_has(options, OPTION_AGAINST) || options_has(options, OPTION_DIGEST)))
         return refuse(problem, "--scrub inflates nothing: it cannot be given with --%s",
                       options_has(options, OPTION_AGAINST) ? "against" : "digest");
-    if (options_has(options, OPTION_DISCARD) && options_has(options, OPTION_ONLY_CHANGED))
-        return refuse(problem, "--discard drops what --only-changed would keep: leave out one");
+    if (options_has(options, OPTION_DISCARD) &&
+        (options_has(options, OPTION_ONLY_CHANGED) || options_has(options, OPTION_RESUME)))
+        return refuse(problem, "--discard drops what --%s would keep: leave out one",
+                      options_has(options, OPTION_RESUME) ? "resume" : "only-changed");
     return 0;
 }
 

@@ -128,11 +128,16 @@ static void name_number(const struct imgz_claims_view *view, dev_t number, char 
         set_text(text, text_bytes, "device %u:%u", major(number), minor(number));
 }
 
-static bool is_below(const char *path, const char *folder)
+/* True, with its number, if the path is a block device in /dev. */
+static bool is_device_path(const struct imgz_claims_view *view, const char *path, dev_t *number)
 {
-    const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    struct stat status;
 
-    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+    if (strncmp(path, "/dev/", strlen("/dev/")) != 0 || view->stat(path, &status) < 0 ||
+        !S_ISBLK(status.st_mode))
+        return false;
+    *number = status.st_rdev;
+    return true;
 }
 
 /* The device a mount is of. Some file systems (btrfs) have numbers of no device: there the source's
@@ -140,51 +145,67 @@ static bool is_below(const char *path, const char *folder)
 static dev_t device_of_mount(const struct imgz_claims_view *view, struct libmnt_fs *mount)
 {
     const char *source = mnt_fs_get_srcpath(mount);
-    const dev_t number = mnt_fs_get_devno(mount);
-    struct stat status;
+    dev_t number = mnt_fs_get_devno(mount);
 
     if (major(number) != 0)
         return number;
-    if (source != NULL && is_below(source, "/dev") && view->stat(source, &status) == 0 &&
-        S_ISBLK(status.st_mode))
-        return status.st_rdev;
-    return 0;
+    return source != NULL && is_device_path(view, source, &number) ? number : 0;
 }
 
-/* The mount that 'path' is in: the last of the deepest; NULL: not known. */
-static struct libmnt_fs *mount_of_path(const struct imgz_claims_view *view, const char *path)
+static bool is_below(const char *path, const char *folder)
+{
+    const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+
+    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/* The device of the mount that 'path' is in: the last of the deepest. */
+static dev_t device_of_folder(const struct imgz_claims_view *view, const char *path)
 {
     struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
-    struct libmnt_fs *deepest = NULL;
     struct libmnt_fs *mount;
     size_t longest = 0;
+    dev_t number = 0;
 
-    while (position != NULL && view->mounts != NULL &&
-           mnt_table_next_fs(view->mounts, position, &mount) == 0) {
+    if (position == NULL || view->mounts == NULL) {
+        mnt_free_iter(position);
+        return 0;
+    }
+    while (mnt_table_next_fs(view->mounts, position, &mount) == 0) {
         const char *folder = mnt_fs_get_target(mount);
 
         if (folder == NULL || strlen(folder) < longest || !is_below(path, folder))
             continue;
         longest = strlen(folder);
-        deepest = mount;
+        number = device_of_mount(view, mount);
     }
     mnt_free_iter(position);
-    return deepest;
+    return number;
 }
 
-/* The device that a path is, or lies on; 0: none. Paths of file systems that are on no device are
- * not looked at: stat(2) hangs where the server of one does, and one that is made of a device all
- * the same (btrfs) says so in its mount. */
+static bool is_deleted(const char *path)
+{
+    static const char mark[] = " (deleted)"; /* as the kernel writes it */
+    const size_t length = strlen(path);
+
+    return length > strlen(mark) && strcmp(path + length - strlen(mark), mark) == 0;
+}
+
+/* The device that a path is, or lies on; 0: none. A path that is on no device is not looked at: its
+ * server may not answer, which is no concern of ours. Any other must be there, unless it is
+ * deleted: a loop device's file may be of another mount namespace, and its path means nothing
+ * here. */
 static dev_t device_of_path(const struct imgz_claims_view *view, const char *path)
 {
-    struct libmnt_fs *mount = mount_of_path(view, path);
     struct stat status;
+    dev_t number;
 
-    if (mount != NULL && major(mnt_fs_get_devno(mount)) == 0 && !is_below(path, "/dev"))
-        return device_of_mount(view, mount);
-    if (view->stat(path, &status) < 0)
-        return 0;
-    return S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
+    if (is_device_path(view, path, &number))
+        return number;
+    number = device_of_folder(view, path);
+    if (number == 0 || is_deleted(path) || view->stat(path, &status) == 0)
+        return number;
+    return 0;
 }
 
 /* ---- What lies on what -------------------------------------------------------------------- */

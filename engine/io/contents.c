@@ -3,22 +3,12 @@
 
 #include <blkid/blkid.h>
 #include <errno.h>
-#include <limits.h>
-#include <pthread.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-/* Whoever comes last frees it: the thread, or the one that waited for it. */
-struct probing {
-    pthread_mutex_t lock;
-    pthread_cond_t ended_cond;
-    bool ended;
-    bool left; /* nobody waits any more */
-    char path[PATH_MAX];
-    struct imgz_contents contents;
-};
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* The first of two values that there is. */
 static void look_up(blkid_probe probe, const char *first, const char *second, char *text,
@@ -51,81 +41,54 @@ static void probe_device(const char *path, struct imgz_contents *contents)
 
 /* ---- Not for ever ------------------------------------------------------------------------- */
 
-static struct probing *create_probing(const char *path)
+/* A thread that the kernel does not let go of, deep in a read of a device that does not answer,
+ * would keep the whole process from ending. So it is a process that reads, and nobody waits for it:
+ * its parent ends at once. It holds nothing of ours but the pipe. */
+static void probe_apart(const char *path, int pipe_fd)
 {
-    struct probing *probing = calloc(1, sizeof(*probing));
-    pthread_condattr_t monotonic;
+    struct imgz_contents contents;
 
-    if (probing == NULL)
-        return NULL;
-    (void)snprintf(probing->path, sizeof(probing->path), "%s", path);
-    pthread_mutex_init(&probing->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&probing->ended_cond, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    return probing;
+    if (fork() != 0)
+        _exit(0);
+    if (dup2(pipe_fd, STDIN_FILENO) < 0 || close_range(STDIN_FILENO + 1, ~0U, 0) < 0)
+        _exit(1);
+    probe_device(path, &contents);
+    (void)!write(STDIN_FILENO, &contents, sizeof(contents));
+    _exit(0);
 }
 
-static void destroy_probing(struct probing *probing)
+/* False if nothing came in time. */
+static bool receive(int pipe_fd, struct imgz_contents *contents)
 {
-    pthread_cond_destroy(&probing->ended_cond);
-    pthread_mutex_destroy(&probing->lock);
-    free(probing);
-}
+    struct pollfd ready = {.fd = pipe_fd, .events = POLLIN};
+    int count;
 
-static void *probe_in_thread(void *context)
-{
-    struct probing *probing = context;
-    bool left;
-
-    probe_device(probing->path, &probing->contents);
-    pthread_mutex_lock(&probing->lock);
-    probing->ended = true;
-    left = probing->left;
-    pthread_cond_signal(&probing->ended_cond);
-    pthread_mutex_unlock(&probing->lock);
-    if (left)
-        destroy_probing(probing);
-    return NULL;
-}
-
-static void await(struct probing *probing, struct imgz_contents *contents)
-{
-    struct timespec until;
-    bool ended;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IMGZ_CONTENTS_WAIT_MS / 1000;
-    pthread_mutex_lock(&probing->lock);
-    while (!probing->ended &&
-           pthread_cond_timedwait(&probing->ended_cond, &probing->lock, &until) != ETIMEDOUT)
-        ;
-    ended = probing->ended;
-    probing->left = !ended;
-    pthread_mutex_unlock(&probing->lock);
-    if (!ended) {
-        (void)snprintf(contents->type, sizeof(contents->type), "does not answer");
-        return;
-    }
-    *contents = probing->contents;
-    destroy_probing(probing);
+    do
+        count = poll(&ready, 1, IMGZ_CONTENTS_WAIT_MS);
+    while (count < 0 && errno == EINTR);
+    /* So few bytes come through a pipe at once, or, where there was no process, none. */
+    if (count == 1 && read(pipe_fd, contents, sizeof(*contents)) != (ssize_t)sizeof(*contents))
+        memset(contents, 0, sizeof(*contents));
+    return count == 1;
 }
 
 void imgz_contents_probe(const char *path, struct imgz_contents *contents)
 {
-    struct probing *probing = create_probing(path);
-    pthread_attr_t detached;
-    pthread_t thread;
+    int pipe_fds[2];
+    pid_t child;
 
     memset(contents, 0, sizeof(*contents));
-    if (probing == NULL)
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return;
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &detached, probe_in_thread, probing) == 0)
-        await(probing, contents);
-    else
-        destroy_probing(probing);
-    pthread_attr_destroy(&detached);
+    child = fork();
+    if (child == 0)
+        probe_apart(path, pipe_fds[1]);
+    close(pipe_fds[1]);
+    if (child > 0) {
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            ;
+        if (!receive(pipe_fds[0], contents))
+            (void)snprintf(contents->type, sizeof(contents->type), "does not answer");
+    }
+    close(pipe_fds[0]);
 }

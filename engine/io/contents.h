@@ -2,7 +2,7 @@
 /*
  * What is on a block device, as libblkid sees it.
  *
- * Threads    any. A thread of its own reads the device: one that hangs must not hang whoever lists
+ * Threads    any. A process of its own reads the device: one that hangs must not hang whoever lists
  *            all devices.
  * Errors     none: what cannot be read is "".
  * Blocking   IMGZ_CONTENTS_WAIT_MS at most: longer than a drive at rest takes to start.

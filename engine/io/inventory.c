@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of block devices of this machine (imgz_devices_list): what they are (device.h), what is
- * on them (contents.h), and who uses them (claims.h).
+ * The block devices of this machine (imgz_devices_list and imgz_devices_find): what they are
+ * (device.h), what is on them (contents.h), and who uses them (claims.h).
  *
  * The caller gets one piece of memory: the devices, followed by all their partitions.
  */
@@ -17,6 +17,8 @@
 #include "io/contents.h"
 #include "io/device.h"
 #include "io/sysfs.h"
+
+#define SYSFS_DISKS "/sys/block"
 
 struct inventory {
     struct imgz_claims_view *view;
@@ -158,7 +160,7 @@ static int add_device(struct inventory *inventory, const char *name)
     struct imgz_device *grown;
     dev_t number;
 
-    (void)snprintf(folder, sizeof(folder), "/sys/block/%s", name);
+    (void)snprintf(folder, sizeof(folder), SYSFS_DISKS "/%s", name);
     number = imgz_sysfs_dev(folder);
     imgz_device_describe(number, &device);
     if (device.size_bytes == 0)
@@ -186,7 +188,7 @@ static int compare_entries(const struct dirent **a, const struct dirent **b)
 static int add_devices(struct inventory *inventory)
 {
     struct dirent **entries = NULL;
-    int count = scandir("/sys/block", &entries, is_name, compare_entries);
+    int count = scandir(SYSFS_DISKS, &entries, is_name, compare_entries);
     int rc = 0;
 
     if (count < 0)
@@ -228,14 +230,30 @@ static int pack(const struct inventory *inventory, struct imgz_device **result)
 _Static_assert(sizeof(struct imgz_device) % _Alignof(struct imgz_partition) == 0,
                "partitions follow the devices");
 
-static int list_devices(struct imgz_device **devices, size_t *count)
+/* The disk that 'path' is, or is a partition of. */
+static int add_disk_of(struct inventory *inventory, const char *path)
+{
+    struct imgz_sysfs_place place;
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return -errno;
+    if (!S_ISBLK(status.st_mode))
+        return -ENOTBLK;
+    return imgz_sysfs_find("", status.st_rdev, &place)
+               ? add_device(inventory, imgz_sysfs_name(place.disk))
+               : -ENODEV;
+}
+
+/* 'path' NULL: all. */
+static int list_devices(const char *path, struct imgz_device **devices, size_t *count)
 {
     const struct imgz_claims_config this_machine = {0};
     struct inventory inventory = {0};
     int rc = imgz_claims_open(&this_machine, &inventory.view);
 
     if (rc == 0)
-        rc = add_devices(&inventory);
+        rc = path == NULL ? add_devices(&inventory) : add_disk_of(&inventory, path);
     if (rc == 0)
         rc = pack(&inventory, devices);
     if (rc == 0)
@@ -246,21 +264,44 @@ static int list_devices(struct imgz_device **devices, size_t *count)
     return rc;
 }
 
+static void tell(struct imgz_error *error, int rc, const char *path)
+{
+    if (error == NULL)
+        return;
+    memset(error, 0, sizeof(*error));
+    error->code = rc;
+    error->stage = IMGZ_STAGE_SETUP;
+    error->offset = IMGZ_OFFSET_NONE;
+    imgz_text_copy(error->path, sizeof(error->path), path);
+    (void)snprintf(error->text, sizeof(error->text), "looking for block devices in %s: %s%s", path,
+                   strerrordesc_np(-rc),
+                   strcmp(path, SYSFS_DISKS) == 0 ? "; is /sys mounted?" : "");
+}
+
 int imgz_devices_list(struct imgz_device **devices, size_t *count, struct imgz_error *error)
 {
-    int rc = list_devices(devices, count);
+    int rc = list_devices(NULL, devices, count);
 
-    if (rc < 0 && error != NULL) {
-        memset(error, 0, sizeof(*error));
-        error->code = rc;
-        error->stage = IMGZ_STAGE_SETUP;
-        error->offset = IMGZ_OFFSET_NONE;
-        snprintf(error->path, sizeof(error->path), "/sys/block");
-        snprintf(error->text, sizeof(error->text),
-                 "listing the block devices in /sys/block: %s; is /sys mounted?",
-                 strerrordesc_np(-rc));
-    }
+    if (rc < 0)
+        tell(error, rc, SYSFS_DISKS);
     return rc;
+}
+
+int imgz_devices_find(const char *path, struct imgz_device **device, struct imgz_error *error)
+{
+    struct imgz_device *found = NULL;
+    size_t count = 0;
+    int rc = list_devices(path, &found, &count);
+
+    if (rc == 0 && count == 0)
+        rc = -ENOMEDIUM;
+    if (rc < 0) {
+        imgz_devices_free(found);
+        tell(error, rc, path);
+        return rc;
+    }
+    *device = found;
+    return 0;
 }
 
 void imgz_devices_free(struct imgz_device *devices)

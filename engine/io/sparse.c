@@ -109,7 +109,7 @@ int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output, str
                  .context = sparse,
                  .place = imgz_output_place(output, IMGZ_OFFSET_NONE)},
     };
-    output->begun = true;
+    output->begun = output->kind == IMGZ_OUTPUT_FILE; /* a device: when there is something to put */
     rc = size_file(sparse, raw_bytes);
     if (rc < 0)
         return rc;
@@ -326,6 +326,7 @@ int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot)
         rc = clear_leftover(sparse, putting);
     if (rc < 0)
         return rc;
+    sparse->output->begun = true;
     *slot = NULL;
     /* One more than there are requests, so that none of them is the last while runs are added. */
     putting->pending_count = 1;

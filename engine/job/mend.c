@@ -110,6 +110,7 @@ static int open_output(struct mend *mend)
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &mend->source.status,
+        .file_mode = mend->job.options.file_mode,
     };
 
     return imgz_output_open(&config, mend->job.stop, &mend->job.log, &mend->output);

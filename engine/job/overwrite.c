@@ -23,9 +23,10 @@ static int check_discard(const struct imgz_job *job, const struct imgz_output *o
                                "%s is no block device: there is nothing to discard; leave out "
                                "--discard",
                                output->path);
-    if (has_flag(job, IMGZ_FLAG_ONLY_CHANGED))
+    if (has_flag(job, IMGZ_FLAG_ONLY_CHANGED) || has_flag(job, IMGZ_FLAG_RESUME))
         return imgz_stop_raise(job->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "--discard drops what --only-changed would keep; leave out one");
+                               "--discard drops what --only-changed or --resume would keep; leave "
+                               "out one");
     return 0;
 }
 
@@ -90,7 +91,7 @@ static int check_sectors(struct imgz_job *job, const struct imgz_output *output,
                            output->path, sector_bytes, gpt.sector_bytes);
 }
 
-int imgz_overwrite_begin(struct imgz_job *job, const struct imgz_output *output,
+int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
                          const struct imgz_slot *first)
 {
     int rc;
@@ -99,7 +100,9 @@ int imgz_overwrite_begin(struct imgz_job *job, const struct imgz_output *output,
     if (output->kind != IMGZ_OUTPUT_DEVICE)
         return 0;
     rc = check_sectors(job, output, first);
-    if (rc == 0 && has_flag(job, IMGZ_FLAG_DISCARD))
-        job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->stop, &job->log);
-    return rc;
+    if (rc < 0 || !has_flag(job, IMGZ_FLAG_DISCARD))
+        return rc;
+    output->begun = true;
+    job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->stop, &job->log);
+    return 0;
 }

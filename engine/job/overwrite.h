@@ -20,7 +20,7 @@ IMGZ_MUST_CHECK int imgz_overwrite_allow(struct imgz_job *job, const struct imgz
 
 /* With the disk's first item, checked, before anything is written: refuses a partition table made
  * for other sectors, and discards the device if that is wanted. */
-IMGZ_MUST_CHECK int imgz_overwrite_begin(struct imgz_job *job, const struct imgz_output *output,
+IMGZ_MUST_CHECK int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
                                          const struct imgz_slot *first);
 
 #endif /* IMGZ_OVERWRITE_H */

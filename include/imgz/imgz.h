@@ -415,6 +415,11 @@ IMGZ_API int imgz_devices_list(struct imgz_device **devices, size_t *count,
                                struct imgz_error *error);
 IMGZ_API void imgz_devices_free(struct imgz_device *devices);
 
+/* The one that 'path' is, or is a partition of; an array of one, as above. No other is looked at.
+ * -ENOTBLK: it is no block device. */
+IMGZ_API int imgz_devices_find(const char *path, struct imgz_device **device,
+                               struct imgz_error *error);
+
 /* ---- Topology ----------------------------------------------------------------------------- */
 
 /* How narrowly a job's workers are bound. */

@@ -28,6 +28,7 @@ refused() {
     before=$(digest_of "$device")
     expect_error 1 "$device" "nothing was written" "${patterns[@]}" -- \
         "$IMGZ" restore "$@" "$IMAGE" "$device"
+    no "$device is not called incomplete" grep -q incomplete "$ERR"
     equal "$device is unchanged" "$(digest_of "$device")" "$before"
 }
 

@@ -57,6 +57,8 @@ static const struct device devices[] = {
     {"loop1", 7, 1, NULL, "/dev/sdf", NULL, NULL},
     {"loop2", 7, 2, NULL, "/home/b.img", NULL, NULL},
     {"loop3", 7, 3, NULL, "/gone (deleted)", NULL, NULL},
+    {"loop4", 7, 4, NULL, "/hung/disk", NULL, NULL},
+    {"loop5", 7, 5, NULL, "/of/another/namespace", NULL, NULL},
     {"cciss!c0d0", 104, 0, NULL, NULL, NULL, NULL},
 };
 
@@ -67,7 +69,8 @@ static const char mountinfo[] = "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
                                 "24 20 0:45 /sub /data rw - btrfs /dev/sde rw\n"
                                 "25 20 7:2 / /deep\\040er rw - ext4 /dev/loop2 rw\n"
                                 "26 20 0:50 / /over rw - overlay overlay rw\n"
-                                "27 20 104:0 / /raid rw - ext4 /dev/cciss/c0d0 rw\n";
+                                "27 20 0:51 / /hung rw - fuse /srv/disk rw\n"
+                                "28 20 104:0 / /raid rw - ext4 /dev/cciss/c0d0 rw\n";
 
 static const char swaps[] = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
                             "/dev/sda2                               partition\t1024\t0\t-2\n"
@@ -91,6 +94,8 @@ static const struct {
 
 static int fake_stat(const char *path, struct stat *status)
 {
+    if (strncmp(path, "/hung/", strlen("/hung/")) == 0)
+        fail_msg("%s is looked at: its server may not answer", path);
     memset(status, 0, sizeof(*status));
     for (size_t i = 0; i < IMGZ_COUNT_OF(files); i++) {
         const dev_t number = makedev(files[i].major_number, files[i].minor_number);
@@ -229,8 +234,14 @@ static const struct {
      8,
      0,
      NULL,
-     {"/dev/sda1 is mounted at / (the running system)", "/dev/sda2 is swap"}},
-    {"its partition", 8, 1, NULL, {"/dev/sda1 is mounted at / (the running system)"}},
+     {"/dev/sda1 is mounted at / (the running system)", "/dev/sda2 is swap",
+      "/dev/sda1 is held by /dev/loop3 (/gone (deleted))"}},
+    {"its partition",
+     8,
+     1,
+     NULL,
+     {"/dev/sda1 is mounted at / (the running system)",
+      "/dev/sda1 is held by /dev/loop3 (/gone (deleted))"}},
     {"swap", 8, 2, NULL, {"/dev/sda2 is swap"}},
     {"a free neighbour of both", 8, 3, NULL, {NULL}},
     {"a disk of a mount and a volume group",
