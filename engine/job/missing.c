@@ -52,13 +52,21 @@ static int add_recorded(const char *text, uint64_t size_bytes, struct imgz_badli
 
 /* ---- Both ----------------------------------------------------------------------------------- */
 
+static uint64_t end_of(const struct imgz_badlist *list)
+{
+    const struct imgz_range *last;
+
+    if (list->count == 0)
+        return 0;
+    last = &list->ranges[list->count - 1];
+    return last->offset + last->bytes;
+}
+
 /* Adds a range that may overlap what is there, as whole sectors; ranges come by their offsets. */
 static int add_sectors(struct imgz_badlist *list, const struct imgz_range *range,
                        uint64_t size_bytes)
 {
-    const struct imgz_range *last = list->ranges + list->count - 1;
-    const uint64_t after = list->count == 0 ? 0 : last->offset + last->bytes;
-    const uint64_t from = imgz_max(after, imgz_align_down(range->offset, IMGZ_SECTOR_BYTES));
+    const uint64_t from = imgz_max(end_of(list), imgz_align_down(range->offset, IMGZ_SECTOR_BYTES));
     const uint64_t end =
         imgz_min(imgz_align_up(range->offset + range->bytes, IMGZ_SECTOR_BYTES), size_bytes);
 
