@@ -25,9 +25,12 @@ void imgz_mapfile_fini(struct imgz_mapfile *map)
 
 uint64_t imgz_mapfile_end(const struct imgz_mapfile *map)
 {
-    const struct imgz_mapfile_block *last = map->blocks + map->count - 1;
+    const struct imgz_mapfile_block *last;
 
-    return map->count == 0 ? 0 : last->offset + last->bytes;
+    if (map->count == 0)
+        return 0;
+    last = &map->blocks[map->count - 1];
+    return last->offset + last->bytes;
 }
 
 /* ---- Making ------------------------------------------------------------------------------- */
