@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# serial
 # SPDX-License-Identifier: MIT
 # A target that cannot be written, in every way a system has to say so: exit 1, and a line that says
 # what was being done, where, why, and what is left of it. Nothing appears under the final name, and
