@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 void imgz_text_copy(char *to, size_t to_bytes, const char *from)
@@ -10,6 +12,15 @@ void imgz_text_copy(char *to, size_t to_bytes, const char *from)
     IMGZ_ASSERT(to_bytes > 0);
     memmove(to, from, length);
     to[length] = '\0';
+}
+
+void imgz_text_set(char *to, size_t to_bytes, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(to, to_bytes, format, arguments);
+    va_end(arguments);
 }
 
 bool imgz_text_append(char *list, size_t list_bytes, const char *separator, const char *item)

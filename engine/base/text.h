@@ -12,6 +12,9 @@
 /* Cut at the end of 'to'. */
 void imgz_text_copy(char *to, size_t to_bytes, const char *from);
 
+/* As snprintf(3). */
+void imgz_text_set(char *to, size_t to_bytes, const char *format, ...) IMGZ_PRINTF(3, 4);
+
 /* Adds 'item' to a list in words, behind 'separator' unless it is the first: the first is cut if it
  * does not fit; of others nothing is added then. False if there was no room for all of it. */
 bool imgz_text_append(char *list, size_t list_bytes, const char *separator, const char *item);

@@ -9,18 +9,16 @@
  *
  * Place: asked before a device is written (target.h), and for the list of devices.
  *
- * Threads    any; a view belongs to one.
- * Errors     none but -ENOMEM: what the system does not tell makes no claim. What other programs
+ * Threads    any, each with a stack of its own.
+ * Errors     none: what the system does not tell makes no claim. What other programs
  *            hold, and mounts of other namespaces, only open(2) with O_EXCL knows.
- * Memory     the view's; claims are the caller's.
  */
 #ifndef IMGZ_CLAIMS_H
 #define IMGZ_CLAIMS_H
 
 #include <imgz/imgz.h>
-#include <sys/stat.h>
 
-#include "base/base.h"
+#include "io/stack.h"
 
 /* More than people read. */
 #define IMGZ_CLAIMS_MAX 16u
@@ -40,30 +38,9 @@ struct imgz_claims {
     struct imgz_claim list[IMGZ_CLAIMS_MAX];
 };
 
-/* Mounts and swap as they are now. */
-struct imgz_claims_view;
-
-/* All zero for this machine. */
-struct imgz_claims_config {
-    const char *root; /* before /proc and /sys; NULL: "" */
-    int (*stat)(const char *path, struct stat *status);
-};
-
-IMGZ_MUST_CHECK int imgz_claims_open(const struct imgz_claims_config *config,
-                                     struct imgz_claims_view **result);
-void imgz_claims_close(struct imgz_claims_view *view); /* accepts NULL */
-
 /* All claims on 'device' (st_rdev). 'image' (may be NULL) is the file that is read meanwhile. */
-void imgz_claims_find(const struct imgz_claims_view *view, dev_t device, const char *image,
+void imgz_claims_find(const struct imgz_stack *stack, dev_t device, const char *image,
                       struct imgz_claims *claims);
-
-/* True if writing to 'target' changes what is read from 'device': it is the same, its disk, a
- * partition of it, or lies on it or under it. */
-bool imgz_claims_overlap(const struct imgz_claims_view *view, dev_t device, dev_t target);
-
-/* True if 'device' is a loop device, or a partition of one, on the file 'image'. */
-bool imgz_claims_file_behind(const struct imgz_claims_view *view, dev_t device,
-                             const struct stat *image);
 
 /* For people. What: "/dev/sdb1 is mounted at /mnt"; use: "mounted at /mnt"; undo: "umount /mnt", or
  * "" where nothing can be done. */

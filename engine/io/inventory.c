@@ -21,7 +21,7 @@
 #define SYSFS_DISKS "/sys/block"
 
 struct inventory {
-    struct imgz_claims_view *view;
+    struct imgz_stack *stack;
     struct imgz_device *devices;
     size_t device_count;
     struct imgz_partition *partitions; /* of all devices, in their order */
@@ -53,7 +53,7 @@ static struct usage find_usage(const struct inventory *inventory, dev_t number, 
     struct usage usage = {0};
     struct imgz_claims claims;
 
-    imgz_claims_find(inventory->view, number, NULL, &claims);
+    imgz_claims_find(inventory->stack, number, NULL, &claims);
     for (uint32_t i = 0; i < imgz_min(claims.count, IMGZ_CLAIMS_MAX); i++) {
         const struct imgz_claim *claim = &claims.list[i];
         const bool root = claim->kind == IMGZ_OVERRIDE_ROOT;
@@ -248,9 +248,9 @@ static int add_disk_of(struct inventory *inventory, const char *path)
 /* 'path' NULL: all. */
 static int list_devices(const char *path, struct imgz_device **devices, size_t *count)
 {
-    const struct imgz_claims_config this_machine = {0};
+    const struct imgz_stack_config this_machine = {0};
     struct inventory inventory = {0};
-    int rc = imgz_claims_open(&this_machine, &inventory.view);
+    int rc = imgz_stack_open(&this_machine, &inventory.stack);
 
     if (rc == 0)
         rc = path == NULL ? add_devices(&inventory) : add_disk_of(&inventory, path);
@@ -258,7 +258,7 @@ static int list_devices(const char *path, struct imgz_device **devices, size_t *
         rc = pack(&inventory, devices);
     if (rc == 0)
         *count = inventory.device_count;
-    imgz_claims_close(inventory.view);
+    imgz_stack_close(inventory.stack);
     free(inventory.devices);
     free(inventory.partitions);
     return rc;

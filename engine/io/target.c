@@ -135,7 +135,7 @@ static void log_overruled(const struct refusal *refusal, const struct imgz_claim
     }
 }
 
-static int check_claims(struct refusal *refusal, const struct imgz_claims_view *view)
+static int check_claims(struct refusal *refusal, const struct imgz_stack *stack)
 {
     const dev_t device = refusal->device;
     const int source_fd = refusal->config->source_fd;
@@ -147,14 +147,14 @@ static int check_claims(struct refusal *refusal, const struct imgz_claims_view *
     uint32_t refused;
 
     if (source_fd >= 0 && fstat(source_fd, &source) == 0) {
-        if (S_ISBLK(source.st_mode) && imgz_claims_overlap(view, source.st_rdev, device))
+        if (S_ISBLK(source.st_mode) && imgz_stack_overlap(stack, source.st_rdev, device))
             return raise_same(refusal);
-        if (S_ISREG(source.st_mode) && imgz_claims_file_behind(view, device, &source))
+        if (S_ISREG(source.st_mode) && imgz_stack_file_behind(stack, device, &source))
             return raise_same(refusal);
         if (S_ISREG(source.st_mode))
             image = find_source_path(source_fd, path);
     }
-    imgz_claims_find(view, device, image, &claims);
+    imgz_claims_find(stack, device, image, &claims);
     never = find_protected(&claims);
     refused = (claims.kinds & ~refusal->config->overrides) | never;
     refusal->overruled = claims.kinds & ~refused;
@@ -166,19 +166,19 @@ static int check_claims(struct refusal *refusal, const struct imgz_claims_view *
 
 static int look_for_claims(struct refusal *refusal)
 {
-    const struct imgz_claims_config this_machine = {0};
-    struct imgz_claims_view *view = NULL;
+    const struct imgz_stack_config this_machine = {0};
+    struct imgz_stack *stack = NULL;
     struct stat status;
     int rc;
 
     if (stat(refusal->config->path, &status) < 0)
         return raise_system(refusal, -errno);
-    rc = imgz_claims_open(&this_machine, &view);
+    rc = imgz_stack_open(&this_machine, &stack);
     if (rc < 0)
         return raise_system(refusal, rc);
     refusal->device = status.st_rdev;
-    rc = check_claims(refusal, view);
-    imgz_claims_close(view);
+    rc = check_claims(refusal, stack);
+    imgz_stack_close(stack);
     return rc;
 }
 

@@ -210,13 +210,13 @@ static int remove_machine(void **state)
     return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static struct imgz_claims_view *open_view(void)
+static struct imgz_stack *open_view(void)
 {
-    const struct imgz_claims_config config = {.root = root, .stat = fake_stat};
-    struct imgz_claims_view *view = NULL;
+    const struct imgz_stack_config config = {.root = root, .stat = fake_stat};
+    struct imgz_stack *stack = NULL;
 
-    assert_int_equal(imgz_claims_open(&config, &view), 0);
-    return view;
+    assert_int_equal(imgz_stack_open(&config, &stack), 0);
+    return stack;
 }
 
 /* ---- Claims ------------------------------------------------------------------------------------
@@ -323,14 +323,14 @@ static bool has_claim(const struct imgz_claims *claims, const char *what)
 
 static void all_claims_are_found(void **state)
 {
-    struct imgz_claims_view *view = open_view();
+    struct imgz_stack *stack = open_view();
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
         struct imgz_claims claims;
         uint32_t wanted = 0;
 
-        imgz_claims_find(view, makedev(cases[i].major_number, cases[i].minor_number),
+        imgz_claims_find(stack, makedev(cases[i].major_number, cases[i].minor_number),
                          cases[i].image, &claims);
         for (; wanted < CLAIMS && cases[i].what[wanted] != NULL; wanted++)
             if (!has_claim(&claims, cases[i].what[wanted]))
@@ -344,7 +344,7 @@ static void all_claims_are_found(void **state)
         assert_int_equal(claims.count, wanted);
         assert_int_equal(claims.kinds != 0, wanted > 0);
     }
-    imgz_claims_close(view);
+    imgz_stack_close(stack);
 }
 
 /* What the message tells people to do. */
@@ -380,7 +380,7 @@ static void claims_can_be_undone(void **state)
 
 static void more_than_the_list_holds_is_counted(void **state)
 {
-    struct imgz_claims_view *view;
+    struct imgz_stack *stack;
     struct imgz_claims claims;
     FILE *file = fopen(make_way("/proc/self/mountinfo"), "we");
 
@@ -389,34 +389,34 @@ static void more_than_the_list_holds_is_counted(void **state)
     for (unsigned i = 0; i < 3 * IMGZ_CLAIMS_MAX; i++)
         fprintf(file, "%u 1 8:97 / /m%u rw - ext4 /dev/sdg1 rw\n", 20 + i, i);
     assert_int_equal(fclose(file), 0);
-    view = open_view();
-    imgz_claims_find(view, makedev(8, 96), NULL, &claims);
+    stack = open_view();
+    imgz_claims_find(stack, makedev(8, 96), NULL, &claims);
     assert_int_equal(claims.count, 3 * IMGZ_CLAIMS_MAX);
     assert_int_equal(claims.kinds, IMGZ_OVERRIDE_MOUNTED);
     assert_string_equal(claims.list[IMGZ_CLAIMS_MAX - 1].by, "/m15");
-    imgz_claims_close(view);
+    imgz_stack_close(stack);
     put("/proc/self/mountinfo", "%s", mountinfo);
 }
 
 /* No /proc, no /sys, garbage in them: no claims, and no harm. */
 static void nothing_known_is_no_claim(void **state)
 {
-    static const struct imgz_claims_config nowhere = {.root = "/nonexistent", .stat = fake_stat};
-    struct imgz_claims_view *view = NULL;
+    static const struct imgz_stack_config nowhere = {.root = "/nonexistent", .stat = fake_stat};
+    struct imgz_stack *stack = NULL;
     struct imgz_claims claims;
 
     (void)state;
-    assert_int_equal(imgz_claims_open(&nowhere, &view), 0);
-    imgz_claims_find(view, makedev(8, 0), "/data/i.gz", &claims);
+    assert_int_equal(imgz_stack_open(&nowhere, &stack), 0);
+    imgz_claims_find(stack, makedev(8, 0), "/data/i.gz", &claims);
     assert_int_equal(claims.count, 0);
-    imgz_claims_close(view);
+    imgz_stack_close(stack);
     put("/proc/self/mountinfo", "\n-\n1 2 3 4\n20 1 8:96 / rw\n%s", "junk");
     put("/proc/swaps", "\n\n/dev/sdg\n");
-    view = open_view();
-    imgz_claims_find(view, makedev(8, 97), "/data/i.gz", &claims);
+    stack = open_view();
+    imgz_claims_find(stack, makedev(8, 97), "/data/i.gz", &claims);
     assert_int_equal(claims.count, 0);
-    imgz_claims_close(view);
-    imgz_claims_close(NULL);
+    imgz_stack_close(stack);
+    imgz_stack_close(NULL);
     put("/proc/self/mountinfo", "%s", mountinfo);
     put("/proc/swaps", "%s", swaps);
 }
@@ -435,45 +435,45 @@ static void overlap_goes_both_ways(void **state)
         {7, 2, 8, 18, true},   {8, 96, 8, 16, false},  {7, 0, 8, 17, true},   {99, 1, 99, 1, true},
         {99, 1, 99, 2, false},
     };
-    struct imgz_claims_view *view = open_view();
+    struct imgz_stack *stack = open_view();
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(pairs); i++) {
         const dev_t a = makedev(pairs[i].a_major, pairs[i].a_minor);
         const dev_t b = makedev(pairs[i].b_major, pairs[i].b_minor);
 
-        assert_int_equal(imgz_claims_overlap(view, a, b), pairs[i].overlap);
-        assert_int_equal(imgz_claims_overlap(view, b, a), pairs[i].overlap);
+        assert_int_equal(imgz_stack_overlap(stack, a, b), pairs[i].overlap);
+        assert_int_equal(imgz_stack_overlap(stack, b, a), pairs[i].overlap);
     }
-    imgz_claims_close(view);
+    imgz_stack_close(stack);
 }
 
 static void a_loop_on_the_image_is_known(void **state)
 {
-    struct imgz_claims_view *view = open_view();
+    struct imgz_stack *stack = open_view();
     struct stat image;
 
     (void)state;
     assert_int_equal(fake_stat("/mnt/a.img", &image), 0);
-    assert_true(imgz_claims_file_behind(view, makedev(7, 0), &image));
-    assert_false(imgz_claims_file_behind(view, makedev(7, 1), &image));
-    assert_false(imgz_claims_file_behind(view, makedev(7, 3), &image));
-    assert_false(imgz_claims_file_behind(view, makedev(8, 16), &image));
-    assert_false(imgz_claims_file_behind(view, makedev(99, 9), &image));
-    imgz_claims_close(view);
+    assert_true(imgz_stack_file_behind(stack, makedev(7, 0), &image));
+    assert_false(imgz_stack_file_behind(stack, makedev(7, 1), &image));
+    assert_false(imgz_stack_file_behind(stack, makedev(7, 3), &image));
+    assert_false(imgz_stack_file_behind(stack, makedev(8, 16), &image));
+    assert_false(imgz_stack_file_behind(stack, makedev(99, 9), &image));
+    imgz_stack_close(stack);
 }
 
 /* Slaves that go in a circle, which no kernel makes, end the search. */
 static void circles_end(void **state)
 {
-    struct imgz_claims_view *view = open_view();
+    struct imgz_stack *stack = open_view();
     struct imgz_claims claims;
 
     (void)state;
     put_links("sdf", "slaves", "loop1");
-    imgz_claims_find(view, makedev(8, 96), "/dev/sdf", &claims);
+    imgz_claims_find(stack, makedev(8, 96), "/dev/sdf", &claims);
     assert_int_equal(claims.count, 0);
-    imgz_claims_close(view);
+    imgz_stack_close(stack);
 }
 
 int main(void)

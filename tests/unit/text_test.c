@@ -19,6 +19,8 @@ static void copies_are_cut(void **state)
     assert_string_equal(text, "four");
     imgz_text_copy(text, sizeof(text), "fives");
     assert_string_equal(text, "five");
+    imgz_text_set(text, sizeof(text), "%d and %s", 12, "more");
+    assert_string_equal(text, "12 a");
     imgz_text_copy(text, 1, "x");
     assert_string_equal(text, "");
 }
