@@ -65,7 +65,7 @@ static int run(const struct options *options)
             print_mended(options, &runner.report);
         else
             print_headline(options, &runner.report);
-        if (options_has(options, OPTION_RESUME) && runner.report.mended == 0)
+        if (runner.report.resumed_bytes > 0)
             print_resumed(&runner.report);
         if (runner.report.unreadable_bytes > 0)
             print_unreadable(&runner.report);

@@ -13,8 +13,8 @@ _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --map --resume --force"
-        echo '--reproducible --timeout --mode'
+        echo "$job --level --chunk-size --direct --on-error --retries --map --timeout --resume"
+        echo '--force --mode --reproducible'
         ;;
     restore)
         echo "$job --only-changed --read-back --resume --discard --override --yes --force --mode"

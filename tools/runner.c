@@ -31,10 +31,11 @@ static int exit_code_of(int rc)
 int runner_say_error(const struct options *options, int rc, const struct imgz_error *error)
 {
     int exit_code = exit_code_of(rc);
+    const char *rest = strchr(error->text, ';'); /* "stopped as asked; nothing is left of ..." */
 
     if (exit_code > EXIT_CODE_SIGNAL)
-        streams_error("%s stopped by SIG%s", options->command->name,
-                      sigabbrev_np(exit_code - EXIT_CODE_SIGNAL));
+        streams_error("%s stopped by SIG%s%s", options->command->name,
+                      sigabbrev_np(exit_code - EXIT_CODE_SIGNAL), rest != NULL ? rest : "");
     else
         streams_error("%s", error->text[0] != '\0' ? error->text : strerror(-rc));
     if (exit_code == EXIT_CODE_USAGE)

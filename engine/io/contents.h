@@ -2,8 +2,10 @@
 /*
  * What is on a block device, as libblkid sees it.
  *
- * Threads    any.
+ * Threads    any. A thread of its own reads the device: one that hangs must not hang whoever lists
+ *            all devices.
  * Errors     none: what cannot be read is "".
+ * Blocking   IMGZ_CONTENTS_WAIT_MS at most: longer than a drive at rest takes to start.
  */
 #ifndef IMGZ_CONTENTS_H
 #define IMGZ_CONTENTS_H
@@ -15,6 +17,9 @@ struct imgz_contents {
     char label[64]; /* of the file system, or of the partition */
 };
 
+#define IMGZ_CONTENTS_WAIT_MS 10000u
+
+/* The type of a device that does not answer in time is "does not answer". */
 void imgz_contents_probe(const char *path, struct imgz_contents *contents);
 
 #endif /* IMGZ_CONTENTS_H */

@@ -85,48 +85,67 @@ static int check_config(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
     return 0;
 }
 
-static int load_before(struct imgz_mapkeep *keep, struct imgz_stop *stop)
+/* A map that has something finished: its image is another, and would be lost to ddrescue, and to
+ * whoever goes back to it. */
+static int check_claims(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
 {
-    const struct imgz_mapkeep_config *config = &keep->config;
-    uint64_t finished_bytes;
-    int rc = imgz_mapfile_load(config->path, stop, &keep->before);
+    const uint64_t finished_bytes = imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED);
 
-    if (rc == -ENOENT)
+    if (finished_bytes == 0 || keep->config.force)
         return 0;
-    if (rc < 0)
-        return rc;
-    finished_bytes = imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED);
-    if (finished_bytes > 0 && !config->force)
-        return imgz_stop_raise(
-            stop, -EEXIST, place_of(keep),
-            "%s says that %" PRIu64 " bytes were read before, but they are not in %s; name the "
-            "image that has them, or read all again: with another map, or --force",
-            config->path, finished_bytes, config->image_path);
-    imgz_log_line(keep->log, "%s is begun anew: all of the source is read", config->path);
-    return 0;
+    return imgz_stop_raise(
+        stop, -EEXIST, place_of(keep),
+        "%s says that %" PRIu64 " bytes were read before, but they are not in %s; name the image "
+        "that has them, go on with --resume if that capture was interrupted, or read all again: "
+        "with another map, or --force",
+        keep->config.path, finished_bytes, keep->config.image_path);
 }
 
-int imgz_mapkeep_open(struct imgz_mapkeep *keep, const struct imgz_mapkeep_config *config,
+static void drop(struct imgz_mapkeep *keep)
+{
+    imgz_mapfile_fini(&keep->before);
+    keep->config.path = NULL;
+}
+
+int imgz_mapkeep_load(struct imgz_mapkeep *keep, const struct imgz_mapkeep_config *config,
                       struct imgz_stop *stop, struct imgz_log *log)
 {
     int rc;
 
-    *keep = (struct imgz_mapkeep){.config = *config, .log = log, .done_bytes = config->done_bytes};
+    *keep = (struct imgz_mapkeep){.config = *config, .log = log};
     if (config->path == NULL)
         return 0;
     rc = check_config(keep, stop);
-    if (rc == 0)
-        rc = load_before(keep, stop);
     if (rc == 0) {
-        rc = save_now(keep);
-        if (rc < 0)
-            (void)raise_saving(keep, stop, rc);
+        rc = imgz_mapfile_load(config->path, stop, &keep->before);
+        rc = rc == -ENOENT ? 0 : rc;
     }
-    if (rc < 0) {
-        imgz_mapfile_fini(&keep->before);
-        keep->config.path = NULL;
-    }
+    if (rc == 0 && !config->resume)
+        rc = check_claims(keep, stop);
+    if (rc < 0)
+        drop(keep);
     return rc;
+}
+
+int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how, uint64_t done_bytes,
+                       struct imgz_stop *stop)
+{
+    int rc = 0;
+
+    if (keep->config.path == NULL)
+        return 0;
+    if (how == IMGZ_MAPKEEP_ANEW) {
+        rc = check_claims(keep, stop);
+        if (rc == 0 && keep->before.count > 0)
+            imgz_log_line(keep->log, "%s is begun anew: all of the source is read",
+                          keep->config.path);
+    }
+    if (rc < 0)
+        return rc;
+    keep->begun = true;
+    keep->done_bytes = done_bytes;
+    rc = save_now(keep);
+    return rc < 0 ? raise_saving(keep, stop, rc) : 0;
 }
 
 /* ---- Going on ----------------------------------------------------------------------------- */
@@ -154,8 +173,10 @@ int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end, str
 {
     int rc = 0;
 
-    if (keep->config.path == NULL)
+    if (!keep->begun) {
+        drop(keep);
         return 0;
+    }
     switch (end) {
     case IMGZ_MAPKEEP_WHOLE:
         rc = save_made(keep, IMGZ_MAPFILE_FINISHED, true);
@@ -169,7 +190,7 @@ int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end, str
     }
     if (rc < 0)
         (void)raise_saving(keep, stop, rc);
-    imgz_mapfile_fini(&keep->before);
-    keep->config.path = NULL;
+    drop(keep);
+    keep->begun = false;
     return rc;
 }

@@ -6,14 +6,13 @@
  * (IMAGE.partial). When that is gone the file must not go on saying so: ddrescue, or a later run,
  * would not read it again.
  *
- * Place: opened by the job, moved on by its drain, closed by the job when the image is there or is
- * not.
+ * Place: loaded by the job before it writes anything, begun when the output is open, moved on by
+ * the drain, closed by the job when the image is there or is not.
  *
  * Threads    one at a time.
- * Errors     open and close raise. What fails in between is logged, and tried again: a rescue is
- *            not to end because its map cannot be written at the moment.
- * Blocking   move, about once a second: a small file is flushed.
- * Memory     while it saves: the map, 24 bytes per block.
+ * Errors     load, begin and close raise. What fails in between is logged, and tried again: a
+ * rescue is not to end because its map cannot be written at the moment. Blocking   move, about once
+ * a second: a small file is flushed. Memory     while it saves: the map, 24 bytes per block.
  */
 #ifndef IMGZ_MAPKEEP_H
 #define IMGZ_MAPKEEP_H
@@ -28,9 +27,15 @@ struct imgz_mapkeep_config {
     const char *image_path;         /* must not be the map's */
     const struct stat *source;      /* neither must this */
     uint64_t size_bytes;            /* of the source; IMGZ_SIZE_UNKNOWN is refused */
-    uint64_t done_bytes;            /* what lies before was read, or is in 'bad', already */
     const struct imgz_badlist *bad; /* grown by the drain; must outlive it */
     bool force;                     /* replace a map that has something finished */
+    bool resume;                    /* that may be what is gone on with: begin() will tell */
+};
+
+/* What a run begins with. */
+enum imgz_mapkeep_begin {
+    IMGZ_MAPKEEP_ANEW,
+    IMGZ_MAPKEEP_ON, /* with what an interrupted one left */
 };
 
 enum imgz_mapkeep_end {
@@ -42,24 +47,29 @@ enum imgz_mapkeep_end {
 struct imgz_mapkeep {
     struct imgz_mapkeep_config config;
     struct imgz_log *log;
-    struct imgz_mapfile before; /* what the file said when it was opened */
+    struct imgz_mapfile before; /* what the file said when it was loaded */
+    bool begun;
     uint64_t done_bytes;
     uint64_t saved_ns; /* when the file was saved last */
     uint64_t cost_ns;  /* how long that took */
     uint64_t saved_bad_bytes;
 };
 
-/* Refuses a file that is no map, and without force one that has something finished: its image is
- * another. Then saves for the first time. 'keep' may be uninitialized; on failure nothing is held.
- */
-IMGZ_MUST_CHECK int imgz_mapkeep_open(struct imgz_mapkeep *keep,
+/* Refuses a file that is no map, and, without force or resume, one that has something finished: its
+ * image is another. Changes nothing. 'keep' may be uninitialized; on failure nothing is held. */
+IMGZ_MUST_CHECK int imgz_mapkeep_load(struct imgz_mapkeep *keep,
                                       const struct imgz_mapkeep_config *config,
                                       struct imgz_stop *stop, struct imgz_log *log);
+
+/* Saves for the first time: what lies before 'done_bytes' was read, or is in the list of what is
+ * bad. A map that has something finished is refused unless it is that, or by force. */
+IMGZ_MUST_CHECK int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how,
+                                       uint64_t done_bytes, struct imgz_stop *stop);
 
 /* For the drain: what lies before 'done_bytes' was read, or is in the list of what is bad. */
 void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes);
 
-/* Saves for the last time. Accepts one that is zero, closed, or was not opened. */
+/* Saves for the last time, if it has begun. Accepts one that is zero, closed, or was not loaded. */
 IMGZ_MUST_CHECK int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end,
                                        struct imgz_stop *stop);
 

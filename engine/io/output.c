@@ -398,15 +398,6 @@ static int close_checked(int *fd)
     return close(closing) < 0 ? -errno : 0;
 }
 
-/* Exactly the mode that was asked for, whatever the umask. As the last step: an image that is not
- * complete is nobody else's business. */
-static int give_mode(const struct imgz_output *output)
-{
-    if (output->kind != IMGZ_OUTPUT_FILE || output->file_mode == 0)
-        return 0;
-    return fchmod(output->fd, (mode_t)output->file_mode) < 0 || fsync(output->fd) < 0 ? -errno : 0;
-}
-
 /* Sets or clears the sticky bit. */
 static int change_mark(const struct imgz_output *output, bool marked)
 {
@@ -434,10 +425,20 @@ int imgz_output_mark(struct imgz_output *output)
     return imgz_output_flush(output);
 }
 
+/* Exactly the mode that was asked for, whatever the umask; in any case without the mark. As the
+ * last step: an image that is not complete is nobody else's business. */
+static int give_mode(const struct imgz_output *output)
+{
+    if (output->kind != IMGZ_OUTPUT_FILE)
+        return 0;
+    if (output->file_mode == 0)
+        return output->marked ? change_mark(output, false) : 0;
+    return fchmod(output->fd, (mode_t)output->file_mode) < 0 || fsync(output->fd) < 0 ? -errno : 0;
+}
+
 int imgz_output_commit(struct imgz_output *output)
 {
     struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
-    int mark_rc = output->marked ? change_mark(output, false) : 0;
     int mode_rc = give_mode(output);
     int direct_rc = close_checked(&output->direct_fd);
     int rc = close_checked(&output->fd);
@@ -447,8 +448,6 @@ int imgz_output_commit(struct imgz_output *output)
         return imgz_stop_raise_system(output->stop, mode_rc, place, "giving its mode to");
     if (rc == 0)
         rc = direct_rc;
-    if (rc == 0)
-        rc = mark_rc;
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "closing");
     if (output->kind != IMGZ_OUTPUT_FILE)

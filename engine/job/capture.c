@@ -163,7 +163,13 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
-static int open_map(struct capture *capture)
+static bool wants_resume(const struct capture *capture)
+{
+    return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+}
+
+/* Before the output is opened, which may remove what an interrupted run left. */
+static int load_map(struct capture *capture)
 {
     const struct imgz_options *options = &capture->job.options;
     const struct imgz_mapkeep_config config = {
@@ -171,17 +177,19 @@ static int open_map(struct capture *capture)
         .image_path = capture->image_path,
         .source = &capture->source.status,
         .size_bytes = capture->source.size_bytes,
-        .done_bytes = capture->leftover.raw_bytes,
         .bad = &capture->job.unreadable,
-        .force = (options->flags & IMGZ_FLAG_FORCE) != 0 || capture->output.taken_over,
+        .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
+        .resume = wants_resume(capture),
     };
 
-    return imgz_mapkeep_open(&capture->map, &config, capture->job.stop, &capture->job.log);
+    return imgz_mapkeep_load(&capture->map, &config, capture->job.stop, &capture->job.log);
 }
 
-static bool wants_resume(const struct capture *capture)
+static int begin_map(struct capture *capture)
 {
-    return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+    return imgz_mapkeep_begin(&capture->map,
+                              capture->output.taken_over ? IMGZ_MAPKEEP_ON : IMGZ_MAPKEEP_ANEW,
+                              capture->leftover.raw_bytes, capture->job.stop);
 }
 
 /* What is read and written. */
@@ -209,6 +217,8 @@ static int open_both(void *context)
     int rc =
         imgz_source_open(&source_config, capture->job.stop, &capture->job.log, &capture->source);
 
+    if (rc == 0)
+        rc = load_map(capture);
     if (rc < 0)
         return rc;
     return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
@@ -352,7 +362,7 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         rc = take_over(capture);
     if (rc == 0)
-        rc = open_map(capture);
+        rc = begin_map(capture);
     if (rc == 0)
         rc = prepare(capture);
     if (rc == 0)

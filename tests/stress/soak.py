@@ -67,6 +67,7 @@ class Cycle:
         return os.path.join(self.folder, name)
 
     def in_child(self):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job would ignore it
         if self.limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, self.limit))
         if self.plain:

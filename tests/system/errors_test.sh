@@ -214,7 +214,7 @@ for signal in INT TERM; do
     kill -$signal "$CHILD"
     reap
     equal "capture stopped by SIG$signal at work" "$CODE" $((128 + number))
-    expect_text '^imgz: .*SIG'
+    expect_text "^imgz: capture stopped by SIG$signal; nothing is left of new"
     absent new
     mkfifo slow
     launch timeout 30 bash -c 'exec 4<slow; head -c 100000 <&4 >/dev/null; sleep 25'

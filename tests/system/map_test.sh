@@ -165,6 +165,29 @@ cp before.gz stop.gz
 rule clear 'fail r 6291456 1500160 19 -1'
 expect_error 1 'offset 6291456' 'gone' -- "$IMGZ" capture --map stop.map "$LOOP" stop.gz
 
+title "a job that is killed"
+rule clear 'delay r 400'
+launch "$IMGZ" capture --threads 1 --chunk-size 64K --map killed.map "$LOOP" killed.gz
+ok "the map is kept on the way" wait_until grep -q ' +$' killed.map
+kill -9 "$CHILD"
+reap
+rule clear
+ok "ddrescuelog reads what is left of it" ddrescuelog -t killed.map
+no "it is not called finished" ddrescuelog --done-status killed.map
+expect_error 1 'were read before' 'resume' -- "$IMGZ" capture --map killed.map "$LOOP" killed.gz
+expect_exit 0 "$IMGZ" capture -q --resume --chunk-size 64K --map killed.map "$LOOP" killed.gz
+map_is killed.map 12582912 0 0
+ok "what was left is gone on with" gunzips_to killed.gz disk
+rule 'delay r 400'
+launch "$IMGZ" capture --threads 1 --chunk-size 64K --map stopped.map "$LOOP" stopped.gz
+ok "the map is kept on the way" wait_until grep -q ' +$' stopped.map
+kill -INT "$CHILD"
+reap
+rule clear
+equal "a signal: exit code" "$CODE" 130
+map_is stopped.map 0 0 12582912
+absent stopped.gz
+
 title "what is there is not lost"
 rule clear
 expect_error 1 'were read before' 'none.gz' -- "$IMGZ" capture --map before.map "$LOOP" none.gz

@@ -30,6 +30,9 @@ assert report["resumed_bytes"] >= int(sys.argv[2]), report' "$OUT" "$least" "$RA
 }
 
 title "capture: nothing to go on from"
+expect_exit 0 "$IMGZ" capture --resume disk disk.gz
+no "nothing is said of resuming" grep -q resumed "$ERR"
+rm disk.gz
 resumed "no file" 0
 : >disk.gz.partial
 resumed "an empty file" 0

@@ -63,6 +63,17 @@ hangs_at "opening mnt/disk" "$IMGZ" capture mnt/disk a.gz
 kill -CONT "$FAULTDISK_PID"
 absent a.gz
 
+title "what was captured is kept to go on with"
+rule 'slow 6291456 512 -1'
+expect_error 1 'no answer for 1 seconds' 'r.gz.partial is kept' -- \
+    "$IMGZ" capture --resume --timeout 1 --threads 1 --map r.map "$LOOP" r.gz
+ok "the map tells how far it came" ddrescuelog -t r.map
+ok "which is somewhere" grep -q ' +$' r.map
+rule clear 'fail r 0 1048576 5 -1'
+expect_exit 0 "$IMGZ" capture -q --resume --map r.map "$LOOP" r.gz
+ok "all is there, and the beginning was not read again" gunzips_to r.gz disk
+rule clear
+
 title "JSON"
 rule 'slow 0 512 -1'
 expect_exit 1 "$IMGZ" capture --json --timeout 1 "$LOOP" a.gz
@@ -101,6 +112,17 @@ rule clear
 title "a pipe may be silent"
 (sleep 2 && cat disk) | "$IMGZ" capture -q --timeout 1 - pipe.gz
 ok "for as long as it likes" gunzips_to pipe.gz disk
+
+title "others do not wait for it"
+HANGING=$LOOP
+truncate -s 16M other
+attach other
+kill -STOP "$FAULTDISK_PID"
+expect_exit 0 "$IMGZ" devices
+expect_out "^$HANGING .*does not answer"
+expect_exit 0 "$IMGZ" restore -q slow.gz "$LOOP"
+kill -CONT "$FAULTDISK_PID"
+ok "and are written" cmp -n 12582912 "$LOOP" disk
 
 title "the command line"
 expect_error 2 'from 1 to' -- "$IMGZ" capture --timeout 0 disk none.gz

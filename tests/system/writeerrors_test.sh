@@ -157,6 +157,16 @@ for name in "${BACKENDS[@]}"; do
     ok "and when it works, it is right" cmp -n "$(stat -c %s noise)" noise "$device"
 done
 
+title "stopped"
+rule clear 'delay w 2000'
+launch "$IMGZ" restore noise.gz "$device"
+sleep 0.5
+kill -INT "$CHILD"
+reap
+equal "exit code" "$CODE" 130
+expect_text "^imgz: restore stopped by SIGINT; $device is incomplete"
+rule clear
+
 title "told only at the end"
 if ((${#BACKENDS[@]} > 1)); then
     # inject PATH INJECTION: a command that runs imgz so, in $RUN.

@@ -37,7 +37,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static int open_keep(struct imgz_mapkeep *keep, const char *map_path, bool force)
+static int load_keep(struct imgz_mapkeep *keep, const char *map_path, bool force, bool resume)
 {
     const struct imgz_mapkeep_config config = {
         .path = map_path,
@@ -46,9 +46,17 @@ static int open_keep(struct imgz_mapkeep *keep, const char *map_path, bool force
         .size_bytes = DISK_BYTES,
         .bad = &bad,
         .force = force,
+        .resume = resume,
     };
 
-    return imgz_mapkeep_open(keep, &config, fixture.stop, &fixture.log);
+    return imgz_mapkeep_load(keep, &config, fixture.stop, &fixture.log);
+}
+
+static int open_keep(struct imgz_mapkeep *keep, const char *map_path, bool force)
+{
+    int rc = load_keep(keep, map_path, force, false);
+
+    return rc < 0 ? rc : imgz_mapkeep_begin(keep, IMGZ_MAPKEEP_ANEW, 0, fixture.stop);
 }
 
 static void write_map(const char *text)
@@ -179,6 +187,27 @@ static void a_map_of_another_image_is_kept(void **state)
     assert_says("4096+ 512- 3584+");
 }
 
+/* Only begin() knows whether anything is there to go on with. */
+static void what_is_resumed_is_gone_on_with(void **state)
+{
+    struct imgz_mapkeep keep;
+
+    (void)state;
+    write_map("0 ? 1\n0 512 +\n512 512 -\n1024 3072 +\n4096 4096 ?\n");
+    assert_int_equal(load_keep(&keep, path.text, false, true), 0);
+    assert_says("512+ 512- 3072+ 4096?");
+    assert_int_equal(imgz_mapkeep_begin(&keep, IMGZ_MAPKEEP_ANEW, 0, fixture.stop), -EEXIST);
+    assert_int_equal(imgz_mapkeep_close(&keep, IMGZ_MAPKEEP_KEPT, fixture.stop), 0);
+    assert_says("512+ 512- 3072+ 4096?");
+    assert_int_equal(load_keep(&keep, path.text, false, true), 0);
+    assert_int_equal(imgz_badlist_add(&bad, 512, 512), 0);
+    assert_int_equal(imgz_mapkeep_begin(&keep, IMGZ_MAPKEEP_ON, 2048, fixture.stop), 0);
+    assert_says("512+ 512- 1024+ 6144?");
+    imgz_mapkeep_move(&keep, 8192);
+    assert_int_equal(imgz_mapkeep_close(&keep, IMGZ_MAPKEEP_WHOLE, fixture.stop), 0);
+    assert_says("512+ 512- 7168+");
+}
+
 static void a_map_with_nothing_finished_is_begun_anew(void **state)
 {
     struct imgz_mapkeep keep;
@@ -210,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_saved_on_the_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_on_the_way_is_not_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_map_of_another_image_is_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_resumed_is_gone_on_with, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_map_with_nothing_finished_is_begun_anew, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_source_is_not_overwritten, set_up, tear_down),
