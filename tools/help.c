@@ -14,6 +14,7 @@ static const char exit_codes[] =
     "  1      failed: input or output, the system\n"
     "  2      the command line is wrong\n"
     "  3      the data is bad: a corrupt image, a wrong hash, a drive that differs\n"
+    "  4      captured, but with sectors that could not be read\n"
     "  128+n  stopped by signal n\n";
 
 static void print_synopsis(const struct command *command, const char *lead)
