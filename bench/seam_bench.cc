@@ -24,8 +24,23 @@ struct Times {
     uint64_t stream_bytes;
 };
 
+/* How the last block is found. */
+enum class Way {
+    from_behind,
+    walk,
+};
+
+int reopen(Way way, Segment &segment, size_t stream_bytes, const Chunk &chunk)
+{
+    if (way == Way::walk)
+        return imgz_seam_reopen(segment.data.data(), stream_bytes, &segment.bytes);
+    return imgz_seam_reopen_known(segment.data.data(), stream_bytes, chunk.data(), chunk.size(),
+                                  &segment.bytes);
+}
+
 /* Compresses and reopens one chunk. 'segment' has room for it. */
-bool reopen_chunk(const Compressor &compressor, const Chunk &chunk, Segment &segment, Times &times)
+bool reopen_chunk(const Compressor &compressor, Way way, const Chunk &chunk, Segment &segment,
+                  Times &times)
 {
     const uint64_t start_ns = processor_ns();
     const size_t stream_bytes =
@@ -33,7 +48,7 @@ bool reopen_chunk(const Compressor &compressor, const Chunk &chunk, Segment &seg
                                     segment.data.data(),
                                     segment.data.size() - IMGZ_SEAM_GROWTH_BYTES);
     const uint64_t middle_ns = processor_ns();
-    const int rc = imgz_seam_reopen(segment.data.data(), stream_bytes, &segment.bytes);
+    const int rc = reopen(way, segment, stream_bytes, chunk);
 
     times.seam_ns += processor_ns() - middle_ns;
     times.deflate_ns += middle_ns - start_ns;
@@ -41,14 +56,14 @@ bool reopen_chunk(const Compressor &compressor, const Chunk &chunk, Segment &seg
     return stream_bytes > 0 && rc == 0;
 }
 
-void reopen_chunks(benchmark::State &state, int level, Kind kind)
+void reopen_chunks(benchmark::State &state, int level, Way way, Kind kind)
 {
     const Compressor compressor = make_compressor(level);
     Segment segment = {Chunk(imgz_deflate_bound(chunk_bytes)), 0, IMGZ_DEFLATE_COMPRESSED};
     Times all = {};
 
     for (const Chunk &chunk : corpus(kind)) {
-        if (!check(state, reopen_chunk(compressor, chunk, segment, all), "not a stream") ||
+        if (!check(state, reopen_chunk(compressor, way, chunk, segment, all), "not a stream") ||
             !check(state, inflates_to(segment.data.data(), segment.bytes, chunk),
                    "zlib does not inflate the segment to the chunk"))
             return;
@@ -58,7 +73,7 @@ void reopen_chunks(benchmark::State &state, int level, Kind kind)
         const uint64_t before_ns = all.seam_ns;
 
         for (const Chunk &chunk : corpus(kind))
-            benchmark::DoNotOptimize(reopen_chunk(compressor, chunk, segment, all));
+            benchmark::DoNotOptimize(reopen_chunk(compressor, way, chunk, segment, all));
         state.SetIterationTime(static_cast<double>(all.seam_ns - before_ns) / 1e9);
     }
     count_raw(state, corpus_bytes(kind));
@@ -73,12 +88,17 @@ void reopen_chunks(benchmark::State &state, int level, Kind kind)
 void add_seam_benchmarks()
 {
     for (int level : levels)
-        add("seam/" + std::to_string(level) + "/files", reopen_chunks, level, Kind::files)
+        add("seam/" + std::to_string(level) + "/files", reopen_chunks, level, Way::from_behind,
+            Kind::files)
             ->UseManualTime()
             ->Iterations(iterations)
             ->Unit(benchmark::kMillisecond);
+    add("seam/6/files/walk", reopen_chunks, 6, Way::walk, Kind::files)
+        ->UseManualTime()
+        ->Iterations(iterations)
+        ->Unit(benchmark::kMillisecond);
     for (Kind kind : {Kind::text, Kind::code, Kind::records, Kind::bitmap})
-        add(std::string("seam/6/") + kind_name(kind), reopen_chunks, 6, kind)
+        add(std::string("seam/6/") + kind_name(kind), reopen_chunks, 6, Way::from_behind, kind)
             ->UseManualTime()
             ->Iterations(iterations)
             ->Unit(benchmark::kMillisecond);

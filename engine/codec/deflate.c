@@ -118,7 +118,7 @@ static int compress_libdeflate(struct libdeflate_compressor *compressor, const u
 
     if (stream_bytes == 0 || stream_bytes >= imgz_stored_segment_bytes(raw_bytes))
         return -ENOSPC;
-    return imgz_seam_reopen(out, stream_bytes, segment_bytes);
+    return imgz_seam_reopen_known(out, stream_bytes, raw, raw_bytes, segment_bytes);
 }
 
 static int compress(struct imgz_deflate *deflate, const unsigned char *raw, size_t raw_bytes,

@@ -13,6 +13,7 @@
 #include <libdeflate.h>
 
 #include "../unit/oracle.h"
+#include "codec/lastblock.h"
 #include "codec/seam.h"
 
 #define LEVEL_COUNT 13
@@ -72,13 +73,19 @@ static void check_round_trip(int level, const uint8_t *data, size_t bytes)
     unsigned char *segment;
     unsigned char *raw = allocate(bytes + 1);
     size_t stream_bytes = deflate_data(level, data, bytes, &segment);
+    unsigned char *known = allocate(stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
     size_t segment_bytes = 0;
+    size_t known_bytes = 0;
     size_t used_bytes = 0;
 
     if (decompressor == NULL)
         decompressor = libdeflate_alloc_decompressor();
     IMGZ_ASSERT(decompressor != NULL);
+    memcpy(known, segment, stream_bytes);
     IMGZ_ASSERT(imgz_seam_reopen(segment, stream_bytes, &segment_bytes) == 0);
+    IMGZ_ASSERT(imgz_seam_reopen_known(known, stream_bytes, data, bytes, &known_bytes) == 0);
+    IMGZ_ASSERT(known_bytes == segment_bytes && memcmp(known, segment, segment_bytes) == 0);
+    free(known);
     segment[segment_bytes] = 0x03;
     segment[segment_bytes + 1] = 0x00;
     IMGZ_ASSERT(libdeflate_deflate_decompress_ex(decompressor, segment, segment_bytes + 2, raw,
@@ -89,9 +96,21 @@ static void check_round_trip(int level, const uint8_t *data, size_t bytes)
     free(raw);
 }
 
+/* Any bits, and any raw bytes: nothing is read beyond their ends. */
+static void check_search(const uint8_t *data, size_t bytes)
+{
+    const size_t stream_bytes = bytes - bytes / 3;
+    const struct imgz_lastblock_stream stream = {data, stream_bytes, data + stream_bytes,
+                                                 bytes / 3};
+    struct imgz_lastblock last;
+
+    (void)imgz_lastblock_find(&stream, &last);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     check_stream(data, bytes);
+    check_search(data, bytes);
     if (bytes > 0)
         check_round_trip((data[0] & 15) % LEVEL_COUNT, data, bytes);
     return 0;

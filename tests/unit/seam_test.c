@@ -58,6 +58,21 @@ static void check_verdict(unsigned char *stream, size_t stream_bytes)
 
 /* ---- Streams of libdeflate ---------------------------------------------------------------- */
 
+/* Reopens a copy by means of the raw bytes: the segment must be the same. */
+static void check_known(const unsigned char *stream, size_t stream_bytes, const unsigned char *raw,
+                        size_t raw_bytes, const unsigned char *segment, size_t segment_bytes)
+{
+    unsigned char *known = malloc(stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
+    size_t known_bytes = 0;
+
+    assert_non_null(known);
+    memcpy(known, stream, stream_bytes);
+    assert_int_equal(imgz_seam_reopen_known(known, stream_bytes, raw, raw_bytes, &known_bytes), 0);
+    assert_int_equal(known_bytes, segment_bytes);
+    assert_memory_equal(known, segment, segment_bytes);
+    free(known);
+}
+
 /* Compresses and reopens. The result is for free(), with room for the empty final block. */
 static unsigned char *make_segment(int level, const unsigned char *raw, size_t raw_bytes,
                                    size_t *segment_bytes)
@@ -65,14 +80,19 @@ static unsigned char *make_segment(int level, const unsigned char *raw, size_t r
     struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(level);
     size_t bound_bytes = libdeflate_deflate_compress_bound(compressor, raw_bytes);
     unsigned char *out = malloc(bound_bytes + IMGZ_SEAM_GROWTH_BYTES + 2);
+    unsigned char *stream = malloc(bound_bytes);
     size_t stream_bytes;
 
     assert_non_null(compressor);
     assert_non_null(out);
+    assert_non_null(stream);
     stream_bytes = libdeflate_deflate_compress(compressor, raw, raw_bytes, out, bound_bytes);
     assert_true(stream_bytes > 0);
+    memcpy(stream, out, stream_bytes);
     memset(out + stream_bytes, 0xff, IMGZ_SEAM_GROWTH_BYTES);
     assert_int_equal(imgz_seam_reopen(out, stream_bytes, segment_bytes), 0);
+    check_known(stream, stream_bytes, raw, raw_bytes, out, *segment_bytes);
+    free(stream);
     assert_in_range(*segment_bytes, stream_bytes, stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
     if (level == 0) /* ends in a stored block, so at a byte: nothing to append */
         assert_int_equal(*segment_bytes, stream_bytes);
