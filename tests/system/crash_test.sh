@@ -11,6 +11,7 @@ need_loop
 
 REPLAY=$HERE/replay.py
 MANY=${IMGZ_CRASH_POINTS:-100} # prefixes of a log besides those around its flushes
+STRIDE=1                       # of these: every so many
 SEEDS=${IMGZ_CRASH_SEEDS:-1}   # power failures tried at each prefix
 
 {
@@ -119,7 +120,7 @@ start_counting() {
 survives_all() {
     local kind=$1 prefix seed
     start_counting
-    for prefix in $(python3 "$REPLAY" points log 7 "$MANY"); do
+    for prefix in $(python3 "$REPLAY" points log 7 "$MANY" | sed -n "1~${STRIDE}p"); do
         try_point "$kind" "$prefix"
         for ((seed = 1; seed <= SEEDS; seed++)); do
             try_point "$kind" "$prefix" $((prefix * 1000 + seed))
@@ -200,6 +201,7 @@ done
 told
 ok "a disk that lies is found out" test "$WRONG" -gt 0
 
+STRIDE=${IMGZ_CRASH_STRIDE:-3}
 title "restore --force over a file, ext4"
 all_of ext4 24 replaced "$IMGZ" restore -q --force disk.gz fs/old
 title "capture --force over a file, ext4"
@@ -208,6 +210,7 @@ replaced_by_image() {
 }
 all_of ext4 24 replaced_by_image "$IMGZ" capture -q --force disk fs/old
 
+STRIDE=1
 title "power fails, and --resume"
 ALL_LEFT=0
 expect_exit 0 "$IMGZ" capture -q -9 --reproducible --chunk-size 64K disk whole

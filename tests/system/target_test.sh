@@ -216,7 +216,8 @@ exec chroot mounted "$@"
 BASH
 in_system=(unshare --mount bash in_system)
 if "${in_system[@]}" /in/imgz --version >/dev/null 2>&1; then
-    expect_error 1 "$root_device is mounted at / \\(the running system\\)" '--override (held,)?root' -- \
+    expect_error 1 "$root_device is mounted at / \\(the running system\\)" \
+        '--override (held,)?root' -- \
         "${in_system[@]}" /in/imgz restore --override mounted,image-disk /in/disk.gz "$root_device"
     expect_exit 0 "${in_system[@]}" /in/imgz devices
     expect_out "^$root_device .* the running system\$"
