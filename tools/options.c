@@ -63,16 +63,32 @@ static int apply_level(struct options *options, const char *value, struct option
     return 0;
 }
 
+/* What is counted: what of, from how many, to how many. */
+struct count_rule {
+    const char *option;
+    const char *what;
+    uint32_t min;
+    uint32_t max;
+};
+
+static int parse_count(const struct count_rule *rule, const char *value, uint32_t *count,
+                       struct options_problem *problem)
+{
+    uint64_t number;
+
+    if (units_parse_number(value, &number) < 0 || number < rule->min || number > rule->max)
+        return refuse(problem, "--%s '%s': a %s from %u to %u is needed", rule->option, value,
+                      rule->what, rule->min, rule->max);
+    *count = (uint32_t)number;
+    return 0;
+}
+
 static int apply_threads(struct options *options, const char *value,
                          struct options_problem *problem)
 {
-    uint64_t count;
+    static const struct count_rule rule = {"threads", "number", 1, IMGZ_THREADS_MAX};
 
-    if (units_parse_number(value, &count) < 0 || count < 1 || count > IMGZ_THREADS_MAX)
-        return refuse(problem, "--threads '%s': a number from 1 to %d is needed", value,
-                      IMGZ_THREADS_MAX);
-    options->job.thread_count = (uint32_t)count;
-    return 0;
+    return parse_count(&rule, value, &options->job.thread_count, problem);
 }
 
 static int apply_chunk_size(struct options *options, const char *value,
@@ -108,13 +124,13 @@ static int apply_against(struct options *options, const char *value,
 static int apply_seconds(struct options *options, const char *value,
                          struct options_problem *problem)
 {
-    uint64_t seconds;
+    static const struct count_rule rule = {"seconds", "number", 1, SECONDS_MAX};
+    uint32_t seconds = 0;
+    int rc = parse_count(&rule, value, &seconds, problem);
 
-    if (units_parse_number(value, &seconds) < 0 || seconds < 1 || seconds > SECONDS_MAX)
-        return refuse(problem, "--seconds '%s': a number from 1 to %u is needed", value,
-                      SECONDS_MAX);
-    options->job.bench_ms = (uint32_t)seconds * 1000;
-    return 0;
+    if (rc == 0)
+        options->job.bench_ms = seconds * 1000;
+    return rc;
 }
 
 static int apply_write_to(struct options *options, const char *value,
@@ -157,13 +173,9 @@ static int apply_on_error(struct options *options, const char *value,
 static int apply_retries(struct options *options, const char *value,
                          struct options_problem *problem)
 {
-    uint64_t count;
+    static const struct count_rule rule = {"retries", "number", 0, RETRIES_MAX};
 
-    if (units_parse_number(value, &count) < 0 || count > RETRIES_MAX)
-        return refuse(problem, "--retries '%s': a number from 0 to %d is needed", value,
-                      RETRIES_MAX);
-    options->job.retry_count = (uint32_t)count;
-    return 0;
+    return parse_count(&rule, value, &options->job.retry_count, problem);
 }
 
 static int apply_map(struct options *options, const char *value, struct options_problem *problem)
@@ -180,13 +192,9 @@ static int apply_map(struct options *options, const char *value, struct options_
 static int apply_timeout(struct options *options, const char *value,
                          struct options_problem *problem)
 {
-    uint64_t seconds;
+    static const struct count_rule rule = {"timeout", "number of seconds", 1, TIMEOUT_SECONDS_MAX};
 
-    if (units_parse_number(value, &seconds) < 0 || seconds < 1 || seconds > TIMEOUT_SECONDS_MAX)
-        return refuse(problem, "--timeout '%s': a number of seconds from 1 to %u is needed", value,
-                      TIMEOUT_SECONDS_MAX);
-    options->job.timeout_s = (uint32_t)seconds;
-    return 0;
+    return parse_count(&rule, value, &options->job.timeout_s, problem);
 }
 
 /* The flag of a name of 'length' characters; 0: there is none. */

@@ -192,11 +192,9 @@ static size_t append_stored(unsigned char *data, uint64_t end_bit_index)
     return header_end_bytes + LEN_NLEN_BYTES;
 }
 
-/* Reopens the block whose header is there; the stream's end is where the next bit would be. */
-static size_t reopen(unsigned char *data, uint64_t header_bit_index, uint64_t end_bit_index)
+static void clear_final(unsigned char *data, uint64_t header_bit_index)
 {
     data[header_bit_index / 8] &= (unsigned char)~(1u << header_bit_index % 8);
-    return append_stored(data, end_bit_index);
 }
 
 int imgz_seam_reopen(unsigned char *data, size_t stream_bytes, size_t *segment_bytes)
@@ -212,12 +210,10 @@ int imgz_seam_reopen(unsigned char *data, size_t stream_bytes, size_t *segment_b
     }
     if (imgz_div_up(walk.bits.bit_index, 8) != stream_bytes)
         return -EBADMSG;
-    if (block.type == IMGZ_BLOCK_STORED) {
-        data[block.header_bit_index / 8] &= (unsigned char)~(1u << block.header_bit_index % 8);
-        *segment_bytes = stream_bytes;
-    } else {
-        *segment_bytes = reopen(data, block.header_bit_index, walk.bits.bit_index);
-    }
+    clear_final(data, block.header_bit_index);
+    *segment_bytes = stream_bytes;
+    if (block.type != IMGZ_BLOCK_STORED)
+        *segment_bytes = append_stored(data, walk.bits.bit_index);
     IMGZ_ASSERT(*segment_bytes <= stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
     return 0;
 }
@@ -230,7 +226,8 @@ int imgz_seam_reopen_known(unsigned char *data, size_t stream_bytes, const unsig
 
     if (!imgz_lastblock_find(&stream, &last))
         return imgz_seam_reopen(data, stream_bytes, segment_bytes);
-    *segment_bytes = reopen(data, last.header_bit_index, last.end_bit_index);
+    clear_final(data, last.header_bit_index);
+    *segment_bytes = append_stored(data, last.end_bit_index);
     IMGZ_ASSERT(*segment_bytes <= stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
     return 0;
 }

@@ -77,17 +77,8 @@ static void check_image(const unsigned char *data, size_t bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    unsigned char *image;
-
     if (bytes == 0 || bytes > INPUT_BYTES_MAX)
         return 0;
-    image = malloc(bytes);
-    IMGZ_ASSERT(image != NULL);
-    memcpy(image, data, bytes);
-    check_image(image, bytes);
-    imgz_repair_image(image, bytes);
-    if (memcmp(image, data, bytes) != 0)
-        check_image(image, bytes);
-    free(image);
+    imgz_repair_and_check(data, bytes, check_image);
     return 0;
 }

@@ -123,19 +123,10 @@ static void check_leftover(const unsigned char *data, size_t bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    unsigned char *image;
-
     if (bytes == 0 || bytes > INPUT_BYTES_MAX)
         return 0;
     if (whole == NULL)
         set_up();
-    image = malloc(bytes);
-    IMGZ_ASSERT(image != NULL);
-    memcpy(image, data, bytes);
-    check_leftover(image, bytes);
-    imgz_repair_image(image, bytes);
-    if (memcmp(image, data, bytes) != 0)
-        check_leftover(image, bytes);
-    free(image);
+    imgz_repair_and_check(data, bytes, check_leftover);
     return 0;
 }

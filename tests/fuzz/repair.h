@@ -7,6 +7,9 @@
 #ifndef IMGZ_REPAIR_H
 #define IMGZ_REPAIR_H
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/bytes.h"
 #include "codec/checksum.h"
 #include "image/carrier.h"
@@ -64,6 +67,21 @@ static inline void imgz_repair_image(unsigned char *image, size_t bytes)
     }
     if (bytes >= IMGZ_FRAME_HEADER_BYTES + IMGZ_FRAME_TAIL_BYTES)
         (void)imgz_repair_note(image + bytes - IMGZ_FRAME_TAIL_BYTES, IMGZ_FRAME_TAIL_BYTES);
+}
+
+/* Hands a copy of the input to 'check', and, if that makes a difference, a repaired one. */
+static inline void imgz_repair_and_check(const unsigned char *data, size_t bytes,
+                                         void (*check)(const unsigned char *data, size_t bytes))
+{
+    unsigned char *image = malloc(bytes);
+
+    IMGZ_ASSERT(image != NULL);
+    memcpy(image, data, bytes);
+    check(image, bytes);
+    imgz_repair_image(image, bytes);
+    if (memcmp(image, data, bytes) != 0)
+        check(image, bytes);
+    free(image);
 }
 
 #endif /* IMGZ_REPAIR_H */

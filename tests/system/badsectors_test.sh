@@ -13,19 +13,6 @@ truncate -s 12M disk
 cp disk backing
 serve_disk backing mnt
 
-# zeroed OFFSET BYTES ...: disk with zeros there, as 'wanted'.
-zeroed() {
-    cp disk wanted
-    python3 - wanted "$@" <<'PYTHON'
-import sys
-with open(sys.argv[1], "r+b") as file:
-    numbers = [int(n) for n in sys.argv[2:]]
-    for offset, count in zip(numbers[::2], numbers[1::2]):
-        file.seek(offset)
-        file.write(bytes(count))
-PYTHON
-}
-
 # ranges_are LIST: the last --json report's unreadable ranges, as Python writes them.
 ranges_are() {
     ok "the report names $1" python3 -c 'import json, sys

@@ -41,3 +41,16 @@ kill_disk() {
     done
     CHILDREN=("${kept[@]}")
 }
+
+# zeroed OFFSET BYTES ...: the file 'disk' with zeros there, as 'wanted'.
+zeroed() {
+    cp disk wanted
+    python3 - wanted "$@" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    numbers = [int(n) for n in sys.argv[2:]]
+    for offset, count in zip(numbers[::2], numbers[1::2]):
+        file.seek(offset)
+        file.write(bytes(count))
+PYTHON
+}

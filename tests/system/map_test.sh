@@ -38,19 +38,6 @@ map_is() {
         "$(ddrescuelog --list-blocks='?' "$1" | wc -l)" "$(($4 / 512))"
 }
 
-# zeroed OFFSET BYTES ...: disk with zeros there, as 'wanted'.
-zeroed() {
-    cp disk wanted
-    python3 - wanted "$@" <<'PYTHON'
-import sys
-with open(sys.argv[1], "r+b") as file:
-    numbers = [int(n) for n in sys.argv[2:]]
-    for offset, count in zip(numbers[::2], numbers[1::2]):
-        file.seek(offset)
-        file.write(bytes(count))
-PYTHON
-}
-
 # The parts of the disk that are bad: a sector; some in two chunks; a chunk and more.
 A='fail r 1049088 512 5 -1'
 B='fail r 3145216 1024 5 -1'

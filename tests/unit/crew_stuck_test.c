@@ -2,7 +2,6 @@
 /* A crew of which one thread is stuck: it is left behind, and may come back. */
 #include "flow/crew.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -11,6 +10,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "threads.h"
 
 #define WORKERS 2u
 #define ITEMS   50u
@@ -95,45 +96,6 @@ static bool ask(void *context)
     return true;
 }
 
-static unsigned thread_count(void)
-{
-    DIR *folder = opendir("/proc/self/task");
-    unsigned count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count += 1;
-    closedir(folder);
-    return count - 2;
-}
-
-static void expect_threads(unsigned count)
-{
-    for (int tries = 0; tries < 5000 && thread_count() != count; tries++)
-        usleep(1000);
-    assert_int_equal(thread_count(), count);
-}
-
-static unsigned threads_at_rest;
-
-/* A sanitizer starts a thread of its own along with the first of the program's. */
-static void *do_nothing(void *argument)
-{
-    return argument;
-}
-
-static int count_threads_at_rest(void **state)
-{
-    pthread_t thread;
-
-    (void)state;
-    if (pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
-        return -1;
-    usleep(50000);
-    threads_at_rest = thread_count();
-    return 0;
-}
-
 static struct imgz_crew_watch make_watch(struct job *job)
 {
     return (struct imgz_crew_watch){
@@ -173,7 +135,7 @@ static unsigned kept_count;
 static void release(struct job *job)
 {
     atomic_store(&job->released, true);
-    expect_threads(threads_at_rest);
+    imgz_threads_expect(imgz_threads_at_rest);
     assert_true(atomic_load(&job->came_back));
     kept_jobs[kept_count++] = job;
 }
@@ -207,7 +169,7 @@ static void who_is_stuck_is_left_behind(void **state)
         assert_true(job->left.any);
         assert_int_equal(job->left.drain, cases[i].drain_left);
         assert_false(atomic_load(&job->came_back));
-        expect_threads(threads_at_rest + 1);
+        imgz_threads_expect(imgz_threads_at_rest + 1);
         release(job);
     }
 }
@@ -219,7 +181,7 @@ static void nobody_is_left_without_need(void **state)
     (void)state;
     assert_int_equal(run(job), 0);
     assert_false(job->left.any);
-    expect_threads(threads_at_rest);
+    imgz_threads_expect(imgz_threads_at_rest);
     destroy_job(job);
 }
 
@@ -265,5 +227,5 @@ int main(void)
         cmocka_unit_test(a_call_is_left_behind),
     };
 
-    return cmocka_run_group_tests(tests, count_threads_at_rest, NULL);
+    return cmocka_run_group_tests(tests, imgz_threads_count_at_rest, NULL);
 }

@@ -2,7 +2,6 @@
 /* The line and the crew that works on it, with a job that only counts. */
 #include "flow/crew.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,13 +14,14 @@
 
 #include <cmocka.h>
 
+#include "threads.h"
+
 #define SLOTS        6u
 #define WORKERS      3u
 #define ITEMS        500u
 #define ITEM_BYTES   10u
 #define NEVER        UINT64_MAX
 #define NAP_US       200u
-#define REST_US      50000u
 #define FOR_EVER     UINT64_MAX
 #define CANCEL_AFTER 20u
 
@@ -148,46 +148,6 @@ static int progress(const struct imgz_progress *figures, void *context)
     return job->progress_count >= job->cancel_at ? 1 : 0;
 }
 
-static unsigned thread_count(void)
-{
-    DIR *folder = opendir("/proc/self/task");
-    unsigned count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count += 1;
-    closedir(folder);
-    return count - 2;
-}
-
-static unsigned threads_at_rest;
-
-/* A thread that was joined stays listed for a moment, until the kernel has taken it away. */
-static void expect_threads(unsigned count)
-{
-    for (int tries = 0; tries < 5000 && thread_count() != count; tries++)
-        usleep(1000);
-    assert_int_equal(thread_count(), count);
-}
-
-/* A sanitizer starts a thread of its own along with the first of the program's. */
-static void *do_nothing(void *argument)
-{
-    return argument;
-}
-
-static int count_threads_at_rest(void **state)
-{
-    pthread_t thread;
-
-    (void)state;
-    if (pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
-        return -1;
-    usleep(REST_US);
-    threads_at_rest = thread_count();
-    return 0;
-}
-
 static struct count_job quiet_job(void)
 {
     return (struct count_job){.item_count = ITEMS,
@@ -222,7 +182,7 @@ static int run(struct count_job *job, struct imgz_error *error)
     assert_int_equal(imgz_stop_create(&stop), 0);
     assert_int_equal(imgz_line_create_placed(&pool, job->placement, stop, &log, &job->line), 0);
     rc = imgz_crew_run(&plan, job->line, &usage);
-    expect_threads(threads_at_rest);
+    imgz_threads_expect(imgz_threads_at_rest);
     *error = *imgz_stop_error(stop);
     if (rc == 0) {
         assert_int_equal(atomic_load(&job->line->meter.phase), IMGZ_PHASE_FLUSH);
@@ -452,5 +412,5 @@ int main(void)
         cmocka_unit_test(untaken_numbers_come_again),
     };
 
-    return cmocka_run_group_tests(tests, count_threads_at_rest, NULL);
+    return cmocka_run_group_tests(tests, imgz_threads_count_at_rest, NULL);
 }
