@@ -219,33 +219,43 @@ static uint32_t count_values(const struct inflation *inflation)
     return count;
 }
 
-/* True if there is a header at the bit, and all behind it is a block of the last raw bytes. */
-static bool is_last_block(const struct imgz_lastblock_stream *stream, uint64_t header_bit_index,
-                          struct imgz_lastblock *last)
+/* True if what follows a header with these lengths, up to the end of the stream, is a block of the
+ * last raw bytes: '*end_bit_index' is where it ends. */
+static bool ends_raw(const struct imgz_lastblock_stream *stream, const struct imgz_bits *body,
+                     const struct imgz_block_lengths *lengths, uint64_t *end_bit_index)
 {
-    struct inflation inflation = {
-        .bits = {stream->data, stream->stream_bytes, header_bit_index + IMGZ_BLOCK_HEADER_BITS}};
-    struct imgz_block_lengths lengths;
-    uint64_t body_bit_index;
+    struct inflation inflation = {.bits = *body};
 
-    if (imgz_block_read_lengths(&inflation.bits, &lengths) < 0 ||
-        lengths.lengths[END_OF_BLOCK] == 0 ||
-        !init_decoder(&inflation.litlen, lengths.lengths, lengths.litlen_count,
+    if (!init_decoder(&inflation.litlen, lengths->lengths, lengths->litlen_count,
                       IMGZ_HUFFMAN_COMPLETE) ||
-        !init_decoder(&inflation.distance, lengths.lengths + lengths.litlen_count,
-                      lengths.distance_count, IMGZ_HUFFMAN_MAY_BE_SINGLE))
+        !init_decoder(&inflation.distance, lengths->lengths + lengths->litlen_count,
+                      lengths->distance_count, IMGZ_HUFFMAN_MAY_BE_SINGLE))
         return false;
-    body_bit_index = inflation.bits.bit_index;
     if (!inflate_block(&inflation, stream->raw_bytes) || inflation.raw_index > stream->raw_bytes ||
         inflation.literal_count < LITERALS_MIN || count_values(&inflation) < LITERAL_VALUES_MIN)
         return false;
-    inflation.bits.bit_index = body_bit_index;
+    inflation.bits = *body;
     inflation.raw = stream->raw;
     inflation.raw_index = stream->raw_bytes - inflation.raw_index;
     if (!inflate_block(&inflation, stream->raw_bytes) || inflation.raw_index != stream->raw_bytes)
         return false;
-    *last = (struct imgz_lastblock){header_bit_index, inflation.bits.bit_index};
+    *end_bit_index = inflation.bits.bit_index;
     return true;
+}
+
+/* True if there is a header at the bit, and all behind it is the last block. Most candidates fail
+ * at their lengths: nothing larger is touched before. */
+static bool is_last_block(const struct imgz_lastblock_stream *stream, uint64_t header_bit_index,
+                          struct imgz_lastblock *last)
+{
+    struct imgz_bits bits = {stream->data, stream->stream_bytes,
+                             header_bit_index + IMGZ_BLOCK_HEADER_BITS};
+    struct imgz_block_lengths lengths;
+
+    if (imgz_block_read_lengths(&bits, &lengths) < 0 || lengths.lengths[END_OF_BLOCK] == 0)
+        return false;
+    last->header_bit_index = header_bit_index;
+    return ends_raw(stream, &bits, &lengths, &last->end_bit_index);
 }
 
 /* ---- The search --------------------------------------------------------------------------- */
