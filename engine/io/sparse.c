@@ -33,7 +33,14 @@ enum file_index {
 
 static int write_zeros(struct imgz_sparse *sparse, uint64_t offset, uint64_t bytes);
 
-/* The device cannot zero this range by itself: zeros are written instead. */
+/* A device that cannot zero ranges by itself; EBUSY: one that is mounted nevertheless, of which the
+ * file system keeps a page in memory (blkdev_fallocate, Linux 6.18). */
+static bool refuses_zeroing(int rc)
+{
+    return rc == -EOPNOTSUPP || rc == -EINVAL || rc == -EBUSY;
+}
+
+/* Zeros are written instead. */
 static int zero_by_writing(struct imgz_sparse *sparse, const struct imgz_io_result *result)
 {
     struct imgz_io_result settled = *result;
@@ -65,7 +72,7 @@ static int handle_result(void *context, const struct imgz_io_result *result)
     struct imgz_sparse *sparse = context;
     const struct imgz_io_request *request = &result->request;
 
-    if (request->kind == IMGZ_IO_ZERO && (result->rc == -EOPNOTSUPP || result->rc == -EINVAL))
+    if (request->kind == IMGZ_IO_ZERO && refuses_zeroing(result->rc))
         return zero_by_writing(sparse, result);
     if (request->kind == IMGZ_IO_WRITE && request->file_index == FILE_MAIN &&
         sparse->output->direct_fd >= 0 && result->rc == -EINVAL)
