@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/claims.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "io/sysfs.h"
 
 /* What a search looks for. */
 struct search {
-    const struct imgz_stack *stack;
+    struct imgz_stack *stack;
     dev_t target;
     struct imgz_claims *claims;
+    bool unknown; /* sysfs does not know the target */
 };
 
 /* ---- Claims ------------------------------------------------------------------------------- */
@@ -49,22 +49,29 @@ static struct imgz_claim *claim_by_device(const struct search *search, dev_t dev
     return claim;
 }
 
+/* One by one; false at the end. */
+static bool next_mount(const struct search *search, struct libmnt_table *table,
+                       struct libmnt_iter *position, struct libmnt_fs **mount)
+{
+    if (position == NULL)
+        imgz_sysfs_note(&search->stack->sysfs, -ENOMEM);
+    return position != NULL && table != NULL && mnt_table_next_fs(table, position, mount) == 0;
+}
+
 static void find_mounts(const struct search *search)
 {
     struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
     struct libmnt_fs *mount;
 
-    if (position != NULL && search->stack->mounts != NULL) {
-        while (mnt_table_next_fs(search->stack->mounts, position, &mount) == 0) {
-            const char *folder = mnt_fs_get_target(mount);
-            const bool root = folder != NULL && strcmp(folder, "/") == 0;
-            struct imgz_claim *claim =
-                claim_by_device(search, imgz_stack_device_of_mount(search->stack, mount),
-                                root ? IMGZ_OVERRIDE_ROOT : IMGZ_OVERRIDE_MOUNTED);
+    while (next_mount(search, search->stack->mounts, position, &mount)) {
+        const char *folder = mnt_fs_get_target(mount);
+        const bool root = folder != NULL && strcmp(folder, "/") == 0;
+        struct imgz_claim *claim =
+            claim_by_device(search, imgz_stack_device_of_mount(search->stack, mount),
+                            root ? IMGZ_OVERRIDE_ROOT : IMGZ_OVERRIDE_MOUNTED);
 
-            if (claim != NULL)
-                imgz_text_set(claim->by, sizeof(claim->by), "%s", folder != NULL ? folder : "?");
-        }
+        if (claim != NULL)
+            imgz_text_set(claim->by, sizeof(claim->by), "%s", folder != NULL ? folder : "?");
     }
     mnt_free_iter(position);
 }
@@ -74,7 +81,7 @@ static void find_swaps(const struct search *search)
     struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
     struct libmnt_fs *swap;
 
-    while (position != NULL && mnt_table_next_fs(search->stack->swaps, position, &swap) == 0) {
+    while (next_mount(search, search->stack->swaps, position, &swap)) {
         const char *source = mnt_fs_get_source(swap);
         struct imgz_claim *claim;
 
@@ -88,89 +95,88 @@ static void find_swaps(const struct search *search)
     mnt_free_iter(position);
 }
 
+/* Who holds one device: the target, its disk, or a partition of it. */
+struct held {
+    const struct search *search;
+    const char *folder;
+};
+
+static bool add_holder(void *context, const char *holder)
+{
+    const struct held *held = context;
+    struct imgz_stack *stack = held->search->stack;
+    struct imgz_claim *claim = add_claim(held->search->claims, IMGZ_OVERRIDE_HELD);
+
+    if (claim == NULL)
+        return false;
+    imgz_stack_name_device(stack, held->folder, claim->device, sizeof(claim->device));
+    imgz_stack_name_device(stack, held->folder, claim->on, sizeof(claim->on));
+    imgz_stack_name_device(stack, holder, claim->by, sizeof(claim->by));
+    return false;
+}
+
 /* Device mapper, MD and the like: folder/holders names them. */
 static void find_holders(const struct search *search, const char *folder)
 {
-    const struct dirent *entry;
+    struct held held = {search, folder};
     char holders[PATH_MAX];
-    DIR *directory;
 
     imgz_text_set(holders, sizeof(holders), "%s/holders", folder);
-    directory = opendir(holders);
-    if (directory == NULL)
-        return;
-    while ((entry = readdir(directory)) != NULL) {
-        char holder[PATH_MAX + 260];
-        struct imgz_claim *claim;
+    (void)imgz_sysfs_each(&search->stack->sysfs, holders, add_holder, &held);
+}
 
-        if (entry->d_name[0] == '.')
-            continue;
-        claim = add_claim(search->claims, IMGZ_OVERRIDE_HELD);
-        if (claim == NULL)
-            continue;
-        imgz_stack_name_device(folder, claim->device, sizeof(claim->device));
-        imgz_stack_name_device(folder, claim->on, sizeof(claim->on));
-        imgz_text_set(holder, sizeof(holder), "%s/%s", holders, entry->d_name);
-        imgz_stack_name_device(holder, claim->by, sizeof(claim->by));
-    }
-    closedir(directory);
+static bool find_holders_of_partition(void *context, const char *folder)
+{
+    const struct search *search = context;
+
+    if (imgz_sysfs_number(&search->stack->sysfs, folder, "partition") != 0)
+        find_holders(search, folder);
+    return false;
 }
 
 /* Holders of the target, of its disk, and of its partitions. */
-static void find_all_holders(const struct search *search)
+static void find_all_holders(struct search *search)
 {
+    struct imgz_sysfs *sysfs = &search->stack->sysfs;
     struct imgz_sysfs_place place;
-    const struct dirent *entry;
-    DIR *directory;
 
-    if (!imgz_sysfs_find(search->stack->root, search->target, &place))
+    if (!imgz_sysfs_find(sysfs, search->target, &place)) {
+        search->unknown = true;
         return;
+    }
     find_holders(search, place.own);
-    if (strcmp(place.own, place.disk) != 0) {
+    if (strcmp(place.own, place.disk) != 0)
         find_holders(search, place.disk);
-        return;
-    }
-    directory = opendir(place.own);
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        char partition[PATH_MAX + 260];
+    else
+        (void)imgz_sysfs_each(sysfs, place.own, find_holders_of_partition, search);
+}
 
-        imgz_text_set(partition, sizeof(partition), "%s/%s", place.own, entry->d_name);
-        if (entry->d_name[0] != '.' && imgz_sysfs_number(partition, "partition") != 0)
-            find_holders(search, partition);
-    }
-    if (directory != NULL)
-        closedir(directory);
+static bool add_loop(void *context, const char *loop)
+{
+    const struct search *search = context;
+    char file[PATH_MAX];
+    struct imgz_claim *claim;
+
+    imgz_sysfs_text(&search->stack->sysfs, loop, "loop/backing_file", file, sizeof(file));
+    if (file[0] == '\0')
+        return false;
+    claim =
+        claim_by_device(search, imgz_stack_device_of_path(search->stack, file), IMGZ_OVERRIDE_HELD);
+    if (claim == NULL)
+        return false;
+    imgz_sysfs_device_path(loop, claim->by, sizeof(claim->by));
+    imgz_text_set(claim->file, sizeof(claim->file), "%s", file);
+    return false;
 }
 
 /* Loop devices hold nothing that sysfs shows below: their file, or the device they are made of,
  * tells. */
-static void find_loops(const struct search *search)
+static void find_loops(struct search *search)
 {
-    const struct dirent *entry;
     char folder[PATH_MAX];
-    DIR *directory;
 
-    imgz_text_set(folder, sizeof(folder), "%s/sys/block", search->stack->root);
-    directory = opendir(folder);
-    if (directory == NULL)
-        return;
-    while ((entry = readdir(directory)) != NULL) {
-        char loop[PATH_MAX + 260];
-        char file[PATH_MAX];
-        struct imgz_claim *claim;
-
-        imgz_text_set(loop, sizeof(loop), "%s/%s", folder, entry->d_name);
-        imgz_sysfs_text(loop, "loop/backing_file", file, sizeof(file));
-        if (file[0] == '\0')
-            continue;
-        claim = claim_by_device(search, imgz_stack_device_of_path(search->stack, file),
-                                IMGZ_OVERRIDE_HELD);
-        if (claim == NULL)
-            continue;
-        imgz_sysfs_device_path(loop, claim->by, sizeof(claim->by));
-        imgz_text_set(claim->file, sizeof(claim->file), "%s", file);
-    }
-    closedir(directory);
+    imgz_text_set(folder, sizeof(folder), "%s/sys/block", search->stack->sysfs.root);
+    (void)imgz_sysfs_each(&search->stack->sysfs, folder, add_loop, search);
 }
 
 static void find_image(const struct search *search, const char *image)
@@ -183,10 +189,10 @@ static void find_image(const struct search *search, const char *image)
         imgz_text_set(claim->by, sizeof(claim->by), "%s", image);
 }
 
-void imgz_claims_find(const struct imgz_stack *stack, dev_t device, const char *image,
-                      struct imgz_claims *claims)
+int imgz_claims_find(struct imgz_stack *stack, dev_t device, const char *image,
+                     struct imgz_claims *claims)
 {
-    const struct search search = {stack, device, claims};
+    struct search search = {.stack = stack, .target = device, .claims = claims};
 
     memset(claims, 0, sizeof(*claims));
     find_mounts(&search);
@@ -195,6 +201,9 @@ void imgz_claims_find(const struct imgz_stack *stack, dev_t device, const char *
     find_loops(&search);
     if (image != NULL)
         find_image(&search, image);
+    if (stack->sysfs.failed_rc < 0)
+        return stack->sysfs.failed_rc;
+    return search.unknown ? -ENODEV : 0;
 }
 
 /* ---- For people --------------------------------------------------------------------------- */

@@ -10,8 +10,9 @@
  * Place: asked before a device is written (target.h), and for the list of devices.
  *
  * Threads    any, each with a stack of its own.
- * Errors     none: what the system does not tell makes no claim. What other programs
- *            hold, and mounts of other namespaces, only open(2) with O_EXCL knows.
+ * Errors     what cannot be told makes no claim, and is an error: who is about to write must not go
+ *            on then. What other programs hold, and mounts of other namespaces, only open(2) with
+ *            O_EXCL knows.
  */
 #ifndef IMGZ_CLAIMS_H
 #define IMGZ_CLAIMS_H
@@ -38,9 +39,11 @@ struct imgz_claims {
     struct imgz_claim list[IMGZ_CLAIMS_MAX];
 };
 
-/* All claims on 'device' (st_rdev). 'image' (may be NULL) is the file that is read meanwhile. */
-void imgz_claims_find(const struct imgz_stack *stack, dev_t device, const char *image,
-                      struct imgz_claims *claims);
+/* All claims on 'device' (st_rdev). 'image' (may be NULL) is the file that is read meanwhile. 0, or
+ * why there may be more of them: -ENODEV if the system does not know the device, -ENOTSUP if it has
+ * no /proc. */
+IMGZ_MUST_CHECK int imgz_claims_find(struct imgz_stack *stack, dev_t device, const char *image,
+                                     struct imgz_claims *claims);
 
 /* For people. What: "/dev/sdb1 is mounted at /mnt"; use: "mounted at /mnt"; undo: "umount /mnt", or
  * "" where nothing can be done. */

@@ -67,36 +67,40 @@ static void find_bus(const char *disk, char *bus, size_t bus_bytes)
         imgz_text_copy(bus, bus_bytes, strrchr(target, '/') + 1);
 }
 
-static void find_identity(const char *disk, struct imgz_device *device)
+static void find_identity(struct imgz_sysfs *sysfs, const char *disk, struct imgz_device *device)
 {
-    imgz_sysfs_text(disk, "device/model", device->model, sizeof(device->model));
-    imgz_sysfs_text(disk, "device/serial", device->serial, sizeof(device->serial));
+    imgz_sysfs_text(sysfs, disk, "device/model", device->model, sizeof(device->model));
+    imgz_sysfs_text(sysfs, disk, "device/serial", device->serial, sizeof(device->serial));
     if (device->serial[0] == '\0')
-        imgz_sysfs_text(disk, "serial", device->serial, sizeof(device->serial)); /* virtio */
+        imgz_sysfs_text(sysfs, disk, "serial", device->serial, sizeof(device->serial)); /* virtio */
     find_bus(disk, device->bus, sizeof(device->bus));
 }
 
 void imgz_device_describe(dev_t number, struct imgz_device *device)
 {
+    struct imgz_sysfs sysfs = {.root = ""};
     struct imgz_sysfs_place place;
     const char *const own = place.own;
     const char *const disk = place.disk;
 
     memset(device, 0, sizeof(*device));
-    if (!imgz_sysfs_find("", number, &place))
+    if (!imgz_sysfs_find(&sysfs, number, &place))
         return;
     imgz_sysfs_device_path(own, device->path, sizeof(device->path));
-    device->size_bytes = imgz_sysfs_number(own, "size") * IMGZ_SYSFS_SECTOR_BYTES;
-    device->read_only = imgz_sysfs_number(own, "ro") != 0;
-    device->removable = imgz_sysfs_number(disk, "removable") != 0;
-    device->logical_sector_bytes = (uint32_t)imgz_sysfs_number(disk, "queue/logical_block_size");
-    device->physical_sector_bytes = (uint32_t)imgz_sysfs_number(disk, "queue/physical_block_size");
-    find_identity(disk, device);
+    device->size_bytes = imgz_sysfs_number(&sysfs, own, "size") * IMGZ_SYSFS_SECTOR_BYTES;
+    device->read_only = imgz_sysfs_number(&sysfs, own, "ro") != 0;
+    device->removable = imgz_sysfs_number(&sysfs, disk, "removable") != 0;
+    device->logical_sector_bytes =
+        (uint32_t)imgz_sysfs_number(&sysfs, disk, "queue/logical_block_size");
+    device->physical_sector_bytes =
+        (uint32_t)imgz_sysfs_number(&sysfs, disk, "queue/physical_block_size");
+    find_identity(&sysfs, disk, device);
 }
 
 /* Drives themselves say nothing; the PCI device above them does, "-1" on a machine of one node. */
 int imgz_device_node_above(const char *directory)
 {
+    struct imgz_sysfs sysfs = {.root = ""};
     char path[PATH_MAX];
     char node[32];
 
@@ -105,7 +109,7 @@ int imgz_device_node_above(const char *directory)
     for (;;) {
         char *name = strrchr(path, '/');
 
-        imgz_sysfs_text(path, "numa_node", node, sizeof(node));
+        imgz_sysfs_text(&sysfs, path, "numa_node", node, sizeof(node));
         if (isdigit((unsigned char)node[0]))
             return (int)imgz_min(strtoul(node, NULL, 10), INT_MAX);
         if (name == NULL || name == path)
@@ -116,12 +120,13 @@ int imgz_device_node_above(const char *directory)
 
 int imgz_device_node(int fd)
 {
+    struct imgz_sysfs sysfs = {.root = ""};
     struct imgz_sysfs_place place;
     struct stat status;
 
     if (fstat(fd, &status) < 0)
         return -1;
-    if (!imgz_sysfs_find("", S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev, &place))
+    if (!imgz_sysfs_find(&sysfs, S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev, &place))
         return -1;
     return imgz_device_node_above(place.disk);
 }

@@ -48,12 +48,13 @@ static void add_use(struct usage *usage, const struct imgz_claim *claim, const c
     (void)imgz_text_append(usage->in_use, sizeof(usage->in_use), "; ", text);
 }
 
+/* As far as it can be told: this is for people to read. */
 static struct usage find_usage(const struct inventory *inventory, dev_t number, const char *path)
 {
     struct usage usage = {0};
     struct imgz_claims claims;
 
-    imgz_claims_find(inventory->stack, number, NULL, &claims);
+    (void)!imgz_claims_find(inventory->stack, number, NULL, &claims);
     for (uint32_t i = 0; i < imgz_min(claims.count, IMGZ_CLAIMS_MAX); i++) {
         const struct imgz_claim *claim = &claims.list[i];
         const bool root = claim->kind == IMGZ_OVERRIDE_ROOT;
@@ -71,34 +72,40 @@ static struct usage find_usage(const struct inventory *inventory, dev_t number, 
 static void describe_partition(const struct inventory *inventory, const char *folder,
                                struct imgz_partition *partition)
 {
+    struct imgz_sysfs *sysfs = &inventory->stack->sysfs;
+    const dev_t number = imgz_sysfs_dev(sysfs, folder);
     struct imgz_contents contents;
     struct imgz_device device;
     struct usage usage;
 
-    imgz_device_describe(imgz_sysfs_dev(folder), &device);
+    imgz_device_describe(number, &device);
     imgz_contents_probe(device.path, &contents);
-    usage = find_usage(inventory, imgz_sysfs_dev(folder), device.path);
+    usage = find_usage(inventory, number, device.path);
     memset(partition, 0, sizeof(*partition));
     imgz_text_copy(partition->path, sizeof(partition->path), device.path);
     imgz_text_copy(partition->contents, sizeof(partition->contents), contents.type);
     imgz_text_copy(partition->label, sizeof(partition->label), contents.label);
     imgz_text_copy(partition->mounted_at, sizeof(partition->mounted_at), usage.mounted_at);
     imgz_text_copy(partition->in_use, sizeof(partition->in_use), usage.in_use);
-    partition->offset_bytes = imgz_sysfs_number(folder, "start") * IMGZ_SYSFS_SECTOR_BYTES;
+    partition->offset_bytes = imgz_sysfs_number(sysfs, folder, "start") * IMGZ_SYSFS_SECTOR_BYTES;
     partition->size_bytes = device.size_bytes;
 }
 
-static int add_partition(struct inventory *inventory, const char *folder)
+/* True if it was the last: there is no memory for it. */
+static bool add_partition(void *context, const char *folder)
 {
-    struct imgz_partition *grown =
-        reallocarray(inventory->partitions, inventory->partition_count + 1, sizeof(*grown));
+    struct inventory *inventory = context;
+    struct imgz_partition *grown;
 
+    if (imgz_sysfs_number(&inventory->stack->sysfs, folder, "partition") == 0)
+        return false;
+    grown = reallocarray(inventory->partitions, inventory->partition_count + 1, sizeof(*grown));
     if (grown == NULL)
-        return -ENOMEM;
+        return true;
     inventory->partitions = grown;
     describe_partition(inventory, folder, &grown[inventory->partition_count]);
     inventory->partition_count += 1;
-    return 0;
+    return false;
 }
 
 static int compare_offsets(const void *a, const void *b)
@@ -114,26 +121,14 @@ static int add_partitions(struct inventory *inventory, const char *folder,
                           struct imgz_device *device)
 {
     const size_t first = inventory->partition_count;
-    const struct dirent *entry;
-    DIR *directory = opendir(folder);
-    int rc = 0;
 
-    while (rc == 0 && directory != NULL && (entry = readdir(directory)) != NULL) {
-        char partition[PATH_MAX];
-
-        if (entry->d_name[0] == '.' || snprintf(partition, sizeof(partition), "%s/%s", folder,
-                                                entry->d_name) >= (int)sizeof(partition))
-            continue;
-        if (imgz_sysfs_number(partition, "partition") != 0)
-            rc = add_partition(inventory, partition);
-    }
-    if (directory != NULL)
-        closedir(directory);
+    if (imgz_sysfs_each(&inventory->stack->sysfs, folder, add_partition, inventory))
+        return -ENOMEM;
     device->partition_count = (uint32_t)(inventory->partition_count - first);
     if (device->partition_count > 1)
         qsort(&inventory->partitions[first], device->partition_count,
               sizeof(*inventory->partitions), compare_offsets);
-    return rc;
+    return 0;
 }
 
 /* ---- Devices ------------------------------------------------------------------------------ */
@@ -161,7 +156,7 @@ static int add_device(struct inventory *inventory, const char *name)
     dev_t number;
 
     (void)snprintf(folder, sizeof(folder), SYSFS_DISKS "/%s", name);
-    number = imgz_sysfs_dev(folder);
+    number = imgz_sysfs_dev(&inventory->stack->sysfs, folder);
     imgz_device_describe(number, &device);
     if (device.size_bytes == 0)
         return 0;
@@ -233,6 +228,7 @@ _Static_assert(sizeof(struct imgz_device) % _Alignof(struct imgz_partition) == 0
 /* The disk that 'path' is, or is a partition of. */
 static int add_disk_of(struct inventory *inventory, const char *path)
 {
+    struct imgz_sysfs *sysfs = &inventory->stack->sysfs;
     struct imgz_sysfs_place place;
     struct stat status;
 
@@ -240,7 +236,7 @@ static int add_disk_of(struct inventory *inventory, const char *path)
         return -errno;
     if (!S_ISBLK(status.st_mode))
         return -ENOTBLK;
-    return imgz_sysfs_find("", status.st_rdev, &place)
+    return imgz_sysfs_find(sysfs, status.st_rdev, &place)
                ? add_device(inventory, imgz_sysfs_name(place.disk))
                : -ENODEV;
 }

@@ -12,7 +12,6 @@
  */
 #include "io/stack.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,34 +25,48 @@
 
 /* ---- The tables ----------------------------------------------------------------------------- */
 
-static int read_tables(struct imgz_stack *stack)
+/* What libmount says of a table it has parsed. Where memory ends in the middle, it ends the table
+ * there and says 0 (2.38, mnt_table_parse_stream). */
+static int parsed(const struct libmnt_table *table, int rc)
 {
-    char path[PATH_MAX];
+    return table == NULL || errno == ENOMEM ? -ENOMEM : rc;
+}
 
-    imgz_text_set(path, sizeof(path), "%s/proc/self/mountinfo", stack->root);
-    stack->mounts = mnt_new_table_from_file(path);
-    stack->swaps = mnt_new_table();
-    if (stack->swaps == NULL)
-        return -ENOMEM;
-    imgz_text_set(path, sizeof(path), "%s/proc/swaps", stack->root);
-    (void)mnt_table_parse_swaps(stack->swaps, path);
-    return 0;
+static struct libmnt_table *read_mounts(struct imgz_stack *stack, const char *path)
+{
+    struct libmnt_table *mounts = mnt_new_table();
+    int rc;
+
+    errno = 0;
+    rc = parsed(mounts, mnt_table_parse_file(mounts, path));
+    /* Without /proc nothing can be told. */
+    imgz_sysfs_note(&stack->sysfs, rc == -ENOENT ? -ENOTSUP : rc);
+    return mounts;
+}
+
+/* A system without swap has not even the file. */
+static struct libmnt_table *read_swaps(struct imgz_stack *stack, const char *path)
+{
+    struct libmnt_table *swaps = mnt_new_table();
+
+    errno = 0;
+    imgz_sysfs_note(&stack->sysfs, parsed(swaps, mnt_table_parse_swaps(swaps, path)));
+    return swaps;
 }
 
 int imgz_stack_open(const struct imgz_stack_config *config, struct imgz_stack **result)
 {
     struct imgz_stack *stack = calloc(1, sizeof(*stack));
-    int rc;
+    char path[PATH_MAX];
 
     if (stack == NULL)
         return -ENOMEM;
-    stack->root = config->root != NULL ? config->root : "";
+    stack->sysfs.root = config->root != NULL ? config->root : "";
     stack->stat = config->stat != NULL ? config->stat : stat;
-    rc = read_tables(stack);
-    if (rc < 0) {
-        imgz_stack_close(stack);
-        return rc;
-    }
+    imgz_text_set(path, sizeof(path), "%s/proc/self/mountinfo", stack->sysfs.root);
+    stack->mounts = read_mounts(stack, path);
+    imgz_text_set(path, sizeof(path), "%s/proc/swaps", stack->sysfs.root);
+    stack->swaps = read_swaps(stack, path);
     *result = stack;
     return 0;
 }
@@ -69,46 +82,51 @@ void imgz_stack_close(struct imgz_stack *stack)
 
 /* ---- Which device ------------------------------------------------------------------------- */
 
-static dev_t disk_of(const struct imgz_stack *stack, dev_t number)
+static dev_t disk_of(struct imgz_stack *stack, dev_t number)
 {
     struct imgz_sysfs_place place;
     dev_t disk = 0;
 
-    if (imgz_sysfs_find(stack->root, number, &place))
-        disk = imgz_sysfs_dev(place.disk);
+    if (imgz_sysfs_find(&stack->sysfs, number, &place))
+        disk = imgz_sysfs_dev(&stack->sysfs, place.disk);
     return disk != 0 ? disk : number;
 }
 
 /* "/dev/sdb1"; a mapped device by the name people gave it. */
-void imgz_stack_name_device(const char *folder, char *text, size_t text_bytes)
+void imgz_stack_name_device(struct imgz_stack *stack, const char *folder, char *text,
+                            size_t text_bytes)
 {
     char mapped[64];
 
-    imgz_sysfs_text(folder, "dm/name", mapped, sizeof(mapped));
+    imgz_sysfs_text(&stack->sysfs, folder, "dm/name", mapped, sizeof(mapped));
     if (mapped[0] != '\0')
         imgz_text_set(text, text_bytes, "/dev/mapper/%s", mapped);
     else
         imgz_sysfs_device_path(folder, text, text_bytes);
 }
 
-void imgz_stack_name_number(const struct imgz_stack *stack, dev_t number, char *text,
-                            size_t text_bytes)
+void imgz_stack_name_number(struct imgz_stack *stack, dev_t number, char *text, size_t text_bytes)
 {
     struct imgz_sysfs_place place;
 
-    if (imgz_sysfs_find(stack->root, number, &place))
-        imgz_stack_name_device(place.own, text, text_bytes);
+    if (imgz_sysfs_find(&stack->sysfs, number, &place))
+        imgz_stack_name_device(stack, place.own, text, text_bytes);
     else
         imgz_text_set(text, text_bytes, "device %u:%u", major(number), minor(number));
 }
 
 /* True, with its number, if the path is a block device in /dev. */
-static bool is_device_path(const struct imgz_stack *stack, const char *path, dev_t *number)
+static bool is_device_path(struct imgz_stack *stack, const char *path, dev_t *number)
 {
     struct stat status;
 
-    if (strncmp(path, "/dev/", strlen("/dev/")) != 0 || stack->stat(path, &status) < 0 ||
-        !S_ISBLK(status.st_mode))
+    if (strncmp(path, "/dev/", strlen("/dev/")) != 0)
+        return false;
+    if (stack->stat(path, &status) < 0) {
+        imgz_sysfs_note(&stack->sysfs, -errno);
+        return false;
+    }
+    if (!S_ISBLK(status.st_mode))
         return false;
     *number = status.st_rdev;
     return true;
@@ -116,7 +134,7 @@ static bool is_device_path(const struct imgz_stack *stack, const char *path, dev
 
 /* The device a mount is of. Some file systems (btrfs) have numbers of no device: there the source's
  * own number counts. 0: none. */
-dev_t imgz_stack_device_of_mount(const struct imgz_stack *stack, struct libmnt_fs *mount)
+dev_t imgz_stack_device_of_mount(struct imgz_stack *stack, struct libmnt_fs *mount)
 {
     const char *source = mnt_fs_get_srcpath(mount);
     dev_t number = mnt_fs_get_devno(mount);
@@ -134,18 +152,16 @@ static bool is_below(const char *path, const char *folder)
 }
 
 /* The device of the mount that 'path' is in: the last of the deepest. */
-static dev_t device_of_folder(const struct imgz_stack *stack, const char *path)
+static dev_t device_of_folder(struct imgz_stack *stack, const char *path)
 {
     struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
     struct libmnt_fs *mount;
     size_t longest = 0;
     dev_t number = 0;
 
-    if (position == NULL || stack->mounts == NULL) {
-        mnt_free_iter(position);
-        return 0;
-    }
-    while (mnt_table_next_fs(stack->mounts, position, &mount) == 0) {
+    if (position == NULL)
+        imgz_sysfs_note(&stack->sysfs, -ENOMEM);
+    while (position != NULL && mnt_table_next_fs(stack->mounts, position, &mount) == 0) {
         const char *folder = mnt_fs_get_target(mount);
 
         if (folder == NULL || strlen(folder) < longest || !is_below(path, folder))
@@ -168,8 +184,8 @@ static bool is_deleted(const char *path)
 /* The device that a path is, or lies on; 0: none. A path that is on no device is not looked at: its
  * server may not answer, which is no concern of ours. Any other must be there, unless it is
  * deleted: a loop device's file may be of another mount namespace, and its path means nothing
- * here. */
-dev_t imgz_stack_device_of_path(const struct imgz_stack *stack, const char *path)
+ * here. One that cannot be looked at is taken to be there. */
+dev_t imgz_stack_device_of_path(struct imgz_stack *stack, const char *path)
 {
     struct stat status;
     dev_t number;
@@ -179,86 +195,101 @@ dev_t imgz_stack_device_of_path(const struct imgz_stack *stack, const char *path
     number = device_of_folder(stack, path);
     if (number == 0 || is_deleted(path) || stack->stat(path, &status) == 0)
         return number;
-    return 0;
+    return errno == ENOENT || errno == ENOTDIR ? 0 : number;
 }
 
 /* ---- What lies on what -------------------------------------------------------------------- */
 
-static bool share_sectors(const struct imgz_stack *stack, dev_t a, dev_t b)
+static bool share_sectors(struct imgz_stack *stack, dev_t a, dev_t b)
 {
     return a == b || disk_of(stack, a) == b || disk_of(stack, b) == a;
 }
 
-static bool lies_on(const struct imgz_stack *stack, dev_t device, dev_t target, int depth,
-                    dev_t *on);
+/* Whether a device, or what it is made of, lies on the target. */
+struct descent {
+    struct imgz_stack *stack;
+    dev_t target;
+    dev_t on; /* where it was found to lie */
+    int depth;
+};
 
-static bool slave_lies_on(const struct imgz_stack *stack, const char *folder, dev_t target,
-                          int depth, dev_t *on)
+static bool lies_on(struct descent *descent, dev_t device);
+
+static bool slave_lies_on(void *context, const char *folder)
 {
-    const struct dirent *entry;
-    char slaves[PATH_MAX];
-    bool found = false;
-    DIR *directory;
+    struct descent *descent = context;
 
-    imgz_text_set(slaves, sizeof(slaves), "%s/slaves", folder);
-    directory = opendir(slaves);
-    if (directory == NULL)
+    return lies_on(descent, imgz_sysfs_dev(&descent->stack->sysfs, folder));
+}
+
+/* True if what 'device' is made of lies on the target. */
+static bool parts_lie_on(struct descent *descent, dev_t device)
+{
+    struct imgz_stack *stack = descent->stack;
+    struct imgz_sysfs_place place;
+    char path[PATH_MAX];
+
+    if (!imgz_sysfs_find(&stack->sysfs, device, &place))
         return false;
-    while (!found && (entry = readdir(directory)) != NULL) {
-        char slave[PATH_MAX + 260];
+    imgz_text_set(path, sizeof(path), "%s/slaves", place.disk);
+    if (imgz_sysfs_each(&stack->sysfs, path, slave_lies_on, descent))
+        return true;
+    imgz_sysfs_text(&stack->sysfs, place.disk, "loop/backing_file", path, sizeof(path));
+    return path[0] != '\0' && lies_on(descent, imgz_stack_device_of_path(stack, path));
+}
 
-        if (entry->d_name[0] == '.')
-            continue;
-        imgz_text_set(slave, sizeof(slave), "%s/%s", slaves, entry->d_name);
-        found = lies_on(stack, imgz_sysfs_dev(slave), target, depth, on);
+/* True if 'device' shares sectors with the target, or lies on what does: descent->on. */
+static bool lies_on(struct descent *descent, dev_t device)
+{
+    bool found;
+
+    if (device == 0)
+        return false;
+    if (share_sectors(descent->stack, device, descent->target)) {
+        descent->on = device;
+        return true;
     }
-    closedir(directory);
+    if (descent->depth == DEPTH_MAX) {
+        imgz_sysfs_note(&descent->stack->sysfs, -ELOOP);
+        return false;
+    }
+    descent->depth += 1;
+    found = parts_lie_on(descent, device);
+    descent->depth -= 1;
     return found;
 }
 
-/* True if 'device' shares sectors with the target, or lies on what does: '*on'. */
-static bool lies_on(const struct imgz_stack *stack, dev_t device, dev_t target, int depth,
-                    dev_t *on)
+bool imgz_stack_lies_on(struct imgz_stack *stack, dev_t device, dev_t target, dev_t *on)
 {
-    struct imgz_sysfs_place place;
-    char file[PATH_MAX];
+    struct descent descent = {.stack = stack, .target = target};
+    const bool found = lies_on(&descent, device);
 
-    if (device == 0 || depth > DEPTH_MAX)
-        return false;
-    if (share_sectors(stack, device, target)) {
-        *on = device;
-        return true;
-    }
-    if (!imgz_sysfs_find(stack->root, device, &place))
-        return false;
-    if (slave_lies_on(stack, place.disk, target, depth + 1, on))
-        return true;
-    imgz_sysfs_text(place.disk, "loop/backing_file", file, sizeof(file));
-    return file[0] != '\0' &&
-           lies_on(stack, imgz_stack_device_of_path(stack, file), target, depth + 1, on);
+    *on = descent.on;
+    return found;
 }
 
-bool imgz_stack_lies_on(const struct imgz_stack *stack, dev_t device, dev_t target, dev_t *on)
-{
-    return lies_on(stack, device, target, 0, on);
-}
-
-bool imgz_stack_overlap(const struct imgz_stack *stack, dev_t device, dev_t target)
+bool imgz_stack_overlap(struct imgz_stack *stack, dev_t device, dev_t target)
 {
     dev_t on;
 
-    return lies_on(stack, device, target, 0, &on) || lies_on(stack, target, device, 0, &on);
+    return imgz_stack_lies_on(stack, device, target, &on) ||
+           imgz_stack_lies_on(stack, target, device, &on);
 }
 
-bool imgz_stack_file_behind(const struct imgz_stack *stack, dev_t device, const struct stat *image)
+bool imgz_stack_file_behind(struct imgz_stack *stack, dev_t device, const struct stat *image)
 {
     struct imgz_sysfs_place place;
     struct stat status;
     char file[PATH_MAX];
 
-    if (!imgz_sysfs_find(stack->root, device, &place))
+    if (!imgz_sysfs_find(&stack->sysfs, device, &place))
         return false;
-    imgz_sysfs_text(place.disk, "loop/backing_file", file, sizeof(file));
-    return file[0] != '\0' && stack->stat(file, &status) == 0 && status.st_dev == image->st_dev &&
-           status.st_ino == image->st_ino;
+    imgz_sysfs_text(&stack->sysfs, place.disk, "loop/backing_file", file, sizeof(file));
+    if (file[0] == '\0')
+        return false;
+    if (stack->stat(file, &status) < 0) {
+        imgz_sysfs_note(&stack->sysfs, -errno);
+        return false;
+    }
+    return status.st_dev == image->st_dev && status.st_ino == image->st_ino;
 }

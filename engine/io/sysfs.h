@@ -4,8 +4,9 @@
  *
  * Place: under device.h (what a device is) and claims.h (who uses it).
  *
- * Threads    any.
- * Errors     none: what cannot be read is "" or 0. 'root' stands before /sys: "" but in tests.
+ * Threads    any; a view belongs to one.
+ * Errors     kept, as by ferror(3): what is not there, or cannot be read, is "" or 0 or no entry;
+ *            that something is there and cannot be read is seen from the view afterwards.
  */
 #ifndef IMGZ_SYSFS_H
 #define IMGZ_SYSFS_H
@@ -18,14 +19,22 @@
 /* sysfs counts sectors of 512 bytes whatever the device's own sector size is. */
 #define IMGZ_SYSFS_SECTOR_BYTES 512u
 
+struct imgz_sysfs {
+    const char *root; /* before /sys: "" but in tests */
+    int failed_rc;    /* why the first thing that is there could not be read; 0: all could */
+};
+
 /* The folder of a device, and of its disk: the same unless it is a partition. */
 struct imgz_sysfs_place {
     char own[PATH_MAX];
     char disk[PATH_MAX];
 };
 
+/* Keeps the first failure; that something is not there, or is gone, is none. */
+void imgz_sysfs_note(struct imgz_sysfs *sysfs, int rc);
+
 /* False if sysfs does not know the device. */
-bool imgz_sysfs_find(const char *root, dev_t number, struct imgz_sysfs_place *place);
+bool imgz_sysfs_find(struct imgz_sysfs *sysfs, dev_t number, struct imgz_sysfs_place *place);
 
 /* The last part of a folder: "sda1". */
 const char *imgz_sysfs_name(const char *folder);
@@ -34,10 +43,17 @@ const char *imgz_sysfs_name(const char *folder);
 void imgz_sysfs_device_path(const char *folder, char *path, size_t path_bytes);
 
 /* The first line of folder/name without surrounding blanks. */
-void imgz_sysfs_text(const char *folder, const char *name, char *text, size_t text_bytes);
-uint64_t imgz_sysfs_number(const char *folder, const char *name);
+void imgz_sysfs_text(struct imgz_sysfs *sysfs, const char *folder, const char *name, char *text,
+                     size_t text_bytes);
+uint64_t imgz_sysfs_number(struct imgz_sysfs *sysfs, const char *folder, const char *name);
 
 /* The device's number, from its 'dev'; 0 if there is none. */
-dev_t imgz_sysfs_dev(const char *folder);
+dev_t imgz_sysfs_dev(struct imgz_sysfs *sysfs, const char *folder);
+
+/* Calls 'visit' with the path of everything in the folder, in no order, until it returns true; and
+ * so does this. */
+typedef bool imgz_sysfs_visit(void *context, const char *path);
+bool imgz_sysfs_each(struct imgz_sysfs *sysfs, const char *folder, imgz_sysfs_visit *visit,
+                     void *context);
 
 #endif /* IMGZ_SYSFS_H */

@@ -98,18 +98,30 @@ static int raise_same(const struct refusal *refusal)
                            refusal->config->path);
 }
 
-/* The name of what is read, if it is a file with one: standard input may be one, too. */
-static const char *find_source_path(int fd, char path[PATH_MAX])
+/* The name of what is read: standard input may be a file, too. */
+static int find_source_path(int fd, char path[PATH_MAX])
 {
     char link[64];
     ssize_t length;
 
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     length = readlink(link, path, PATH_MAX - 1);
-    if (length <= 0)
-        return NULL;
+    if (length < 0)
+        return errno == ENOENT ? -ENOTSUP : -errno; /* there is no /proc */
     path[length] = '\0';
-    return path;
+    return 0;
+}
+
+/* Whoever cannot be told to use a device may use it. */
+static int raise_unknown(const struct refusal *refusal, int rc)
+{
+    const char *path = refusal->config->path;
+
+    return imgz_stop_raise(refusal->stop, rc, place_of(refusal),
+                           "opening %s: it cannot be told whether it is in use: %s; nothing was "
+                           "written%s",
+                           path, strerrordesc_np(-rc),
+                           rc == -ENODEV || rc == -ENOTSUP ? "; are /proc and /sys mounted?" : "");
 }
 
 /* Swap is protected by the system itself: since Linux 5.4 writing to it is ETXTBSY. Through its
@@ -135,31 +147,49 @@ static void log_overruled(const struct refusal *refusal, const struct imgz_claim
     }
 }
 
-static int check_claims(struct refusal *refusal, const struct imgz_stack *stack)
+/* What is read must not change meanwhile. 'image': its path, if it is a file, or "". */
+static int check_source(const struct refusal *refusal, struct imgz_stack *stack,
+                        char image[PATH_MAX])
 {
-    const dev_t device = refusal->device;
-    const int source_fd = refusal->config->source_fd;
-    struct imgz_claims claims;
-    char path[PATH_MAX];
-    const char *image = NULL;
+    const int fd = refusal->config->source_fd;
     struct stat source;
+    bool same = false;
+    int rc = 0;
+
+    image[0] = '\0';
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &source) < 0)
+        return raise_unknown(refusal, -errno);
+    if (S_ISBLK(source.st_mode)) {
+        same = imgz_stack_overlap(stack, source.st_rdev, refusal->device);
+    } else if (S_ISREG(source.st_mode)) {
+        same = imgz_stack_file_behind(stack, refusal->device, &source);
+        rc = find_source_path(fd, image);
+    }
+    if (same)
+        return raise_same(refusal);
+    return rc < 0 ? raise_unknown(refusal, rc) : 0;
+}
+
+static int check_claims(struct refusal *refusal, struct imgz_stack *stack)
+{
+    struct imgz_claims claims;
+    char image[PATH_MAX];
     uint32_t never;
     uint32_t refused;
+    int rc = check_source(refusal, stack, image);
 
-    if (source_fd >= 0 && fstat(source_fd, &source) == 0) {
-        if (S_ISBLK(source.st_mode) && imgz_stack_overlap(stack, source.st_rdev, device))
-            return raise_same(refusal);
-        if (S_ISREG(source.st_mode) && imgz_stack_file_behind(stack, device, &source))
-            return raise_same(refusal);
-        if (S_ISREG(source.st_mode))
-            image = find_source_path(source_fd, path);
-    }
-    imgz_claims_find(stack, device, image, &claims);
+    if (rc < 0)
+        return rc;
+    rc = imgz_claims_find(stack, refusal->device, image[0] != '\0' ? image : NULL, &claims);
     never = find_protected(&claims);
     refused = (claims.kinds & ~refusal->config->overrides) | never;
     refusal->overruled = claims.kinds & ~refused;
     if (refused != 0)
         return raise_claims(refusal, &claims, refused, never);
+    if (rc < 0)
+        return raise_unknown(refusal, rc);
     log_overruled(refusal, &claims);
     return 0;
 }

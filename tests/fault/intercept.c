@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <hwloc.h>
 #include <liburing.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -23,7 +24,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -301,6 +304,34 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to)
 int rename(const char *from, const char *to)
 {
     return call_fails("rename", EIO) ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
+int stat(const char *path, struct stat *status)
+{
+    return call_fails("stat", EIO) ? -1 : fstatat(AT_FDCWD, path, status, 0);
+}
+
+int fstat(int fd, struct stat *status)
+{
+    return call_fails("fstat", EIO) ? -1 : fstatat(fd, "", status, AT_EMPTY_PATH);
+}
+
+/* What is asked of a block device. */
+int ioctl(int fd, unsigned long request, ...)
+{
+    const char *name = request == BLKGETSIZE64 ? "BLKGETSIZE64"
+                       : request == BLKROGET   ? "BLKROGET"
+                       : request == BLKSSZGET  ? "BLKSSZGET"
+                                               : NULL;
+    void *argument;
+    va_list args;
+
+    va_start(args, request);
+    argument = va_arg(args, void *);
+    va_end(args);
+    if (name != NULL && call_fails(name, EIO))
+        return -1;
+    return (int)syscall(SYS_ioctl, fd, request, argument);
 }
 
 /* Failing, it says that the file system does not know it: the rung below is linkat(). */

@@ -94,6 +94,16 @@ static int flash(struct imgz_report *report, struct imgz_error *error)
     return imgz_restore(path("image").text, world.loop.path, &world.options, report, error);
 }
 
+static int flash_reading_back(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_READ_BACK, flash, report, error);
+}
+
+static int flash_resumed(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_RESUME, flash, report, error);
+}
+
 static int flash_only_changed(struct imgz_report *report, struct imgz_error *error)
 {
     return with_flag(IMGZ_FLAG_ONLY_CHANGED, flash, report, error);
@@ -164,6 +174,7 @@ static void same_hash(const struct imgz_report *report)
     assert_int_equal(report->raw_bytes, DISK_BYTES);
 }
 
+/* The disk, and what was behind it. */
 static void flashed(const struct imgz_report *report)
 {
     unsigned char *found = malloc(DEVICE_BYTES);
@@ -173,9 +184,15 @@ static void flashed(const struct imgz_report *report)
     assert_int_equal(pread(fd, found, DEVICE_BYTES, 0), DEVICE_BYTES);
     assert_memory_equal(found, world.disk, DISK_BYTES);
     assert_int_equal(found[DISK_BYTES], 0xee);
-    assert_true(report->same_bytes > 0 && report->same_bytes < DISK_BYTES);
+    assert_int_equal(report->raw_bytes, DISK_BYTES);
     close(fd);
     free(found);
+}
+
+static void flashed_in_part(const struct imgz_report *report)
+{
+    flashed(report);
+    assert_true(report->same_bytes > 0 && report->same_bytes < DISK_BYTES);
 }
 
 /* Zeros for exactly what could not be read, and it is said. */
@@ -209,7 +226,9 @@ static const struct job {
     {"capture --on-error=zero", capture_unreadable, captured_in_part, .makes_file = true,
      .bad_read_offset = BAD_OFFSET},
     {"restore --read-back", restore_reading_back, restored, .makes_file = true},
-    {"restore --only-changed", flash_only_changed, flashed, .makes_device = true},
+    {"restore --read-back DEVICE", flash_reading_back, flashed, .makes_device = true},
+    {"restore --only-changed DEVICE", flash_only_changed, flashed_in_part, .makes_device = true},
+    {"restore --resume DEVICE", flash_resumed, flashed_in_part, .makes_device = true},
     {"capture --resume", capture_resumed, captured, .makes_file = true, .interrupted = "image"},
     {"restore --resume", restore_resumed, restored, .makes_file = true, .interrupted = "disk"},
 };
@@ -255,7 +274,7 @@ static void attach_device(void)
     assert_non_null(nothing);
     imgz_fixture_write(&world.fixture, "backing", nothing, DEVICE_BYTES);
     free(nothing);
-    imgz_loopdev_attach(&world.loop, path("backing").text);
+    imgz_loopdev_attach(&world.loop, "", path("backing").text);
 }
 
 static int set_up(void **state)

@@ -25,8 +25,8 @@ static inline bool imgz_loopdev_run(const char *arguments, const char *file, cha
     char command[600];
     FILE *output;
 
-    snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin losetup %s '%s' 2>&1", arguments,
-             file);
+    snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin losetup %s '%s' 2>/dev/null",
+             arguments, file);
     line[0] = '\0';
     output = popen(command, "r");
     if (output == NULL)
@@ -37,13 +37,16 @@ static inline bool imgz_loopdev_run(const char *arguments, const char *file, cha
     return pclose(output) == 0;
 }
 
-/* Attaches 'backing', a file with whole sectors. */
-static inline void imgz_loopdev_attach(struct imgz_loopdev *loop, const char *backing)
+/* Attaches 'backing', a file with whole sectors, or another device; 'options': losetup's. */
+static inline void imgz_loopdev_attach(struct imgz_loopdev *loop, const char *options,
+                                       const char *backing)
 {
+    char arguments[64];
     char line[64];
 
+    snprintf(arguments, sizeof(arguments), "-f --show %s", options);
     loop->fd = -1;
-    if (geteuid() == 0 && imgz_loopdev_run("-f --show", backing, loop->path)) {
+    if (geteuid() == 0 && imgz_loopdev_run(arguments, backing, loop->path)) {
         loop->fd = open(loop->path, O_RDONLY | O_CLOEXEC);
         /* Detached while it is open, it goes with the last descriptor. */
         (void)imgz_loopdev_run("-d", loop->path, line);

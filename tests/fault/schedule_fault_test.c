@@ -161,7 +161,7 @@ static void attach_device(void)
     memset(old, OLD_BYTE, DEVICE_BYTES);
     imgz_fixture_write(&world.fixture, "backing", old, DEVICE_BYTES);
     free(old);
-    imgz_loopdev_attach(&world.loop, path("backing").text);
+    imgz_loopdev_attach(&world.loop, "", path("backing").text);
 }
 
 static int set_up(void **state)

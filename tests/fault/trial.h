@@ -65,6 +65,9 @@ static inline bool imgz_trial_dispensable(const char *name)
         "close",     /* of what was only read */
         "pread",     /* what fails is read again alone */
         "open for direct I/O",
+        "stat",      /* what cannot be looked at is taken to be there */
+        "fstat",     /* of what is only asked where it lies */
+        "BLKSSZGET", /* a larger sector will do */
         "io_uring_queue_init_params",
         /* Where threads and buffers would best be. */
         "hwloc_topology_init",

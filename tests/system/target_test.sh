@@ -228,6 +228,22 @@ umount_at mounted
 ok "its file system is well" e2fsck -fn "$root_device"
 detach "$root_device"
 
+title "what cannot be told"
+fresh
+before=$(digest_of "$LOOP")
+for folder in /proc /sys; do
+    without=(unshare --mount bash -c "umount -l $folder && exec \"\$@\"" -)
+    if ! "${without[@]}" true 2>/dev/null; then
+        skip "no $folder" "it cannot be unmounted here"
+        continue
+    fi
+    expect_error 1 "opening $LOOP: it cannot be told whether it is in use" \
+        "nothing was written; are /proc and /sys mounted" -- \
+        "${without[@]}" "$IMGZ" restore --override held,mounted,swap,root disk.gz "$LOOP"
+    equal "no $folder: $LOOP is unchanged" "$(digest_of "$LOOP")" "$before"
+done
+detach "$LOOP"
+
 title "the disk that holds the image"
 fresh_filesystem
 below=$LOOP
