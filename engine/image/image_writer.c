@@ -132,6 +132,11 @@ int imgz_image_writer_put(struct imgz_image_writer *writer, struct imgz_slot **s
     return append_item(writer, (*slot)->stored_bytes, slot);
 }
 
+int imgz_image_writer_settle(struct imgz_image_writer *writer)
+{
+    return imgz_append_settle(&writer->append);
+}
+
 /* A note and the payload it announces. */
 static int write_payload(struct imgz_image_writer *writer, enum imgz_note_kind kind,
                          const void *payload, uint64_t bytes)

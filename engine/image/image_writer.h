@@ -45,6 +45,9 @@ IMGZ_MUST_CHECK int imgz_image_writer_resume(struct imgz_image_writer *writer,
 IMGZ_MUST_CHECK int imgz_image_writer_put(struct imgz_image_writer *writer,
                                           struct imgz_slot **slot);
 
+/* See imgz_append_settle(). A run of zeros that may still grow is not part of it. */
+IMGZ_MUST_CHECK int imgz_image_writer_settle(struct imgz_image_writer *writer);
+
 /* The last of it, and the flush. */
 IMGZ_MUST_CHECK int imgz_image_writer_finish(struct imgz_image_writer *writer,
                                              const struct imgz_tally_sum *sum,

@@ -100,21 +100,13 @@ int imgz_append_resume(struct imgz_append *append, uint64_t offset)
 
     IMGZ_ASSERT(append->output->kind == IMGZ_OUTPUT_FILE && append->offset == 0);
     append->offset = offset;
+    append->settled_offset = offset;
     append->filling_offset = imgz_align_down(offset, BUFFER_BYTES);
     append->sized_bytes = append->filling_offset;
     rc = load_filling(append);
     if (rc == 0 && ftruncate(append->output->fd, (off_t)offset) < 0)
         rc = -errno;
     return rc < 0 ? raise_write(append, rc, offset) : 0;
-}
-
-void imgz_append_fini(struct imgz_append *append)
-{
-    imgz_io_destroy(append->io);
-    if (append->memory != NULL)
-        munmap(append->memory, MEMORY_BYTES);
-    append->io = NULL;
-    append->memory = NULL;
 }
 
 /* ---- Writes under way --------------------------------------------------------------------- */
@@ -253,6 +245,32 @@ int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t byt
                               : append_to_stream(append, data, bytes);
 }
 
+int imgz_append_settle(struct imgz_append *append)
+{
+    const uint64_t from = imgz_max(append->settled_offset, append->filling_offset);
+    int rc = 0;
+
+    if (append->io == NULL)
+        return 0;
+    rc = write_part(append, FILE_CACHED, from - append->filling_offset, append->offset - from);
+    while (rc == 0 && imgz_io_pending_count(append->io) > 0)
+        rc = reap_write(append);
+    if (rc == 0)
+        append->settled_offset = append->offset;
+    return rc;
+}
+
+void imgz_append_fini(struct imgz_append *append)
+{
+    if (append->output->resume && append->settled_offset < append->offset)
+        (void)!imgz_append_settle(append);
+    imgz_io_destroy(append->io);
+    if (append->memory != NULL)
+        munmap(append->memory, MEMORY_BYTES);
+    append->io = NULL;
+    append->memory = NULL;
+}
+
 /* The last buffer: whole blocks as before, what is left through the page cache. */
 static int write_rest(struct imgz_append *append)
 {
@@ -275,6 +293,7 @@ int imgz_append_finish(struct imgz_append *append)
 
     if (rc < 0)
         return rc;
+    append->settled_offset = append->offset;
     imgz_line_begin_flush(append->line);
     return imgz_output_flush(append->output);
 }

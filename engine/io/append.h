@@ -39,6 +39,7 @@ struct imgz_append {
     struct imgz_append_buffer buffers[IMGZ_APPEND_BUFFERS];
     struct imgz_append_buffer *filling;
     uint64_t filling_offset; /* in the file; a multiple of the buffers' size */
+    uint64_t settled_offset; /* up to here all is written */
     uint64_t sized_bytes;    /* the file was made so long ahead of its data */
     bool sizing_refused;     /* and will not be any more */
 };
@@ -51,10 +52,13 @@ IMGZ_MUST_CHECK int imgz_append_init(struct imgz_append *append, struct imgz_out
  * holds already. What it holds behind them is dropped. */
 IMGZ_MUST_CHECK int imgz_append_resume(struct imgz_append *append, uint64_t offset);
 
-/* Waits for requests under way. */
+/* Waits for requests under way. Of a file that is to be resumed, what was appended is written. */
 void imgz_append_fini(struct imgz_append *append);
 
 IMGZ_MUST_CHECK int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t bytes);
+
+/* Until all that was appended is written: it survives the process, but is not flushed. */
+IMGZ_MUST_CHECK int imgz_append_settle(struct imgz_append *append);
 
 /* Until all is written; gives a file its size, and flushes the output. */
 IMGZ_MUST_CHECK int imgz_append_finish(struct imgz_append *append);

@@ -150,18 +150,25 @@ int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how, u
 
 /* ---- Going on ----------------------------------------------------------------------------- */
 
+bool imgz_mapkeep_due(const struct imgz_mapkeep *keep)
+{
+    const bool bad_found =
+        keep->config.path != NULL && keep->config.bad->bytes != keep->saved_bad_bytes;
+    const uint64_t interval_ns = bad_found ? INTERVAL_BAD_NS : INTERVAL_NS;
+
+    return keep->config.path != NULL &&
+           imgz_clock_ns() - keep->saved_ns >= imgz_max(interval_ns, keep->cost_ns * COST_FACTOR);
+}
+
 void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
 {
-    uint64_t interval_ns = INTERVAL_NS;
     int rc;
 
     if (keep->config.path == NULL)
         return;
     IMGZ_ASSERT(done_bytes >= keep->done_bytes);
     keep->done_bytes = done_bytes;
-    if (keep->config.bad->bytes != keep->saved_bad_bytes)
-        interval_ns = INTERVAL_BAD_NS;
-    if (imgz_clock_ns() - keep->saved_ns < imgz_max(interval_ns, keep->cost_ns * COST_FACTOR))
+    if (!imgz_mapkeep_due(keep))
         return;
     rc = save_now(keep);
     if (rc < 0)

@@ -66,7 +66,12 @@ IMGZ_MUST_CHECK int imgz_mapkeep_load(struct imgz_mapkeep *keep,
 IMGZ_MUST_CHECK int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how,
                                        uint64_t done_bytes, struct imgz_stop *stop);
 
-/* For the drain: what lies before 'done_bytes' was read, or is in the list of what is bad. */
+/* True if it is time to save: what is in memory of the image should be written, and move() called.
+ */
+bool imgz_mapkeep_due(const struct imgz_mapkeep *keep);
+
+/* For the drain: what lies before 'done_bytes' was read, or is in the list of what is bad. Saves if
+ * it is time. */
 void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes);
 
 /* Saves for the last time, if it has begun. Accepts one that is zero, closed, or was not loaded. */

@@ -42,6 +42,10 @@ static int open_directory(struct imgz_output *output)
     char *slash = strrchr(output->full_path, '/');
     const char *directory = ".";
 
+    if (asprintf(&output->map_path, "%s.partial.map", output->full_path) < 0) {
+        output->map_path = NULL;
+        return -ENOMEM;
+    }
     output->final_name = output->full_path;
     if (slash != NULL) {
         directory = slash == output->full_path ? "/" : output->full_path;
@@ -131,6 +135,12 @@ static int create_exclusive(struct imgz_output *output)
 /* More often than this a name is not lost to others by chance. */
 #define CREATE_TRIES_MAX 100
 
+/* Of the temporary file, or of one that was there before. */
+static void remove_map(const struct imgz_output *output)
+{
+    (void)unlink(output->map_path);
+}
+
 static int create_temporary(struct imgz_output *output)
 {
     int rc = create_exclusive(output);
@@ -145,11 +155,13 @@ static int create_temporary(struct imgz_output *output)
                                                 : "exists and is no plain file; move it away");
         rc = create_exclusive(output);
     }
-    return rc < 0 ? raise_here(output, rc, "creating") : 0;
+    if (rc < 0)
+        return raise_here(output, rc, "creating");
+    remove_map(output);
+    return 0;
 }
 
-/* True if nobody else can write to the file: what was checked in it stays as it is. */
-static bool ours_alone(const struct stat *status)
+bool imgz_output_ours_alone(const struct stat *status)
 {
     return status->st_uid == geteuid() && status->st_nlink == 1 &&
            (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
@@ -167,7 +179,7 @@ static int open_leftover(struct imgz_output *output)
         return -errno;
     if (fstat(output->fd, &status) < 0)
         return -errno;
-    if (!S_ISREG(status.st_mode) || !ours_alone(&status))
+    if (!S_ISREG(status.st_mode) || !imgz_output_ours_alone(&status))
         return -EPERM;
     rc = lock_temporary(output);
     if (rc < 0)
@@ -456,6 +468,7 @@ int imgz_output_commit(struct imgz_output *output)
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "giving its final name to");
     output->temporary = false;
+    remove_map(output);
     if (fsync(output->directory_fd) < 0 && errno != EINVAL)
         return imgz_stop_raise_system(output->stop, -errno, place, "flushing the directory of");
     return 0;
@@ -505,8 +518,10 @@ void imgz_output_tell_rest(const struct imgz_output *output)
 
 void imgz_output_abandon(struct imgz_output *output)
 {
-    if (output->temporary && !worth_keeping(output))
+    if (output->temporary && !worth_keeping(output)) {
         unlinkat(output->directory_fd, output->temp_name, 0);
+        remove_map(output);
+    }
     output->temporary = false;
     close_fd(&output->direct_fd);
     close_fd(&output->fd);
@@ -514,6 +529,8 @@ void imgz_output_abandon(struct imgz_output *output)
     close_fd(&output->directory_fd);
     free(output->temp_name);
     free(output->full_path);
+    free(output->map_path);
     output->temp_name = NULL;
+    output->map_path = NULL;
     output->full_path = NULL;
 }

@@ -62,6 +62,8 @@ struct imgz_output {
     char *full_path;  /* with symbolic links resolved; owns final_name */
     char *final_name; /* within directory_fd */
     char *temp_name;
+    char *map_path; /* for whoever keeps a map (mapkeep.h) of what is in the temporary file: it goes
+                       with that */
     struct imgz_stop *stop;
     struct imgz_log *log;
 };
@@ -70,6 +72,10 @@ struct imgz_output {
 IMGZ_MUST_CHECK int imgz_output_open(const struct imgz_output_config *config,
                                      struct imgz_stop *stop, struct imgz_log *log,
                                      struct imgz_output *output);
+
+/* True if nobody else can write to a file that an earlier run may have left: what was checked in it
+ * stays as it is. */
+bool imgz_output_ours_alone(const struct stat *status);
 
 /* The place of 'offset' in it, for errors. */
 struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset);

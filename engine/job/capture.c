@@ -22,8 +22,8 @@ struct capture {
     struct imgz_output output;
     struct imgz_mapkeep map;
     struct imgz_meta meta;
-    struct imgz_leftover leftover; /* of an interrupted run, or empty */
-    struct imgz_packer *packers;   /* one per worker */
+    struct imgz_whole leftover;  /* of an interrupted run, or empty */
+    struct imgz_packer *packers; /* one per worker */
     time_t start_time;
 };
 
@@ -104,6 +104,10 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
         rc = imgz_image_writer_put(writer, &slot);
         if (rc < 0)
             return rc;
+        if (imgz_mapkeep_due(&capture->map))
+            rc = imgz_image_writer_settle(writer);
+        if (rc < 0)
+            return rc;
         imgz_mapkeep_move(&capture->map, end);
     }
     return rc == -ENODATA ? 0 : rc;
@@ -133,7 +137,7 @@ static struct imgz_frame_header make_header(const struct capture *capture)
 static int init_writer(struct capture *capture, struct imgz_line *line,
                        struct imgz_image_writer *writer)
 {
-    struct imgz_leftover *leftover = &capture->leftover;
+    struct imgz_whole *leftover = &capture->leftover;
     const struct imgz_frame_header header = make_header(capture);
 
     if (leftover->image_bytes > 0)
@@ -347,7 +351,7 @@ static void release(struct capture *capture)
         imgz_packer_fini(&capture->packers[i]);
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
-    imgz_leftover_fini(&capture->leftover);
+    imgz_whole_fini(&capture->leftover);
     imgz_source_close(&capture->source);
 }
 

@@ -73,6 +73,7 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
         .stored_bytes =
             fed_stored ? imgz_max(stored_bytes_max(decode), decode->stored_bytes_min) : 0,
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
+        .continues = decode->continues,
     };
     int rc;
 

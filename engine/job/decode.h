@@ -24,6 +24,7 @@ struct imgz_decode {
     struct imgz_image image;
     bool raw_wanted; /* the raw bytes go on to the drain: to be written, or for digests */
     bool scrub;      /* nothing is inflated: only what is stored is checked */
+    bool continues;  /* the run before this one: see imgz_job_needs */
 
     /* mend: so much room in a slot's stored buffer, for what is packed anew; 0: as the image needs
      */

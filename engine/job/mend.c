@@ -24,6 +24,7 @@ struct mend {
     struct imgz_output output;
     struct imgz_mapfile map;
     struct imgz_badlist missing;
+    struct imgz_mapkeep partial_map;
     struct imgz_mender mender; /* has the image */
     char digests[64];          /* for job.options, where only the image names them */
 };
@@ -101,12 +102,18 @@ static int find_missing(struct mend *mend)
     return 0;
 }
 
+static bool wants_resume(const struct mend *mend)
+{
+    return (mend->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+}
+
 static int open_output(struct mend *mend)
 {
     const struct imgz_output_config config = {
         .path = mend->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = true, /* it replaces the image it is made of, to which it adds */
+        .resume = wants_resume(mend),
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &mend->source.status,
@@ -158,6 +165,43 @@ static void adopt_digests(struct mend *mend)
     mend->job.options.digests = mend->digests;
 }
 
+/* Finds what an interrupted run left. */
+static int find_earlier(struct mend *mend)
+{
+    struct imgz_earlier *earlier = &mend->mender.earlier;
+    const struct imgz_earlier_config config = {
+        .output = &mend->output,
+        .disk = mend->source_path,
+        .old = &mend->mender.decode.image,
+        .missing = &mend->missing,
+    };
+    int rc;
+
+    if (!mend->output.taken_over)
+        return 0;
+    rc = imgz_earlier_find(earlier, &mend->job, &config);
+    mend->job.resumed_bytes = earlier->whole.raw_bytes;
+    return rc;
+}
+
+/* The map of the image as it grows; it goes with IMAGE.partial. */
+static int begin_partial_map(struct mend *mend)
+{
+    const struct imgz_mapkeep_config config = {
+        .path = mend->output.map_path,
+        .image_path = mend->image_path,
+        .source = &mend->source.status,
+        .size_bytes = mend->source.size_bytes,
+        .bad = &mend->job.unreadable,
+        .force = true,
+    };
+    int rc = imgz_mapkeep_load(&mend->partial_map, &config, mend->job.stop, &mend->job.log);
+
+    return rc < 0 ? rc
+                  : imgz_mapkeep_begin(&mend->partial_map, IMGZ_MAPKEEP_ON,
+                                       mend->mender.earlier.whole.raw_bytes, mend->job.stop);
+}
+
 /* The image replaces the old one, then the map tells of it. */
 static int commit(struct mend *mend)
 {
@@ -168,6 +212,8 @@ static int commit(struct mend *mend)
 
     if (mend->mender.regained_bytes > 0)
         rc = imgz_output_commit(&mend->output);
+    else
+        mend->output.resume = false; /* it is the same again: nothing is to be gone on with */
     if (rc < 0)
         return rc;
     imgz_mapfile_fini(&mend->map);
@@ -184,9 +230,15 @@ static int mend_missing(struct mend *mend)
 
     adopt_digests(mend);
     mend->job.write_fd = mend->output.fd;
-    rc = imgz_mender_prepare(&mend->mender);
+    rc = find_earlier(mend);
+    if (rc == 0)
+        rc = begin_partial_map(mend);
+    if (rc == 0)
+        rc = imgz_mender_prepare(&mend->mender);
     if (rc == 0)
         rc = imgz_job_run(&mend->job, &imgz_mender_bodies, &mend->mender);
+    if (rc == 0)
+        rc = imgz_mapkeep_close(&mend->partial_map, IMGZ_MAPKEEP_KEPT, mend->job.stop);
     return rc < 0 ? rc : commit(mend);
 }
 
@@ -227,6 +279,17 @@ static void release(struct mend *mend)
     imgz_source_close(&mend->source);
 }
 
+/* As after a crash, if a thread was left that writes: what there is so far stays. */
+static void end_written(struct mend *mend, int rc)
+{
+    if (mend->job.left.drain)
+        return;
+    (void)!imgz_mapkeep_close(&mend->partial_map, IMGZ_MAPKEEP_KEPT, mend->job.stop);
+    if (rc < 0)
+        imgz_output_tell_rest(&mend->output);
+    imgz_output_abandon(&mend->output);
+}
+
 bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
 {
     struct stat status;
@@ -250,8 +313,7 @@ static int run(struct mend *mend, const struct imgz_options *options)
         adopt_sum(mend);
     else if (rc == 0)
         rc = mend_missing(mend);
-    if (!mend->job.left.drain)
-        imgz_output_abandon(&mend->output);
+    end_written(mend, rc);
     if (rc == 0)
         imgz_job_finish(&mend->job);
     mend->job.mended = true;
@@ -265,19 +327,21 @@ static struct mend *create(const char *source, const char *image)
 {
     struct mend *mend = calloc(1, sizeof(*mend));
 
-    if (mend != NULL)
-        *mend = (struct mend){
-            .source_path = source,
-            .image_path = image,
-            .source.fd = -1,
-            .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
-            .mender = {.job = &mend->job,
-                       .decode.image.source.fd = -1,
-                       .source = &mend->source,
-                       .missing = &mend->missing,
-                       .output = &mend->output,
-                       .start_time = time(NULL)},
-        };
+    if (mend == NULL)
+        return NULL;
+    *mend = (struct mend){
+        .source_path = source,
+        .image_path = image,
+        .source.fd = -1,
+        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
+        .mender = {.job = &mend->job,
+                   .decode.image.source.fd = -1,
+                   .source = &mend->source,
+                   .missing = &mend->missing,
+                   .output = &mend->output,
+                   .partial_map = &mend->partial_map,
+                   .start_time = time(NULL)},
+    };
     return mend;
 }
 

@@ -32,9 +32,14 @@ struct imgz_mender_was {
 static int feed(void *context, struct imgz_line *line)
 {
     struct imgz_mender *mender = context;
+    const struct imgz_mend_feed feed = {
+        .image = &mender->decode.image,
+        .missing = mender->missing,
+        .there_bytes = mender->earlier.whole.raw_bytes,
+    };
 
     mender->job->io_name = "pread";
-    return imgz_mend_feed(&mender->decode.image, mender->missing, line);
+    return imgz_mend_feed(&feed, line);
 }
 
 /* True for a chunk that the image has in stored blocks: a compressed one is never so long. */
@@ -43,6 +48,12 @@ static bool is_stored(const struct imgz_slot *slot)
     return slot->kind == IMGZ_SLOT_DATA &&
            slot->stored_bytes ==
                IMGZ_NOTE_CARRIER_BYTES + imgz_stored_segment_bytes((size_t)slot->raw_bytes);
+}
+
+/* True if the new image has the item already. No item that is fed is there in part. */
+static bool is_there(const struct imgz_mender *mender, const struct imgz_slot *slot)
+{
+    return slot->raw_offset < mender->earlier.whole.raw_bytes;
 }
 
 /* A slot that the feeder has read is a part of a run of zeros, and checked; or wrong, and to be
@@ -57,7 +68,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
         imgz_decode_work(&mender->decode, worker_index, slot);
     slot->stored_form = is_stored(slot);
     *was = (struct imgz_mender_was){slot->kind, slot->raw_hash, slot->raw_crc32, false};
-    if (slot->fault != IMGZ_FAULT_NONE ||
+    if (slot->fault != IMGZ_FAULT_NONE || is_there(mender, slot) ||
         !imgz_missing_within(mender->missing, slot->raw_offset, slot->raw_bytes))
         return 0;
     IMGZ_ASSERT(slot->raw_bytes <= mender->job->chunk_bytes);
@@ -100,9 +111,28 @@ static int accept_item(struct imgz_mender *mender, const struct imgz_slot *slot)
         return imgz_reader_raise(mender->source, mender->job->stop, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
         return imgz_pack_raise(mender->job->stop, mender->source, mender->job->options.level, slot);
+    if (slot->bad_count == 0)
+        return 0;
+    rc = imgz_output_mark(mender->output);
+    if (rc < 0)
+        return rc;
     return imgz_badlist_add_slot(&mender->job->unreadable, slot) < 0
                ? imgz_job_raise_memory(mender->job)
                : 0;
+}
+
+static int write_item(struct imgz_mender *mender, struct imgz_slot **slot)
+{
+    const uint64_t end = (*slot)->raw_offset + (*slot)->raw_bytes;
+    int rc;
+
+    imgz_job_count(mender->job, *slot, imgz_image_writer_bytes(&mender->writer));
+    rc = imgz_image_writer_put(&mender->writer, slot);
+    if (rc == 0 && imgz_mapkeep_due(mender->partial_map))
+        rc = imgz_image_writer_settle(&mender->writer);
+    if (rc == 0)
+        imgz_mapkeep_move(mender->partial_map, end);
+    return rc;
 }
 
 static int write_items(struct imgz_mender *mender)
@@ -114,8 +144,10 @@ static int write_items(struct imgz_mender *mender)
         rc = accept_item(mender, slot);
         if (rc < 0)
             return rc;
-        imgz_job_count(mender->job, slot, imgz_image_writer_bytes(&mender->writer));
-        rc = imgz_image_writer_put(&mender->writer, &slot);
+        if (is_there(mender, slot)) /* counted when it was found */
+            imgz_line_give_back(mender->job->line, &slot);
+        else
+            rc = write_item(mender, &slot);
         if (rc < 0)
             return rc;
     }
@@ -129,6 +161,7 @@ static int sum_up(struct imgz_mender *mender)
 
     imgz_tally_finish(mender->old_tally, &old);
     imgz_job_sum_up(mender->job);
+    mender->regained_bytes = mender->earlier.regained_bytes;
     for (uint32_t i = 0; i < mender->job->options.thread_count; i++)
         mender->regained_bytes += mender->hands[i].regained_bytes;
     return imgz_decode_check_total(&mender->decode, mender->job->stop, &old);
@@ -165,11 +198,21 @@ static int finish_image(struct imgz_mender *mender)
     return rc;
 }
 
+static int init_writer(struct imgz_mender *mender, struct imgz_line *line)
+{
+    struct imgz_whole *there = &mender->earlier.whole;
+
+    if (there->image_bytes == 0)
+        return imgz_image_writer_init(&mender->writer, mender->output, line,
+                                      &mender->decode.image.header);
+    return imgz_image_writer_resume(&mender->writer, mender->output, line, there->image_bytes,
+                                    &there->index);
+}
+
 static int drain(void *context, struct imgz_line *line)
 {
     struct imgz_mender *mender = context;
-    int rc =
-        imgz_image_writer_init(&mender->writer, mender->output, line, &mender->decode.image.header);
+    int rc = init_writer(mender, line);
 
     if (rc == 0)
         rc = write_items(mender);
@@ -210,6 +253,7 @@ int imgz_mender_prepare(struct imgz_mender *mender)
     int rc;
 
     mender->decode.raw_wanted = true;
+    mender->decode.continues = mender->earlier.whole.raw_bytes > 0;
     mender->decode.stored_bytes_min = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes);
     rc = imgz_decode_prepare(&mender->decode, mender->job);
     if (rc < 0)
@@ -229,5 +273,6 @@ void imgz_mender_release(struct imgz_mender *mender)
     free(mender->was);
     imgz_tally_destroy(mender->old_tally);
     imgz_meta_fini(&mender->meta);
+    imgz_earlier_fini(&mender->earlier);
     imgz_decode_release(&mender->decode);
 }

@@ -13,7 +13,9 @@
 #include <time.h>
 
 #include "image/image_writer.h"
+#include "io/mapkeep.h"
 #include "job/decode.h"
+#include "job/earlier.h"
 
 struct imgz_mender_hand; /* what a worker has of its own */
 struct imgz_mender_was;  /* what a slot held as it came from the image */
@@ -23,7 +25,9 @@ struct imgz_mender {
     struct imgz_decode decode;        /* the image as it is */
     const struct imgz_source *source; /* its on_error is ZERO */
     const struct imgz_badlist *missing;
-    struct imgz_output *output; /* the image as it will be */
+    struct imgz_output *output;       /* the image as it will be */
+    struct imgz_earlier earlier;      /* as much of that as is there already */
+    struct imgz_mapkeep *partial_map; /* what it lacks as it grows */
     time_t start_time;
 
     /* Made by prepare(). */

@@ -131,9 +131,22 @@ size_t imgz_missing_index(const struct imgz_badlist *list, uint64_t offset)
     return low;
 }
 
+bool imgz_missing_part(const struct imgz_badlist *list, size_t i, uint64_t offset, uint64_t bytes,
+                       struct imgz_range *part)
+{
+    uint64_t end;
+
+    if (i >= list->count || list->ranges[i].offset >= offset + bytes)
+        return false;
+    end = imgz_min(list->ranges[i].offset + list->ranges[i].bytes, offset + bytes);
+    part->offset = imgz_max(list->ranges[i].offset, offset);
+    part->bytes = end - part->offset;
+    return true;
+}
+
 bool imgz_missing_within(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
 {
-    const size_t i = imgz_missing_index(list, offset);
+    struct imgz_range part;
 
-    return i < list->count && list->ranges[i].offset < offset + bytes;
+    return imgz_missing_part(list, imgz_missing_index(list, offset), offset, bytes, &part);
 }

@@ -26,22 +26,18 @@ static uint64_t take_good(const struct imgz_reread *reread, struct imgz_slot *sl
 uint64_t imgz_reread_slot(const struct imgz_reread *reread, struct imgz_slot *slot)
 {
     const struct imgz_badlist *missing = reread->missing;
-    const uint64_t slot_end = slot->raw_offset + slot->raw_bytes;
     uint64_t taken_bytes = 0;
+    struct imgz_range part;
 
     for (size_t i = imgz_missing_index(missing, slot->raw_offset);
-         i < missing->count && missing->ranges[i].offset < slot_end; i++) {
-        const struct imgz_range *range = &missing->ranges[i];
-        const uint64_t from = imgz_max(range->offset, slot->raw_offset);
-        const uint64_t end = imgz_min(range->offset + range->bytes, slot_end);
-
+         imgz_missing_part(missing, i, slot->raw_offset, slot->raw_bytes, &part); i++) {
         /* For the story, should it fail. */
-        slot->read_bytes = from - slot->raw_offset;
-        imgz_source_fetch(reread->source, from, reread->scratch + slot->read_bytes,
-                          (size_t)(end - from), slot);
+        slot->read_bytes = part.offset - slot->raw_offset;
+        imgz_source_fetch(reread->source, part.offset, reread->scratch + slot->read_bytes,
+                          (size_t)part.bytes, slot);
         if (slot->fault != IMGZ_FAULT_NONE)
             break;
-        taken_bytes += take_good(reread, slot, from, end);
+        taken_bytes += take_good(reread, slot, part.offset, part.offset + part.bytes);
     }
     return taken_bytes;
 }

@@ -250,7 +250,8 @@ struct imgz_report {
  * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
  * already, and IMGZ_FLAG_FORCE is not set, only what the map has not as finished is read again. The
  * rest is taken from the image, each chunk checked by its hash, and the new image replaces the old
- * one; or that stays as it is if nothing could be read.
+ * one; or that stays as it is if nothing could be read. With IMGZ_FLAG_RESUME what an interrupted
+ * run of that did read is not read again: IMAGE.partial.map tells what it did not.
  *
  * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
  * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are

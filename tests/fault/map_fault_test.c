@@ -51,6 +51,10 @@ static const char old_map[] = "0 + 1\n"
                               "196096 66048 /\n"
                               "262144 66048 +\n";
 
+/* An interrupted run could read everything so far. */
+static const char partial_map[] = "0 ? 1\n"
+                                  "0 328192 +\n";
+
 static unsigned char *make_image(const unsigned char *disk, size_t *bytes)
 {
     const struct imgz_fixture_path out = imgz_fixture_path(&world.fixture, "made");
@@ -153,8 +157,13 @@ static void check_mended(int rc)
 static const struct job {
     const char *name;
     bool goes_back;
+    bool resumes; /* the first part of the right image is there */
     void (*check)(int rc);
-} jobs[] = {{"capture --map", false, check_anew}, {"going back", true, check_mended}};
+} jobs[] = {
+    {"capture --map", false, false, check_anew},
+    {"going back", true, false, check_mended},
+    {"going back --resume", true, true, check_mended},
+};
 
 /* ---- Running it --------------------------------------------------------------------------- */
 
@@ -174,10 +183,28 @@ static void lay_out(const struct job *job)
 {
     remove(world.image.text);
     remove(world.map.text);
+    remove(imgz_fixture_path(&world.fixture, "image.partial").text);
+    remove(imgz_fixture_path(&world.fixture, "image.partial.map").text);
     if (!job->goes_back)
         return;
     imgz_fixture_write(&world.fixture, "image", world.old, world.old_bytes);
     imgz_fixture_write(&world.fixture, "map", old_map, sizeof(old_map) - 1);
+    if (!job->resumes)
+        return;
+    imgz_fixture_write(&world.fixture, "image.partial", world.right, world.right_bytes / 2);
+    imgz_fixture_write(&world.fixture, "image.partial.map", partial_map, sizeof(partial_map) - 1);
+}
+
+/* What is to be gone on with is there still, whatever fails. */
+static void check_left(const struct job *job, int rc)
+{
+    const bool gone_on = rc == 0 || image_is(world.right, world.right_bytes);
+    const bool left = job->resumes && !gone_on;
+
+    assert_int_equal(imgz_fixture_exists(&world.fixture, "image.partial"), left);
+    assert_int_equal(imgz_fixture_exists(&world.fixture, "image.partial.map"), left);
+    assert_false(imgz_fixture_exists(&world.fixture, "image.partial.map.partial"));
+    assert_false(imgz_fixture_exists(&world.fixture, "map.partial"));
 }
 
 /* Runs it; '*grown' receives by how much the number of allocations grew. */
@@ -190,6 +217,7 @@ static int run_once(const struct job *job, const struct imgz_intercept *plan, co
     int rc;
 
     lay_out(job);
+    world.options.flags = IMGZ_FLAG_REPRODUCIBLE | (job->resumes ? IMGZ_FLAG_RESUME : 0);
     live_before = imgz_intercept_live_count();
     alarm(HANG_S);
     imgz_intercept_arm(plan);
@@ -203,8 +231,7 @@ static int run_once(const struct job *job, const struct imgz_intercept *plan, co
     assert_int_equal(error.code, rc);
     assert_int_equal(strlen(error.text) > 0, rc < 0);
     job->check(rc);
-    assert_false(imgz_fixture_exists(&world.fixture, "image.partial"));
-    assert_false(imgz_fixture_exists(&world.fixture, "map.partial"));
+    check_left(job, rc);
     return rc;
 }
 

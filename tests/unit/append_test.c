@@ -117,6 +117,67 @@ static void what_is_appended_is_there(void **state)
     }
 }
 
+/* What is settled is in the file, and what comes behind it afterwards, too. */
+static void check_settled(bool direct, uint64_t bytes, uint64_t piece_bytes)
+{
+    unsigned char *model = make_model(bytes);
+    struct world world;
+
+    open_world(&world, direct);
+    for (uint64_t at = 0; at < bytes; at += piece_bytes) {
+        const uint64_t end = imgz_min(at + piece_bytes, bytes);
+        unsigned char *found;
+        size_t found_bytes;
+
+        assert_int_equal(imgz_append_bytes(&world.append, model + at, end - at), 0);
+        assert_int_equal(imgz_append_settle(&world.append), 0);
+        assert_int_equal(imgz_append_settle(&world.append), 0);
+        found = imgz_fixture_read(&world.fixture, "out.partial", &found_bytes);
+        assert_true(found_bytes >= end);
+        assert_memory_equal(found, model, end);
+        free(found);
+    }
+    assert_int_equal(imgz_append_finish(&world.append), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(imgz_fixture_holds(&world.fixture, "out", model, bytes));
+    close_world(&world);
+    free(model);
+}
+
+static void what_is_settled_is_there(void **state)
+{
+    (void)state;
+    for (int direct = 0; direct < 2; direct++) {
+        check_settled(direct, 20000, 777);
+        check_settled(direct, 3 * MIB + 10, 333333);
+        check_settled(direct, 12 * MIB, 3 * MIB);
+    }
+}
+
+/* Of what is to be resumed, and fails, nothing is lost that was appended. */
+static void what_is_to_be_resumed_is_kept(void **state)
+{
+    unsigned char *model = make_model(MIB + 5000);
+
+    (void)state;
+    for (int resumed = 0; resumed < 2; resumed++) {
+        struct world world;
+        unsigned char *found;
+        size_t found_bytes;
+
+        open_world(&world, true);
+        world.output.resume = resumed;
+        assert_int_equal(imgz_append_bytes(&world.append, model, MIB + 5000), 0);
+        imgz_append_fini(&world.append);
+        found = imgz_fixture_read(&world.fixture, "out.partial", &found_bytes);
+        assert_int_equal(found_bytes >= MIB + 5000 && memcmp(found, model, MIB + 5000) == 0,
+                         resumed);
+        free(found);
+        close_world(&world);
+    }
+    free(model);
+}
+
 /* Goes on behind the first 'kept_bytes' of a file that has rubbish behind them. */
 static void check_resumed(bool direct, uint64_t kept_bytes, uint64_t bytes)
 {
@@ -229,6 +290,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_appended_is_there),
+        cmocka_unit_test(what_is_settled_is_there),
+        cmocka_unit_test(what_is_to_be_resumed_is_kept),
         cmocka_unit_test(it_goes_on_behind_what_is_there),
         cmocka_unit_test(a_size_limit_counts_for_data_only),
         cmocka_unit_test(a_failed_write_tells_where),

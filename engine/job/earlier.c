@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/earlier.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "job/missing.h"
+#include "job/unread.h"
+
+/* ---- Whether it is of this image ---------------------------------------------------------- */
+
+/* Items of one image, in order. */
+struct walk {
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+};
+
+static void begin_walk(struct walk *walk, const struct imgz_index *index, uint64_t disk_bytes)
+{
+    *walk = (struct walk){0};
+    imgz_index_rewind(index, disk_bytes, &walk->cursor);
+}
+
+/* Moves on to the item that has the byte at 'offset'. */
+static bool find_item(struct walk *walk, uint64_t offset)
+{
+    while (walk->item.raw_offset + walk->item.raw_bytes <= offset)
+        if (imgz_index_next(&walk->cursor, &walk->item) < 0)
+            return false;
+    return true;
+}
+
+static bool is_same_chunk(const struct walk *one, const struct walk *other)
+{
+    return one->item.kind == IMGZ_NOTE_CHUNK && other->item.kind == IMGZ_NOTE_CHUNK &&
+           one->item.raw_offset == other->item.raw_offset &&
+           one->item.raw_bytes == other->item.raw_bytes &&
+           imgz_hash_equal(&one->cursor.index->hashes[one->item.hash_index],
+                           &other->cursor.index->hashes[other->item.hash_index]);
+}
+
+static bool lacked(const struct imgz_badlist *missing, const struct imgz_index_item *item)
+{
+    return imgz_missing_within(missing, item->raw_offset, item->raw_bytes);
+}
+
+/* The walk is at an item of what was left. False, with the place, if the old image has another one
+ * there. */
+static bool fits(const struct walk *left, struct walk *old, const struct imgz_badlist *missing,
+                 uint64_t *offset)
+{
+    const uint64_t end = left->item.raw_offset + left->item.raw_bytes;
+
+    *offset = left->item.raw_offset;
+    if (left->item.kind == IMGZ_NOTE_CHUNK)
+        return lacked(missing, &left->item) ||
+               (find_item(old, *offset) && is_same_chunk(left, old));
+    while (*offset < end) {
+        if (!find_item(old, *offset) ||
+            (old->item.kind != IMGZ_NOTE_ZERO && !lacked(missing, &old->item)))
+            return false;
+        *offset = old->item.raw_offset + old->item.raw_bytes;
+    }
+    return true;
+}
+
+static int raise_other(const struct imgz_earlier_config *config, uint64_t offset)
+{
+    const char *path = config->output->path;
+
+    return imgz_stop_raise(config->output->stop, -EEXIST,
+                           imgz_output_place(config->output, IMGZ_OFFSET_NONE),
+                           "resuming %s: %s.partial has other bytes at offset %" PRIu64
+                           " of the disk than %s: it was not begun to mend that; remove it, or "
+                           "leave out --resume",
+                           path, path, offset, path);
+}
+
+static int compare(const struct imgz_earlier *earlier, const struct imgz_earlier_config *config)
+{
+    struct walk left;
+    struct walk old;
+    uint64_t offset;
+
+    begin_walk(&left, &earlier->whole.index, earlier->whole.raw_bytes);
+    begin_walk(&old, &config->old->index, config->old->end.raw_bytes);
+    while (imgz_index_next(&left.cursor, &left.item) == 0) {
+        if (!fits(&left, &old, config->missing, &offset))
+            return raise_other(config, offset);
+    }
+    return 0;
+}
+
+/* ---- Finding it --------------------------------------------------------------------------- */
+
+static uint64_t bytes_before(const struct imgz_badlist *list, uint64_t end)
+{
+    struct imgz_range part;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; imgz_missing_part(list, i, 0, end, &part); i++)
+        bytes += part.bytes;
+    return bytes;
+}
+
+/* A run of mend has a map before anything is written. As with the file itself, nobody else must be
+ * able to write to it. */
+static int check_map(const struct imgz_earlier_config *config)
+{
+    const char *path = config->output->path;
+    struct stat status;
+
+    if (lstat(config->output->map_path, &status) == 0 && S_ISREG(status.st_mode) &&
+        imgz_output_ours_alone(&status))
+        return 0;
+    return imgz_stop_raise(config->output->stop, -EEXIST,
+                           imgz_output_place(config->output, IMGZ_OFFSET_NONE),
+                           "resuming %s: %s.partial is there without a %s.partial.map of yours: it "
+                           "was not begun to mend %s, or it is not known what it lacks; remove it, "
+                           "or leave out --resume",
+                           path, path, path, path);
+}
+
+static int find_whole(struct imgz_earlier *earlier, struct imgz_job *job,
+                      const struct imgz_earlier_config *config, const struct imgz_unread *unread)
+{
+    const struct imgz_whole_config whole_config = {
+        .output = config->output,
+        .disk = config->disk,
+        .header = config->old->header,
+        .end_bytes = unread->end_bytes,
+    };
+    int rc = imgz_whole_find(job, &whole_config, &earlier->whole);
+
+    if (rc == 0)
+        rc = compare(earlier, config);
+    if (rc == 0)
+        rc = imgz_unread_add(unread, job, earlier->whole.raw_bytes);
+    if (rc == 0)
+        earlier->regained_bytes =
+            bytes_before(config->missing, earlier->whole.raw_bytes) - job->unreadable.bytes;
+    return rc;
+}
+
+int imgz_earlier_find(struct imgz_earlier *earlier, struct imgz_job *job,
+                      const struct imgz_earlier_config *config)
+{
+    const struct imgz_unread_config unread_config = {
+        .output = config->output,
+        .map_path = config->output->map_path,
+        .size_bytes = config->old->end.raw_bytes,
+    };
+    struct imgz_unread unread;
+    int rc = check_map(config);
+
+    if (rc < 0)
+        return rc;
+    rc = imgz_unread_load(&unread, job, &unread_config);
+    if (rc == 0)
+        rc = find_whole(earlier, job, config, &unread);
+    imgz_unread_fini(&unread);
+    return rc;
+}
+
+void imgz_earlier_fini(struct imgz_earlier *earlier)
+{
+    imgz_whole_fini(&earlier->whole);
+}
