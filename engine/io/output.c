@@ -7,14 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "io/target.h"
-
-/* A disk image holds everything the disk held: nobody else's business until it is complete, and not
- * then unless its owner says so. */
-#define FILE_MODE 0600
 
 struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset)
 {
@@ -36,192 +31,57 @@ static void close_fd(int *fd)
 
 /* ---- Files -------------------------------------------------------------------------------- */
 
-/* Splits the path into an open directory and the names within it. */
-static int open_directory(struct imgz_output *output)
+/* 'doing' it with the temporary file failed; 'plain': what to say if that is no plain file. */
+static int raise_temporary(const struct imgz_output *output, int rc, const char *doing,
+                           const char *plain)
 {
-    char *slash = strrchr(output->full_path, '/');
-    const char *directory = ".";
+    const char *why = strerrordesc_np(-rc);
 
-    if (asprintf(&output->map_path, "%s.partial.map", output->full_path) < 0) {
-        output->map_path = NULL;
-        return -ENOMEM;
-    }
-    output->final_name = output->full_path;
-    if (slash != NULL) {
-        directory = slash == output->full_path ? "/" : output->full_path;
-        *slash = '\0';
-        output->final_name = slash + 1;
-    }
-    if (output->final_name[0] == '\0')
-        return -EISDIR;
-    if (asprintf(&output->temp_name, "%s.partial", output->final_name) < 0) {
-        output->temp_name = NULL;
-        return -ENOMEM;
-    }
-    output->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return output->directory_fd < 0 ? -errno : 0;
-}
-
-/* True if the temporary name means the open file 'fd' and nothing else. */
-static bool name_means(const struct imgz_output *output, int fd)
-{
-    struct stat named;
-    struct stat opened;
-
-    return fstat(fd, &opened) == 0 &&
-           fstatat(output->directory_fd, output->temp_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
-}
-
-/* Removes what a killed run left behind. Its writer held a lock that died with it; a lock that
- * lives means a writer that lives. Between opening and locking the name may have come to mean
- * another file: then there is nothing to remove. */
-static int remove_stale(struct imgz_output *output)
-{
-    int fd = openat(output->directory_fd, output->temp_name,
-                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    struct stat status;
-    int rc = 0;
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    if (fstat(fd, &status) < 0)
-        rc = -errno;
-    else if (!S_ISREG(status.st_mode))
-        rc = -EEXIST;
-    else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
-    else if (name_means(output, fd) && unlinkat(output->directory_fd, output->temp_name, 0) < 0)
-        rc = -errno;
-    close(fd);
-    return rc;
-}
-
-/* Locks the temporary file just created. The lock lives on a descriptor of its own: fd is closed
- * before the file has its final name, because close() may fail, and a ring may hold fd's file open
- * for a moment after the process was killed. -EEXIST if the file was taken for stale between its
- * creation and the lock. */
-static int lock_temporary(struct imgz_output *output)
-{
-    output->lock_fd =
-        openat(output->directory_fd, output->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (output->lock_fd < 0)
-        return errno == ENOENT ? -EEXIST : -errno;
-    /* File systems without locks exist; there a stale file is not told from a live one. */
-    if ((flock(output->lock_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
-        !name_means(output, output->lock_fd) || !name_means(output, output->fd))
-        return -EEXIST;
-    return 0;
-}
-
-static int create_exclusive(struct imgz_output *output)
-{
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int rc;
-
-    output->fd = openat(output->directory_fd, output->temp_name, flags, FILE_MODE);
-    if (output->fd < 0)
-        return -errno;
-    rc = lock_temporary(output);
-    if (rc == -EEXIST) {
-        close_fd(&output->fd);
-        close_fd(&output->lock_fd);
-        return rc;
-    }
-    output->temporary = true;
-    return rc;
-}
-
-/* More often than this a name is not lost to others by chance. */
-#define CREATE_TRIES_MAX 100
-
-/* Of the temporary file, or of one that was there before. */
-static void remove_map(const struct imgz_output *output)
-{
-    (void)unlink(output->map_path);
+    if (rc == -EBUSY)
+        why = "is being written by another imgz; wait for it";
+    else if (rc == -EEXIST || rc == -EPERM || rc == -ELOOP)
+        why = plain;
+    return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "%s %s: %s.partial %s", doing, output->path, output->path, why);
 }
 
 static int create_temporary(struct imgz_output *output)
 {
-    int rc = create_exclusive(output);
+    int rc = imgz_tempfile_create(&output->temp, &output->fd);
 
-    for (int tries = 0; rc == -EEXIST && tries < CREATE_TRIES_MAX; tries++) {
-        rc = remove_stale(output);
-        if (rc < 0)
-            return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                                   "creating %s: its temporary file %s.partial %s", output->path,
-                                   output->path,
-                                   rc == -EBUSY ? "is being written by another imgz; wait for it"
-                                                : "exists and is no plain file; move it away");
-        rc = create_exclusive(output);
-    }
-    if (rc < 0)
-        return raise_here(output, rc, "creating");
-    remove_map(output);
-    return 0;
-}
-
-bool imgz_output_ours_alone(const struct stat *status)
-{
-    return status->st_uid == geteuid() && status->st_nlink == 1 &&
-           (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-/* -ENOENT: no run was interrupted. */
-static int open_leftover(struct imgz_output *output)
-{
-    struct stat status;
-    int rc;
-
-    output->fd = openat(output->directory_fd, output->temp_name,
-                        O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (output->fd < 0)
-        return -errno;
-    if (fstat(output->fd, &status) < 0)
-        return -errno;
-    if (!S_ISREG(status.st_mode) || !imgz_output_ours_alone(&status))
-        return -EPERM;
-    rc = lock_temporary(output);
-    if (rc < 0)
-        return rc == -EEXIST ? -EBUSY : rc;
-    output->temporary = true;
-    output->taken_over = true;
-    output->marked = (status.st_mode & S_ISVTX) != 0;
-    return 0;
+    if (rc == -EBUSY || rc == -EEXIST || rc == -ELOOP)
+        return raise_temporary(output, rc, "creating", "exists and is no plain file; move it away");
+    return rc < 0 ? raise_here(output, rc, "creating") : 0;
 }
 
 static int take_over(struct imgz_output *output)
 {
-    int rc = open_leftover(output);
-    const char *why = strerrordesc_np(-rc);
+    int rc = imgz_tempfile_take_over(&output->temp, &output->fd);
 
     if (rc == 0 || rc == -ENOENT)
         return rc;
-    if (rc == -EBUSY)
-        why = "is being written by another imgz; wait for it";
-    else if (rc == -EPERM || rc == -ELOOP)
-        why = "is no plain file of yours that nobody else can write to; move it away";
-    return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "resuming %s: %s.partial %s", output->path, output->path, why);
+    return raise_temporary(output, rc, "resuming",
+                           "is no plain file of yours that nobody else can write to; move it away");
 }
 
-static int open_file(const struct imgz_output_config *config, struct imgz_output *output)
+/* Takes the path. */
+static int open_file(const struct imgz_output_config *config, struct imgz_output *output,
+                     char *full_path)
 {
     int rc;
 
     output->kind = IMGZ_OUTPUT_FILE;
-    rc = open_directory(output);
+    if (full_path == NULL)
+        return raise_here(output, -errno, "creating");
+    rc = imgz_tempfile_open(&output->temp, full_path);
     if (rc < 0)
         return raise_here(output, rc, "creating");
     rc = config->resume ? take_over(output) : -ENOENT;
     if (rc == -ENOENT)
         rc = create_temporary(output);
-    if (rc < 0)
-        return rc;
-    if (config->direct_wanted)
-        output->direct_fd = openat(output->directory_fd, output->temp_name,
-                                   O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
-    return 0;
+    if (rc == 0 && config->direct_wanted)
+        output->direct_fd = imgz_tempfile_open_direct(&output->temp);
+    return rc;
 }
 
 /* ---- Devices ------------------------------------------------------------------------------ */
@@ -302,9 +162,7 @@ static int open_by_kind(const struct imgz_output_config *config, struct imgz_out
             return raise_here(output, -errno, "creating");
         if (lstat(config->path, &status) == 0)
             return raise_here(output, -ELOOP, "creating");
-        output->full_path = strdup(config->path);
-        return output->full_path == NULL ? raise_here(output, -ENOMEM, "creating")
-                                         : open_file(config, output);
+        return open_file(config, output, strdup(config->path));
     }
     rc = check_existing(config, output, &status);
     if (rc < 0)
@@ -316,9 +174,7 @@ static int open_by_kind(const struct imgz_output_config *config, struct imgz_out
     if (!S_ISREG(status.st_mode))
         return open_stream(config, output);
     /* Through a symbolic link it is the file that gets replaced, not the link. */
-    output->full_path = realpath(config->path, NULL);
-    return output->full_path == NULL ? raise_here(output, -errno, "creating")
-                                     : open_file(config, output);
+    return open_file(config, output, realpath(config->path, NULL));
 }
 
 int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *stop,
@@ -326,16 +182,12 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
 {
     int rc;
 
-    memset(output, 0, sizeof(*output));
+    *output = (struct imgz_output)IMGZ_OUTPUT_NONE;
     output->path = config->path;
     output->stage = config->stage;
     output->force = config->force;
     output->resume = config->resume;
     output->file_mode = config->file_mode;
-    output->fd = -1;
-    output->direct_fd = -1;
-    output->directory_fd = -1;
-    output->lock_fd = -1;
     output->size_bytes = IMGZ_SIZE_UNKNOWN;
     output->stop = stop;
     output->log = log;
@@ -381,25 +233,6 @@ int imgz_output_flush(struct imgz_output *output)
     return imgz_stop_raise_system(output->stop, -errno, place, "flushing");
 }
 
-/* Shows the file under its final name. Without force nothing that appeared there meanwhile is
- * replaced; file systems that do not know RENAME_NOREPLACE (EINVAL) get a link instead. */
-static int give_final_name(struct imgz_output *output)
-{
-    const int directory = output->directory_fd;
-
-    if (output->force)
-        return renameat(directory, output->temp_name, directory, output->final_name) < 0 ? -errno
-                                                                                         : 0;
-    if (renameat2(directory, output->temp_name, directory, output->final_name, RENAME_NOREPLACE) ==
-        0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -errno;
-    if (linkat(directory, output->temp_name, directory, output->final_name, 0) < 0)
-        return -errno;
-    return unlinkat(directory, output->temp_name, 0) < 0 ? -errno : 0;
-}
-
 static int close_checked(int *fd)
 {
     const int closing = *fd;
@@ -410,26 +243,11 @@ static int close_checked(int *fd)
     return close(closing) < 0 ? -errno : 0;
 }
 
-/* Sets or clears the sticky bit. */
-static int change_mark(const struct imgz_output *output, bool marked)
-{
-    struct stat status;
-
-    if (fstat(output->fd, &status) < 0)
-        return -errno;
-    status.st_mode &= 07777;
-    return fchmod(output->fd,
-                  marked ? status.st_mode | S_ISVTX : status.st_mode & ~(mode_t)S_ISVTX) < 0
-               ? -errno
-               : 0;
-}
-
 int imgz_output_mark(struct imgz_output *output)
 {
-    if (output->marked || output->kind != IMGZ_OUTPUT_FILE)
+    if (output->temp.marked || output->kind != IMGZ_OUTPUT_FILE)
         return 0;
-    output->marked = true;
-    if (change_mark(output, true) < 0) {
+    if (imgz_tempfile_mark(&output->temp, output->fd, true) < 0) {
         imgz_log_line(output->log, "%s.partial cannot be marked: do not resume it without its map",
                       output->path);
         return 0;
@@ -439,12 +257,12 @@ int imgz_output_mark(struct imgz_output *output)
 
 /* Exactly the mode that was asked for, whatever the umask; in any case without the mark. As the
  * last step: an image that is not complete is nobody else's business. */
-static int give_mode(const struct imgz_output *output)
+static int give_mode(struct imgz_output *output)
 {
     if (output->kind != IMGZ_OUTPUT_FILE)
         return 0;
     if (output->file_mode == 0)
-        return output->marked ? change_mark(output, false) : 0;
+        return output->temp.marked ? imgz_tempfile_mark(&output->temp, output->fd, false) : 0;
     return fchmod(output->fd, (mode_t)output->file_mode) < 0 || fsync(output->fd) < 0 ? -errno : 0;
 }
 
@@ -464,38 +282,30 @@ int imgz_output_commit(struct imgz_output *output)
         return imgz_stop_raise_system(output->stop, rc, place, "closing");
     if (output->kind != IMGZ_OUTPUT_FILE)
         return 0;
-    rc = give_final_name(output);
+    rc = imgz_tempfile_show(&output->temp, output->force);
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "giving its final name to");
-    output->temporary = false;
-    remove_map(output);
-    if (fsync(output->directory_fd) < 0 && errno != EINVAL)
+    if (fsync(output->temp.directory_fd) < 0 && errno != EINVAL)
         return imgz_stop_raise_system(output->stop, -errno, place, "flushing the directory of");
     return 0;
 }
 
 static bool worth_keeping(const struct imgz_output *output)
 {
-    struct stat status;
-
-    return output->resume &&
-           fstatat(output->directory_fd, output->temp_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           status.st_size > 0;
+    return output->resume && imgz_tempfile_begun(&output->temp);
 }
 
 /* A file has its final name only when it is complete, so what was there before is there still. */
 static void tell_rest_of_file(const struct imgz_output *output)
 {
-    struct stat status;
-
-    if (!output->temporary)
+    if (!output->temp.exists)
         imgz_stop_add(output->stop,
                       "; %s is complete, but may not survive a loss of power: verify it then",
                       output->path);
     else if (worth_keeping(output))
         imgz_stop_add(output->stop, "; %s.partial is kept: the same command goes on from there",
                       output->path);
-    else if (fstatat(output->directory_fd, output->final_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+    else if (imgz_tempfile_name_taken(&output->temp))
         imgz_stop_add(output->stop, "; %s is as it was before", output->path);
     else
         imgz_stop_add(output->stop, "; nothing is left of %s", output->path);
@@ -518,19 +328,7 @@ void imgz_output_tell_rest(const struct imgz_output *output)
 
 void imgz_output_abandon(struct imgz_output *output)
 {
-    if (output->temporary && !worth_keeping(output)) {
-        unlinkat(output->directory_fd, output->temp_name, 0);
-        remove_map(output);
-    }
-    output->temporary = false;
+    imgz_tempfile_abandon(&output->temp, worth_keeping(output));
     close_fd(&output->direct_fd);
     close_fd(&output->fd);
-    close_fd(&output->lock_fd);
-    close_fd(&output->directory_fd);
-    free(output->temp_name);
-    free(output->full_path);
-    free(output->map_path);
-    output->temp_name = NULL;
-    output->map_path = NULL;
-    output->full_path = NULL;
 }

@@ -2,8 +2,8 @@
 /*
  * What a job writes: a new file under a temporary name, an existing block device, or a stream.
  *
- * A file is written as NAME.partial beside its final name, locked, and renamed by commit(); until
- * then abandon() removes it, unless it is to be resumed. A device is opened exclusively (target.h)
+ * A file is written under a temporary name (tempfile.h) and shown by commit(); until then abandon()
+ * removes it, unless it is to be resumed. A device is opened exclusively (target.h)
  * and never renamed. A stream is standard output, a FIFO, or a character device.
  *
  * Place: opened by the job, written by the drain, committed by the job.
@@ -14,10 +14,9 @@
 #ifndef IMGZ_OUTPUT_H
 #define IMGZ_OUTPUT_H
 
-#include <sys/stat.h>
-
 #include "flow/line.h"
 #include "io/io.h"
+#include "io/tempfile.h"
 
 enum imgz_output_kind {
     IMGZ_OUTPUT_FILE,
@@ -45,37 +44,30 @@ struct imgz_output_config {
 struct imgz_output {
     enum imgz_output_kind kind;
     enum imgz_stage stage;
-    const char *path; /* the caller's; "standard output" for "-" */
-    int fd;           /* through the page cache */
-    int direct_fd;    /* -1 if there is none */
-    int lock_fd;      /* holds the lock of a temporary file until it has its final name */
-    int directory_fd;
+    const char *path;        /* the caller's; "standard output" for "-" */
+    int fd;                  /* through the page cache */
+    int direct_fd;           /* -1 if there is none */
     uint64_t size_bytes;     /* of a device; else IMGZ_SIZE_UNKNOWN */
     uint64_t left_out_bytes; /* zeros at the end of the disk, for which a device has no room */
     uint32_t file_mode;
     bool force;
     bool resume;
-    bool begun;       /* whoever writes has begun to */
-    bool temporary;   /* temp_name exists and is ours */
-    bool taken_over;  /* it was left by an earlier run, and holds whatever that wrote */
-    bool marked;      /* see imgz_output_mark(): by this run, or the one that left it */
-    char *full_path;  /* with symbolic links resolved; owns final_name */
-    char *final_name; /* within directory_fd */
-    char *temp_name;
-    char *map_path; /* for whoever keeps a map (mapkeep.h) of what is in the temporary file: it goes
-                       with that */
+    bool begun;                /* whoever writes has begun to */
+    struct imgz_tempfile temp; /* of a file */
     struct imgz_stop *stop;
     struct imgz_log *log;
 };
+
+/* One that is not open. */
+#define IMGZ_OUTPUT_NONE                                                                           \
+    {                                                                                              \
+        .fd = -1, .direct_fd = -1, .temp = IMGZ_TEMPFILE_NONE                                      \
+    }
 
 /* 'output' may be uninitialized; on failure nothing is held and no file is left. */
 IMGZ_MUST_CHECK int imgz_output_open(const struct imgz_output_config *config,
                                      struct imgz_stop *stop, struct imgz_log *log,
                                      struct imgz_output *output);
-
-/* True if nobody else can write to a file that an earlier run may have left: what was checked in it
- * stays as it is. */
-bool imgz_output_ours_alone(const struct stat *status);
 
 /* The place of 'offset' in it, for errors. */
 struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset);

@@ -120,7 +120,7 @@ int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output, str
     rc = size_file(sparse, raw_bytes);
     if (rc < 0)
         return rc;
-    if (output->kind == IMGZ_OUTPUT_DEVICE || output->taken_over) {
+    if (output->kind == IMGZ_OUTPUT_DEVICE || output->temp.taken_over) {
         sparse->zero_buffer = calloc(1, ZERO_BUFFER_BYTES);
         if (sparse->zero_buffer == NULL)
             return raise_write(sparse, -ENOMEM, 0);
@@ -305,7 +305,7 @@ static int clear_leftover(struct imgz_sparse *sparse, const struct imgz_slot *sl
 {
     const struct imgz_output *output = sparse->output;
 
-    if (!output->taken_over)
+    if (!output->temp.taken_over)
         return 0;
     if (fallocate(output->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)slot->raw_offset,
                   (off_t)slot->raw_bytes) == 0)

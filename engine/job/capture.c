@@ -192,7 +192,7 @@ static int load_map(struct capture *capture)
 static int begin_map(struct capture *capture)
 {
     return imgz_mapkeep_begin(&capture->map,
-                              capture->output.taken_over ? IMGZ_MAPKEEP_ON : IMGZ_MAPKEEP_ANEW,
+                              capture->output.temp.taken_over ? IMGZ_MAPKEEP_ON : IMGZ_MAPKEEP_ANEW,
                               capture->leftover.raw_bytes, capture->job.stop);
 }
 
@@ -265,7 +265,7 @@ static int take_over(struct capture *capture)
     };
     int rc = check_resumable(capture);
 
-    if (rc < 0 || !capture->output.taken_over)
+    if (rc < 0 || !capture->output.temp.taken_over)
         return rc;
     rc = imgz_leftover_check(&capture->job, &config, &capture->leftover);
     capture->job.resumed_bytes = capture->leftover.raw_bytes;
@@ -385,12 +385,11 @@ static struct capture *create(const char *source, const char *image)
     struct capture *capture = calloc(1, sizeof(*capture));
 
     if (capture != NULL)
-        *capture = (struct capture){
-            .source_path = source,
-            .image_path = image,
-            .source.fd = -1,
-            .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
-            .start_time = time(NULL)};
+        *capture = (struct capture){.source_path = source,
+                                    .image_path = image,
+                                    .source.fd = -1,
+                                    .output = IMGZ_OUTPUT_NONE,
+                                    .start_time = time(NULL)};
     return capture;
 }
 

@@ -110,8 +110,8 @@ static int check_map(const struct imgz_earlier_config *config)
     const char *path = config->output->path;
     struct stat status;
 
-    if (lstat(config->output->map_path, &status) == 0 && S_ISREG(status.st_mode) &&
-        imgz_output_ours_alone(&status))
+    if (lstat(config->output->temp.map_path, &status) == 0 && S_ISREG(status.st_mode) &&
+        imgz_tempfile_ours_alone(&status))
         return 0;
     return imgz_stop_raise(config->output->stop, -EEXIST,
                            imgz_output_place(config->output, IMGZ_OFFSET_NONE),
@@ -147,7 +147,7 @@ int imgz_earlier_find(struct imgz_earlier *earlier, struct imgz_job *job,
 {
     const struct imgz_unread_config unread_config = {
         .output = config->output,
-        .map_path = config->output->map_path,
+        .map_path = config->output->temp.map_path,
         .size_bytes = config->old->end.raw_bytes,
     };
     struct imgz_unread unread;

@@ -103,7 +103,7 @@ static int compare_items(const struct check *check, unsigned char *raw)
                 rc = compare_chunk(check, &item, raw);
             continue;
         }
-        if (!check->config->output->marked &&
+        if (!check->config->output->temp.marked &&
             (zero_index % zero_step == 0 || zero_index + 1 == zero_count))
             rc = compare_zeros(check, &item, place_count, raw);
         zero_index += 1;

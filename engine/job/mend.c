@@ -177,7 +177,7 @@ static int find_earlier(struct mend *mend)
     };
     int rc;
 
-    if (!mend->output.taken_over)
+    if (!mend->output.temp.taken_over)
         return 0;
     rc = imgz_earlier_find(earlier, &mend->job, &config);
     mend->job.resumed_bytes = earlier->whole.raw_bytes;
@@ -188,7 +188,7 @@ static int find_earlier(struct mend *mend)
 static int begin_partial_map(struct mend *mend)
 {
     const struct imgz_mapkeep_config config = {
-        .path = mend->output.map_path,
+        .path = mend->output.temp.map_path,
         .image_path = mend->image_path,
         .source = &mend->source.status,
         .size_bytes = mend->source.size_bytes,
@@ -333,7 +333,7 @@ static struct mend *create(const char *source, const char *image)
         .source_path = source,
         .image_path = image,
         .source.fd = -1,
-        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1},
+        .output = IMGZ_OUTPUT_NONE,
         .mender = {.job = &mend->job,
                    .decode.image.source.fd = -1,
                    .source = &mend->source,

@@ -186,8 +186,9 @@ static int check_readable(const struct restore *restore)
 /* Opens the target for reading if it may hold something that need not be written. */
 static int open_held(struct restore *restore)
 {
-    const bool resumed = has_flag(restore, IMGZ_FLAG_RESUME) &&
-                         (restore->output.kind == IMGZ_OUTPUT_DEVICE || restore->output.taken_over);
+    const bool resumed =
+        has_flag(restore, IMGZ_FLAG_RESUME) &&
+        (restore->output.kind == IMGZ_OUTPUT_DEVICE || restore->output.temp.taken_over);
     int rc;
 
     if (!resumed && !has_flag(restore, IMGZ_FLAG_ONLY_CHANGED))
@@ -240,12 +241,11 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
                  struct imgz_report *report, struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct restore restore = {
-        .image_path = image,
-        .target_path = target,
-        .decode = {.image.source.fd = -1, .raw_wanted = true},
-        .held.fd = -1,
-        .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1}};
+    struct restore restore = {.image_path = image,
+                              .target_path = target,
+                              .decode = {.image.source.fd = -1, .raw_wanted = true},
+                              .held.fd = -1,
+                              .output = IMGZ_OUTPUT_NONE};
     int rc = imgz_job_begin(&restore.job, options);
 
     if (rc == 0)

@@ -23,7 +23,7 @@ int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
     if (config->map_path != NULL)
         rc = imgz_mapfile_load(config->map_path, job->stop, &unread->map);
     if (rc == -ENOENT)
-        return config->output->marked
+        return config->output->temp.marked
                    ? raise_map(config, -EINVAL, "without a map it is not known which")
                    : 0;
     if (rc < 0)
@@ -33,7 +33,7 @@ int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
         return raise_map(config, -EEXIST, "the map is of a larger disk");
     if (rc < 0)
         return imgz_job_raise_memory(job);
-    if (config->output->marked)
+    if (config->output->temp.marked)
         unread->end_bytes = imgz_mapfile_settled_bytes(&unread->map);
     return 0;
 }

@@ -168,8 +168,7 @@ int imgz_writerate_run(struct imgz_writerate *rate, const struct imgz_options *o
                        struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct run run = {.rate = rate,
-                      .output = {.fd = -1, .direct_fd = -1, .lock_fd = -1, .directory_fd = -1}};
+    struct run run = {.rate = rate, .output = IMGZ_OUTPUT_NONE};
     uint64_t start_ns;
     int rc = imgz_job_begin(&run.job, options);
 

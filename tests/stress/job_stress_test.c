@@ -232,7 +232,7 @@ static void *run_fights(void *argument)
             write_own(&output, (unsigned char)(side->index + 1));
             /* Whoever has an output has it alone, and can finish it; some are killed before. */
             if (i % 4 == 0)
-                output.temporary = false;
+                output.temp.exists = false;
             else if (i % 4 != 1)
                 IMGZ_ASSERT(imgz_output_commit(&output) == 0);
             imgz_output_abandon(&output);

@@ -191,7 +191,7 @@ static void check_resumed(bool direct, uint64_t kept_bytes, uint64_t bytes)
     memset(left + kept_bytes, 0xee, 3 * MIB);
     imgz_fixture_write(&world.fixture, "out.partial", left, kept_bytes + 3 * MIB);
     open_output(&world, direct, true);
-    assert_true(world.output.taken_over);
+    assert_true(world.output.temp.taken_over);
     assert_int_equal(imgz_append_resume(&world.append, kept_bytes), 0);
     assert_int_equal(imgz_append_bytes(&world.append, model + kept_bytes, bytes - kept_bytes), 0);
     assert_int_equal(world.append.offset, bytes);

@@ -67,9 +67,9 @@ static void expect_refused(struct world *world, int code, unsigned file_count)
     assert_string_equal(story(world)->path, world->config.path);
     assert_int_equal(world->output.fd, -1);
     assert_int_equal(world->output.direct_fd, -1);
-    assert_int_equal(world->output.directory_fd, -1);
-    assert_null(world->output.temp_name);
-    assert_null(world->output.full_path);
+    assert_int_equal(world->output.temp.directory_fd, -1);
+    assert_null(world->output.temp.temp_name);
+    assert_null(world->output.temp.full_path);
     assert_int_equal(imgz_fixture_count(&world->fixture), file_count);
     imgz_fixture_renew_stop(&world->fixture);
 }
@@ -241,14 +241,14 @@ static void a_partial_is_taken_over_and_left(void **state)
     open_world(&world);
     world.config.resume = true;
     assert_int_equal(open_output(&world), 0);
-    assert_false(world.output.taken_over);
+    assert_false(world.output.temp.taken_over);
     imgz_output_abandon(&world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
 
     imgz_fixture_write(&world.fixture, "out.partial", "bytes", 5);
     assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
     assert_int_equal(open_output(&world), 0);
-    assert_true(world.output.taken_over);
+    assert_true(world.output.temp.taken_over);
     assert_int_equal(pread(world.output.fd, text, sizeof(text), 0), 5);
     assert_memory_equal(text, "bytes", 5);
     imgz_output_abandon(&world.output);

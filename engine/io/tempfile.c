@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/tempfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* A disk image holds everything the disk held: nobody else's business until it is complete, and not
+ * then unless its owner says so. */
+#define FILE_MODE 0600
+
+/* More often than this a name is not lost to others by chance. */
+#define CREATE_TRIES_MAX 100
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* ---- Names -------------------------------------------------------------------------------- */
+
+static int make_names(struct imgz_tempfile *temp)
+{
+    if (asprintf(&temp->temp_name, "%s.partial", temp->final_name) < 0) {
+        temp->temp_name = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int make_map_path(struct imgz_tempfile *temp)
+{
+    if (asprintf(&temp->map_path, "%s.partial.map", temp->full_path) < 0) {
+        temp->map_path = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+int imgz_tempfile_open(struct imgz_tempfile *temp, char *full_path)
+{
+    const char *directory = ".";
+    char *slash = strrchr(full_path, '/');
+    int rc;
+
+    *temp = (struct imgz_tempfile)IMGZ_TEMPFILE_NONE;
+    temp->full_path = full_path;
+    rc = make_map_path(temp);
+    temp->final_name = full_path;
+    if (slash != NULL) {
+        directory = slash == full_path ? "/" : full_path;
+        *slash = '\0';
+        temp->final_name = slash + 1;
+    }
+    if (temp->final_name[0] == '\0')
+        return -EISDIR;
+    if (rc == 0)
+        rc = make_names(temp);
+    if (rc < 0)
+        return rc;
+    temp->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return temp->directory_fd < 0 ? -errno : 0;
+}
+
+/* True if the temporary name means the open file 'fd' and nothing else. */
+static bool name_means(const struct imgz_tempfile *temp, int fd)
+{
+    struct stat named;
+    struct stat opened;
+
+    return fstat(fd, &opened) == 0 &&
+           fstatat(temp->directory_fd, temp->temp_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+/* Of the file, or of one that was there before. */
+static void remove_map(const struct imgz_tempfile *temp)
+{
+    (void)unlink(temp->map_path);
+}
+
+/* ---- Creating it -------------------------------------------------------------------------- */
+
+/* Removes what a killed run left behind. Its writer held a lock that died with it; a lock that
+ * lives means a writer that lives. Between opening and locking the name may have come to mean
+ * another file: then there is nothing to remove. */
+static int remove_stale(const struct imgz_tempfile *temp)
+{
+    int fd =
+        openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+    int rc = 0;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (fstat(fd, &status) < 0)
+        rc = -errno;
+    else if (!S_ISREG(status.st_mode))
+        rc = -EEXIST;
+    else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+    else if (name_means(temp, fd) && unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
+/* Locks the temporary file just opened. The lock lives on a descriptor of its own: fd is closed
+ * before the file has its final name, because close() may fail, and a ring may hold fd's file open
+ * for a moment after the process was killed. -EEXIST if the file was taken for stale between its
+ * creation and the lock. */
+static int lock_file(struct imgz_tempfile *temp, int fd)
+{
+    temp->lock_fd = openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (temp->lock_fd < 0)
+        return errno == ENOENT ? -EEXIST : -errno;
+    /* File systems without locks exist; there a stale file is not told from a live one. */
+    if ((flock(temp->lock_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
+        !name_means(temp, temp->lock_fd) || !name_means(temp, fd))
+        return -EEXIST;
+    return 0;
+}
+
+static int create_exclusive(struct imgz_tempfile *temp, int *fd)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int rc;
+
+    *fd = openat(temp->directory_fd, temp->temp_name, flags, FILE_MODE);
+    if (*fd < 0)
+        return -errno;
+    rc = lock_file(temp, *fd);
+    if (rc == -EEXIST) {
+        close_fd(fd);
+        close_fd(&temp->lock_fd);
+        return rc;
+    }
+    temp->exists = true;
+    return rc;
+}
+
+int imgz_tempfile_create(struct imgz_tempfile *temp, int *fd)
+{
+    int rc = create_exclusive(temp, fd);
+
+    for (int tries = 0; rc == -EEXIST && tries < CREATE_TRIES_MAX; tries++) {
+        rc = remove_stale(temp);
+        if (rc == 0)
+            rc = create_exclusive(temp, fd);
+        else if (rc == -EEXIST)
+            return rc;
+    }
+    if (rc == 0)
+        remove_map(temp);
+    return rc;
+}
+
+bool imgz_tempfile_ours_alone(const struct stat *status)
+{
+    return status->st_uid == geteuid() && status->st_nlink == 1 &&
+           (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
+{
+    struct stat status;
+    int rc;
+
+    *fd = openat(temp->directory_fd, temp->temp_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (*fd < 0)
+        return -errno;
+    if (fstat(*fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || !imgz_tempfile_ours_alone(&status))
+        return -EPERM;
+    rc = lock_file(temp, *fd);
+    if (rc < 0)
+        return rc == -EEXIST ? -EBUSY : rc;
+    temp->exists = true;
+    temp->taken_over = true;
+    temp->marked = (status.st_mode & S_ISVTX) != 0;
+    return 0;
+}
+
+int imgz_tempfile_open_direct(const struct imgz_tempfile *temp)
+{
+    return openat(temp->directory_fd, temp->temp_name,
+                  O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd, bool marked)
+{
+    struct stat status;
+    mode_t mode;
+
+    temp->marked = marked;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    mode = status.st_mode & 07777;
+    return fchmod(fd, marked ? mode | S_ISVTX : mode & ~(mode_t)S_ISVTX) < 0 ? -errno : 0;
+}
+
+bool imgz_tempfile_begun(const struct imgz_tempfile *temp)
+{
+    struct stat status;
+
+    return temp->exists &&
+           fstatat(temp->directory_fd, temp->temp_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           status.st_size > 0;
+}
+
+/* ---- Ending it ---------------------------------------------------------------------------- */
+
+/* File systems that do not know RENAME_NOREPLACE (EINVAL) get a link instead; what is left then
+ * under the temporary name is the same file, and the next job of that name removes it. */
+static int rename_to_nothing(const struct imgz_tempfile *temp)
+{
+    const int directory = temp->directory_fd;
+
+    if (renameat2(directory, temp->temp_name, directory, temp->final_name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    if (linkat(directory, temp->temp_name, directory, temp->final_name, 0) < 0)
+        return -errno;
+    (void)unlinkat(directory, temp->temp_name, 0);
+    return 0;
+}
+
+int imgz_tempfile_show(struct imgz_tempfile *temp, bool force)
+{
+    const int directory = temp->directory_fd;
+    int rc = 0;
+
+    if (!force)
+        rc = rename_to_nothing(temp);
+    else if (renameat(directory, temp->temp_name, directory, temp->final_name) < 0)
+        rc = -errno;
+    if (rc < 0)
+        return rc;
+    temp->exists = false;
+    remove_map(temp);
+    return 0;
+}
+
+bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp)
+{
+    struct stat status;
+
+    return fstatat(temp->directory_fd, temp->final_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void imgz_tempfile_abandon(struct imgz_tempfile *temp, bool keep)
+{
+    if (temp->exists && !keep) {
+        unlinkat(temp->directory_fd, temp->temp_name, 0);
+        remove_map(temp);
+    }
+    close_fd(&temp->lock_fd);
+    close_fd(&temp->directory_fd);
+    free(temp->temp_name);
+    free(temp->map_path);
+    free(temp->full_path);
+    *temp = (struct imgz_tempfile)IMGZ_TEMPFILE_NONE;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file under a temporary name, NAME.partial beside NAME, until it is complete.
+ *
+ * It is created with O_EXCL, or taken over from an interrupted run, and locked: whoever has it has
+ * it alone. A lock that died with its process tells a stale file, which is replaced.
+ *
+ * Place: of output.h.
+ *
+ * Threads    one at a time.
+ * Ownership  the directory, the lock and the names are its own; the file that is written is the
+ *            caller's.
+ * Errors     returned, not raised: a negative errno.
+ */
+#ifndef IMGZ_TEMPFILE_H
+#define IMGZ_TEMPFILE_H
+
+#include <sys/stat.h>
+
+#include "base/base.h"
+
+struct imgz_tempfile {
+    int directory_fd;
+    int lock_fd;      /* until the file has its final name */
+    bool exists;      /* under its temporary name, and is ours */
+    bool taken_over;  /* it was left by an earlier run, and holds whatever that wrote */
+    bool marked;      /* see imgz_tempfile_mark(): by this run, or the one that left it */
+    char *full_path;  /* owns final_name */
+    char *final_name; /* within the directory */
+    char *temp_name;
+    char
+        *map_path; /* for whoever keeps a map (mapkeep.h) of what is in the file: it goes with it */
+};
+
+/* One that is not open. */
+#define IMGZ_TEMPFILE_NONE                                                                         \
+    {                                                                                              \
+        .directory_fd = -1, .lock_fd = -1                                                          \
+    }
+
+/* Looks at where 'full_path' is to be: takes it, an allocated string, with symbolic links resolved.
+ * Whatever comes of it, to be ended by abandon. */
+IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, char *full_path);
+
+/* Creates the file; '*fd' is open for writing. -EBUSY: another process writes it. -EEXIST: the name
+ * means something else. */
+IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, int *fd);
+
+/* Takes over what an interrupted run left; '*fd' is open for reading and writing. -ENOENT: no run
+ * was interrupted. -EBUSY: another process writes it. -EPERM, -ELOOP: it is no plain file that
+ * nobody else can write to. */
+IMGZ_MUST_CHECK int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd);
+
+/* Opens the file once more, for direct writes: a descriptor, or -1. */
+int imgz_tempfile_open_direct(const struct imgz_tempfile *temp);
+
+/* True if nobody else can write to a file that an earlier run may have left: what was checked in it
+ * stays as it is. */
+bool imgz_tempfile_ours_alone(const struct stat *status);
+
+/* Marks what is not quite right, by the sticky bit, which means nothing to a file; or takes the
+ * mark away. */
+IMGZ_MUST_CHECK int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd, bool marked);
+
+/* True if there is something in it. */
+bool imgz_tempfile_begun(const struct imgz_tempfile *temp);
+
+/* Shows the complete file under its final name, where nothing that appeared meanwhile is replaced
+ * but by force. Not flushed. */
+IMGZ_MUST_CHECK int imgz_tempfile_show(struct imgz_tempfile *temp, bool force);
+
+/* True if there is anything under the final name. */
+bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp);
+
+/* Removes the file if it was not shown, unless it is to be kept. Accepts one in any state. */
+void imgz_tempfile_abandon(struct imgz_tempfile *temp, bool keep);
+
+#endif /* IMGZ_TEMPFILE_H */
