@@ -183,8 +183,10 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
     if (rc < 0)
         return rc == -EEXIST ? -EBUSY : rc;
     temp->exists = true;
-    temp->taken_over = true;
+    temp->taken_over = status.st_size > 0;
     temp->marked = (status.st_mode & S_ISVTX) != 0;
+    if (!temp->taken_over)
+        remove_map(temp);
     return 0;
 }
 

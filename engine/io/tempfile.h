@@ -46,9 +46,9 @@ IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, char *full_pa
  * means something else. */
 IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, int *fd);
 
-/* Takes over what an interrupted run left; '*fd' is open for reading and writing. -ENOENT: no run
- * was interrupted. -EBUSY: another process writes it. -EPERM, -ELOOP: it is no plain file that
- * nobody else can write to. */
+/* Takes over what an interrupted run left; '*fd' is open for reading and writing. An empty file is
+ * as good as a new one: that run did not get to write. -ENOENT: no run was interrupted. -EBUSY:
+ * another process writes it. -EPERM, -ELOOP: it is no plain file that nobody else can write to. */
 IMGZ_MUST_CHECK int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd);
 
 /* Opens the file once more, for direct writes: a descriptor, or -1. */

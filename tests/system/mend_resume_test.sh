@@ -144,6 +144,15 @@ unchanged
 rm disk.gz.partial
 resumed "when it is removed"
 
+title "killed before it wrote"
+from_old right.gz
+: >disk.gz.partial
+rm disk.gz.partial.map
+resumed "what is empty needs no map"
+from_old right.gz
+: >disk.gz.partial
+resumed "nor is one believed that is not of it"
+
 title "nothing more can be read"
 from_old old.gz $((WHOLE / 2))
 cp old.map disk.gz.partial.map

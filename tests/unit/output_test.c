@@ -245,6 +245,14 @@ static void a_partial_is_taken_over_and_left(void **state)
     imgz_output_abandon(&world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
 
+    imgz_fixture_write(&world.fixture, "out.partial", "", 0);
+    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
+    imgz_fixture_write(&world.fixture, "out.partial.map", "of another", 10);
+    assert_int_equal(open_output(&world), 0);
+    assert_false(world.output.temp.taken_over);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(imgz_fixture_count(&world.fixture), 0);
+
     imgz_fixture_write(&world.fixture, "out.partial", "bytes", 5);
     assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
     assert_int_equal(open_output(&world), 0);
