@@ -52,6 +52,8 @@ int imgz_image_writer_resume(struct imgz_image_writer *writer, struct imgz_outpu
 
 void imgz_image_writer_fini(struct imgz_image_writer *writer)
 {
+    if (writer->run != NULL)
+        imgz_line_give_back(writer->append.line, &writer->run);
     imgz_append_fini(&writer->append);
     imgz_index_fini(&writer->index);
 }

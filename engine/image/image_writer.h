@@ -34,6 +34,7 @@ struct imgz_image_writer {
 IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer,
                                            struct imgz_output *output, struct imgz_line *line,
                                            const struct imgz_frame_header *header);
+/* Gives back the slot at hand: without finish, the zeros it stands for are not in the file. */
 void imgz_image_writer_fini(struct imgz_image_writer *writer);
 
 /* Instead of init: goes on behind the first 'image_bytes' of the output, a file, which hold the

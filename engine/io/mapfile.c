@@ -82,12 +82,13 @@ int imgz_mapfile_make(struct imgz_mapfile *map, uint64_t size_bytes, uint64_t do
     int rc = 0;
 
     IMGZ_ASSERT(map->count == 0 && done_bytes <= size_bytes);
-    for (size_t i = 0; rc == 0 && i < bad->count; i++) {
+    for (size_t i = 0; rc == 0 && i < bad->count && bad->ranges[i].offset < done_bytes; i++) {
         const struct imgz_range *range = &bad->ranges[i];
 
         rc = add_up_to(map, range->offset, done);
         if (rc == 0)
-            rc = imgz_mapfile_add(map, range->bytes, IMGZ_MAPFILE_BAD);
+            rc = imgz_mapfile_add(map, imgz_min(range->bytes, done_bytes - range->offset),
+                                  IMGZ_MAPFILE_BAD);
     }
     if (rc == 0)
         rc = add_up_to(map, done_bytes, done);

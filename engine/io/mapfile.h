@@ -99,7 +99,7 @@ IMGZ_MUST_CHECK int imgz_mapfile_add(struct imgz_mapfile *map, uint64_t bytes,
                                      enum imgz_mapfile_status status);
 
 /* Fills an empty map: 'size_bytes' in all, of which what lies before 'done_bytes' is of status
- * 'done', apart from the ranges in 'bad', which end before. The rest was not tried. */
+ * 'done', apart from the ranges in 'bad'. The rest counts as not tried: what is bad there, too. */
 IMGZ_MUST_CHECK int imgz_mapfile_make(struct imgz_mapfile *map, uint64_t size_bytes,
                                       uint64_t done_bytes, enum imgz_mapfile_status done,
                                       const struct imgz_badlist *bad);

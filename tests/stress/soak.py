@@ -153,7 +153,7 @@ class Cycle:
 
     # ---- What goes wrong -----------------------------------------------------------------------
 
-    def disturbed(self, takes_s, size, *words):
+    def disturbed(self, takes_s, size, *words, done=(0,)):
         """One run that is likely to come to grief: its exit code, or minus a signal."""
         fault = self.rng.choice(("kill", "interrupt", "limit"))
         self.limit = self.rng.randrange(1, size + 1) if fault == "limit" else None
@@ -164,14 +164,19 @@ class Cycle:
             child.send_signal(signal.SIGKILL if fault == "kill" else signal.SIGINT)
         code, _ = self.end(child)
         self.story.append(f"    {fault}: exit code {code}")
-        self.counts[fault] += code != 0
+        self.counts[fault] += code not in done
         if fault == "limit" and code == 1:
             self.need("too large" in self.stderr, f"another reason: {self.stderr}")
         else:
             # Before it has begun, it does not hear what it is told.
-            self.need(code in (0, -signal.SIGKILL, -signal.SIGINT, 128 + signal.SIGINT),
+            self.need(code in (*done, -signal.SIGKILL, -signal.SIGINT, 128 + signal.SIGINT),
                       f"exit code {code}")
         return code
+
+    def wait_for_lock(self, output):
+        """The kernel lets go of a killed process's files a moment after it is gone."""
+        if os.path.exists(output + ".partial"):
+            subprocess.run(["flock", "-w", "20", output + ".partial", "true"], check=True)
 
     def insist(self, takes_s, size, output, *words):
         """Runs it against all that goes wrong, then in peace; what is shown is looked at later."""
@@ -184,9 +189,7 @@ class Cycle:
                 self.need(code in (0, -signal.SIGKILL), f"exit code {code}, yet {output} is there")
                 return
             self.need(code != 0, f"it was done, yet there is no {output}")
-            if os.path.exists(output + ".partial"):
-                # The kernel lets go of a killed process's files a moment after it is gone.
-                subprocess.run(["flock", "-w", "20", output + ".partial", "true"], check=True)
+            self.wait_for_lock(output)
         resume = ["--resume"] if self.rng.random() < 0.8 else []
         self.counts["went on"] += bool(resume) and os.path.exists(output + ".partial")
         self.run(0, words[0], *resume, *self.threads_of(words), *words[1:])
@@ -255,18 +258,73 @@ class Cycle:
         os.truncate(self.path("worn"), size)
         loop, control = self.serve("worn")
         wanted = bytearray(self.data[:size])
+        bad = []
         for _ in range(self.rng.randrange(1, 5)):
             sector = self.rng.randrange(size // 512)
-            count = min(self.rng.choice((1, 1, 3, 50)), size // 512 - sector)
-            with open(control, "w") as file:
-                file.write(f"fail r {sector * 512} {count * 512} 5 -1\n")
+            count = min(self.rng.choice((1, 1, 3, 50, 300)), size // 512 - sector)
+            bad.append((sector * 512, count * 512))
             wanted[sector * 512:(sector + count) * 512] = bytes(count * 512)
+        self.tell(control, *(f"fail r {offset} {count} 5 -1" for offset, count in bad))
         self.run(1, "capture", "-q", *self.threads()[:2], loop, "worn.gz")
         self.need(not os.path.exists(self.path("worn.gz")), "an image in spite of bad sectors")
         self.run(4, "capture", "-q", "--on-error=zero", "--chunk-size", self.chunk,
                  *self.threads()[:2], loop, "worn.gz")
         self.check_image(self.path("worn.gz"), bytes(wanted))
         self.counts["bad sectors"] += 1
+        self.go_back(loop, control, bytes(wanted), bad)
+
+    def tell(self, control, *rules):
+        with open(control, "w") as file:
+            file.write("".join(rule + "\n" for rule in rules))
+
+    def go_back(self, loop, control, wanted, bad):
+        """To a drive that gives now this, now that of what it did not: nothing it gave is lost,
+        and nothing is called read that was not."""
+        words = ["--map", "back.map", "--chunk-size", self.chunk, loop, "back.gz"]
+        begin = time.monotonic()
+        self.run(4, "capture", "-q", "--on-error=zero", *words)
+        takes_s = time.monotonic() - begin
+        self.check_image(self.path("back.gz"), wanted)
+        for _ in range(self.rng.randrange(6)):
+            self.tell(control, "clear", f"delay r {self.rng.choice((0, 0, 2, 10))}",
+                      *(f"fail r {offset} {count} 5 -1" for offset, count in bad
+                        if self.rng.random() < 0.5))
+            resume = ["--resume"] if self.rng.random() < 0.8 else []
+            self.disturbed(takes_s, os.path.getsize(self.path("back.gz")), "capture", "-q",
+                           *resume, *self.threads(), *words, done=(0, 4))
+            self.wait_for_lock(self.path("back.gz"))
+            self.check_map()
+        self.tell(control, "clear")
+        self.go_back_in_peace(words)
+        self.check_image(self.path("back.gz"), self.data[:len(wanted)])
+        self.need(not [name for name in os.listdir(self.folder)
+                       if name.startswith("back.") and "partial" in name], "something is left")
+
+    def go_back_in_peace(self, words):
+        """All can be read now. A run that goes on with another keeps what that one found bad, so
+        that it may take one more."""
+        left = os.path.exists(self.path("back.gz.partial")) and self.rng.random() < 0.8
+        if left:
+            self.run((0, 4), "capture", "-q", "--resume", *self.threads(), *words)
+            self.check_map()
+            self.counts["went back"] += 1
+        self.run(0, "capture", "-q", *self.threads(), *words)
+
+    def check_map(self):
+        """What the map calls finished is in the image; what it does not is right there, or zeros."""
+        with open(self.path("back.gz"), "rb") as file:
+            found = subprocess.run(["gunzip", "-c"], stdin=file, capture_output=True,
+                                   check=True).stdout
+        data = self.data[:os.path.getsize(self.path("worn"))]
+        self.need(len(found) == len(data), "the image has another size")
+        with open(self.path("back.map")) as file:
+            blocks = [line.split() for line in file if line.split() and line[0] != "#"][1:]
+        for offset, count, status in ((int(b[0], 0), int(b[1], 0), b[2]) for b in blocks):
+            for at in range(offset, offset + count, 512):
+                sector = found[at:at + 512]
+                self.need(sector == data[at:at + 512] or
+                          (status != "+" and not any(sector)),
+                          f"the sector at {at} is wrong, and the map calls it {status}")
 
     def lost_writes(self):
         """A drive that does not keep what it is given is found out, and only that one."""

@@ -84,6 +84,16 @@ ok "the image is as it was" same disk.gz before.gz
 absent disk.gz.partial
 map_is disk.map $((12582912 - 1024)) 1024 0
 
+title "nothing more of an image that ends with zeros"
+rule clear "$A" 'fail r 11534336 1048576 5 -1'
+expect_exit 4 "$IMGZ" capture -q --on-error=zero --map tail.map "$LOOP" tail.gz
+cp tail.gz before.gz
+expect_exit 4 "$IMGZ" capture --map tail.map "$LOOP" tail.gz
+expect_text '^mended  *nothing'
+ok "the image is as it was" same tail.gz before.gz
+absent tail.gz.partial
+map_is tail.map $((12582912 - 512 - 1048576)) $((512 + 1048576)) 0
+
 title "all of it"
 rule clear 'fail r 0 3145216 5 -1' 'fail r 3146240 9436672 5 -1'
 expect_exit 0 "$IMGZ" capture --reproducible --map disk.map "$LOOP" disk.gz
@@ -151,6 +161,27 @@ absent stop.gz.partial
 cp before.gz stop.gz
 rule clear 'fail r 6291456 1500160 19 -1'
 expect_error 1 'offset 6291456' 'gone' -- "$IMGZ" capture --map stop.map "$LOOP" stop.gz
+
+title "a file that cannot grow, and bad sectors in all that goes to it"
+RULES=()
+for ((at = 0; at < 12582912; at += 1048576)); do RULES+=("fail r $at 512 5 -1"); done
+rule clear "${RULES[@]}"
+LIMITED=(bash -c 'ulimit -f 2000; exec "$@"' - "$IMGZ" capture -q --on-error=zero)
+expect_error 1 'File too large' -- "${LIMITED[@]}" --map limit.map "$LOOP" limit.gz
+absent limit.gz limit.gz.partial
+ok "ddrescuelog reads its map" ddrescuelog -t limit.map
+no "nothing of it is called read" grep -q ' +$' limit.map
+expect_error 1 'File too large' 'the same command goes on from there' -- "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
+ok "ddrescuelog reads what is kept" ddrescuelog -t limit.map
+ok "some of it is there" test -s limit.gz.partial
+expect_exit 4 "$IMGZ" capture -q --on-error=zero --resume --map limit.map "$LOOP" limit.gz
+map_is limit.map $((12582912 - 12 * 512)) $((12 * 512)) 0
+cp limit.gz limit-before.gz
+rule clear "${RULES[@]:6}"
+expect_error 1 'File too large' 'the same command goes on from there' -- "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
+ok "it is as it was" same limit.gz limit-before.gz
+expect_exit 4 "$IMGZ" capture -q --resume --map limit.map "$LOOP" limit.gz
+map_is limit.map $((12582912 - 6 * 512)) $((6 * 512)) 0
 
 title "a job that is killed"
 rule clear 'delay r 400'

@@ -186,6 +186,12 @@ static void a_map_is_made_of_what_is_known(void **state)
     assert_int_equal(imgz_mapfile_make(&map, 4096, 3000, IMGZ_MAPFILE_UNTRIED, &bad), 0);
     assert_blocks(&map, "0+512- 512+512? 1024+1024- 2048+2048?");
     imgz_mapfile_fini(&map);
+    assert_int_equal(imgz_mapfile_make(&map, 4096, 1536, IMGZ_MAPFILE_FINISHED, &bad), 0);
+    assert_blocks(&map, "0+512- 512+512+ 1024+512- 1536+2560?");
+    imgz_mapfile_fini(&map);
+    assert_int_equal(imgz_mapfile_make(&map, 4096, 1024, IMGZ_MAPFILE_FINISHED, &bad), 0);
+    assert_blocks(&map, "0+512- 512+512+ 1024+3072?");
+    imgz_mapfile_fini(&map);
     imgz_badlist_fini(&bad);
 }
 
