@@ -79,7 +79,10 @@ const struct command cmd_capture = {
     .summary = "read a drive, file or pipe into an image",
     .about = "Reads SOURCE and writes it to IMAGE, a plain .gz file that any gunzip opens. The\n"
              "image appears under its name once it is complete and flushed. '-' is standard\n"
-             "input or output.\n",
+             "input or output.\n"
+             "\n"
+             "To go on with what there is of an image, by --resume or --map, is refused if the\n"
+             "source has not the bytes it had before; --override changed does it all the same.\n",
     .examples = "  imgz capture /dev/sda disk.img.gz\n"
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
                 "  imgz capture --resume /dev/sda disk.img.gz\n"
@@ -87,7 +90,8 @@ const struct command cmd_capture = {
                 "  imgz capture --on-error=zero --map disk.map /dev/sdb disk.img.gz\n",
     .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
                OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MAP |
-               OPTION_TIMEOUT | OPTION_RESUME | OPTION_MODE,
+               OPTION_TIMEOUT | OPTION_RESUME | OPTION_OVERRIDE | OPTION_MODE,
+    .overrides = IMGZ_OVERRIDE_CHANGED,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
     .run = run,

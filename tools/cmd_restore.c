@@ -84,6 +84,7 @@ const struct command cmd_restore = {
                 "  ssh host cat disk.img.gz | imgz restore - /dev/sdb\n",
     .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK |
                OPTION_OVERRIDE | OPTION_YES | OPTION_MODE | OPTION_DISCARD | OPTION_RESUME,
+    .overrides = IMGZ_OVERRIDE_ALL & ~IMGZ_OVERRIDE_CHANGED,
     .operand_count = 2,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}, {"TARGET", "target", OPERAND_RAW_OUT}},
     .run = run,

@@ -43,6 +43,7 @@ struct command {
     const char *about;       /* the paragraph of imgz NAME --help */
     const char *examples;    /* lines, each with its newline */
     uint32_t options;        /* what it takes, of enum option_bit */
+    uint32_t overrides;      /* what its --override takes, of enum imgz_override */
     unsigned operand_count;  /* none are needed with --topology */
     unsigned optional_count; /* of the operands: the last ones, which may be left out */
     struct operand operands[COMMAND_OPERANDS_MAX];

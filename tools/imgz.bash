@@ -14,7 +14,7 @@ _imgz_options() {
     case $1 in
     capture)
         echo "$job --level --chunk-size --direct --on-error --retries --map --timeout --resume"
-        echo '--force --mode --reproducible'
+        echo '--override --force --mode --reproducible'
         ;;
     restore)
         echo "$job --only-changed --read-back --resume --discard --override --yes --force --mode"
@@ -74,7 +74,10 @@ _imgz_complete_value() { # _imgz_complete_value OPTION WORD
         ;;
     --digest) _imgz_complete_list "$2" 'md5 sha1 sha224 sha256 sha384 sha512 b2' ;;
     --override)
-        _imgz_complete_list "$2" 'mounted swap held root image-disk sector-size too-small'
+        local reasons='mounted swap held root image-disk sector-size too-small'
+
+        [[ ${COMP_WORDS[1]} == restore ]] || reasons=changed
+        _imgz_complete_list "$2" "$reasons"
         ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_imgz_values "$1")" -- "$2") ;;
     esac

@@ -197,30 +197,44 @@ static int apply_timeout(struct options *options, const char *value,
     return parse_count(&rule, value, &options->job.timeout_s, problem);
 }
 
-/* The flag of a name of 'length' characters; 0: there is none. */
-static uint32_t find_override(const char *name, size_t length)
+/* The flag of a name of 'length' characters; 0: there is none of that name in 'known'. */
+static uint32_t find_override(uint32_t known, const char *name, size_t length)
 {
     for (uint32_t bit = 1; bit <= IMGZ_OVERRIDE_ALL; bit <<= 1) {
-        const char *known = imgz_override_name((enum imgz_override)bit);
+        const char *text = imgz_override_name((enum imgz_override)bit);
 
-        if (strlen(known) == length && memcmp(known, name, length) == 0)
+        if ((known & bit) != 0 && strlen(text) == length && memcmp(text, name, length) == 0)
             return bit;
     }
     return 0;
 }
 
+/* "mounted, swap, held". */
+static void list_overrides(uint32_t known, char *text, size_t text_bytes)
+{
+    size_t used = 0;
+
+    for (uint32_t bit = 1; bit <= IMGZ_OVERRIDE_ALL; bit <<= 1)
+        if ((known & bit) != 0 && used < text_bytes)
+            used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", used > 0 ? ", " : "",
+                                     imgz_override_name((enum imgz_override)bit));
+}
+
 static int apply_override(struct options *options, const char *value,
                           struct options_problem *problem)
 {
+    const uint32_t known = options->command->overrides;
+    char list[128];
+
     for (;;) {
         const size_t length = strcspn(value, ",");
-        const uint32_t bit = find_override(value, length);
+        const uint32_t bit = find_override(known, value, length);
 
-        if (bit == 0)
-            return refuse(problem,
-                          "--override '%.*s' is not known: it takes a list of mounted, swap, held, "
-                          "root, image-disk, sector-size, too-small",
-                          (int)length, value);
+        if (bit == 0) {
+            list_overrides(known, list, sizeof(list));
+            return refuse(problem, "--override '%.*s' is not known: 'imgz %s' takes a list of %s",
+                          (int)length, value, options->command->name, list);
+        }
         options->job.overrides |= bit;
         if (value[length] == '\0')
             return 0;
@@ -298,8 +312,8 @@ static const struct option_spec specs[] = {
      NULL},
     {OPTION_RESUME, "resume", 0, NULL, "go on from where an interrupted run stopped", NULL},
     {OPTION_DISCARD, "discard", 0, NULL, "first let the device forget all it holds", NULL},
-    {OPTION_OVERRIDE, "override", 0, "LIST",
-     "write a device all the same: mounted,held... (see above)", apply_override},
+    {OPTION_OVERRIDE, "override", 0, "LIST", "do it all the same: mounted,held... (see above)",
+     apply_override},
     {OPTION_YES, "yes", 'y', NULL, "do not ask before a device is overwritten", NULL},
     {OPTION_FORCE, "force", 0, NULL, "replace an existing file", NULL},
     {OPTION_MODE, "mode", 0, "OCTAL", "who may read a new file: exactly this (0600)", apply_mode},

@@ -231,6 +231,7 @@ void imgz_claim_use(const struct imgz_claim *claim, char *text, size_t text_byte
         return;
     case IMGZ_OVERRIDE_SECTOR_SIZE:
     case IMGZ_OVERRIDE_TOO_SMALL:
+    case IMGZ_OVERRIDE_CHANGED:
         break;
     }
     text[0] = '\0';

@@ -91,6 +91,11 @@ IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_sto
 IMGZ_MUST_CHECK int imgz_source_read_at(const struct imgz_source *source, uint64_t offset,
                                         void *buffer, size_t bytes, size_t *done_bytes);
 
+/* The same while no slots are under way, with the source's deadline: for a thread that may be left
+ * behind (flow/crew.h). Aligned for direct I/O. */
+IMGZ_MUST_CHECK int imgz_source_read_watched(const struct imgz_source *source, uint64_t offset,
+                                             void *buffer, size_t bytes, size_t *done_bytes);
+
 /*
  * For a worker: reads 'bytes' at 'offset' for a slot that is unread: because it is left to the
  * worker, or because a direct read of it failed. What cannot be read is read again alone, sector

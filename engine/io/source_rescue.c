@@ -37,6 +37,16 @@ struct rescue {
 
 /* ---- Reading ------------------------------------------------------------------------------ */
 
+/* Without a ring it is pread(): then a read that hangs is told all the same. NULL, too, where
+ * nobody watches. */
+static struct imgz_io *create_ring(const struct imgz_source *source, const int *fd)
+{
+    const struct imgz_io_config config = {.depth_count = 1, .fds = fd, .fd_count = 1};
+    struct imgz_io *io = NULL;
+
+    return source->deadline != NULL && imgz_io_create(&config, &io) == 0 ? io : NULL;
+}
+
 static int64_t read_by_ring(struct imgz_io *io, uint64_t offset, unsigned char *buffer,
                             size_t bytes)
 {
@@ -72,6 +82,27 @@ static int64_t read_here(void *context, uint64_t offset, unsigned char *buffer, 
     }
     imgz_deadline_end(rescue->source->deadline, entry);
     return moved;
+}
+
+int imgz_source_read_watched(const struct imgz_source *source, uint64_t offset, void *buffer,
+                             size_t bytes, size_t *done_bytes)
+{
+    struct imgz_io *io = create_ring(source, &source->fd);
+    int64_t moved = 0;
+    int rc = 0;
+
+    *done_bytes = 0;
+    imgz_deadline_begin(source->deadline, IMGZ_DEADLINE_ONCE, offset);
+    if (io == NULL)
+        rc = imgz_source_read_at(source, offset, buffer, bytes, done_bytes);
+    else
+        moved = read_by_ring(io, offset, buffer, bytes);
+    imgz_deadline_end(source->deadline, IMGZ_DEADLINE_ONCE);
+    imgz_io_destroy(io);
+    if (moved < 0)
+        return (int)moved;
+    *done_bytes += (size_t)moved;
+    return rc;
 }
 
 /* ---- Is it there at all? ------------------------------------------------------------------ */
@@ -134,19 +165,6 @@ static int open_for_rescue(const struct imgz_source *source)
     return fd;
 }
 
-/* Without a ring it is pread(): then a read that hangs is told all the same. */
-static void create_ring(struct rescue *rescue)
-{
-    const struct imgz_io_config config = {
-        .depth_count = 1,
-        .fds = &rescue->fd,
-        .fd_count = 1,
-    };
-
-    if (rescue->source->deadline != NULL && imgz_io_create(&config, &rescue->io) < 0)
-        rescue->io = NULL;
-}
-
 static int run_rescue(struct rescue *rescue, uint64_t offset, unsigned char *buffer, size_t bytes,
                       size_t *done_bytes)
 {
@@ -181,7 +199,7 @@ static int rescue_slot(const struct imgz_source *source, uint64_t offset, unsign
     rescue.fd = open_for_rescue(source);
     rc = rescue.fd < 0 ? rescue.fd : 0;
     if (rc == 0) {
-        create_ring(&rescue);
+        rescue.io = create_ring(source, &rescue.fd);
         rc = run_rescue(&rescue, offset, buffer, bytes, done_bytes);
         imgz_io_destroy(rescue.io);
         close(rescue.fd);

@@ -58,6 +58,8 @@ const char *imgz_override_name(enum imgz_override what)
         return "sector-size";
     case IMGZ_OVERRIDE_TOO_SMALL:
         return "too-small";
+    case IMGZ_OVERRIDE_CHANGED:
+        return "changed";
     }
     return NULL;
 }

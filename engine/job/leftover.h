@@ -2,8 +2,8 @@
 /*
  * Goes on from what an interrupted capture left, if it is of the disk that is captured now.
  *
- * That the disk is the same is checked by samples: some chunks, evenly from all that is whole, are
- * read from the source again. What could not be read is known from a map (unread.h).
+ * That the disk is the same is checked by samples (samples.h). What could not be read is known from
+ * a map (unread.h).
  *
  * Threads    the job's; a crew of its own while it runs.
  * Errors     raised: -EEXIST for another disk, or another chunk size; -EINVAL without the map that

@@ -15,6 +15,7 @@
 #include "io/mapfile.h"
 #include "job/mender.h"
 #include "job/missing.h"
+#include "job/samples.h"
 
 struct mend {
     struct imgz_job job;
@@ -45,7 +46,7 @@ static int open_source(struct mend *mend)
     return imgz_source_open(&config, mend->job.stop, &mend->job.log, &mend->source);
 }
 
-/* The image must be of this disk, as far as sizes tell. */
+/* A disk of another size is another disk: see check_disk() for the rest. */
 static int check_sizes(const struct mend *mend)
 {
     const struct imgz_source *source = &mend->source;
@@ -165,6 +166,28 @@ static void adopt_digests(struct mend *mend)
     mend->job.options.digests = mend->digests;
 }
 
+/* What the image does have must be what the disk has. */
+static int check_disk(struct mend *mend)
+{
+    const struct imgz_image *image = &mend->mender.decode.image;
+    const struct imgz_samples samples = {
+        .source = &mend->source,
+        .index = &image->index,
+        .raw_bytes = image->end.raw_bytes,
+        .unread = &mend->missing,
+    };
+    uint64_t offset;
+    int rc = imgz_samples_compare(&samples, &mend->job, &offset);
+
+    if (rc != -EEXIST)
+        return rc;
+    return imgz_stop_raise(mend->job.stop, rc, imgz_source_place(&mend->source, offset),
+                           "mending %s: %s has other bytes at offset %" PRIu64
+                           " than the image: it is another disk, or has changed; name the right "
+                           "one, or go on all the same with --override changed",
+                           mend->image_path, mend->source.path, offset);
+}
+
 /* Finds what an interrupted run left. */
 static int find_earlier(struct mend *mend)
 {
@@ -230,7 +253,9 @@ static int mend_missing(struct mend *mend)
 
     adopt_digests(mend);
     mend->job.write_fd = mend->output.fd;
-    rc = find_earlier(mend);
+    rc = check_disk(mend);
+    if (rc == 0)
+        rc = find_earlier(mend);
     if (rc == 0)
         rc = begin_partial_map(mend);
     if (rc == 0)

@@ -5,8 +5,9 @@
  *     image -> feeder -> workers (check, read again, pack) -> image writer -> image
  *
  * Everything that is not read again comes from the image, each chunk checked by its hash; chunks
- * that do not change are copied as they are stored. The map on disk always tells of the image on
- * disk: it is saved after the new image has replaced the old one.
+ * that do not change are copied as they are stored. That the source is the disk the image was made
+ * of is checked by samples (samples.h). The map on disk always tells of the image on disk: it is
+ * saved after the new image has replaced the old one.
  *
  * Threads    the caller's.
  * Errors     as imgz_capture().

@@ -129,9 +129,9 @@ enum imgz_flag {
     IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
 };
 
-/* Why a restore refuses a block device, unless told to write it all the same. What is never
- * overruled: a device that is write-protected, one that is what is read, and one that is too small
- * for data. */
+/* Why a restore refuses a block device, unless told to write it all the same; and a capture to go
+ * on with what there is of an image. What is never overruled: a device that is write-protected, one
+ * that is what is read, and one that is too small for data. */
 enum imgz_override {
     IMGZ_OVERRIDE_MOUNTED = 1,      /* it, or a partition of it, is mounted */
     IMGZ_OVERRIDE_SWAP = 2,         /* ... a partition of it is swap space in use */
@@ -141,8 +141,9 @@ enum imgz_override {
     IMGZ_OVERRIDE_IMAGE_DISK = 16,  /* ... holds the image that is read */
     IMGZ_OVERRIDE_SECTOR_SIZE = 32, /* the disk's partition table is made for other sectors */
     IMGZ_OVERRIDE_TOO_SMALL = 64,   /* it has no room for the disk's end, which is all zeros */
+    IMGZ_OVERRIDE_CHANGED = 128,    /* capture: the source has not the bytes that it had before */
 };
-#define IMGZ_OVERRIDE_ALL 127
+#define IMGZ_OVERRIDE_ALL 255
 
 /* The name of one of them, as in "--override mounted"; NULL if there is no such. */
 IMGZ_API const char *imgz_override_name(enum imgz_override what);
@@ -173,9 +174,9 @@ struct imgz_options {
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
     const char *map_path;        /* capture: see imgz_capture(); NULL: none */
     uint32_t timeout_s;          /* capture: how long a read may take; 0, the default: for ever */
-    uint32_t overrides;      /* restore: of enum imgz_override; what is overruled if it is found */
-    uint32_t file_mode;      /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
-    imgz_confirm_fn confirm; /* restore; may be NULL */
+    uint32_t overrides;          /* of enum imgz_override; what is overruled if it is found */
+    uint32_t file_mode;          /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
+    imgz_confirm_fn confirm;     /* restore; may be NULL */
     void *confirm_context;
 };
 

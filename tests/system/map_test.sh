@@ -94,6 +94,25 @@ ok "the image is as it was" same tail.gz before.gz
 absent tail.gz.partial
 map_is tail.map $((12582912 - 512 - 1048576)) $((512 + 1048576)) 0
 
+title "another disk of the same size"
+fill mixed 12582912 7 >other-disk
+cp disk.gz before.gz
+cp disk.map before.map
+expect_error 1 'mending disk\.gz: other-disk has other bytes at offset 0 ' \
+    'another disk, or has changed' '--override changed' -- \
+    "$IMGZ" capture --map disk.map other-disk disk.gz
+ok "the image is as it was" same disk.gz before.gz
+ok "so is the map" same disk.map before.map
+absent disk.gz.partial
+expect_error 2 "'mounted' is not known: 'imgz capture' takes a list of changed" -- \
+    "$IMGZ" capture --override mounted --map disk.map other-disk disk.gz
+cp disk.gz mixed.gz
+cp disk.map mixed.map
+expect_exit 0 "$IMGZ" capture -q --override changed --map mixed.map other-disk mixed.gz
+cp disk wanted
+dd if=other-disk of=wanted bs=512 skip=6143 seek=6143 count=2 conv=notrunc status=none
+ok "by force: what was missing is of the other one" gunzips_to mixed.gz wanted
+
 title "all of it"
 rule clear 'fail r 0 3145216 5 -1' 'fail r 3146240 9436672 5 -1'
 expect_exit 0 "$IMGZ" capture --reproducible --map disk.map "$LOOP" disk.gz

@@ -39,6 +39,15 @@ interrupted
 mended "with its map"
 no "not all was read again" grep -q '"resumed_bytes": 0,' "$OUT"
 
+title "what could not be read can be now"
+interrupted
+rule clear
+expect_exit 4 "$IMGZ" capture --resume "${zero[@]}" --map disk.map mnt/disk disk.gz
+expect_text 'unreadable'
+expect_exit 0 "$IMGZ" capture "${zero[@]}" --map disk.map mnt/disk disk.gz
+ok "all is there" gunzips_to disk.gz backing
+rule 'fail r 1049088 512 5 -1' "fail r $((11 * MIB)) 1536 5 -1"
+
 title "without it, or with another"
 interrupted
 expect_error 2 'zeros in disk\.gz\.partial' -- "$IMGZ" capture --resume mnt/disk disk.gz

@@ -92,6 +92,16 @@ expect_exit 0 "$IMGZ" capture -q --resume --map r.map "$LOOP" r.gz
 ok "all is there, and the beginning was not read again" gunzips_to r.gz disk
 rule clear
 
+title "when it is looked at whether it is the same"
+rule 'slow 6291456 512 -1'
+expect_exit 1 "$IMGZ" capture -q --resume --timeout 1 --threads 1 "$LOOP" s.gz
+cp s.gz.partial before.gz
+rule clear 'slow 1048576 512 -1'
+hangs_at "reading $LOOP at offset 1048576" "$IMGZ" capture --resume "$LOOP" s.gz
+ok "what is there is kept" same s.gz.partial before.gz
+rm s.gz.partial
+rule clear
+
 title "JSON"
 rule 'slow 0 512 -1'
 expect_exit 1 "$IMGZ" capture --json --timeout 1 "$LOOP" a.gz
