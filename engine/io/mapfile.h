@@ -109,8 +109,8 @@ IMGZ_MUST_CHECK int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t
                                         bool finished, char **text, size_t *bytes);
 
 /* Writes the file: beside it under a temporary name (PATH.partial), flushed, then renamed, so that
- * whatever happens either this map is there or the one before. A path that means anything but a
- * regular file is -EEXIST. Not raised. */
+ * whatever happens either this map is there or the one before, whose mode it keeps. A path that
+ * means anything but a regular file is -EEXIST. Not raised. */
 IMGZ_MUST_CHECK int imgz_mapfile_save(const struct imgz_mapfile *map, const char *path,
                                       uint64_t position, bool finished);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/mapfile.h"
+#include "io/names.h"
 
 /* ---- Loading ------------------------------------------------------------------------------ */
 
@@ -108,34 +109,36 @@ int imgz_mapfile_load(const char *path, struct imgz_stop *stop, struct imgz_mapf
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
-/* The file that is replaced: through a symbolic link it is the file, not the link. To be freed. */
-static int find_target(const char *path, char **result)
+/* A new one is like an image: nobody else's business, nor to be written by anybody else. */
+#define FILE_MODE 0600
+
+/* The mode of the file that is replaced, or is to be made. */
+static int find_mode(const char *path, mode_t *mode)
 {
     struct stat status;
 
-    if (stat(path, &status) == 0) {
-        if (!S_ISREG(status.st_mode))
-            return -EEXIST;
-        *result = realpath(path, NULL);
-        return *result == NULL ? -errno : 0;
-    }
-    if (errno != ENOENT)
-        return -errno;
-    *result = strdup(path);
-    return *result == NULL ? -ENOMEM : 0;
+    *mode = FILE_MODE;
+    if (stat(path, &status) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    *mode = status.st_mode & 0777;
+    return S_ISREG(status.st_mode) ? 0 : -EEXIST;
 }
 
 /* A file that a killed run left is no use to anybody. */
-static int create_temporary(const char *path)
+static int create_temporary(const char *path, mode_t mode)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     struct stat status;
-    int fd = open(path, flags, 0666);
+    int fd = open(path, flags, FILE_MODE);
 
     if (fd < 0 && errno == EEXIST && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
         unlink(path) == 0)
-        fd = open(path, flags, 0666);
-    return fd < 0 ? -errno : fd;
+        fd = open(path, flags, FILE_MODE);
+    if (fd < 0)
+        return -errno;
+    /* File systems exist where files have no modes. */
+    (void)!fchmod(fd, mode);
+    return fd;
 }
 
 static int write_all(int fd, const char *text, size_t bytes)
@@ -172,7 +175,7 @@ static int flush_directory_of(char *path)
     return rc;
 }
 
-static int replace(char *path, const char *text, size_t bytes)
+static int replace(char *path, mode_t mode, const char *text, size_t bytes)
 {
     char *temporary = NULL;
     int fd;
@@ -180,7 +183,7 @@ static int replace(char *path, const char *text, size_t bytes)
 
     if (asprintf(&temporary, "%s.partial", path) < 0)
         return -ENOMEM;
-    fd = create_temporary(temporary);
+    fd = create_temporary(temporary, mode);
     rc = fd < 0 ? fd : write_all(fd, text, bytes);
     if (fd >= 0 && close(fd) < 0 && rc == 0)
         rc = -errno;
@@ -195,16 +198,19 @@ static int replace(char *path, const char *text, size_t bytes)
 int imgz_mapfile_save(const struct imgz_mapfile *map, const char *path, uint64_t position,
                       bool finished)
 {
-    char *target = NULL;
+    struct imgz_name target;
     char *text = NULL;
     size_t bytes = 0;
-    int rc = find_target(path, &target);
+    mode_t mode;
+    int rc = imgz_name_init(&target, path);
 
+    if (rc == 0)
+        rc = find_mode(target.path, &mode);
     if (rc == 0)
         rc = imgz_mapfile_format(map, position, finished, &text, &bytes);
     if (rc == 0)
-        rc = replace(target, text, bytes);
+        rc = replace(target.path, mode, text, bytes);
     free(text);
-    free(target);
+    imgz_name_fini(&target);
     return rc;
 }

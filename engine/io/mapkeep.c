@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "io/names.h"
 
 /* So often the file is saved at most: what a crash loses is read again in about that time. Sooner
  * when a bad place was found, because those are what costs. */
@@ -67,22 +70,56 @@ static int raise_saving(const struct imgz_mapkeep *keep, struct imgz_stop *stop,
 
 /* ---- Opening ------------------------------------------------------------------------------ */
 
-static int check_config(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
+/* True if a file of the map's would take the place of one of the image's, or the other way. */
+static bool clashes_with_image(const struct imgz_name *map, const char *image_path)
 {
-    const struct imgz_mapkeep_config *config = &keep->config;
-    struct stat status;
+    struct imgz_name image;
+    const bool clash =
+        imgz_name_init(&image, image_path) == 0 &&
+        (imgz_name_is(map, &image, "") || imgz_name_is(map, &image, ".partial") ||
+         imgz_name_is(map, &image, ".partial.map") || imgz_name_is(&image, map, ".partial"));
 
-    if (config->size_bytes == IMGZ_SIZE_UNKNOWN)
-        return imgz_stop_raise(stop, -EINVAL, place_of(keep),
-                               "a map needs a source that can be read again: a file or a block "
-                               "device; leave out --map");
-    if (strcmp(config->path, config->image_path) == 0 ||
-        (stat(config->path, &status) == 0 && status.st_dev == config->source->st_dev &&
-         status.st_ino == config->source->st_ino))
-        return imgz_stop_raise(stop, -EINVAL, place_of(keep),
-                               "%s would be both the map and what is read or written; name another",
-                               config->path);
-    return 0;
+    imgz_name_fini(&image);
+    return clash;
+}
+
+/* The same for the source, which is there. */
+static bool clashes_with_source(const struct imgz_name *map, const struct stat *source)
+{
+    struct stat status;
+    char *temporary = NULL;
+    bool clash = stat(map->path, &status) == 0 && imgz_same_file(&status, source);
+
+    if (!clash && asprintf(&temporary, "%s.partial", map->path) >= 0) {
+        clash = lstat(temporary, &status) == 0 && imgz_same_file(&status, source);
+        free(temporary);
+    }
+    return clash;
+}
+
+int imgz_mapkeep_check_names(const char *map_path, const char *image_path,
+                             const struct stat *source, struct imgz_stop *stop)
+{
+    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map_path, IMGZ_OFFSET_NONE};
+    struct imgz_name map;
+    const bool clash = imgz_name_init(&map, map_path) == 0 &&
+                       (clashes_with_image(&map, image_path) || clashes_with_source(&map, source));
+
+    imgz_name_fini(&map);
+    return clash ? imgz_stop_raise(stop, -EINVAL, place,
+                                   "%s, or %s.partial, would be both of the map and what is read "
+                                   "or written; name another",
+                                   map_path, map_path)
+                 : 0;
+}
+
+static int check_size(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
+{
+    if (keep->config.size_bytes != IMGZ_SIZE_UNKNOWN)
+        return 0;
+    return imgz_stop_raise(stop, -EINVAL, place_of(keep),
+                           "a map needs a source that can be read again: a file or a block device; "
+                           "leave out --map");
 }
 
 /* A map that has something finished: its image is another, and would be lost to ddrescue, and to
@@ -115,7 +152,7 @@ int imgz_mapkeep_load(struct imgz_mapkeep *keep, const struct imgz_mapkeep_confi
     *keep = (struct imgz_mapkeep){.config = *config, .log = log};
     if (config->path == NULL)
         return 0;
-    rc = check_config(keep, stop);
+    rc = check_size(keep, stop);
     if (rc == 0) {
         rc = imgz_mapfile_load(config->path, stop, &keep->before);
         rc = rc == -ENOENT ? 0 : rc;

@@ -24,8 +24,7 @@
 
 struct imgz_mapkeep_config {
     const char *path;               /* must outlive it; NULL: no map is wanted */
-    const char *image_path;         /* must not be the map's */
-    const struct stat *source;      /* neither must this */
+    const char *image_path;         /* for errors */
     uint64_t size_bytes;            /* of the source; IMGZ_SIZE_UNKNOWN is refused */
     const struct imgz_badlist *bad; /* grown by the drain; must outlive it */
     bool force;                     /* replace a map that has something finished */
@@ -54,6 +53,11 @@ struct imgz_mapkeep {
     uint64_t cost_ns;  /* how long that took */
     uint64_t saved_bad_bytes;
 };
+
+/* A map that would take the place of the source, or of a file of the image's, or the other way, is
+ * refused: -EINVAL. To be asked before any of them is made. */
+IMGZ_MUST_CHECK int imgz_mapkeep_check_names(const char *map_path, const char *image_path,
+                                             const struct stat *source, struct imgz_stop *stop);
 
 /* Refuses a file that is no map, and, without force or resume, one that has something finished: its
  * image is another. Changes nothing. 'keep' may be uninitialized; on failure nothing is held. */

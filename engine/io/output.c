@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/names.h"
 #include "io/target.h"
 
 struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset)
@@ -31,25 +32,39 @@ static void close_fd(int *fd)
 
 /* ---- Files -------------------------------------------------------------------------------- */
 
-/* 'doing' it with the temporary file failed; 'plain': what to say if that is no plain file. */
+/* 'plain': what to say if it is no plain file. */
+static const char *explain_temporary(int rc, const char *plain)
+{
+    switch (rc) {
+    case -EBUSY:
+        return "is being written by another imgz; wait for it";
+    case -ESTALE:
+        return "was taken away, or replaced, while it was written";
+    case -ENOTEMPTY:
+        return "has what an interrupted run read; go on from there with --resume, or remove it";
+    case -EEXIST:
+    case -EPERM:
+    case -ELOOP:
+        return plain;
+    default:
+        return strerrordesc_np(-rc);
+    }
+}
+
+/* 'doing' it with the temporary file failed. */
 static int raise_temporary(const struct imgz_output *output, int rc, const char *doing,
                            const char *plain)
 {
-    const char *why = strerrordesc_np(-rc);
-
-    if (rc == -EBUSY)
-        why = "is being written by another imgz; wait for it";
-    else if (rc == -EEXIST || rc == -EPERM || rc == -ELOOP)
-        why = plain;
     return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "%s %s: %s.partial %s", doing, output->path, output->path, why);
+                           "%s %s: %s.partial %s", doing, output->path, output->path,
+                           explain_temporary(rc, plain));
 }
 
-static int create_temporary(struct imgz_output *output)
+static int create_temporary(const struct imgz_output_config *config, struct imgz_output *output)
 {
-    int rc = imgz_tempfile_create(&output->temp, &output->fd);
+    int rc = imgz_tempfile_create(&output->temp, config->leftover_counts, &output->fd);
 
-    if (rc == -EBUSY || rc == -EEXIST || rc == -ELOOP)
+    if (rc == -EBUSY || rc == -ENOTEMPTY || rc == -EEXIST || rc == -ELOOP)
         return raise_temporary(output, rc, "creating", "exists and is no plain file; move it away");
     return rc < 0 ? raise_here(output, rc, "creating") : 0;
 }
@@ -64,6 +79,38 @@ static int take_over(struct imgz_output *output)
                            "is no plain file of yours that nobody else can write to; move it away");
 }
 
+static int raise_both(const struct imgz_output *output, const char *suffix)
+{
+    return imgz_stop_raise(output->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "%s%s is both what is read and what would be written; name another",
+                           output->path, suffix);
+}
+
+/* Where devices are (a file system of its own) a file is a device's name misspelt, and would fill
+ * memory. */
+static bool is_among_devices(const struct imgz_tempfile *temp)
+{
+    struct stat directory;
+    struct stat devices;
+    struct stat root;
+
+    return fstat(temp->directory_fd, &directory) == 0 && stat("/dev", &devices) == 0 &&
+           stat("/", &root) == 0 && directory.st_dev == devices.st_dev &&
+           devices.st_dev != root.st_dev;
+}
+
+static int check_place(const struct imgz_output_config *config, const struct imgz_output *output)
+{
+    if (config->source != NULL && imgz_tempfile_would_replace(&output->temp, config->source))
+        return raise_both(output, ".partial");
+    if (is_among_devices(&output->temp))
+        return imgz_stop_raise(output->stop, -ENODEV, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "there is no device %s, and beside devices no file is made; 'imgz "
+                               "devices' lists what there is",
+                               output->path);
+    return 0;
+}
+
 /* Takes the path. */
 static int open_file(const struct imgz_output_config *config, struct imgz_output *output,
                      char *full_path)
@@ -76,9 +123,12 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
     rc = imgz_tempfile_open(&output->temp, full_path);
     if (rc < 0)
         return raise_here(output, rc, "creating");
+    rc = check_place(config, output);
+    if (rc < 0)
+        return rc;
     rc = config->resume ? take_over(output) : -ENOENT;
     if (rc == -ENOENT)
-        rc = create_temporary(output);
+        rc = create_temporary(config, output);
     if (rc == 0 && config->direct_wanted)
         output->direct_fd = imgz_tempfile_open_direct(&output->temp);
     return rc;
@@ -138,11 +188,8 @@ static int check_existing(const struct imgz_output_config *config, struct imgz_o
 {
     const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
 
-    if (config->source != NULL && config->source->st_dev == status->st_dev &&
-        config->source->st_ino == status->st_ino)
-        return imgz_stop_raise(output->stop, -EINVAL, place,
-                               "%s is both what is read and what would be written; name another",
-                               output->path);
+    if (config->source != NULL && imgz_same_file(config->source, status))
+        return raise_both(output, "");
     if (S_ISREG(status->st_mode) && !config->force)
         return imgz_stop_raise(output->stop, -EEXIST, place,
                                "%s exists and was left as it is; use --force to replace it",
@@ -247,7 +294,7 @@ int imgz_output_mark(struct imgz_output *output)
 {
     if (output->temp.marked || output->kind != IMGZ_OUTPUT_FILE)
         return 0;
-    if (imgz_tempfile_mark(&output->temp, output->fd, true) < 0) {
+    if (imgz_tempfile_mark(&output->temp, output->fd) < 0) {
         imgz_log_line(output->log, "%s.partial cannot be marked: do not resume it without its map",
                       output->path);
         return 0;
@@ -255,15 +302,17 @@ int imgz_output_mark(struct imgz_output *output)
     return imgz_output_flush(output);
 }
 
-/* Exactly the mode that was asked for, whatever the umask; in any case without the mark. As the
- * last step: an image that is not complete is nobody else's business. */
+/* Exactly the mode that was asked for, whatever the umask. As the last step: an image that is not
+ * complete is nobody else's business. */
 static int give_mode(struct imgz_output *output)
 {
-    if (output->kind != IMGZ_OUTPUT_FILE)
+    const mode_t mark = output->temp.marked ? S_ISVTX : 0;
+
+    if (output->kind != IMGZ_OUTPUT_FILE || output->file_mode == 0)
         return 0;
-    if (output->file_mode == 0)
-        return output->temp.marked ? imgz_tempfile_mark(&output->temp, output->fd, false) : 0;
-    return fchmod(output->fd, (mode_t)output->file_mode) < 0 || fsync(output->fd) < 0 ? -errno : 0;
+    return fchmod(output->fd, (mode_t)output->file_mode | mark) < 0 || fsync(output->fd) < 0
+               ? -errno
+               : 0;
 }
 
 int imgz_output_commit(struct imgz_output *output)
@@ -283,10 +332,14 @@ int imgz_output_commit(struct imgz_output *output)
     if (output->kind != IMGZ_OUTPUT_FILE)
         return 0;
     rc = imgz_tempfile_show(&output->temp, output->force);
+    if (rc == -ESTALE)
+        return raise_temporary(output, rc, "completing", NULL);
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "giving its final name to");
-    if (fsync(output->temp.directory_fd) < 0 && errno != EINVAL)
-        return imgz_stop_raise_system(output->stop, -errno, place, "flushing the directory of");
+    rc = imgz_tempfile_flush_name(&output->temp);
+    if (rc < 0)
+        return imgz_stop_raise_system(output->stop, rc, place, "flushing the directory of");
+    output->committed = true;
     return 0;
 }
 
@@ -298,7 +351,9 @@ static bool worth_keeping(const struct imgz_output *output)
 /* A file has its final name only when it is complete, so what was there before is there still. */
 static void tell_rest_of_file(const struct imgz_output *output)
 {
-    if (!output->temp.exists)
+    if (output->committed)
+        imgz_stop_add(output->stop, "; %s is complete", output->path);
+    else if (!output->temp.exists)
         imgz_stop_add(output->stop,
                       "; %s is complete, but may not survive a loss of power: verify it then",
                       output->path);

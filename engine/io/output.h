@@ -29,6 +29,8 @@ struct imgz_output_config {
     enum imgz_stage stage; /* what writing it is called in errors */
     bool force;            /* an existing file may be replaced */
     bool resume;           /* NAME.partial is taken over if it is there, and kept by abandon() */
+    bool leftover_counts;  /* without resume, what an interrupted run left is not replaced:
+                              -ENOTEMPTY */
     bool device_allowed;   /* restore: yes; an image needs a file */
     bool direct_wanted;    /* also open it with O_DIRECT, if its file system can */
     uint64_t need_bytes;   /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
@@ -52,7 +54,8 @@ struct imgz_output {
     uint32_t file_mode;
     bool force;
     bool resume;
-    bool begun;                /* whoever writes has begun to */
+    bool begun; /* whoever writes has begun to */
+    bool committed;
     struct imgz_tempfile temp; /* of a file */
     struct imgz_stop *stop;
     struct imgz_log *log;
@@ -82,8 +85,7 @@ IMGZ_MUST_CHECK int imgz_output_book(struct imgz_output *output, struct imgz_lin
 IMGZ_MUST_CHECK int imgz_output_flush(struct imgz_output *output);
 
 /* Before what is not quite right is written to a file: marks it, on stable storage, for a run that
- * takes it over, by the sticky bit, which means nothing to a file. commit() takes the mark away. A
- * file system that knows no such bit is no error. */
+ * takes it over (tempfile.h). Until commit(); a mark that cannot be made is no error. */
 IMGZ_MUST_CHECK int imgz_output_mark(struct imgz_output *output);
 
 /* After flush: closes, and gives a file its final name. */

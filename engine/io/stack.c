@@ -18,6 +18,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/text.h"
+#include "io/names.h"
 #include "io/sysfs.h"
 
 /* Devices stacked on devices: no real stack is as deep, and no loop in it can hang us. */
@@ -291,5 +292,5 @@ bool imgz_stack_file_behind(struct imgz_stack *stack, dev_t device, const struct
         imgz_sysfs_note(&stack->sysfs, -errno);
         return false;
     }
-    return status.st_dev == image->st_dev && status.st_ino == image->st_ino;
+    return imgz_same_file(&status, image);
 }

@@ -9,6 +9,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "io/names.h"
+
 /* A disk image holds everything the disk held: nobody else's business until it is complete, and not
  * then unless its owner says so. */
 #define FILE_MODE 0600
@@ -68,15 +70,41 @@ int imgz_tempfile_open(struct imgz_tempfile *temp, char *full_path)
     return temp->directory_fd < 0 ? -errno : 0;
 }
 
+static bool means_file(const struct imgz_tempfile *temp, const struct stat *file)
+{
+    struct stat named;
+
+    return fstatat(temp->directory_fd, temp->temp_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           imgz_same_file(&named, file);
+}
+
 /* True if the temporary name means the open file 'fd' and nothing else. */
 static bool name_means(const struct imgz_tempfile *temp, int fd)
+{
+    struct stat opened;
+
+    return fstat(fd, &opened) == 0 && means_file(temp, &opened);
+}
+
+/* True if the file has lost its name, or another has it. */
+static bool is_replaced(const struct imgz_tempfile *temp)
 {
     struct stat named;
     struct stat opened;
 
-    return fstat(fd, &opened) == 0 &&
-           fstatat(temp->directory_fd, temp->temp_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+    if (fstat(temp->lock_fd, &opened) < 0)
+        return false;
+    if (fstatat(temp->directory_fd, temp->temp_name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT;
+    return !imgz_same_file(&named, &opened);
+}
+
+bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct stat *file)
+{
+    struct stat map;
+
+    return means_file(temp, file) ||
+           (lstat(temp->map_path, &map) == 0 && imgz_same_file(&map, file));
 }
 
 /* Of the file, or of one that was there before. */
@@ -90,7 +118,7 @@ static void remove_map(const struct imgz_tempfile *temp)
 /* Removes what a killed run left behind. Its writer held a lock that died with it; a lock that
  * lives means a writer that lives. Between opening and locking the name may have come to mean
  * another file: then there is nothing to remove. */
-static int remove_stale(const struct imgz_tempfile *temp)
+static int remove_stale(const struct imgz_tempfile *temp, bool empty_only)
 {
     int fd =
         openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -105,6 +133,8 @@ static int remove_stale(const struct imgz_tempfile *temp)
         rc = -EEXIST;
     else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+    else if (empty_only && status.st_size > 0)
+        rc = -ENOTEMPTY;
     else if (name_means(temp, fd) && unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
         rc = -errno;
     close(fd);
@@ -145,12 +175,12 @@ static int create_exclusive(struct imgz_tempfile *temp, int *fd)
     return rc;
 }
 
-int imgz_tempfile_create(struct imgz_tempfile *temp, int *fd)
+int imgz_tempfile_create(struct imgz_tempfile *temp, bool empty_only, int *fd)
 {
     int rc = create_exclusive(temp, fd);
 
     for (int tries = 0; rc == -EEXIST && tries < CREATE_TRIES_MAX; tries++) {
-        rc = remove_stale(temp);
+        rc = remove_stale(temp, empty_only);
         if (rc == 0)
             rc = create_exclusive(temp, fd);
         else if (rc == -EEXIST)
@@ -167,6 +197,21 @@ bool imgz_tempfile_ours_alone(const struct stat *status)
            (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
+static int look_at(int fd, struct stat *status)
+{
+    if (fstat(fd, status) < 0)
+        return -errno;
+    return S_ISREG(status->st_mode) && imgz_tempfile_ours_alone(status) ? 0 : -EPERM;
+}
+
+/* Where the file system knows no sticky bit, that there is a map is the mark. */
+static bool is_marked(const struct imgz_tempfile *temp, const struct stat *status)
+{
+    struct stat map;
+
+    return (status->st_mode & S_ISVTX) != 0 || lstat(temp->map_path, &map) == 0;
+}
+
 int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
 {
     struct stat status;
@@ -175,18 +220,20 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
     *fd = openat(temp->directory_fd, temp->temp_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (*fd < 0)
         return -errno;
-    if (fstat(*fd, &status) < 0)
-        return -errno;
-    if (!S_ISREG(status.st_mode) || !imgz_tempfile_ours_alone(&status))
-        return -EPERM;
-    rc = lock_file(temp, *fd);
+    rc = look_at(*fd, &status);
+    if (rc == 0)
+        rc = lock_file(temp, *fd);
+    if (rc == 0)
+        rc = look_at(*fd, &status); /* its writer may have lived until now */
     if (rc < 0)
         return rc == -EEXIST ? -EBUSY : rc;
     temp->exists = true;
     temp->taken_over = status.st_size > 0;
-    temp->marked = (status.st_mode & S_ISVTX) != 0;
+    temp->marked = temp->taken_over && is_marked(temp, &status);
     if (!temp->taken_over)
         remove_map(temp);
+    /* File systems exist where files have no modes. */
+    (void)!fchmod(*fd, temp->marked ? FILE_MODE | S_ISVTX : FILE_MODE);
     return 0;
 }
 
@@ -196,24 +243,39 @@ int imgz_tempfile_open_direct(const struct imgz_tempfile *temp)
                   O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
 }
 
-int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd, bool marked)
+/* File systems exist that cannot flush a directory (EINVAL). */
+int imgz_tempfile_flush_name(const struct imgz_tempfile *temp)
+{
+    return fsync(temp->directory_fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+/* An empty map, or the one that is there. */
+static int mark_by_map(const struct imgz_tempfile *temp)
+{
+    int fd = open(temp->map_path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return imgz_tempfile_flush_name(temp);
+}
+
+int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd)
 {
     struct stat status;
-    mode_t mode;
 
-    temp->marked = marked;
-    if (fstat(fd, &status) < 0)
-        return -errno;
-    mode = status.st_mode & 07777;
-    return fchmod(fd, marked ? mode | S_ISVTX : mode & ~(mode_t)S_ISVTX) < 0 ? -errno : 0;
+    temp->marked = true;
+    if (fchmod(fd, FILE_MODE | S_ISVTX) == 0 && fstat(fd, &status) == 0 &&
+        (status.st_mode & S_ISVTX) != 0)
+        return 0;
+    return mark_by_map(temp);
 }
 
 bool imgz_tempfile_begun(const struct imgz_tempfile *temp)
 {
     struct stat status;
 
-    return temp->exists &&
-           fstatat(temp->directory_fd, temp->temp_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return temp->exists && !is_replaced(temp) && fstat(temp->lock_fd, &status) == 0 &&
            status.st_size > 0;
 }
 
@@ -235,19 +297,31 @@ static int rename_to_nothing(const struct imgz_tempfile *temp)
     return 0;
 }
 
+/* Only now that the file is shown: until then it may be taken over. */
+static void take_mark_away(const struct imgz_tempfile *temp)
+{
+    struct stat status;
+
+    if (temp->marked && fstat(temp->lock_fd, &status) == 0)
+        (void)!fchmod(temp->lock_fd, status.st_mode & 07777 & ~(mode_t)S_ISVTX);
+    remove_map(temp);
+}
+
 int imgz_tempfile_show(struct imgz_tempfile *temp, bool force)
 {
     const int directory = temp->directory_fd;
     int rc = 0;
 
-    if (!force)
+    if (is_replaced(temp))
+        rc = -ESTALE;
+    else if (!force)
         rc = rename_to_nothing(temp);
     else if (renameat(directory, temp->temp_name, directory, temp->final_name) < 0)
         rc = -errno;
     if (rc < 0)
         return rc;
     temp->exists = false;
-    remove_map(temp);
+    take_mark_away(temp);
     return 0;
 }
 
@@ -260,7 +334,7 @@ bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp)
 
 void imgz_tempfile_abandon(struct imgz_tempfile *temp, bool keep)
 {
-    if (temp->exists && !keep) {
+    if (temp->exists && !keep && !is_replaced(temp)) {
         unlinkat(temp->directory_fd, temp->temp_name, 0);
         remove_map(temp);
     }

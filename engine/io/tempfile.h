@@ -42,9 +42,13 @@ struct imgz_tempfile {
  * Whatever comes of it, to be ended by abandon. */
 IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, char *full_path);
 
-/* Creates the file; '*fd' is open for writing. -EBUSY: another process writes it. -EEXIST: the name
- * means something else. */
-IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, int *fd);
+/* True if what is made under the temporary name, or removed with it, would be this file. */
+bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct stat *file);
+
+/* Creates the file; '*fd' is open for writing. What an interrupted run left is removed; with
+ * 'empty_only' it is -ENOTEMPTY if there is anything in it. -EBUSY: another process writes it.
+ * -EEXIST: the name means something else. */
+IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, bool empty_only, int *fd);
 
 /* Takes over what an interrupted run left; '*fd' is open for reading and writing. An empty file is
  * as good as a new one: that run did not get to write. -ENOENT: no run was interrupted. -EBUSY:
@@ -58,16 +62,20 @@ int imgz_tempfile_open_direct(const struct imgz_tempfile *temp);
  * stays as it is. */
 bool imgz_tempfile_ours_alone(const struct stat *status);
 
-/* Marks what is not quite right, by the sticky bit, which means nothing to a file; or takes the
- * mark away. */
-IMGZ_MUST_CHECK int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd, bool marked);
+/* Marks what is not quite right, until it is shown: by the sticky bit, which means nothing to a
+ * file; where the file system knows none, by the map's being there. The file itself is to be
+ * flushed. */
+IMGZ_MUST_CHECK int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd);
 
 /* True if there is something in it. */
 bool imgz_tempfile_begun(const struct imgz_tempfile *temp);
 
 /* Shows the complete file under its final name, where nothing that appeared meanwhile is replaced
- * but by force. Not flushed. */
+ * but by force. Not flushed. -ESTALE: the temporary name was taken away, or means another file. */
 IMGZ_MUST_CHECK int imgz_tempfile_show(struct imgz_tempfile *temp, bool force);
+
+/* Brings the names to stable storage. */
+IMGZ_MUST_CHECK int imgz_tempfile_flush_name(const struct imgz_tempfile *temp);
 
 /* True if there is anything under the final name. */
 bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp);

@@ -179,13 +179,18 @@ static int load_map(struct capture *capture)
     const struct imgz_mapkeep_config config = {
         .path = options->map_path,
         .image_path = capture->image_path,
-        .source = &capture->source.status,
         .size_bytes = capture->source.size_bytes,
         .bad = &capture->job.unreadable,
         .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
         .resume = wants_resume(capture),
     };
+    int rc = 0;
 
+    if (options->map_path != NULL)
+        rc = imgz_mapkeep_check_names(options->map_path, capture->image_path,
+                                      &capture->source.status, capture->job.stop);
+    if (rc < 0)
+        return rc;
     return imgz_mapkeep_load(&capture->map, &config, capture->job.stop, &capture->job.log);
 }
 

@@ -71,8 +71,7 @@ static int raise_other(const struct imgz_earlier_config *config, uint64_t offset
     return imgz_stop_raise(config->output->stop, -EEXIST,
                            imgz_output_place(config->output, IMGZ_OFFSET_NONE),
                            "resuming %s: %s.partial has other bytes at offset %" PRIu64
-                           " of the disk than %s: it was not begun to mend that; remove it, or "
-                           "leave out --resume",
+                           " of the disk than %s: it was not begun to mend that; remove it",
                            path, path, offset, path);
 }
 
@@ -116,9 +115,34 @@ static int check_map(const struct imgz_earlier_config *config)
     return imgz_stop_raise(config->output->stop, -EEXIST,
                            imgz_output_place(config->output, IMGZ_OFFSET_NONE),
                            "resuming %s: %s.partial is there without a %s.partial.map of yours: it "
-                           "was not begun to mend %s, or it is not known what it lacks; remove it, "
-                           "or leave out --resume",
+                           "was not begun to mend %s, or it is not known what it lacks; remove it",
                            path, path, path, path);
+}
+
+static int raise_lacking(const struct imgz_earlier_config *config, uint64_t offset)
+{
+    const char *path = config->output->path;
+
+    return imgz_stop_raise(config->output->stop, -EEXIST, imgz_output_place(config->output, offset),
+                           "resuming %s: by %s.partial.map %s.partial lacks what %s has, at offset "
+                           "%" PRIu64 " of the disk: it was not begun to mend that; remove it",
+                           path, path, path, path, offset);
+}
+
+/* What the map has as bad is a part of what is missing. */
+static int check_unread(const struct imgz_earlier_config *config, const struct imgz_badlist *unread)
+{
+    struct imgz_range part;
+
+    for (size_t i = 0; i < unread->count; i++) {
+        const struct imgz_range *bad = &unread->ranges[i];
+        const size_t k = imgz_missing_index(config->missing, bad->offset);
+
+        if (!imgz_missing_part(config->missing, k, bad->offset, bad->bytes, &part) ||
+            part.bytes != bad->bytes)
+            return raise_lacking(config, bad->offset);
+    }
+    return 0;
 }
 
 static int find_whole(struct imgz_earlier *earlier, struct imgz_job *job,
@@ -136,6 +160,8 @@ static int find_whole(struct imgz_earlier *earlier, struct imgz_job *job,
         rc = compare(earlier, config);
     if (rc == 0)
         rc = imgz_unread_add(unread, job, earlier->whole.raw_bytes);
+    if (rc == 0)
+        rc = check_unread(config, &job->unreadable);
     if (rc == 0)
         earlier->regained_bytes =
             bytes_before(config->missing, earlier->whole.raw_bytes) - job->unreadable.bytes;

@@ -72,8 +72,11 @@ static int load_map(struct mend *mend)
 {
     const char *path = mend->job.options.map_path;
     const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
-    int rc = imgz_mapfile_load(path, mend->job.stop, &mend->map);
+    int rc = imgz_mapkeep_check_names(path, mend->image_path, &mend->source.status, mend->job.stop);
 
+    if (rc < 0)
+        return rc;
+    rc = imgz_mapfile_load(path, mend->job.stop, &mend->map);
     if (rc == -ENOENT)
         return imgz_stop_raise_system(mend->job.stop, rc, place, "reading");
     if (rc < 0)
@@ -115,6 +118,7 @@ static int open_output(struct mend *mend)
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = true, /* it replaces the image it is made of, to which it adds */
         .resume = wants_resume(mend),
+        .leftover_counts = true, /* a drive that fails may not give it twice */
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &mend->source.status,
@@ -213,7 +217,6 @@ static int begin_partial_map(struct mend *mend)
     const struct imgz_mapkeep_config config = {
         .path = mend->output.temp.map_path,
         .image_path = mend->image_path,
-        .source = &mend->source.status,
         .size_bytes = mend->source.size_bytes,
         .bad = &mend->job.unreadable,
         .force = true,

@@ -33,8 +33,7 @@ int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
         return raise_map(config, -EEXIST, "the map is of a larger disk");
     if (rc < 0)
         return imgz_job_raise_memory(job);
-    if (config->output->temp.marked)
-        unread->end_bytes = imgz_mapfile_settled_bytes(&unread->map);
+    unread->end_bytes = imgz_mapfile_settled_bytes(&unread->map);
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an interrupted run could not read. Zeros stand for it in the file that it left, which is
- * marked then (output.h); only the map that was kept with it knows where. Without that the file is
- * refused, and what lies behind the map's end is not to be taken over.
+ * marked then (tempfile.h); only the map that was kept with it knows where. Without that the file
+ * is refused. With a map, what lies behind its end is not to be taken over, marked or not: a mark
+ * may get lost when the file is copied.
  *
  * Threads    the job's.
  * Ownership  owns the map.

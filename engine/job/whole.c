@@ -47,6 +47,16 @@ static int add_item(struct search *search, const struct imgz_slot *slot)
     return 0;
 }
 
+/* Behind an item that does not end so there can be no other. */
+static bool ends_well(const struct search *search, const struct imgz_slot *slot)
+{
+    const struct imgz_frame_header *header = &search->config->header;
+    const uint64_t end = slot->raw_offset + slot->raw_bytes;
+
+    return end <= search->config->end_bytes &&
+           (end % header->chunk_bytes == 0 || end == header->raw_bytes);
+}
+
 static int drain(void *context, struct imgz_line *line)
 {
     struct search *search = context;
@@ -54,8 +64,7 @@ static int drain(void *context, struct imgz_line *line)
     int rc;
 
     while ((rc = imgz_line_take(line, &slot)) == 0) {
-        if (slot->fault != IMGZ_FAULT_NONE ||
-            slot->raw_offset + slot->raw_bytes > search->config->end_bytes)
+        if (slot->fault != IMGZ_FAULT_NONE || !ends_well(search, slot))
             search->ended = true;
         if (!search->ended)
             rc = add_item(search, slot);

@@ -290,6 +290,8 @@ class Cycle:
                       *(f"fail r {offset} {count} 5 -1" for offset, count in bad
                         if self.rng.random() < 0.5))
             resume = ["--resume"] if self.rng.random() < 0.8 else []
+            if not resume:
+                self.give_up_left(words)
             self.disturbed(takes_s, os.path.getsize(self.path("back.gz")), "capture", "-q",
                            *resume, *self.threads(), *words, done=(0, 4))
             self.wait_for_lock(self.path("back.gz"))
@@ -303,15 +305,23 @@ class Cycle:
     def go_back_in_peace(self, words):
         """All can be read now. A run that goes on with another keeps what that one found bad, so
         that it may take one more."""
-        left = os.path.exists(self.path("back.gz.partial")) and self.rng.random() < 0.8
-        if left:
+        if os.path.exists(self.path("back.gz.partial")) and self.rng.random() < 0.8:
             self.run((0, 4), "capture", "-q", "--resume", *self.threads(), *words)
             self.check_map()
             self.counts["went back"] += 1
+        self.give_up_left(words)
         self.run(0, "capture", "-q", *self.threads(), *words)
 
+    def give_up_left(self, words):
+        """What an interrupted run read is not replaced unless it is taken away."""
+        left = self.path("back.gz.partial")
+        if os.path.exists(left) and os.path.getsize(left) > 0:
+            self.run(1, "capture", "-q", *words)
+            self.need("with --resume, or remove it" in self.stderr, f"another: {self.stderr}")
+            os.remove(left)
+
     def check_map(self):
-        """What the map calls finished is in the image; what it does not is right there, or zeros."""
+        """What the map calls finished is in the image; what it does not is right, or zeros."""
         with open(self.path("back.gz"), "rb") as file:
             found = subprocess.run(["gunzip", "-c"], stdin=file, capture_output=True,
                                    check=True).stdout

@@ -190,14 +190,16 @@ expect_error 1 'File too large' -- "${LIMITED[@]}" --map limit.map "$LOOP" limit
 absent limit.gz limit.gz.partial
 ok "ddrescuelog reads its map" ddrescuelog -t limit.map
 no "nothing of it is called read" grep -q ' +$' limit.map
-expect_error 1 'File too large' 'the same command goes on from there' -- "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
+expect_error 1 'File too large' 'the same command goes on from there' -- \
+    "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
 ok "ddrescuelog reads what is kept" ddrescuelog -t limit.map
 ok "some of it is there" test -s limit.gz.partial
 expect_exit 4 "$IMGZ" capture -q --on-error=zero --resume --map limit.map "$LOOP" limit.gz
 map_is limit.map $((12582912 - 12 * 512)) $((12 * 512)) 0
 cp limit.gz limit-before.gz
 rule clear "${RULES[@]:6}"
-expect_error 1 'File too large' 'the same command goes on from there' -- "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
+expect_error 1 'File too large' 'the same command goes on from there' -- \
+    "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
 ok "it is as it was" same limit.gz limit-before.gz
 expect_exit 4 "$IMGZ" capture -q --resume --map limit.map "$LOOP" limit.gz
 map_is limit.map $((12582912 - 6 * 512)) $((6 * 512)) 0
@@ -257,7 +259,18 @@ head -c 1000000 disk >short
 expect_error 2 'another disk' -- "$IMGZ" capture --map stop.map short stop.gz
 expect_error 1 'no plain file' -- "$IMGZ" capture --map /dev/null "$LOOP" none.gz
 expect_error 2 'file or a block device' -- "$IMGZ" capture --map pipe.map - none.gz
-expect_error 2 'both the map' -- "$IMGZ" capture --map none.gz "$LOOP" none.gz
+expect_error 2 'both of the map' -- "$IMGZ" capture --map none.gz "$LOOP" none.gz
+touch clash
+ln -s clash link.gz
+for pair in 'a.gz.partial a.gz' 'a.gz.partial.map ./a.gz' "m $PWD/m.partial" 'clash link.gz'; do
+    read -r map image <<<"$pair"
+    expect_error 2 'both of the map' -- "$IMGZ" capture --force --map "$map" "$LOOP" "$image"
+    absent a.gz a.gz.partial m m.partial m.partial.partial
+done
+cp disk m.partial
+expect_error 2 'both of the map' -- "$IMGZ" capture --map m m.partial none.gz
+ok "the source is as it was" same m.partial disk
+rm m.partial
 expect_error 1 'No such file' -- "$IMGZ" capture --map nowhere/m "$LOOP" none.gz
 expect_error 2 'a file is needed' -- "$IMGZ" capture --map - "$LOOP" none.gz
 expect_error 2 'takes no --map' -- "$IMGZ" hash --map m "$LOOP"

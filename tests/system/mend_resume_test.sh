@@ -146,6 +146,12 @@ expect_error 1 'without a disk\.gz\.partial\.map of yours' -- \
 unchanged
 rm disk.gz.partial
 resumed "when it is removed"
+from_old right.gz
+printf '0x0 ? 1\n0x0 0x1000 +\n0x1000 0x200 -\n0x1200 0x%x +\n' $((SIZE - 0x1200)) \
+    >disk.gz.partial.map
+expect_error 1 'disk\.gz\.partial lacks what disk\.gz has, at offset 4096' -- \
+    "$IMGZ" capture --resume "${OPTIONS[@]}" "$LOOP" disk.gz
+unchanged
 
 title "killed before it wrote"
 from_old right.gz
@@ -168,9 +174,24 @@ ok "nothing is left" test ! -e disk.gz.partial
 
 title "without --resume"
 from_old right.gz
+expect_error 1 'disk\.gz\.partial has what an interrupted run read' \
+    'with --resume, or remove it' -- "$IMGZ" capture "${OPTIONS[@]}" "$LOOP" disk.gz
+unchanged
+ok "what was left is as it was" same disk.gz.partial right.gz
+rm disk.gz.partial
 expect_exit 4 "$IMGZ" capture --json "${OPTIONS[@]}" "$LOOP" disk.gz
-equal "what was left does not count" "$(report regained_bytes)" 0
+equal "without it nothing is there" "$(report regained_bytes)" 0
 absent disk.gz.partial disk.gz.partial.map
+
+title "a umask for groups"
+from_old
+rule clear "slow ${C[0]} 65536 700"
+(umask 002 && exec "$IMGZ" capture -q --resume --threads 1 "${OPTIONS[@]}" "$LOOP" disk.gz) &
+ok "it reads" wait_until asked "${C[0]}" 65536
+kill -INT $!
+wait $!
+ok "it is kept" test -s disk.gz.partial
+resumed "its map is believed"
 
 title "stopped, and failing"
 for how in --resume ''; do

@@ -48,6 +48,34 @@ expect_exit 0 "$IMGZ" capture "${zero[@]}" --map disk.map mnt/disk disk.gz
 ok "all is there" gunzips_to disk.gz backing
 rule 'fail r 1049088 512 5 -1' "fail r $((11 * MIB)) 1536 5 -1"
 
+title "a file system that knows no marks"
+if have strace && [[ -z $SANITIZED ]]; then
+    without_marks=(strace -f -qq -o trace -e trace=fchmod -e inject=fchmod:error=EPERM)
+else
+    without_marks=()
+    skip "no marks" "needs strace, and no sanitizer"
+fi
+if ((${#without_marks[@]} > 0)); then
+    rm -f disk.gz* disk.map
+    (
+        ulimit -f $((WHOLE / 2 / 1024))
+        "${without_marks[@]}" "$IMGZ" capture -q --resume "${zero[@]}" --map disk.map mnt/disk \
+            disk.gz 2>err
+    )
+    no "it is not marked" test -k disk.gz.partial
+    expect_error 2 'zeros in disk\.gz\.partial' -- \
+        "${without_marks[@]}" "$IMGZ" capture --resume mnt/disk disk.gz
+    mended "with its map"
+    absent disk.gz.partial disk.gz.partial.map
+fi
+
+title "a copy that lost its mark"
+interrupted
+cp disk.map lags.map
+chmod -t disk.gz.partial
+printf '0x0 + 1\n0x0 0x%x +\n' $((MIB / 2)) >disk.map
+mended "with a map that lags behind"
+
 title "without it, or with another"
 interrupted
 expect_error 2 'zeros in disk\.gz\.partial' -- "$IMGZ" capture --resume mnt/disk disk.gz

@@ -12,67 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
-
-struct world {
-    struct imgz_fixture fixture;
-    struct imgz_fixture_path path; /* of "out" */
-    struct imgz_output_config config;
-    struct imgz_output output;
-};
-
-static void open_world(struct world *world)
-{
-    imgz_fixture_init(&world->fixture);
-    world->path = imgz_fixture_path(&world->fixture, "out");
-    world->config = (struct imgz_output_config){
-        .path = world->path.text,
-        .stage = IMGZ_STAGE_WRITE_TARGET,
-        .device_allowed = true,
-        .need_bytes = IMGZ_SIZE_UNKNOWN,
-    };
-}
-
-static void close_world(struct world *world)
-{
-    imgz_fixture_fini(&world->fixture);
-}
-
-static int open_output(struct world *world)
-{
-    return imgz_output_open(&world->config, world->fixture.stop, &world->fixture.log,
-                            &world->output);
-}
-
-static void put(struct world *world, const char *text)
-{
-    assert_int_equal(write(world->output.fd, text, strlen(text)), strlen(text));
-}
-
-static bool holds(const struct world *world, const char *name, const char *text)
-{
-    return imgz_fixture_holds(&world->fixture, name, text, strlen(text));
-}
-
-static const struct imgz_error *story(const struct world *world)
-{
-    return imgz_stop_error(world->fixture.stop);
-}
-
-/* It failed with this code; nothing is held, and there are so many files in the folder. */
-static void expect_refused(struct world *world, int code, unsigned file_count)
-{
-    assert_int_equal(open_output(world), code);
-    assert_int_equal(story(world)->code, code);
-    assert_string_equal(story(world)->path, world->config.path);
-    assert_int_equal(world->output.fd, -1);
-    assert_int_equal(world->output.direct_fd, -1);
-    assert_int_equal(world->output.temp.directory_fd, -1);
-    assert_null(world->output.temp.temp_name);
-    assert_null(world->output.temp.full_path);
-    assert_int_equal(imgz_fixture_count(&world->fixture), file_count);
-    imgz_fixture_renew_stop(&world->fixture);
-}
+#include "output_world.h"
 
 /* ---- Files -------------------------------------------------------------------------------------
  */
@@ -214,128 +154,6 @@ static void failed_close_is_told(void **state)
 /* ---- The temporary name ------------------------------------------------------------------------
  */
 
-static void stale_partial_is_replaced(void **state)
-{
-    struct world world;
-
-    (void)state;
-    open_world(&world);
-    imgz_fixture_write(&world.fixture, "out.partial", "left by a killed run", 20);
-    assert_int_equal(open_output(&world), 0);
-    put(&world, "new");
-    assert_int_equal(imgz_output_flush(&world.output), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
-    assert_true(holds(&world, "out", "new"));
-    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
-    imgz_output_abandon(&world.output);
-    close_world(&world);
-}
-
-/* With resume: taken over as it is, and left again; nothing is left of what held nothing. */
-static void a_partial_is_taken_over_and_left(void **state)
-{
-    struct world world;
-    char text[8];
-
-    (void)state;
-    open_world(&world);
-    world.config.resume = true;
-    assert_int_equal(open_output(&world), 0);
-    assert_false(world.output.temp.taken_over);
-    imgz_output_abandon(&world.output);
-    assert_int_equal(imgz_fixture_count(&world.fixture), 0);
-
-    imgz_fixture_write(&world.fixture, "out.partial", "", 0);
-    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
-    imgz_fixture_write(&world.fixture, "out.partial.map", "of another", 10);
-    assert_int_equal(open_output(&world), 0);
-    assert_false(world.output.temp.taken_over);
-    imgz_output_abandon(&world.output);
-    assert_int_equal(imgz_fixture_count(&world.fixture), 0);
-
-    imgz_fixture_write(&world.fixture, "out.partial", "bytes", 5);
-    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
-    assert_int_equal(open_output(&world), 0);
-    assert_true(world.output.temp.taken_over);
-    assert_int_equal(pread(world.output.fd, text, sizeof(text), 0), 5);
-    assert_memory_equal(text, "bytes", 5);
-    imgz_output_abandon(&world.output);
-    assert_true(holds(&world, "out.partial", "bytes"));
-
-    assert_int_equal(open_output(&world), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_abandon(&world.output);
-    assert_true(holds(&world, "out", "bytes"));
-    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
-    close_world(&world);
-}
-
-static void live_partial_is_respected(void **state)
-{
-    struct imgz_fixture_path partial;
-    struct world world;
-    int fd;
-
-    (void)state;
-    open_world(&world);
-    imgz_fixture_write(&world.fixture, "out.partial", "theirs", 6);
-    partial = imgz_fixture_path(&world.fixture, "out.partial");
-    fd = open(partial.text, O_RDONLY | O_CLOEXEC);
-    assert_int_equal(flock(fd, LOCK_EX), 0);
-    expect_refused(&world, -EBUSY, 1);
-    assert_true(holds(&world, "out.partial", "theirs"));
-    close(fd);
-    close_world(&world);
-}
-
-/* An output holds the lock itself, until it has its final name. */
-static void second_writer_is_refused(void **state)
-{
-    struct imgz_output first;
-    struct world world;
-
-    (void)state;
-    open_world(&world);
-    assert_int_equal(open_output(&world), 0);
-    put(&world, "first");
-    first = world.output;
-    expect_refused(&world, -EBUSY, 1);
-    assert_int_equal(imgz_output_flush(&first), 0);
-    assert_int_equal(imgz_output_commit(&first), 0);
-    imgz_output_abandon(&first);
-    assert_true(holds(&world, "out", "first"));
-    close_world(&world);
-}
-
-/* A link planted under the temporary name is neither followed nor removed. */
-static void links_and_folders_are_not_followed(void **state)
-{
-    struct imgz_fixture_path partial;
-    struct world world;
-
-    (void)state;
-    open_world(&world);
-    partial = imgz_fixture_path(&world.fixture, "out.partial");
-    imgz_fixture_write(&world.fixture, "victim", "precious", 8);
-    assert_int_equal(symlink("victim", partial.text), 0);
-    assert_int_not_equal(open_output(&world), 0);
-    imgz_fixture_renew_stop(&world.fixture);
-    assert_true(holds(&world, "victim", "precious"));
-    assert_true(imgz_fixture_exists(&world.fixture, "out.partial"));
-    assert_int_equal(unlink(partial.text), 0);
-    assert_int_equal(symlink("nowhere", partial.text), 0);
-    assert_int_not_equal(open_output(&world), 0);
-    imgz_fixture_renew_stop(&world.fixture);
-    assert_false(imgz_fixture_exists(&world.fixture, "nowhere"));
-    assert_int_equal(unlink(partial.text), 0);
-    assert_int_equal(mkdir(partial.text, 0700), 0);
-    expect_refused(&world, -EEXIST, 2);
-    assert_int_equal(rmdir(partial.text), 0);
-    assert_int_equal(mkfifo(partial.text, 0600), 0);
-    expect_refused(&world, -EEXIST, 2);
-    close_world(&world);
-}
-
 /* Through a link it is the file that is replaced, not the link. */
 static void linked_file_is_replaced_in_its_place(void **state)
 {
@@ -410,6 +228,46 @@ static void source_is_never_the_target(void **state)
     world.config.force = true;
     expect_refused(&world, -EINVAL, 1);
     assert_true(holds(&world, "out", "disk"));
+    close_world(&world);
+}
+
+static void source_is_not_replaced_on_the_way(void **state)
+{
+    static const char *const names[] = {"out.partial", "out.partial.map"};
+    struct world world;
+    struct stat source;
+
+    (void)state;
+    open_world(&world);
+    world.config.source = &source;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        imgz_fixture_write(&world.fixture, names[i], "disk", 4);
+        assert_int_equal(stat(imgz_fixture_path(&world.fixture, names[i]).text, &source), 0);
+        for (int resume = 0; resume < 2; resume++) {
+            world.config.resume = resume != 0;
+            expect_refused(&world, -EINVAL, 1);
+            assert_true(holds(&world, names[i], "disk"));
+        }
+        assert_int_equal(unlink(imgz_fixture_path(&world.fixture, names[i]).text), 0);
+    }
+    close_world(&world);
+}
+
+/* Where /dev is no file system of its own there is nothing to be told apart. */
+static void no_file_is_made_among_devices(void **state)
+{
+    struct world world;
+    struct stat devices;
+    struct stat root;
+
+    (void)state;
+    if (stat("/dev", &devices) < 0 || stat("/", &root) < 0 || devices.st_dev == root.st_dev ||
+        access("/dev", W_OK) < 0)
+        skip();
+    open_world(&world);
+    world.config.path = "/dev/imgz-no-such-device";
+    expect_refused(&world, -ENODEV, 0);
+    assert_int_equal(access(world.config.path, F_OK), -1);
     close_world(&world);
 }
 
@@ -533,14 +391,11 @@ int main(void)
         cmocka_unit_test(existing_file_needs_force),
         cmocka_unit_test(name_taken_meanwhile_is_kept),
         cmocka_unit_test(failed_close_is_told),
-        cmocka_unit_test(stale_partial_is_replaced),
-        cmocka_unit_test(a_partial_is_taken_over_and_left),
-        cmocka_unit_test(live_partial_is_respected),
-        cmocka_unit_test(second_writer_is_refused),
-        cmocka_unit_test(links_and_folders_are_not_followed),
         cmocka_unit_test(linked_file_is_replaced_in_its_place),
         cmocka_unit_test(impossible_places_are_refused),
         cmocka_unit_test(source_is_never_the_target),
+        cmocka_unit_test(source_is_not_replaced_on_the_way),
+        cmocka_unit_test(no_file_is_made_among_devices),
         cmocka_unit_test(images_need_no_device),
         cmocka_unit_test(streams_are_written_in_place),
         cmocka_unit_test(standard_output_stays_open),

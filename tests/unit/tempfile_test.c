@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* What lies under the temporary name, and what becomes of it: by way of an output, which has it. */
+#include "io/tempfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "output_world.h"
+
+static void stale_partial_is_replaced(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    imgz_fixture_write(&world.fixture, "out.partial", "left by a killed run", 20);
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "new");
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(holds(&world, "out", "new"));
+    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+/* With resume: taken over as it is, and left again; nothing is left of what held nothing. */
+static void a_partial_is_taken_over_and_left(void **state)
+{
+    struct world world;
+    char text[8];
+
+    (void)state;
+    open_world(&world);
+    world.config.resume = true;
+    assert_int_equal(open_output(&world), 0);
+    assert_false(world.output.temp.taken_over);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(imgz_fixture_count(&world.fixture), 0);
+
+    imgz_fixture_write(&world.fixture, "out.partial", "", 0);
+    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
+    imgz_fixture_write(&world.fixture, "out.partial.map", "of another", 10);
+    assert_int_equal(open_output(&world), 0);
+    assert_false(world.output.temp.taken_over);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(imgz_fixture_count(&world.fixture), 0);
+
+    imgz_fixture_write(&world.fixture, "out.partial", "bytes", 5);
+    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
+    assert_int_equal(open_output(&world), 0);
+    assert_true(world.output.temp.taken_over);
+    assert_int_equal(pread(world.output.fd, text, sizeof(text), 0), 5);
+    assert_memory_equal(text, "bytes", 5);
+    imgz_output_abandon(&world.output);
+    assert_true(holds(&world, "out.partial", "bytes"));
+
+    assert_int_equal(open_output(&world), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    imgz_output_abandon(&world.output);
+    assert_true(holds(&world, "out", "bytes"));
+    assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+    close_world(&world);
+}
+
+static void a_partial_that_counts_is_not_replaced(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    world.config.leftover_counts = true;
+    imgz_fixture_write(&world.fixture, "out.partial", "regained", 8);
+    expect_refused(&world, -ENOTEMPTY, 1);
+    assert_true(holds(&world, "out.partial", "regained"));
+    imgz_fixture_write(&world.fixture, "out.partial", "", 0);
+    assert_int_equal(open_output(&world), 0);
+    imgz_output_abandon(&world.output);
+    close_world(&world);
+}
+
+/* It is nobody else's business until it is complete, whatever it was. */
+static void a_mark_lasts_until_it_is_shown(void **state)
+{
+    struct imgz_fixture_path partial;
+    struct world world;
+    struct stat status;
+
+    (void)state;
+    open_world(&world);
+    world.config.resume = true;
+    world.config.file_mode = 0640;
+    partial = imgz_fixture_path(&world.fixture, "out.partial");
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "zeros");
+    assert_int_equal(imgz_output_mark(&world.output), 0);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(chmod(partial.text, 01644), 0);
+
+    assert_int_equal(open_output(&world), 0);
+    assert_true(world.output.temp.marked);
+    assert_int_equal(stat(partial.text, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 01600);
+    imgz_fixture_write(&world.fixture, "out", "theirs", 6);
+    assert_int_equal(imgz_output_commit(&world.output), -EEXIST);
+    imgz_fixture_renew_stop(&world.fixture);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(stat(partial.text, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 01640);
+
+    world.config.force = true;
+    assert_int_equal(open_output(&world), 0);
+    assert_true(world.output.temp.marked);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    imgz_output_abandon(&world.output);
+    assert_int_equal(stat(world.path.text, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    assert_true(holds(&world, "out", "zeros"));
+    close_world(&world);
+}
+
+static void a_partial_that_was_replaced_is_let_be(void **state)
+{
+    struct imgz_fixture_path partial;
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    partial = imgz_fixture_path(&world.fixture, "out.partial");
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(open_output(&world), 0);
+        put(&world, "mine");
+        assert_int_equal(unlink(partial.text), 0);
+        imgz_fixture_write(&world.fixture, "out.partial", "theirs", 6);
+        if (round == 0) {
+            assert_int_equal(imgz_output_commit(&world.output), -ESTALE);
+            assert_non_null(strstr(story(&world)->text, "out.partial was taken away"));
+        }
+        imgz_output_abandon(&world.output);
+        assert_true(holds(&world, "out.partial", "theirs"));
+        assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+    }
+    close_world(&world);
+}
+
+static void live_partial_is_respected(void **state)
+{
+    struct imgz_fixture_path partial;
+    struct world world;
+    int fd;
+
+    (void)state;
+    open_world(&world);
+    imgz_fixture_write(&world.fixture, "out.partial", "theirs", 6);
+    partial = imgz_fixture_path(&world.fixture, "out.partial");
+    fd = open(partial.text, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    expect_refused(&world, -EBUSY, 1);
+    assert_true(holds(&world, "out.partial", "theirs"));
+    close(fd);
+    close_world(&world);
+}
+
+/* An output holds the lock itself, until it has its final name. */
+static void second_writer_is_refused(void **state)
+{
+    struct imgz_output first;
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    assert_int_equal(open_output(&world), 0);
+    put(&world, "first");
+    first = world.output;
+    expect_refused(&world, -EBUSY, 1);
+    assert_int_equal(imgz_output_flush(&first), 0);
+    assert_int_equal(imgz_output_commit(&first), 0);
+    imgz_output_abandon(&first);
+    assert_true(holds(&world, "out", "first"));
+    close_world(&world);
+}
+
+/* A link planted under the temporary name is neither followed nor removed. */
+static void links_and_folders_are_not_followed(void **state)
+{
+    struct imgz_fixture_path partial;
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    partial = imgz_fixture_path(&world.fixture, "out.partial");
+    imgz_fixture_write(&world.fixture, "victim", "precious", 8);
+    assert_int_equal(symlink("victim", partial.text), 0);
+    assert_int_not_equal(open_output(&world), 0);
+    imgz_fixture_renew_stop(&world.fixture);
+    assert_true(holds(&world, "victim", "precious"));
+    assert_true(imgz_fixture_exists(&world.fixture, "out.partial"));
+    assert_int_equal(unlink(partial.text), 0);
+    assert_int_equal(symlink("nowhere", partial.text), 0);
+    assert_int_not_equal(open_output(&world), 0);
+    imgz_fixture_renew_stop(&world.fixture);
+    assert_false(imgz_fixture_exists(&world.fixture, "nowhere"));
+    assert_int_equal(unlink(partial.text), 0);
+    assert_int_equal(mkdir(partial.text, 0700), 0);
+    expect_refused(&world, -EEXIST, 2);
+    assert_int_equal(rmdir(partial.text), 0);
+    assert_int_equal(mkfifo(partial.text, 0600), 0);
+    expect_refused(&world, -EEXIST, 2);
+    close_world(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stale_partial_is_replaced),
+        cmocka_unit_test(a_partial_is_taken_over_and_left),
+        cmocka_unit_test(a_partial_that_counts_is_not_replaced),
+        cmocka_unit_test(a_mark_lasts_until_it_is_shown),
+        cmocka_unit_test(a_partial_that_was_replaced_is_let_be),
+        cmocka_unit_test(live_partial_is_respected),
+        cmocka_unit_test(second_writer_is_refused),
+        cmocka_unit_test(links_and_folders_are_not_followed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
