@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <inttypes.h>
-
 #include "command.h"
 #include "report.h"
 #include "runner.h"
@@ -16,14 +14,6 @@ static void print_headline(const struct options *options, const struct imgz_repo
                  report_path(options->operands[1], OPERAND_IMAGE_OUT),
                  units_size(report->image_bytes).text,
                  units_ratio(report->raw_bytes, report->image_bytes).text);
-}
-
-static void print_unreadable(const struct imgz_report *report)
-{
-    streams_note("unreadable %s in %" PRIu64 " place%s, the first at byte %" PRIu64
-                 "; the image has zeros there",
-                 units_size(report->unreadable_bytes).text, report->unreadable_range_count,
-                 report->unreadable_range_count == 1 ? "" : "s", report->unreadable[0].offset);
 }
 
 static void print_resumed(const struct imgz_report *report)
@@ -67,8 +57,6 @@ static int run(const struct options *options)
             print_headline(options, &runner.report);
         if (runner.report.resumed_bytes > 0)
             print_resumed(&runner.report);
-        if (runner.report.unreadable_bytes > 0)
-            print_unreadable(&runner.report);
         report_print_summary(options, &runner.report);
     }
     return exit_code;
@@ -94,5 +82,6 @@ const struct command cmd_capture = {
     .overrides = IMGZ_OVERRIDE_CHANGED,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},
+    .unreadable_code = EXIT_CODE_UNREADABLE,
     .run = run,
 };

@@ -17,7 +17,7 @@ enum exit_code {
     EXIT_CODE_FAILED = 1,
     EXIT_CODE_USAGE = 2,
     EXIT_CODE_BAD_DATA = 3,
-    EXIT_CODE_UNREADABLE = 4, /* done, but with sectors that could not be read */
+    EXIT_CODE_UNREADABLE = 4, /* captured, but with sectors that could not be read */
     EXIT_CODE_SIGNAL = 128,   /* plus the signal's number */
 };
 
@@ -47,6 +47,8 @@ struct command {
     unsigned operand_count;  /* none are needed with --topology */
     unsigned optional_count; /* of the operands: the last ones, which may be left out */
     struct operand operands[COMMAND_OPERANDS_MAX];
+    enum exit_code unreadable_code; /* of a job that is done, where the image lacks sectors: what
+                                       only reads an image as it is has done all it was to do */
     int (*run)(const struct options *options); /* returns the exit code */
 };
 

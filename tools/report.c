@@ -180,8 +180,18 @@ const char *report_path(const char *path, enum operand_role role)
     return path;
 }
 
+static void print_unreadable(const struct imgz_report *job)
+{
+    streams_note("unreadable %s in %" PRIu64 " place%s, the first at byte %" PRIu64
+                 "; the image has zeros there",
+                 units_size(job->unreadable_bytes).text, job->unreadable_range_count,
+                 job->unreadable_range_count == 1 ? "" : "s", job->unreadable[0].offset);
+}
+
 void report_print_summary(const struct options *options, const struct imgz_report *job)
 {
+    if (job->unreadable_bytes > 0)
+        print_unreadable(job);
     if (job->root_hash[0] != '\0')
         streams_note("root hash  %s", job->root_hash);
     for (uint32_t i = 0; i < job->digest_count; i++)

@@ -25,7 +25,8 @@ struct report {
 /* Prints the JSON object, of a failure too. */
 void report_print_json(const struct report *report);
 
-/* Prints the lines every job's summary ends with: hashes, digests, time; how, with --verbose. */
+/* Prints the lines every job's summary ends with: what the image lacks, hashes, digests, time; how,
+ * with --verbose. */
 void report_print_summary(const struct options *options, const struct imgz_report *job);
 
 /* A JSON string of any bytes: in a text that is not UTF-8, those above 127 become U+FFFD. */

@@ -43,13 +43,20 @@ int runner_say_error(const struct options *options, int rc, const struct imgz_er
     return exit_code;
 }
 
+static int done_code(const struct runner *runner)
+{
+    if (runner->report.unreadable_bytes == 0)
+        return EXIT_CODE_DONE;
+    return (int)runner->options->command->unreadable_code;
+}
+
 int runner_finish(struct runner *runner, int rc)
 {
     struct report report = {
         .command = runner->options->command->name,
         .options = runner->options,
         .job = &runner->report,
-        .exit_code = runner->report.unreadable_bytes > 0 ? EXIT_CODE_UNREADABLE : EXIT_CODE_DONE,
+        .exit_code = done_code(runner),
     };
 
     progress_detach(&runner->progress);

@@ -11,6 +11,7 @@
 #include "codec/checksum.h"
 #include "image/damage.h"
 #include "job/match.h"
+#include "job/missing.h"
 
 struct compare {
     struct imgz_job *job;
@@ -53,6 +54,8 @@ static int run(struct compare *compare)
 
     compare->job->image_bytes = compare->image.source.size_bytes;
     rc = imgz_match_run(compare->job, &compare->image, &compare->source);
+    if (rc == 0)
+        rc = imgz_missing_tell(&compare->image, compare->job);
     return rc < 0 ? rc : judge(compare);
 }
 

@@ -381,8 +381,8 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->regained_bytes = job->regained_bytes;
     if (job->left.drain)
         return; /* which has its hands on the rest */
-    report->unreadable_bytes = job->unreadable.bytes;
-    report->unreadable_range_count = job->unreadable.count;
+    report->unreadable_bytes = job->unreadable.bytes + job->unlisted_bytes;
+    report->unreadable_range_count = job->unreadable.count + job->unlisted_count;
     for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)
         report->unreadable[i] = job->unreadable.ranges[i];
     if (job->io_name != NULL)

@@ -61,6 +61,8 @@ struct imgz_job {
     uint64_t discarded_bytes;       /* owned by the drain while it runs; so is the next */
     uint64_t backup_gpt_offset;     /* or IMGZ_OFFSET_NONE */
     struct imgz_badlist unreadable; /* owned by the drain while it runs */
+    uint64_t unlisted_bytes;        /* unreadable, too, as an image says that lists only some */
+    uint64_t unlisted_count;        /* in so many ranges */
     bool mended;
     uint64_t missing_bytes;
     uint64_t regained_bytes;

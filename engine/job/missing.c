@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/provenance.h"
+
+static uint64_t end_of(const struct imgz_badlist *list)
+{
+    const struct imgz_range *last;
+
+    if (list->count == 0)
+        return 0;
+    last = &list->ranges[list->count - 1];
+    return last->offset + last->bytes;
+}
+
 /* ---- The image's word: "1049088+512 2097152+1536" ------------------------------------------- */
 
 /* Decimal digits; false where there are none, or too many. */
@@ -32,7 +44,7 @@ static bool take_range(const char **text, struct imgz_range *range)
     return take_number(text, &range->bytes);
 }
 
-static int add_recorded(const char *text, uint64_t size_bytes, struct imgz_badlist *list)
+static int add_listed(const char *text, uint64_t size_bytes, struct imgz_badlist *list)
 {
     uint64_t end = 0;
     int rc = 0;
@@ -50,17 +62,69 @@ static int add_recorded(const char *text, uint64_t size_bytes, struct imgz_badli
     return rc;
 }
 
-/* ---- Both ----------------------------------------------------------------------------------- */
-
-static uint64_t end_of(const struct imgz_badlist *list)
+/* A number of all ranges, listed or not; without it the list is all there is. */
+static bool take_total(const struct imgz_meta *meta, const char *key, uint64_t listed,
+                       uint64_t *unlisted)
 {
-    const struct imgz_range *last;
+    const char *text = imgz_meta_find(meta, key);
+    uint64_t total = listed;
 
-    if (list->count == 0)
-        return 0;
-    last = &list->ranges[list->count - 1];
-    return last->offset + last->bytes;
+    if (text != NULL && (!take_number(&text, &total) || *text != '\0' || total < listed))
+        return false;
+    *unlisted = total - listed;
+    return true;
 }
+
+/* The ranges that are not listed must have room behind those that are. */
+static int add_totals(const struct imgz_meta *meta, uint64_t size_bytes,
+                      struct imgz_missing_record *record)
+{
+    const struct imgz_badlist *listed = &record->listed;
+
+    if (!take_total(meta, "unreadable.bytes", listed->bytes, &record->unlisted_bytes) ||
+        !take_total(meta, "unreadable.range-count", listed->count, &record->unlisted_count) ||
+        record->unlisted_bytes > size_bytes - end_of(listed) ||
+        record->unlisted_count > record->unlisted_bytes ||
+        (record->unlisted_count == 0) != (record->unlisted_bytes == 0) ||
+        (record->unlisted_count > 0 && listed->count < IMGZ_PROVENANCE_RANGES_MAX))
+        return -EBADMSG;
+    return 0;
+}
+
+int imgz_missing_read(const struct imgz_meta *meta, uint64_t size_bytes,
+                      struct imgz_missing_record *record)
+{
+    int rc;
+
+    imgz_badlist_init(&record->listed);
+    rc = add_listed(imgz_meta_find(meta, "unreadable.ranges"), size_bytes, &record->listed);
+    if (rc == 0)
+        rc = add_totals(meta, size_bytes, record);
+    if (rc < 0)
+        imgz_badlist_fini(&record->listed);
+    return rc;
+}
+
+int imgz_missing_tell(const struct imgz_image *image, struct imgz_job *job)
+{
+    struct imgz_missing_record record;
+    int rc = imgz_missing_read(&image->meta, image->end.raw_bytes, &record);
+
+    if (rc == -EBADMSG) {
+        imgz_log_line(&job->log, "what %s calls unreadable cannot be right and is left out",
+                      image->source.path);
+        return 0;
+    }
+    if (rc < 0)
+        return imgz_job_raise_memory(job);
+    IMGZ_ASSERT(job->unreadable.count == 0);
+    job->unreadable = record.listed;
+    job->unlisted_bytes = record.unlisted_bytes;
+    job->unlisted_count = record.unlisted_count;
+    return 0;
+}
+
+/* ---- Both ----------------------------------------------------------------------------------- */
 
 /* Adds a range that may overlap what is there, as whole sectors; ranges come by their offsets. */
 static int add_sectors(struct imgz_badlist *list, const struct imgz_range *range,
@@ -96,20 +160,19 @@ static int merge(const struct imgz_badlist *one, const struct imgz_badlist *othe
 int imgz_missing_find(const struct imgz_mapfile *map, const struct imgz_meta *meta,
                       uint64_t size_bytes, struct imgz_badlist *list)
 {
+    struct imgz_missing_record record;
     struct imgz_badlist mapped;
-    struct imgz_badlist recorded;
-    int rc;
+    int rc = imgz_missing_read(meta, size_bytes, &record);
 
     IMGZ_ASSERT(imgz_mapfile_end(map) == size_bytes);
+    if (rc < 0)
+        return rc;
     imgz_badlist_init(&mapped);
-    imgz_badlist_init(&recorded);
     rc = imgz_mapfile_add_missing(map, &mapped);
     if (rc == 0)
-        rc = add_recorded(imgz_meta_find(meta, "unreadable.ranges"), size_bytes, &recorded);
-    if (rc == 0)
-        rc = merge(&mapped, &recorded, size_bytes, list);
+        rc = merge(&mapped, &record.listed, size_bytes, list);
     imgz_badlist_fini(&mapped);
-    imgz_badlist_fini(&recorded);
+    imgz_badlist_fini(&record.listed);
     return rc;
 }
 

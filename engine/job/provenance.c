@@ -76,14 +76,10 @@ static int add_digests(struct imgz_meta *meta, const struct imgz_tally_sum *sum)
     return rc;
 }
 
-/* So many ranges are listed in the metadata: 160 KB at most. What a capture leaves unread beyond
- * them is counted. */
-#define LISTED_RANGES_MAX 4096u
-
 /* "1049088+512 2097152+1536": offset and length, in bytes. */
 static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_badlist *list)
 {
-    const size_t count = imgz_min(list->count, LISTED_RANGES_MAX);
+    const size_t count = imgz_min(list->count, IMGZ_PROVENANCE_RANGES_MAX);
     char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);

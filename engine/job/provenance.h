@@ -16,6 +16,10 @@
 #include "io/source.h"
 #include "job/job.h"
 
+/* So many unreadable ranges are listed in the metadata: 160 KB at most. What a capture leaves
+ * unread beyond them is counted. */
+#define IMGZ_PROVENANCE_RANGES_MAX 4096u
+
 struct imgz_provenance {
     const struct imgz_job *job; /* its sum is complete */
     const struct imgz_source *source;

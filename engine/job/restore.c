@@ -10,6 +10,7 @@
 #include "io/append.h"
 #include "io/sparse.h"
 #include "job/decode.h"
+#include "job/missing.h"
 #include "job/overwrite.h"
 #include "job/readback.h"
 
@@ -263,6 +264,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = imgz_job_run(&restore.job, &bodies, &restore);
     if (rc == 0)
         rc = imgz_decode_check_sum(&restore.decode, &restore.job);
+    if (rc == 0)
+        rc = imgz_missing_tell(&restore.decode.image, &restore.job);
     if (rc == 0)
         rc = read_back(&restore);
     if (rc == 0)

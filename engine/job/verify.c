@@ -12,6 +12,7 @@
 #include "image/damage.h"
 #include "job/compare.h"
 #include "job/decode.h"
+#include "job/missing.h"
 
 struct verify {
     struct imgz_job *job;
@@ -108,6 +109,8 @@ int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
         rc = imgz_decode_prepare(&verify.decode, job);
     if (rc == 0)
         rc = imgz_job_run(job, &bodies, &verify);
+    if (rc == 0)
+        rc = imgz_missing_tell(&verify.decode.image, job);
     if (rc == 0)
         rc = judge(&verify);
     imgz_decode_release(&verify.decode);

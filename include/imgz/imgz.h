@@ -221,7 +221,7 @@ struct imgz_report {
     char io_name[16];   /* "io_uring" or "pread" */
     struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
     uint64_t same_bytes;       /* restore: what the target held already, and was not written */
-    uint64_t unreadable_bytes; /* capture: could not be read, and are zeros in the image */
+    uint64_t unreadable_bytes; /* zeros in the image, because they could not be captured */
     uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
     uint64_t resumed_bytes;  /* capture: of raw_bytes, taken over from an interrupted run */

@@ -60,6 +60,11 @@ static int verify(struct imgz_report *report, struct imgz_error *error)
     return imgz_verify(path("image").text, NULL, &world.options, report, error);
 }
 
+static int verify_lacking(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_verify(path("lacking").text, NULL, &world.options, report, error);
+}
+
 static int verify_against(struct imgz_report *report, struct imgz_error *error)
 {
     return imgz_verify(path("image").text, path("disk").text, &world.options, report, error);
@@ -109,14 +114,19 @@ static int flash_only_changed(struct imgz_report *report, struct imgz_error *err
     return with_flag(IMGZ_FLAG_ONLY_CHANGED, flash, report, error);
 }
 
-static int capture_unreadable(struct imgz_report *report, struct imgz_error *error)
+static int capture_zeroing(const char *name, struct imgz_report *report, struct imgz_error *error)
 {
     int rc;
 
     world.options.on_error = IMGZ_ON_ERROR_ZERO;
-    rc = capture(report, error);
+    rc = imgz_capture(path("disk").text, path(name).text, &world.options, report, error);
     world.options.on_error = IMGZ_ON_ERROR_STOP;
     return rc;
+}
+
+static int capture_unreadable(struct imgz_report *report, struct imgz_error *error)
+{
+    return capture_zeroing("out", report, error);
 }
 
 static int capture_resumed(struct imgz_report *report, struct imgz_error *error)
@@ -196,17 +206,23 @@ static void flashed_in_part(const struct imgz_report *report)
 }
 
 /* Zeros for exactly what could not be read, and it is said. */
+static void lacks_the_end(const struct imgz_report *report)
+{
+    assert_string_equal(report->root_hash, world.zeroed_hash);
+    assert_int_equal(report->unreadable_bytes, DISK_BYTES - BAD_OFFSET);
+    assert_int_equal(report->unreadable_range_count, 1);
+    assert_int_equal(report->unreadable[0].offset, BAD_OFFSET);
+    assert_int_equal(report->unreadable[0].bytes, DISK_BYTES - BAD_OFFSET);
+}
+
 static void captured_in_part(const struct imgz_report *report)
 {
     struct imgz_report found;
     struct imgz_error error;
 
-    assert_string_equal(report->root_hash, world.zeroed_hash);
-    assert_int_equal(report->unreadable_bytes, DISK_BYTES - BAD_OFFSET);
-    assert_int_equal(report->unreadable_range_count, 1);
-    assert_int_equal(report->unreadable[0].offset, BAD_OFFSET);
+    lacks_the_end(report);
     assert_int_equal(imgz_verify(path("out").text, NULL, &world.options, &found, &error), 0);
-    assert_string_equal(found.root_hash, world.zeroed_hash);
+    lacks_the_end(&found);
 }
 
 static const struct job {
@@ -221,6 +237,7 @@ static const struct job {
     {"capture", capture, captured, .makes_file = true},
     {"restore", restore, restored, .makes_file = true},
     {"verify", verify, same_hash, .makes_file = false},
+    {"verify what lacks an end", verify_lacking, lacks_the_end, .makes_file = false},
     {"verify --against", verify_against, same_hash, .makes_file = false},
     {"hash", hash, same_hash, .makes_file = false},
     {"capture --on-error=zero", capture_unreadable, captured_in_part, .makes_file = true,
@@ -267,6 +284,18 @@ static int hash_zeroed(struct imgz_error *error)
     return rc;
 }
 
+static int capture_lacking(struct imgz_error *error)
+{
+    const struct imgz_intercept plan = {.ring_refused = true, .bad_read_offset = BAD_OFFSET};
+    struct imgz_report report;
+    int rc;
+
+    imgz_intercept_arm(&plan);
+    rc = capture_zeroing("lacking", &report, error);
+    (void)imgz_intercept_disarm();
+    return rc;
+}
+
 static void attach_device(void)
 {
     unsigned char *nothing = calloc(1, DEVICE_BYTES);
@@ -292,7 +321,7 @@ static int set_up(void **state)
     imgz_fixture_write(&world.fixture, "disk", world.disk, DISK_BYTES);
     if (imgz_capture(path("disk").text, path("image").text, &world.options, NULL, &error) < 0 ||
         imgz_verify(path("image").text, NULL, &world.options, &world.right, &error) < 0 ||
-        hash_zeroed(&error) < 0) {
+        hash_zeroed(&error) < 0 || capture_lacking(&error) < 0) {
         print_error("%s\n", error.text);
         return -1;
     }

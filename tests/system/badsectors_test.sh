@@ -36,6 +36,19 @@ saved() {
     expect_exit 0 "$IMGZ" verify -q out.gz
 }
 
+# told WHICH COMMAND...: the job is done, exit code 0, and its report names what the last capture's
+# does.
+told() {
+    local which=$1
+    shift
+    expect_exit 0 "$@"
+    ok "the report of $which names what the image lacks" python3 -c 'import json, sys
+captured, report = (json.load(open(path)) for path in sys.argv[1:])
+assert report["ok"] is True and report["exit_code"] == 0, report
+for key in "unreadable_bytes", "unreadable_range_count", "unreadable":
+    assert report[key] == captured[key] != 0, report' report.json "$OUT"
+}
+
 attach mnt/disk --direct-io=on
 title "one bad sector, on a device"
 rule clear 'fail r 1049088 512 5 -1'
@@ -53,6 +66,67 @@ expect_out 'unreadable.bytes  *512'
 expect_out 'unreadable.ranges  *1049088\+512'
 expect_error 1 'offset 1049088' -- "$IMGZ" hash "$LOOP"
 expect_error 1 'offset 1049088' -- "$IMGZ" verify out.gz --against "$LOOP"
+
+title "what reads the image tells of it"
+SAYS='^unreadable 512 B in 1 place, the first at byte 1049088; the image has zeros there'
+for job in 'verify out.gz' 'verify --scrub out.gz' 'verify out.gz --against wanted' \
+    'restore --force out.gz back' 'hash -v out.gz'; do
+    # shellcheck disable=SC2086 # the words of a command line
+    expect_exit 0 "$IMGZ" $job
+    expect_text "$SAYS"
+    # shellcheck disable=SC2086
+    told "$job" "$IMGZ" ${job% -v} --json
+done
+ok "it has zeros there" same back wanted
+expect_exit 0 bash -c '"$1" restore - - <out.gz >back' - "$IMGZ"
+expect_text "$SAYS"
+ok "through pipes, too" same back wanted
+expect_exit 0 bash -c 'cat out.gz | "$1" verify -' - "$IMGZ"
+expect_text "$SAYS"
+told 'a pipe' bash -c 'cat out.gz | "$1" verify --json -' - "$IMGZ"
+expect_exit 3 "$IMGZ" verify --json out.gz --against disk
+expect_out '"unreadable": \[{"offset": 1049088, "bytes": 512}\]'
+expect_exit 0 "$IMGZ" verify -q out.gz
+ok "nothing is said if nothing is asked for" test ! -s "$ERR"
+expect_exit 0 "$IMGZ" capture -q disk whole.gz
+expect_exit 0 "$IMGZ" verify --json whole.gz
+expect_out '"unreadable_bytes": 0, "unreadable_range_count": 0, "unreadable": \[\]'
+no "nothing is said of what lacks nothing" grep unreadable "$ERR"
+
+title "an image that lies about it"
+# lie KEY VALUE: lie.gz is out.gz with other metadata, their hash made right.
+lie() {
+    python3 - "$HERE" "$@" <<'PYTHON'
+import sys
+sys.path.insert(0, sys.argv[1])
+import damage
+
+image = open("out.gz", "rb").read()
+note = next(note for note in damage.read_notes(image) if note.kind == "meta")
+lines = damage.uncarry_exactly(image, note).decode().splitlines(keepends=True)
+key = sys.argv[2]
+assert sum(line.startswith(key + "=") for line in lines) == 1
+text = "".join(f"{key}={sys.argv[3]}\n" if line.startswith(key + "=") else line
+               for line in lines).encode()
+changed = damage.with_note(image, note, payload_bytes=len(text), payload_xxh3=damage.xxh3_64(text))
+open("lie.gz", "wb").write(changed[:note.payload_offset] + damage.carry(text) + image[note.end:])
+PYTHON
+}
+MANY=$(python3 -c 'print(" ".join(f"{2 * i}+1" for i in range(10000)))')
+for lie in 'bytes 18446744073709551615' 'bytes 1000000000000000000000' 'bytes 0' 'bytes many' \
+    'range-count 2' 'range-count 18446744073709551615' 'ranges 1049088' 'ranges 1049088+0' \
+    'ranges 12582912+512' 'ranges 1049088+512 512+512' "ranges $MANY" \
+    'ranges 18446744073709551615+18446744073709551615'; do
+    ok "a lie: ${lie:0:40}" lie "unreadable.${lie%% *}" "${lie#* }"
+    for job in 'verify lie.gz' 'restore --force lie.gz back'; do
+        # shellcheck disable=SC2086
+        expect_exit 0 "$IMGZ" $job -v --json
+        expect_out '"unreadable_bytes": 0, "unreadable_range_count": 0, "unreadable": \[\]'
+        expect_text 'what lie.gz calls unreadable cannot be right'
+    done
+    ok "the disk is there" same back wanted
+done
+rm back
 
 title "several, the ends of chunks and of the disk among them"
 rule clear 'fail r 0 512 5 -1' 'fail r 1048064 1024 5 -1' 'fail r 3000320 4096 5 -1' \

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "job/provenance.h"
+
 #define DISK_BYTES 8000u /* the last sector is short */
 
 static struct imgz_mapfile make_map(const char *text)
@@ -98,6 +100,104 @@ static void a_list_that_cannot_be_right_is_refused(void **state)
         assert_int_equal(find("0 + 1\n0 8000 +\n", cases[i], text), -EBADMSG);
 }
 
+struct word {
+    const char *ranges;
+    const char *bytes;
+    const char *count;
+};
+
+static int read_word(const struct word *word, uint64_t size_bytes,
+                     struct imgz_missing_record *record)
+{
+    struct imgz_meta meta;
+    int rc;
+
+    imgz_meta_init(&meta);
+    assert_int_equal(imgz_meta_add(&meta, "unreadable.ranges", word->ranges), 0);
+    assert_int_equal(imgz_meta_add(&meta, "unreadable.bytes", word->bytes), 0);
+    assert_int_equal(imgz_meta_add(&meta, "unreadable.range-count", word->count), 0);
+    rc = imgz_missing_read(&meta, size_bytes, record);
+    imgz_meta_fini(&meta);
+    return rc;
+}
+
+static void numbers_that_do_not_fit_the_list_are_refused(void **state)
+{
+    static const struct word good[] = {
+        {"512+512", "512", "1"}, {"512+512", "", ""}, {"", "", ""}, {"", "0", "0"}};
+    static const struct word bad[] = {
+        {"", "512", "1"},
+        {"512+512", "511", "1"},
+        {"512+512", "513", "1"},
+        {"512+512", "512", "0"},
+        {"512+512", "512", "2"},
+        {"512+512", "1024", "2"}, /* both of two are listed */
+        {"512+512", "512 ", "1"},
+        {"512+512", "512", "x"},
+        {"512+512", "18446744073709551616", "1"},
+        {"512+512 1024+512", "1024", "2"}, /* they are one */
+    };
+    struct imgz_missing_record record;
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(bad); i++)
+        assert_int_equal(read_word(&bad[i], DISK_BYTES, &record), -EBADMSG);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(good); i++) {
+        assert_int_equal(read_word(&good[i], DISK_BYTES, &record), 0);
+        assert_int_equal(record.listed.bytes, good[i].ranges[0] == '\0' ? 0 : 512);
+        assert_int_equal(record.unlisted_bytes, 0);
+        assert_int_equal(record.unlisted_count, 0);
+        imgz_badlist_fini(&record.listed);
+    }
+}
+
+/* As many ranges as are listed, of a byte each, with one between; to be freed. */
+static char *make_full_list(void)
+{
+    const size_t bytes = IMGZ_PROVENANCE_RANGES_MAX * 8;
+    char *text = malloc(bytes);
+    size_t used = 0;
+
+    assert_non_null(text);
+    for (unsigned i = 0; i < IMGZ_PROVENANCE_RANGES_MAX; i++)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%u+1", i == 0 ? "" : " ", 2 * i);
+    return text;
+}
+
+#define FULL_LIST_BYTES (2 * IMGZ_PROVENANCE_RANGES_MAX - 1)
+
+static void what_a_full_list_leaves_out_is_counted(void **state)
+{
+    static const struct {
+        const char *bytes;
+        const char *count;
+        int rc;
+        uint64_t unlisted_bytes;
+        uint64_t unlisted_count;
+    } cases[] = {
+        {"4096", "4096", 0, 0, 0},        {"4098", "4097", 0, 2, 1},
+        {"4098", "4098", 0, 2, 2},        {"4116", "4097", 0, 20, 1}, /* all that there is */
+        {"4117", "4097", -EBADMSG, 0, 0}, {"4098", "4099", -EBADMSG, 0, 0},
+        {"4098", "4096", -EBADMSG, 0, 0}, {"4096", "4097", -EBADMSG, 0, 0},
+    };
+    struct imgz_missing_record record;
+    char *text = make_full_list();
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        const struct word word = {text, cases[i].bytes, cases[i].count};
+
+        assert_int_equal(read_word(&word, FULL_LIST_BYTES + 20, &record), cases[i].rc);
+        if (cases[i].rc < 0)
+            continue;
+        assert_int_equal(record.listed.count, IMGZ_PROVENANCE_RANGES_MAX);
+        assert_int_equal(record.unlisted_bytes, cases[i].unlisted_bytes);
+        assert_int_equal(record.unlisted_count, cases[i].unlisted_count);
+        imgz_badlist_fini(&record.listed);
+    }
+    free(text);
+}
+
 static void ranges_are_found_by_place(void **state)
 {
     struct imgz_badlist list;
@@ -124,6 +224,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_words_count),
         cmocka_unit_test(a_list_that_cannot_be_right_is_refused),
+        cmocka_unit_test(numbers_that_do_not_fit_the_list_are_refused),
+        cmocka_unit_test(what_a_full_list_leaves_out_is_counted),
         cmocka_unit_test(ranges_are_found_by_place),
     };
 
