@@ -157,6 +157,29 @@ static int merge(const struct imgz_badlist *one, const struct imgz_badlist *othe
     return rc;
 }
 
+static uint64_t bytes_behind(const struct imgz_badlist *list, uint64_t offset)
+{
+    uint64_t bytes = 0;
+    struct imgz_range part;
+
+    for (size_t i = imgz_missing_index(list, offset);
+         imgz_missing_part(list, i, offset, UINT64_MAX - offset, &part); i++)
+        bytes += part.bytes;
+    return bytes;
+}
+
+/* Ranges that the image counts and does not list are the map's to name. If it has less than these,
+ * it is of another image, or made up: they may be anywhere behind those that are listed. */
+static int add_unlisted(const struct imgz_badlist *mapped, uint64_t size_bytes,
+                        struct imgz_missing_record *record)
+{
+    const uint64_t end = end_of(&record->listed);
+
+    if (bytes_behind(mapped, end) >= record->unlisted_bytes)
+        return 0;
+    return imgz_badlist_add(&record->listed, end, size_bytes - end);
+}
+
 int imgz_missing_find(const struct imgz_mapfile *map, const struct imgz_meta *meta,
                       uint64_t size_bytes, struct imgz_badlist *list)
 {
@@ -169,6 +192,8 @@ int imgz_missing_find(const struct imgz_mapfile *map, const struct imgz_meta *me
         return rc;
     imgz_badlist_init(&mapped);
     rc = imgz_mapfile_add_missing(map, &mapped);
+    if (rc == 0)
+        rc = add_unlisted(&mapped, size_bytes, &record);
     if (rc == 0)
         rc = merge(&mapped, &record.listed, size_bytes, list);
     imgz_badlist_fini(&mapped);

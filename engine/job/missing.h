@@ -32,7 +32,9 @@ IMGZ_MUST_CHECK int imgz_missing_read(const struct imgz_meta *meta, uint64_t siz
 IMGZ_MUST_CHECK int imgz_missing_tell(const struct imgz_image *image, struct imgz_job *job);
 
 /* Fills an empty list: whole sectors of all that the map has not as finished, and of all that the
- * metadata names as unreadable. Either may be wrong; what both have is not lost. */
+ * metadata names as unreadable. Either may be wrong; what both have is not lost. Of more ranges
+ * than an image lists it knows how many bytes they are: without a map that has these, all behind
+ * the listed ones is missing. */
 IMGZ_MUST_CHECK int imgz_missing_find(const struct imgz_mapfile *map, const struct imgz_meta *meta,
                                       uint64_t size_bytes, struct imgz_badlist *list);
 

@@ -113,4 +113,14 @@ rule clear
 expect_exit 0 "$IMGZ" capture --map many.map "$LOOP" many.gz
 ok "all is there" gunzips_to many.gz disk
 
+title "more than an image lists, without their map"
+rule clear 'comb 0 33554432 4096'
+expect_exit 4 "$IMGZ" capture -q --force --on-error=zero --retries 0 "$LOOP" many.gz
+expect_exit 0 "$IMGZ" verify many.gz
+expect_text '^unreadable 4 MiB in 8192 places, the first at byte 0; the image has zeros there'
+rule clear
+printf '0 + 1\n0 33554432 +\n' >made.map
+expect_exit 0 "$IMGZ" capture -q --map made.map "$LOOP" many.gz
+ok "those that are not listed are found, too" gunzips_to many.gz disk
+
 finish

@@ -14,21 +14,21 @@
 
 #define DISK_BYTES 8000u /* the last sector is short */
 
-static struct imgz_mapfile make_map(const char *text)
+static struct imgz_mapfile make_map(const char *text, uint64_t size_bytes)
 {
     struct imgz_mapfile_problem problem;
     struct imgz_mapfile map;
 
     imgz_mapfile_init(&map);
     assert_int_equal(imgz_mapfile_parse(text, strlen(text), &map, &problem), 0);
-    assert_int_equal(imgz_mapfile_fit(&map, DISK_BYTES), 0);
+    assert_int_equal(imgz_mapfile_fit(&map, size_bytes), 0);
     return map;
 }
 
 /* Finds what is missing; the ranges as "offset+bytes" with blanks between. */
 static int find(const char *map_text, const char *recorded, char text[256])
 {
-    struct imgz_mapfile map = make_map(map_text);
+    struct imgz_mapfile map = make_map(map_text, DISK_BYTES);
     struct imgz_badlist list;
     struct imgz_meta meta;
     size_t used = 0;
@@ -198,6 +198,41 @@ static void what_a_full_list_leaves_out_is_counted(void **state)
     free(text);
 }
 
+static void what_a_full_list_leaves_out_is_missing(void **state)
+{
+    /* A sector lies behind the one where the list ends; 20 bytes are there that are not listed. */
+    static const struct {
+        const char *map;
+        uint64_t missing_bytes; /* of the last two sectors */
+    } cases[] = {
+        {"0 + 1\n0 9216 +\n", 1024},
+        {"0 + 1\n0 9000 +\n9000 19 -\n9019 197 +\n", 1024},
+        {"0 + 1\n0 9000 +\n9000 20 -\n9020 196 +\n", 512},
+        {"0 + 1\n0 20 -\n20 9196 +\n", 1024}, /* it has others */
+        {"0 + 1\n0 9196 +\n", 512},
+    };
+    char *text = make_full_list();
+    struct imgz_meta meta;
+
+    (void)state;
+    imgz_meta_init(&meta);
+    assert_int_equal(imgz_meta_add(&meta, "unreadable.ranges", text), 0);
+    assert_int_equal(imgz_meta_add_number(&meta, "unreadable.bytes", 4096 + 20), 0);
+    assert_int_equal(imgz_meta_add_number(&meta, "unreadable.range-count", 4096 + 1), 0);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        struct imgz_mapfile map = make_map(cases[i].map, 9216);
+        struct imgz_badlist list;
+
+        imgz_badlist_init(&list);
+        assert_int_equal(imgz_missing_find(&map, &meta, 9216, &list), 0);
+        assert_int_equal(list.bytes, 8192 + cases[i].missing_bytes);
+        imgz_badlist_fini(&list);
+        imgz_mapfile_fini(&map);
+    }
+    imgz_meta_fini(&meta);
+    free(text);
+}
+
 static void ranges_are_found_by_place(void **state)
 {
     struct imgz_badlist list;
@@ -226,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_list_that_cannot_be_right_is_refused),
         cmocka_unit_test(numbers_that_do_not_fit_the_list_are_refused),
         cmocka_unit_test(what_a_full_list_leaves_out_is_counted),
+        cmocka_unit_test(what_a_full_list_leaves_out_is_missing),
         cmocka_unit_test(ranges_are_found_by_place),
     };
 
