@@ -127,6 +127,20 @@ expect_exit 0 "$IMGZ" capture --map disk.map "$LOOP" disk.gz
 expect_text '^mended  *nothing: disk.gz and its map lack nothing'
 ok "an image that lacks nothing is left" same disk.gz right.gz
 
+title "a map that is lost"
+rule clear "$A" "$B" "$C"
+expect_exit 4 "$IMGZ" capture -q --on-error=zero "$LOOP" lost.gz
+printf '0 + 1\n0 %d +\n' "$(blockdev --getsize64 "$LOOP")" >lost.map
+# All that is good fails now: it is not read.
+rule clear "$B" 'fail r 0 1049088 5 -1' 'fail r 1049600 2095616 5 -1' \
+    'fail r 3146240 3145216 5 -1' 'fail r 7791616 4791296 5 -1'
+expect_exit 4 "$IMGZ" capture --json --map lost.map "$LOOP" lost.gz
+expect_out "\"missing_bytes\": $BAD"
+map_is lost.map $((12582912 - 1024)) 1024 0
+zeroed 3145216 1024
+ok "what can be read now is in the image" gunzips_to lost.gz wanted
+rule clear
+
 title "zeros that were never read"
 truncate -s 64M holes
 printf 'here' | dd of=holes bs=1 seek=40000000 conv=notrunc status=none
