@@ -163,9 +163,14 @@ detach "$LOOP"
 title "ddrescue begins, imgz goes on"
 serve_disk backing mnt2
 attach mnt2/disk --direct-io=on
-rule clear "$A" "$C"
+END='fail r 11534336 1048576 5 -1'
+rule clear "$A" "$C" "$END"
 run ddrescue -q --no-trim --no-scrape "$LOOP" raw rescue.map
-truncate -s 12582912 raw
+equal "its file ends where it could read last" "$(stat -c %s raw)" 11534336
+expect_exit 0 "$IMGZ" capture -q raw short.gz
+expect_error 2 'has 11534336 bytes, but .* has 12582912' -- \
+    "$IMGZ" capture --map rescue.map "$LOOP" short.gz
+truncate -s "$(blockdev --getsize64 "$LOOP")" raw
 expect_exit 0 "$IMGZ" capture -q raw rescue.gz
 rule clear "$A"
 expect_exit 4 "$IMGZ" capture -q --map rescue.map "$LOOP" rescue.gz

@@ -3,7 +3,7 @@
 # The README does not lie: every block marked sh runs, in order, in one folder that holds a small
 # disk.img. Blocks that cannot run here are marked console in it.
 source "$(dirname "$0")/lib.sh"
-need python3
+need python3 ddrescue
 : "${IMGZ_SOURCE:?}"
 readme=$IMGZ_SOURCE/README.md
 [[ -f $readme ]] || skip_all "there is no README.md yet"
