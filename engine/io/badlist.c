@@ -68,3 +68,52 @@ int imgz_badlist_add_slot(struct imgz_badlist *list, const struct imgz_slot *slo
     }
     return rc;
 }
+
+/* ---- Asking ------------------------------------------------------------------------------- */
+
+size_t imgz_badlist_index(const struct imgz_badlist *list, uint64_t offset)
+{
+    size_t low = 0;
+    size_t high = list->count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (list->ranges[middle].offset + list->ranges[middle].bytes > offset)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+bool imgz_badlist_part(const struct imgz_badlist *list, size_t i, uint64_t offset, uint64_t bytes,
+                       struct imgz_range *part)
+{
+    uint64_t end;
+
+    if (i >= list->count || list->ranges[i].offset >= offset + bytes)
+        return false;
+    end = imgz_min(list->ranges[i].offset + list->ranges[i].bytes, offset + bytes);
+    part->offset = imgz_max(list->ranges[i].offset, offset);
+    part->bytes = end - part->offset;
+    return true;
+}
+
+bool imgz_badlist_within(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
+{
+    struct imgz_range part;
+
+    return imgz_badlist_part(list, imgz_badlist_index(list, offset), offset, bytes, &part);
+}
+
+uint64_t imgz_badlist_bytes(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
+{
+    struct imgz_range part;
+    uint64_t sum = 0;
+
+    for (size_t i = imgz_badlist_index(list, offset);
+         imgz_badlist_part(list, i, offset, bytes, &part); i++)
+        sum += part.bytes;
+    return sum;
+}

@@ -2,9 +2,9 @@
 /*
  * The parts of a source that could not be read, in order.
  *
- * Place: grown by capture's drain, for report and metadata.
+ * Place: grown by a drain, for report and metadata; found by mend: what an image lacks.
  *
- * Threads    one.
+ * Threads    grown by one; asked by any.
  * Errors     -ENOMEM.
  * Memory     16 bytes per range; adjacent sectors make one range.
  */
@@ -31,5 +31,19 @@ IMGZ_MUST_CHECK int imgz_badlist_add(struct imgz_badlist *list, uint64_t offset,
 
 /* Adds what is marked in slot->bad_map. */
 IMGZ_MUST_CHECK int imgz_badlist_add_slot(struct imgz_badlist *list, const struct imgz_slot *slot);
+
+/* ---- Asking ------------------------------------------------------------------------------- */
+
+/* The first range that ends behind 'offset': its index, or list->count. */
+size_t imgz_badlist_index(const struct imgz_badlist *list, uint64_t offset);
+
+/* The part of range 'i' that lies within the 'bytes' at 'offset'; false if there is none: with i
+ * from imgz_badlist_index() on, neither is there of those behind it. */
+bool imgz_badlist_part(const struct imgz_badlist *list, size_t i, uint64_t offset, uint64_t bytes,
+                       struct imgz_range *part);
+
+/* True if some of the 'bytes' at 'offset' are in it; and how many. */
+bool imgz_badlist_within(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes);
+uint64_t imgz_badlist_bytes(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes);
 
 #endif /* IMGZ_BADLIST_H */

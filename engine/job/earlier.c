@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "job/missing.h"
 #include "job/unread.h"
 
 /* ---- Whether it is of this image ---------------------------------------------------------- */
@@ -41,7 +40,7 @@ static bool is_same_chunk(const struct walk *one, const struct walk *other)
 
 static bool lacked(const struct imgz_badlist *missing, const struct imgz_index_item *item)
 {
-    return imgz_missing_within(missing, item->raw_offset, item->raw_bytes);
+    return imgz_badlist_within(missing, item->raw_offset, item->raw_bytes);
 }
 
 /* The walk is at an item of what was left. False, with the place, if the old image has another one
@@ -92,16 +91,6 @@ static int compare(const struct imgz_earlier *earlier, const struct imgz_earlier
 
 /* ---- Finding it --------------------------------------------------------------------------- */
 
-static uint64_t bytes_before(const struct imgz_badlist *list, uint64_t end)
-{
-    struct imgz_range part;
-    uint64_t bytes = 0;
-
-    for (size_t i = 0; imgz_missing_part(list, i, 0, end, &part); i++)
-        bytes += part.bytes;
-    return bytes;
-}
-
 /* A run of mend has a map before anything is written. As with the file itself, nobody else must be
  * able to write to it. */
 static int check_map(const struct imgz_earlier_config *config)
@@ -136,9 +125,9 @@ static int check_unread(const struct imgz_earlier_config *config, const struct i
 
     for (size_t i = 0; i < unread->count; i++) {
         const struct imgz_range *bad = &unread->ranges[i];
-        const size_t k = imgz_missing_index(config->missing, bad->offset);
+        const size_t k = imgz_badlist_index(config->missing, bad->offset);
 
-        if (!imgz_missing_part(config->missing, k, bad->offset, bad->bytes, &part) ||
+        if (!imgz_badlist_part(config->missing, k, bad->offset, bad->bytes, &part) ||
             part.bytes != bad->bytes)
             return raise_lacking(config, bad->offset);
     }
@@ -163,8 +152,8 @@ static int find_whole(struct imgz_earlier *earlier, struct imgz_job *job,
     if (rc == 0)
         rc = check_unread(config, &job->unreadable);
     if (rc == 0)
-        earlier->regained_bytes =
-            bytes_before(config->missing, earlier->whole.raw_bytes) - job->unreadable.bytes;
+        earlier->regained_bytes = imgz_badlist_bytes(config->missing, 0, earlier->whole.raw_bytes) -
+                                  job->unreadable.bytes;
     return rc;
 }
 

@@ -12,14 +12,13 @@
 #include "image/check.h"
 #include "image/image_feeder.h"
 #include "io/ahead.h"
-#include "job/missing.h"
 
 /* Where the piece of a run that begins at 'at', a chunk's beginning, ends. */
 static uint64_t find_piece_end(const struct imgz_mend_feed *feed, uint64_t at, uint64_t run_end)
 {
     const uint64_t chunk_bytes = feed->image->header.chunk_bytes;
     const struct imgz_badlist *missing = feed->missing;
-    const size_t i = imgz_missing_index(missing, at);
+    const size_t i = imgz_badlist_index(missing, at);
     uint64_t next;
 
     if (at < feed->there_bytes)
@@ -59,7 +58,7 @@ static bool must_be_cut(const struct imgz_mend_feed *feed, const struct imgz_slo
 {
     if (slot->kind == IMGZ_SLOT_DATA)
         return false;
-    return imgz_missing_within(feed->missing, slot->raw_offset, slot->raw_bytes) ||
+    return imgz_badlist_within(feed->missing, slot->raw_offset, slot->raw_bytes) ||
            (slot->raw_offset < feed->there_bytes &&
             feed->there_bytes < slot->raw_offset + slot->raw_bytes);
 }

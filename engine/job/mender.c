@@ -10,7 +10,6 @@
 #include "image/pack.h"
 #include "io/reader.h"
 #include "job/mend_feed.h"
-#include "job/missing.h"
 #include "job/provenance.h"
 #include "job/reread.h"
 
@@ -69,7 +68,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     slot->stored_form = is_stored(slot);
     *was = (struct imgz_mender_was){slot->kind, slot->raw_hash, slot->raw_crc32, false};
     if (slot->fault != IMGZ_FAULT_NONE || is_there(mender, slot) ||
-        !imgz_missing_within(mender->missing, slot->raw_offset, slot->raw_bytes))
+        !imgz_badlist_within(mender->missing, slot->raw_offset, slot->raw_bytes))
         return 0;
     IMGZ_ASSERT(slot->raw_bytes <= mender->job->chunk_bytes);
     if (slot->kind == IMGZ_SLOT_ZERO)

@@ -157,17 +157,6 @@ static int merge(const struct imgz_badlist *one, const struct imgz_badlist *othe
     return rc;
 }
 
-static uint64_t bytes_behind(const struct imgz_badlist *list, uint64_t offset)
-{
-    uint64_t bytes = 0;
-    struct imgz_range part;
-
-    for (size_t i = imgz_missing_index(list, offset);
-         imgz_missing_part(list, i, offset, UINT64_MAX - offset, &part); i++)
-        bytes += part.bytes;
-    return bytes;
-}
-
 /* Ranges that the image counts and does not list are the map's to name. If it has less than these,
  * it is of another image, or made up: they may be anywhere behind those that are listed. */
 static int add_unlisted(const struct imgz_badlist *mapped, uint64_t size_bytes,
@@ -175,7 +164,7 @@ static int add_unlisted(const struct imgz_badlist *mapped, uint64_t size_bytes,
 {
     const uint64_t end = end_of(&record->listed);
 
-    if (bytes_behind(mapped, end) >= record->unlisted_bytes)
+    if (imgz_badlist_bytes(mapped, end, UINT64_MAX - end) >= record->unlisted_bytes)
         return 0;
     return imgz_badlist_add(&record->listed, end, size_bytes - end);
 }
@@ -199,42 +188,4 @@ int imgz_missing_find(const struct imgz_mapfile *map, const struct imgz_meta *me
     imgz_badlist_fini(&mapped);
     imgz_badlist_fini(&record.listed);
     return rc;
-}
-
-/* ---- Asking --------------------------------------------------------------------------------- */
-
-size_t imgz_missing_index(const struct imgz_badlist *list, uint64_t offset)
-{
-    size_t low = 0;
-    size_t high = list->count;
-
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (list->ranges[middle].offset + list->ranges[middle].bytes > offset)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-bool imgz_missing_part(const struct imgz_badlist *list, size_t i, uint64_t offset, uint64_t bytes,
-                       struct imgz_range *part)
-{
-    uint64_t end;
-
-    if (i >= list->count || list->ranges[i].offset >= offset + bytes)
-        return false;
-    end = imgz_min(list->ranges[i].offset + list->ranges[i].bytes, offset + bytes);
-    part->offset = imgz_max(list->ranges[i].offset, offset);
-    part->bytes = end - part->offset;
-    return true;
-}
-
-bool imgz_missing_within(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
-{
-    struct imgz_range part;
-
-    return imgz_missing_part(list, imgz_missing_index(list, offset), offset, bytes, &part);
 }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "job/missing.h"
-
 /* Takes over the sectors from 'from' to 'end' (offsets on the disk) that are not marked. */
 static uint64_t take_good(const struct imgz_reread *reread, struct imgz_slot *slot, uint64_t from,
                           uint64_t end)
@@ -29,8 +27,8 @@ uint64_t imgz_reread_slot(const struct imgz_reread *reread, struct imgz_slot *sl
     uint64_t taken_bytes = 0;
     struct imgz_range part;
 
-    for (size_t i = imgz_missing_index(missing, slot->raw_offset);
-         imgz_missing_part(missing, i, slot->raw_offset, slot->raw_bytes, &part); i++) {
+    for (size_t i = imgz_badlist_index(missing, slot->raw_offset);
+         imgz_badlist_part(missing, i, slot->raw_offset, slot->raw_bytes, &part); i++) {
         /* For the story, should it fail. */
         slot->read_bytes = part.offset - slot->raw_offset;
         imgz_source_fetch(reread->source, part.offset, reread->scratch + slot->read_bytes,

@@ -6,7 +6,6 @@
 
 #include "codec/checksum.h"
 #include "codec/zero.h"
-#include "job/missing.h"
 
 /* Chunks of data, and of zeros, that are read again. A chance hit of another disk needs all of them
  * to be equal; more would only cost time on a slow one. */
@@ -54,7 +53,7 @@ static bool is_same(struct comparison *comparison, uint64_t offset, uint64_t byt
 static void compare(struct comparison *comparison, uint64_t offset, uint64_t bytes,
                     const struct imgz_hash *expected)
 {
-    if (imgz_missing_within(comparison->samples.unread, offset, bytes) ||
+    if (imgz_badlist_within(comparison->samples.unread, offset, bytes) ||
         is_same(comparison, offset, bytes, expected))
         return;
     comparison->differs = true;

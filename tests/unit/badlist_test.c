@@ -74,12 +74,37 @@ static void slots_are_added(void **state)
     imgz_badlist_fini(&list);
 }
 
+static void ranges_are_found_by_place(void **state)
+{
+    struct imgz_badlist list;
+
+    (void)state;
+    imgz_badlist_init(&list);
+    assert_false(imgz_badlist_within(&list, 0, 1 << 20));
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(imgz_badlist_add(&list, 1024 + i * 1024, 512), 0);
+    for (uint64_t at = 0; at < 105 * 1024; at += 256) {
+        const uint64_t index = at < 1536 ? 0 : (at - 512) / 1024;
+        const bool within = at % 1024 < 512 && at >= 1024 && at < 101 * 1024;
+
+        assert_int_equal(imgz_badlist_index(&list, at), imgz_min(index, 100));
+        assert_int_equal(imgz_badlist_within(&list, at, 256), within);
+    }
+    assert_true(imgz_badlist_within(&list, 0, 1025));
+    assert_false(imgz_badlist_within(&list, 0, 1024));
+    assert_int_equal(imgz_badlist_bytes(&list, 0, UINT64_MAX), 100 * 512);
+    assert_int_equal(imgz_badlist_bytes(&list, 1280, 1024), 512);
+    assert_int_equal(imgz_badlist_bytes(&list, 1536, 512), 0);
+    imgz_badlist_fini(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adjacent_ranges_are_one),
         cmocka_unit_test(it_grows),
         cmocka_unit_test(slots_are_added),
+        cmocka_unit_test(ranges_are_found_by_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

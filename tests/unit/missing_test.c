@@ -233,27 +233,6 @@ static void what_a_full_list_leaves_out_is_missing(void **state)
     free(text);
 }
 
-static void ranges_are_found_by_place(void **state)
-{
-    struct imgz_badlist list;
-
-    (void)state;
-    imgz_badlist_init(&list);
-    assert_false(imgz_missing_within(&list, 0, 1 << 20));
-    for (uint64_t i = 0; i < 100; i++)
-        assert_int_equal(imgz_badlist_add(&list, 1024 + i * 1024, 512), 0);
-    for (uint64_t at = 0; at < 105 * 1024; at += 256) {
-        const uint64_t index = at < 1536 ? 0 : (at - 512) / 1024;
-        const bool within = at % 1024 < 512 && at >= 1024 && at < 101 * 1024;
-
-        assert_int_equal(imgz_missing_index(&list, at), imgz_min(index, 100));
-        assert_int_equal(imgz_missing_within(&list, at, 256), within);
-    }
-    assert_true(imgz_missing_within(&list, 0, 1025));
-    assert_false(imgz_missing_within(&list, 0, 1024));
-    imgz_badlist_fini(&list);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,7 +241,6 @@ int main(void)
         cmocka_unit_test(numbers_that_do_not_fit_the_list_are_refused),
         cmocka_unit_test(what_a_full_list_leaves_out_is_counted),
         cmocka_unit_test(what_a_full_list_leaves_out_is_missing),
-        cmocka_unit_test(ranges_are_found_by_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
