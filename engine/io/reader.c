@@ -190,9 +190,10 @@ static int read_extents(struct reader *reader, struct imgz_slot *slot)
 }
 
 /* Reads the chunk that the extent at hand has data of. One that is all data and not read directly
- * is left to its worker. */
+ * is left to its worker; so is one of which not all is to be tried. */
 static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
 {
+    const struct imgz_source *source = reader->config->source;
     struct imgz_slot *slot = NULL;
     int rc = take_slot(reader, &slot);
 
@@ -201,8 +202,11 @@ static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
     slot->kind = IMGZ_SLOT_DATA;
     slot->raw_offset = from;
     slot->raw_bytes = end - from;
-    if (!reader->config->source->direct && reader->extent.offset <= from &&
-        reader->extent.end >= end) {
+    if (imgz_source_knows_bad(source, from, end - from)) {
+        slot->unread = true;
+        return imgz_line_feed(reader->line, &slot);
+    }
+    if (!source->direct && reader->extent.offset <= from && reader->extent.end >= end) {
         imgz_ahead_move(&reader->ahead, from, reader->extent.end);
         slot->unread = true;
         return imgz_line_feed(reader->line, &slot);

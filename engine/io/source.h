@@ -15,6 +15,7 @@
 #include "flow/log.h"
 #include "flow/slot.h"
 #include "flow/stop.h"
+#include "io/badlist.h"
 
 enum imgz_source_kind {
     IMGZ_SOURCE_FILE,
@@ -37,6 +38,10 @@ struct imgz_source {
     enum imgz_on_error on_error;
     struct imgz_deadline *deadline; /* of its reads; NULL: they may take for ever */
     struct stat status;
+
+    /* What an earlier run found bad: it is taken for bad again, and not tried, with ON_ERROR_ZERO.
+     * NULL: nothing. Set by whoever knows; must outlive the source. */
+    const struct imgz_badlist *known_bad;
 
     /* What was peeked at in a stream, and is still to be read. */
     unsigned char peeked[IMGZ_SOURCE_PEEK_BYTES];
@@ -106,6 +111,10 @@ IMGZ_MUST_CHECK int imgz_source_read_watched(const struct imgz_source *source, u
  */
 void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
                        size_t bytes, struct imgz_slot *slot);
+
+/* True if some of the 'bytes' at 'offset' are known to be bad, and are not to be tried: so nothing
+ * is to be read there but by fetch. */
+bool imgz_source_knows_bad(const struct imgz_source *source, uint64_t offset, uint64_t bytes);
 
 /* The place of 'offset' in it, for errors. */
 struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset);

@@ -67,9 +67,9 @@ static int64_t read_by_ring(struct imgz_io *io, uint64_t offset, unsigned char *
     return result.rc < 0 && result.done_bytes == 0 ? result.rc : (int64_t)result.done_bytes;
 }
 
-static int64_t read_here(void *context, uint64_t offset, unsigned char *buffer, size_t bytes)
+static int64_t read_here(const struct rescue *rescue, uint64_t offset, unsigned char *buffer,
+                         size_t bytes)
 {
-    const struct rescue *rescue = context;
     const uint32_t entry = IMGZ_DEADLINE_OF_SLOT(rescue->slot->slot_index);
     int64_t moved;
 
@@ -82,6 +82,21 @@ static int64_t read_here(void *context, uint64_t offset, unsigned char *buffer, 
     }
     imgz_deadline_end(rescue->source->deadline, entry);
     return moved;
+}
+
+static int64_t try_here(void *context, uint64_t offset, unsigned char *buffer, size_t bytes)
+{
+    const struct rescue *rescue = context;
+
+    return imgz_source_knows_bad(rescue->source, offset, bytes)
+               ? -EIO
+               : read_here(rescue, offset, buffer, bytes);
+}
+
+bool imgz_source_knows_bad(const struct imgz_source *source, uint64_t offset, uint64_t bytes)
+{
+    return source->known_bad != NULL && source->on_error == IMGZ_ON_ERROR_ZERO &&
+           imgz_badlist_within(source->known_bad, offset, bytes);
 }
 
 int imgz_source_read_watched(const struct imgz_source *source, uint64_t offset, void *buffer,
@@ -169,7 +184,7 @@ static int run_rescue(struct rescue *rescue, uint64_t offset, unsigned char *buf
                       size_t *done_bytes)
 {
     const struct imgz_rescue config = {
-        .read = read_here,
+        .read = try_here,
         .bad = found_bad,
         .context = rescue,
         .sector_bytes = rescue->source->sector_bytes,
@@ -229,7 +244,7 @@ void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *
     int rc = -EIO;
 
     /* A direct read has failed already. */
-    if (!source->direct)
+    if (!source->direct && !imgz_source_knows_bad(source, offset, bytes))
         rc = read_cached(source, offset, to, bytes, slot, &done_bytes);
     if (rc < 0 && imgz_rescue_worthwhile(rc))
         rc = rescue_slot(source, offset + done_bytes, to + done_bytes, bytes - done_bytes, slot,

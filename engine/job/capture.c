@@ -22,8 +22,8 @@ struct capture {
     struct imgz_output output;
     struct imgz_mapkeep map;
     struct imgz_meta meta;
-    struct imgz_whole leftover;  /* of an interrupted run, or empty */
-    struct imgz_packer *packers; /* one per worker */
+    struct imgz_leftover leftover; /* of an interrupted run, or empty */
+    struct imgz_packer *packers;   /* one per worker */
     time_t start_time;
 };
 
@@ -34,7 +34,7 @@ static int feed(void *context, struct imgz_line *line)
     struct capture *capture = context;
     const struct imgz_reader_config config = {
         .source = &capture->source,
-        .from_bytes = capture->leftover.raw_bytes,
+        .from_bytes = capture->leftover.whole.raw_bytes,
         .size_bytes = capture->source.size_bytes,
         .chunk_bytes = capture->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
@@ -137,12 +137,12 @@ static struct imgz_frame_header make_header(const struct capture *capture)
 static int init_writer(struct capture *capture, struct imgz_line *line,
                        struct imgz_image_writer *writer)
 {
-    struct imgz_whole *leftover = &capture->leftover;
+    struct imgz_whole *there = &capture->leftover.whole;
     const struct imgz_frame_header header = make_header(capture);
 
-    if (leftover->image_bytes > 0)
-        return imgz_image_writer_resume(writer, &capture->output, line, leftover->image_bytes,
-                                        &leftover->index);
+    if (there->image_bytes > 0)
+        return imgz_image_writer_resume(writer, &capture->output, line, there->image_bytes,
+                                        &there->index);
     return imgz_image_writer_init(writer, &capture->output, line, &header);
 }
 
@@ -198,7 +198,7 @@ static int begin_map(struct capture *capture)
 {
     return imgz_mapkeep_begin(&capture->map,
                               capture->output.temp.taken_over ? IMGZ_MAPKEEP_ON : IMGZ_MAPKEEP_ANEW,
-                              capture->leftover.raw_bytes, capture->job.stop);
+                              capture->leftover.whole.raw_bytes, capture->job.stop);
 }
 
 /* What is read and written. */
@@ -272,8 +272,9 @@ static int take_over(struct capture *capture)
 
     if (rc < 0 || !capture->output.temp.taken_over)
         return rc;
-    rc = imgz_leftover_check(&capture->job, &config, &capture->leftover);
-    capture->job.resumed_bytes = capture->leftover.raw_bytes;
+    rc = imgz_leftover_find(&capture->leftover, &capture->job, &config);
+    capture->source.known_bad = &capture->leftover.unread.bad;
+    capture->job.resumed_bytes = capture->leftover.whole.raw_bytes;
     return rc;
 }
 
@@ -319,7 +320,7 @@ static int prepare(struct capture *capture)
                   .raw_present = true},
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
-        .continues = capture->leftover.image_bytes > 0,
+        .continues = capture->leftover.whole.image_bytes > 0,
     };
     int rc = check_chunk_count(capture);
 
@@ -356,7 +357,7 @@ static void release(struct capture *capture)
         imgz_packer_fini(&capture->packers[i]);
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
-    imgz_whole_fini(&capture->leftover);
+    imgz_leftover_fini(&capture->leftover);
     imgz_source_close(&capture->source);
 }
 

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "job/unread.h"
-
 /* ---- Whether it is of this image ---------------------------------------------------------- */
 
 /* Items of one image, in order. */
@@ -135,20 +133,20 @@ static int check_unread(const struct imgz_earlier_config *config, const struct i
 }
 
 static int find_whole(struct imgz_earlier *earlier, struct imgz_job *job,
-                      const struct imgz_earlier_config *config, const struct imgz_unread *unread)
+                      const struct imgz_earlier_config *config)
 {
     const struct imgz_whole_config whole_config = {
         .output = config->output,
         .disk = config->disk,
         .header = config->old->header,
-        .end_bytes = unread->end_bytes,
+        .end_bytes = earlier->unread.end_bytes,
     };
     int rc = imgz_whole_find(job, &whole_config, &earlier->whole);
 
     if (rc == 0)
         rc = compare(earlier, config);
     if (rc == 0)
-        rc = imgz_unread_add(unread, job, earlier->whole.raw_bytes);
+        rc = imgz_unread_add(&earlier->unread, job, earlier->whole.raw_bytes);
     if (rc == 0)
         rc = check_unread(config, &job->unreadable);
     if (rc == 0)
@@ -165,19 +163,15 @@ int imgz_earlier_find(struct imgz_earlier *earlier, struct imgz_job *job,
         .map_path = config->output->temp.map_path,
         .size_bytes = config->old->end.raw_bytes,
     };
-    struct imgz_unread unread;
     int rc = check_map(config);
 
-    if (rc < 0)
-        return rc;
-    rc = imgz_unread_load(&unread, job, &unread_config);
     if (rc == 0)
-        rc = find_whole(earlier, job, config, &unread);
-    imgz_unread_fini(&unread);
-    return rc;
+        rc = imgz_unread_load(&earlier->unread, job, &unread_config);
+    return rc < 0 ? rc : find_whole(earlier, job, config);
 }
 
 void imgz_earlier_fini(struct imgz_earlier *earlier)
 {
     imgz_whole_fini(&earlier->whole);
+    imgz_unread_fini(&earlier->unread);
 }

@@ -17,6 +17,7 @@
 
 #include "image/image.h"
 #include "io/badlist.h"
+#include "job/unread.h"
 #include "job/whole.h"
 
 struct imgz_earlier_config {
@@ -29,7 +30,8 @@ struct imgz_earlier_config {
 /* Zero, it holds nothing. */
 struct imgz_earlier {
     struct imgz_whole whole;
-    uint64_t regained_bytes; /* so much of what was missing is there */
+    struct imgz_unread unread; /* of which whole may not have all */
+    uint64_t regained_bytes;   /* so much of what was missing is there */
 };
 
 /* As imgz_whole_find(); job->unreadable, too, counts what is there. */

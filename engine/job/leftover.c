@@ -5,7 +5,6 @@
 #include <inttypes.h>
 
 #include "job/samples.h"
-#include "job/unread.h"
 
 static int raise_changed(const struct imgz_leftover_config *config, uint64_t offset)
 {
@@ -36,35 +35,37 @@ static int compare(struct imgz_job *job, const struct imgz_leftover_config *conf
 }
 
 static int find_whole(struct imgz_job *job, const struct imgz_leftover_config *config,
-                      const struct imgz_unread *unread, struct imgz_whole *whole)
+                      struct imgz_leftover *leftover)
 {
+    struct imgz_whole *whole = &leftover->whole;
     const struct imgz_whole_config whole_config = {
         .output = config->output,
         .disk = config->source->path,
         .header = config->header,
-        .end_bytes = unread->end_bytes,
+        .end_bytes = leftover->unread.end_bytes,
     };
     int rc = imgz_whole_find(job, &whole_config, whole);
 
     if (rc == 0)
-        rc = imgz_unread_add(unread, job, whole->raw_bytes);
+        rc = imgz_unread_add(&leftover->unread, job, whole->raw_bytes);
     return rc < 0 ? rc : compare(job, config, whole);
 }
 
-int imgz_leftover_check(struct imgz_job *job, const struct imgz_leftover_config *config,
-                        struct imgz_whole *whole)
+int imgz_leftover_find(struct imgz_leftover *leftover, struct imgz_job *job,
+                       const struct imgz_leftover_config *config)
 {
     const struct imgz_unread_config unread_config = {
         .output = config->output,
         .map_path = config->map_path,
         .size_bytes = config->header.raw_bytes,
     };
-    struct imgz_unread unread;
-    int rc = imgz_unread_load(&unread, job, &unread_config);
+    int rc = imgz_unread_load(&leftover->unread, job, &unread_config);
 
-    *whole = (struct imgz_whole){0};
-    if (rc == 0)
-        rc = find_whole(job, config, &unread, whole);
-    imgz_unread_fini(&unread);
-    return rc;
+    return rc < 0 ? rc : find_whole(job, config, leftover);
+}
+
+void imgz_leftover_fini(struct imgz_leftover *leftover)
+{
+    imgz_whole_fini(&leftover->whole);
+    imgz_unread_fini(&leftover->unread);
 }

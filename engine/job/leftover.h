@@ -13,6 +13,7 @@
 #define IMGZ_LEFTOVER_H
 
 #include "io/source.h"
+#include "job/unread.h"
 #include "job/whole.h"
 
 struct imgz_leftover_config {
@@ -22,9 +23,15 @@ struct imgz_leftover_config {
     const char *map_path;            /* of the map that was kept with it, or NULL */
 };
 
+/* Zero, there was nothing. */
+struct imgz_leftover {
+    struct imgz_whole whole;
+    struct imgz_unread unread; /* of which whole may not have all */
+};
+
 /* As imgz_whole_find(); job->unreadable, too, counts what is there. */
-IMGZ_MUST_CHECK int imgz_leftover_check(struct imgz_job *job,
-                                        const struct imgz_leftover_config *config,
-                                        struct imgz_whole *whole);
+IMGZ_MUST_CHECK int imgz_leftover_find(struct imgz_leftover *leftover, struct imgz_job *job,
+                                       const struct imgz_leftover_config *config);
+void imgz_leftover_fini(struct imgz_leftover *leftover);
 
 #endif /* IMGZ_LEFTOVER_H */

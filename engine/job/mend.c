@@ -207,6 +207,7 @@ static int find_earlier(struct mend *mend)
     if (!mend->output.temp.taken_over)
         return 0;
     rc = imgz_earlier_find(earlier, &mend->job, &config);
+    mend->source.known_bad = &earlier->unread.bad;
     mend->job.resumed_bytes = earlier->whole.raw_bytes;
     return rc;
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "io/mapfile.h"
+
 static int raise_map(const struct imgz_unread_config *config, int rc, const char *what)
 {
     const struct imgz_output *output = config->output;
@@ -13,38 +15,51 @@ static int raise_map(const struct imgz_unread_config *config, int rc, const char
                            output->path, output->path, what);
 }
 
+static int take_map(struct imgz_unread *unread, struct imgz_job *job,
+                    const struct imgz_unread_config *config, struct imgz_mapfile *map)
+{
+    int rc = imgz_mapfile_fit(map, config->size_bytes);
+
+    if (rc == -ERANGE)
+        return raise_map(config, -EEXIST, "the map is of a larger disk");
+    if (rc == 0)
+        rc = imgz_mapfile_add_bad(map, config->size_bytes, &unread->bad);
+    unread->end_bytes = imgz_mapfile_settled_bytes(map);
+    return rc < 0 ? imgz_job_raise_memory(job) : 0;
+}
+
 int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
                      const struct imgz_unread_config *config)
 {
+    struct imgz_mapfile map;
     int rc = -ENOENT;
 
-    imgz_mapfile_init(&unread->map);
+    imgz_badlist_init(&unread->bad);
+    imgz_mapfile_init(&map);
     unread->end_bytes = config->size_bytes;
     if (config->map_path != NULL)
-        rc = imgz_mapfile_load(config->map_path, job->stop, &unread->map);
-    if (rc == -ENOENT)
-        return config->output->temp.marked
-                   ? raise_map(config, -EINVAL, "without a map it is not known which")
-                   : 0;
-    if (rc < 0)
-        return rc;
-    rc = imgz_mapfile_fit(&unread->map, config->size_bytes);
-    if (rc == -ERANGE)
-        return raise_map(config, -EEXIST, "the map is of a larger disk");
-    if (rc < 0)
-        return imgz_job_raise_memory(job);
-    unread->end_bytes = imgz_mapfile_settled_bytes(&unread->map);
-    return 0;
+        rc = imgz_mapfile_load(config->map_path, job->stop, &map);
+    if (rc == 0)
+        rc = take_map(unread, job, config, &map);
+    else if (rc == -ENOENT)
+        rc = config->output->temp.marked
+                 ? raise_map(config, -EINVAL, "without a map it is not known which")
+                 : 0;
+    imgz_mapfile_fini(&map);
+    return rc;
 }
 
 void imgz_unread_fini(struct imgz_unread *unread)
 {
-    imgz_mapfile_fini(&unread->map);
+    imgz_badlist_fini(&unread->bad);
 }
 
 int imgz_unread_add(const struct imgz_unread *unread, struct imgz_job *job, uint64_t bytes)
 {
-    int rc = imgz_mapfile_add_bad(&unread->map, bytes, &job->unreadable);
+    struct imgz_range part;
+    int rc = 0;
 
+    for (size_t i = 0; rc == 0 && imgz_badlist_part(&unread->bad, i, 0, bytes, &part); i++)
+        rc = imgz_badlist_add(&job->unreadable, part.offset, part.bytes);
     return rc < 0 ? imgz_job_raise_memory(job) : 0;
 }

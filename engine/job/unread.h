@@ -6,14 +6,14 @@
  * may get lost when the file is copied.
  *
  * Threads    the job's.
- * Ownership  owns the map.
+ * Ownership  owns the list.
  * Errors     raised: -EINVAL without the map that is needed, -EEXIST for one of a larger disk;
  *            otherwise the system's.
  */
 #ifndef IMGZ_UNREAD_H
 #define IMGZ_UNREAD_H
 
-#include "io/mapfile.h"
+#include "io/badlist.h"
 #include "io/output.h"
 #include "job/job.h"
 
@@ -23,9 +23,10 @@ struct imgz_unread_config {
     uint64_t size_bytes;              /* of the disk */
 };
 
+/* Zero, nothing is known of. */
 struct imgz_unread {
-    struct imgz_mapfile map;
-    uint64_t end_bytes; /* of the disk: what lies behind must not be taken over */
+    struct imgz_badlist bad; /* all that the map has; behind end_bytes, too */
+    uint64_t end_bytes;      /* of the disk: what lies behind must not be taken over */
 };
 
 /* 'unread' may be uninitialized; in any case to be ended by fini. */

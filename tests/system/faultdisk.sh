@@ -54,3 +54,16 @@ with open(sys.argv[1], "r+b") as file:
         file.write(bytes(count))
 PYTHON
 }
+
+# asked OFFSET BYTES: since the disk was last told to be clear some of this was read.
+asked() {
+    python3 - "$FAULTDISK/ctl" "$@" <<'PYTHON'
+import sys
+offset, count = int(sys.argv[2]), int(sys.argv[3])
+for line in open(sys.argv[1]):
+    at, length = map(int, line.split())
+    if at < offset + count and offset < at + length:
+        sys.exit(0)
+sys.exit(1)
+PYTHON
+}

@@ -43,19 +43,6 @@ unchanged() {
     ok "the map is as it was" same disk.map old.map
 }
 
-# asked OFFSET BYTES: since the disk was told to be clear some of this was read.
-asked() {
-    python3 - "$FAULTDISK/ctl" "$@" <<'PYTHON'
-import sys
-offset, count = int(sys.argv[2]), int(sys.argv[3])
-for line in open(sys.argv[1]):
-    at, length = map(int, line.split())
-    if at < offset + count and offset < at + length:
-        sys.exit(0)
-sys.exit(1)
-PYTHON
-}
-
 # report KEY: a number of the last report.
 report() {
     python3 -c 'import json, sys

@@ -4,7 +4,8 @@
 # forgotten, and nothing that only its map knows is taken over without it.
 source "$(dirname "$0")/lib.sh"
 source "$HERE/faultdisk.sh"
-need cmp
+need python3 cmp gunzip
+need_loop
 
 MIB=1048576
 fill mixed $((24 * MIB)) 1 >backing
@@ -47,6 +48,38 @@ expect_text 'unreadable'
 expect_exit 0 "$IMGZ" capture "${zero[@]}" --map disk.map mnt/disk disk.gz
 ok "all is there" gunzips_to disk.gz backing
 rule 'fail r 1049088 512 5 -1' "fail r $((11 * MIB)) 1536 5 -1"
+
+title "a dead area, in which it is killed"
+# Nothing of that is in the file: it may be the beginning of a run of zeros.
+rm -f disk.gz* disk.map
+rule clear
+attach mnt/disk --direct-io=on
+DEAD=$((12 * MIB))
+rule clear "fail r $DEAD $((4 * MIB)) 5 -1" "slow $((16 * MIB)) 65536 -1"
+launch "$IMGZ" capture --resume --threads 1 "${zero[@]}" --map disk.map "$LOOP" disk.gz
+dead_in_map() {
+    local at bytes status
+    while read -r at bytes status; do
+        [[ $status != - ]] || ((at != DEAD)) || echo $((bytes))
+    done <disk.map
+}
+dead_at_least() { (($(dead_in_map) >= $1)); }
+ok "the map has some of it" wait_until dead_at_least $MIB
+kill -9 "$CHILD"
+rule clear
+reap
+BAD=$(dead_in_map)
+expect_exit 4 "$IMGZ" capture --resume --json "${zero[@]}" --map disk.map "$LOOP" disk.gz
+expect_out "\"unreadable_bytes\": $BAD, \"unreadable_range_count\": 1,"
+no "it is not tried again" asked $DEAD "$BAD"
+ok "what lies behind it is read" asked $((DEAD + BAD)) $MIB
+cp backing disk
+zeroed $DEAD "$BAD"
+ok "and is there" gunzips_to disk.gz wanted
+expect_exit 0 "$IMGZ" capture -q "${zero[@]}" --map disk.map "$LOOP" disk.gz
+ok "it can be tried another day" gunzips_to disk.gz backing
+detach "$LOOP"
+rule clear 'fail r 1049088 512 5 -1' "fail r $((11 * MIB)) 1536 5 -1"
 
 title "a file system that knows no marks"
 if have strace && [[ -z $SANITIZED ]]; then
