@@ -191,9 +191,10 @@ static int check_existing(const struct imgz_output_config *config, struct imgz_o
     if (config->source != NULL && imgz_same_file(config->source, status))
         return raise_both(output, "");
     if (S_ISREG(status->st_mode) && !config->force)
-        return imgz_stop_raise(output->stop, -EEXIST, place,
-                               "%s exists and was left as it is; use --force to replace it",
-                               output->path);
+        return imgz_stop_raise(output->stop, -EEXIST, place, "%s exists and was left as it is; %s",
+                               output->path,
+                               config->exists_advice != NULL ? config->exists_advice
+                                                             : "use --force to replace it");
     return 0;
 }
 

@@ -25,15 +25,16 @@ enum imgz_output_kind {
 };
 
 struct imgz_output_config {
-    const char *path;      /* must outlive the output; "-": standard output */
-    enum imgz_stage stage; /* what writing it is called in errors */
-    bool force;            /* an existing file may be replaced */
-    bool resume;           /* NAME.partial is taken over if it is there, and kept by abandon() */
-    bool leftover_counts;  /* without resume, what an interrupted run left is not replaced:
-                              -ENOTEMPTY */
-    bool device_allowed;   /* restore: yes; an image needs a file */
-    bool direct_wanted;    /* also open it with O_DIRECT, if its file system can */
-    uint64_t need_bytes;   /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
+    const char *path;          /* must outlive the output; "-": standard output */
+    enum imgz_stage stage;     /* what writing it is called in errors */
+    bool force;                /* an existing file may be replaced */
+    const char *exists_advice; /* without force; NULL: to use it */
+    bool resume;          /* NAME.partial is taken over if it is there, and kept by abandon() */
+    bool leftover_counts; /* without resume, what an interrupted run left is not replaced:
+                             -ENOTEMPTY */
+    bool device_allowed;  /* restore: yes; an image needs a file */
+    bool direct_wanted;   /* also open it with O_DIRECT, if its file system can */
+    uint64_t need_bytes;  /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
     const struct stat *source; /* must not be the same file; NULL: nothing is read */
     uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
 

@@ -201,6 +201,15 @@ static int begin_map(struct capture *capture)
                               capture->leftover.whole.raw_bytes, capture->job.stop);
 }
 
+/* With a map and an image this is where somebody wants to go back, and the map is not there. */
+static const char *exists_advice(const struct imgz_options *options)
+{
+    return options->map_path == NULL
+               ? NULL
+               : "to go back for what it lacks, name the map that was kept with it, or make one "
+                 "(see --map in the manual); --force reads all of the source again";
+}
+
 /* What is read and written. */
 static int open_both(void *context)
 {
@@ -217,6 +226,7 @@ static int open_both(void *context)
         .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
+        .exists_advice = exists_advice(&capture->job.options),
         .resume = wants_resume(capture),
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,

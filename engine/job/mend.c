@@ -56,7 +56,8 @@ static int check_sizes(const struct mend *mend)
     if (source->size_bytes != imgz_image_raw_bytes(image))
         return imgz_stop_raise(mend->job.stop, -EINVAL, place,
                                "the disk in %s has %" PRIu64 " bytes, but %s has %" PRIu64
-                               ": it is of another disk; name that, or another image",
+                               ": it is of another disk, or of a copy that ended early; name "
+                               "another, or capture all of it",
                                mend->image_path, imgz_image_raw_bytes(image), source->path,
                                source->size_bytes);
     if (mend->job.options.chunk_bytes != image->header.chunk_bytes)

@@ -168,7 +168,7 @@ rule clear "$A" "$C" "$END"
 run ddrescue -q --no-trim --no-scrape "$LOOP" raw rescue.map
 equal "its file ends where it could read last" "$(stat -c %s raw)" 11534336
 expect_exit 0 "$IMGZ" capture -q raw short.gz
-expect_error 2 'has 11534336 bytes, but .* has 12582912' -- \
+expect_error 2 'has 11534336 bytes, but .* has 12582912' 'a copy that ended early' -- \
     "$IMGZ" capture --map rescue.map "$LOOP" short.gz
 truncate -s "$(blockdev --getsize64 "$LOOP")" raw
 expect_exit 0 "$IMGZ" capture -q raw rescue.gz
@@ -251,7 +251,8 @@ rule clear
 expect_error 1 'were read before' 'none.gz' -- "$IMGZ" capture --map before.map "$LOOP" none.gz
 absent none.gz
 ok "the map is as it was" same before.map stop.map
-expect_error 1 'exists and was left' -- "$IMGZ" capture --map none.map "$LOOP" stop.gz
+expect_error 1 'exists and was left' 'name the map that was kept with it' -- \
+    "$IMGZ" capture --map none.map "$LOOP" stop.gz
 absent none.map
 rule clear 'fail r 12000256 512 5 -1'
 expect_error 1 'offset 12000256' -- "$IMGZ" capture --force --map stop.map "$LOOP" stop.gz
