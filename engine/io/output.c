@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/names.h"
+#include "io/stream.h"
 #include "io/target.h"
 
 struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset)
@@ -178,8 +179,8 @@ static int open_stream(const struct imgz_output_config *config, struct imgz_outp
         output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
     }
-    output->fd = open(config->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
+    output->fd = imgz_stream_open(config->path, imgz_stop_fd(output->stop));
+    return output->fd < 0 ? raise_here(output, output->fd, "opening") : 0;
 }
 
 /* An existing file: allowed only by force, and never the source. (A device: see target.h.) */

@@ -2,6 +2,7 @@
 #include "io/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -18,6 +19,34 @@ static int wait_ready(int fd, short events, int stop_fd)
             return -errno;
     }
     return polls[1].revents != 0 ? -ECANCELED : 0;
+}
+
+/* How often it is looked whether a FIFO has a reader now: nothing tells. */
+#define LOOK_MS 50
+
+static bool is_fifo(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+int imgz_stream_open(const char *path, int stop_fd)
+{
+    struct pollfd poll_stop = {.fd = stop_fd, .events = POLLIN};
+    int fd;
+
+    /* fifo(7): ENXIO, nobody reads. An open that waits could not be woken. */
+    while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) < 0) {
+        if (errno != ENXIO || !is_fifo(path))
+            return -errno;
+        if (poll(&poll_stop, 1, LOOK_MS) < 0 && errno != EINTR)
+            return -errno;
+        if (poll_stop.revents != 0)
+            return -ECANCELED;
+    }
+    imgz_never_fails(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK));
+    return fd;
 }
 
 static bool try_again(ssize_t moved)

@@ -11,6 +11,10 @@
 
 #include "base/base.h"
 
+/* Opens a FIFO or character device for writing. A FIFO has to have a reader: one is waited for. A
+ * descriptor, or -errno. */
+IMGZ_MUST_CHECK int imgz_stream_open(const char *path, int stop_fd);
+
 /* Reads until 'bytes' are there or the stream ends; '*done_bytes' tells, also on failure. */
 IMGZ_MUST_CHECK int imgz_stream_read(int fd, int stop_fd, void *buffer, size_t bytes,
                                      size_t *done_bytes);

@@ -176,6 +176,20 @@ run timeout 10 "$IMGZ" capture -q --force disk pipe
 ok "a named pipe stays a named pipe" test -p pipe
 timeout 1 bash -c ': >pipe' # lets the reader go, if it still waits
 reap
+launch "$IMGZ" capture -q --reproducible disk pipe
+sleep 0.5
+ok "a reader that comes late gets all" bash -c 'gunzip -c <pipe | cmp - disk'
+reap
+equal "exit code" "$CODE" 0
+for signal in INT TERM; do
+    launch "$IMGZ" capture -q disk pipe
+    sleep 0.5
+    kill -$signal "$CHILD"
+    ok "while nobody reads, SIG$signal ends it" wait_until test ! -e "/proc/$CHILD/exe" ||
+        timeout 5 cat pipe >/dev/null
+    reap
+    equal "exit code" "$CODE" $((128 + $(kill -l $signal)))
+done
 if have_root && mknod null c 1 3 2>/dev/null; then
     run "$IMGZ" capture -q --force disk null
     ok "a character device stays one" test -c null
