@@ -2,6 +2,7 @@
 #include "io/claims.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -179,6 +180,20 @@ static void find_loops(struct search *search)
     (void)imgz_sysfs_each(&search->stack->sysfs, folder, add_loop, search);
 }
 
+static void find_writers(const struct search *search)
+{
+    const struct imgz_writers *writers = &search->stack->writers;
+
+    for (size_t i = 0; i < writers->count; i++) {
+        const struct imgz_writer *writer = &writers->list[i];
+        struct imgz_claim *claim = claim_by_device(search, writer->device, IMGZ_OVERRIDE_HELD);
+
+        if (claim != NULL)
+            imgz_text_set(claim->by, sizeof(claim->by), "%s, process %" PRIu64, writer->name,
+                          writer->process);
+    }
+}
+
 static void find_image(const struct search *search, const char *image)
 {
     struct imgz_claim *claim =
@@ -199,6 +214,7 @@ int imgz_claims_find(struct imgz_stack *stack, dev_t device, const char *image,
     find_swaps(&search);
     find_all_holders(&search);
     find_loops(&search);
+    find_writers(&search);
     if (image != NULL)
         find_image(&search, image);
     if (stack->sysfs.failed_rc < 0)

@@ -2,17 +2,17 @@
 /*
  * Who has a claim on a block device: what would be harmed, or would do harm, if it were written.
  *
- * A claim is made by what is mounted, by swap, by the devices and loop files stacked on it, by the
- * running system, and by the image that is about to be read. Each may lie on the device through
- * partitions, device mapper, MD and loop devices in any order; a partition has no claim on its
- * neighbours.
+ * A claim is made by what is mounted, by swap, by the devices and loop files stacked on it, by
+ * programs that write to it, by the running system, and by the image that is about to be read. Each
+ * may lie on the device through partitions, device mapper, MD and loop devices in any order; a
+ * partition has no claim on its neighbours.
  *
  * Place: asked before a device is written (target.h), and for the list of devices.
  *
  * Threads    any, each with a stack of its own.
  * Errors     what cannot be told makes no claim, and is an error: who is about to write must not go
- *            on then. What other programs hold, and mounts of other namespaces, only open(2) with
- *            O_EXCL knows.
+ *            on then. What programs hold exclusively, and mounts of other namespaces, only open(2)
+ * with O_EXCL knows.
  */
 #ifndef IMGZ_CLAIMS_H
 #define IMGZ_CLAIMS_H

@@ -68,6 +68,7 @@ int imgz_stack_open(const struct imgz_stack_config *config, struct imgz_stack **
     stack->mounts = read_mounts(stack, path);
     imgz_text_set(path, sizeof(path), "%s/proc/swaps", stack->sysfs.root);
     stack->swaps = read_swaps(stack, path);
+    imgz_sysfs_note(&stack->sysfs, imgz_writers_find(stack->sysfs.root, &stack->writers));
     *result = stack;
     return 0;
 }
@@ -78,6 +79,7 @@ void imgz_stack_close(struct imgz_stack *stack)
         return;
     mnt_unref_table(stack->mounts);
     mnt_unref_table(stack->swaps);
+    imgz_writers_fini(&stack->writers);
     free(stack);
 }
 

@@ -17,13 +17,15 @@
 #include <sys/stat.h>
 
 #include "io/sysfs.h"
+#include "io/writers.h"
 
-/* Mounts and swap as they are now. */
+/* Mounts, swap, and who writes to devices, as they are now. */
 struct imgz_stack {
     struct imgz_sysfs sysfs; /* its failed_rc is of all that the stack could not tell */
     int (*stat)(const char *path, struct stat *status);
     struct libmnt_table *mounts;
     struct libmnt_table *swaps;
+    struct imgz_writers writers;
 };
 
 /* All zero for this machine. */

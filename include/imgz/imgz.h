@@ -136,7 +136,8 @@ enum imgz_override {
     IMGZ_OVERRIDE_MOUNTED = 1,      /* it, or a partition of it, is mounted */
     IMGZ_OVERRIDE_SWAP = 2,         /* ... a partition of it is swap space in use */
     IMGZ_OVERRIDE_HELD = 4,         /* ... is part of an LVM, MD or other device, lies under a loop
-                                       device, or is held open by another program */
+                                       device, or is open in a program that may write
+                                       to it, or has it for itself alone */
     IMGZ_OVERRIDE_ROOT = 8,         /* ... holds the running system */
     IMGZ_OVERRIDE_IMAGE_DISK = 16,  /* ... holds the image that is read */
     IMGZ_OVERRIDE_SECTOR_SIZE = 32, /* the disk's partition table is made for other sectors */

@@ -182,6 +182,24 @@ overruled "$below" held -v
 expect_text "overruled: $below is held"
 kill "$holder"
 wait "$holder" 2>/dev/null
+# As a virtual machine has its disk, which O_EXCL does not see; to read it is no claim.
+sleep 600 9<>"$below" &
+holder=$!
+CHILDREN+=("$holder")
+ok "somebody may write to it" wait_until test -e "/proc/$holder/fd/9"
+refused "$below" "$below is held by [a-z]*, process $holder" '--override held' --
+expect_exit 0 "$IMGZ" devices
+expect_out "^$below .*held by [a-z]*, process $holder"
+overruled "$below" held
+kill "$holder"
+wait "$holder" 2>/dev/null
+sleep 600 9<"$below" &
+holder=$!
+CHILDREN+=("$holder")
+ok "somebody reads it" wait_until test -e "/proc/$holder/fd/9"
+expect_exit 0 "$IMGZ" restore -q disk.gz "$below"
+kill "$holder"
+wait "$holder" 2>/dev/null
 attach "$below"
 upper=$LOOP
 refused "$below" "$below is held by $upper" "losetup -d $upper" --

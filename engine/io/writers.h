@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs that have a block device open for writing: a virtual machine its disk, say. open(2) with
+ * O_EXCL does not tell of them.
+ *
+ * Place: read by a stack (stack.h) when it is opened.
+ *
+ * Threads    any.
+ * Errors     -ENOMEM. What /proc does not show is not seen: of other users' programs, root sees all
+ *            and others see nothing.
+ * Blocking   what does not lie in /dev is not looked at: a server that hangs holds nobody up.
+ */
+#ifndef IMGZ_WRITERS_H
+#define IMGZ_WRITERS_H
+
+#include <sys/types.h>
+
+#include "base/base.h"
+
+struct imgz_writer {
+    dev_t device;
+    uint64_t process; /* its number */
+    char name[32];    /* as the program calls itself */
+};
+
+struct imgz_writers {
+    struct imgz_writer *list; /* none twice */
+    size_t count;
+    size_t capacity;
+};
+
+/* As it is now; this process is left out. 'root': before /proc. 'writers' may be uninitialized; in
+ * any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_writers_find(const char *root, struct imgz_writers *writers);
+void imgz_writers_fini(struct imgz_writers *writers);
+
+#endif /* IMGZ_WRITERS_H */
