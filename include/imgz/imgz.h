@@ -245,15 +245,17 @@ struct imgz_report {
  * With IMGZ_FLAG_RESUME both must be files or devices: what an interrupted run left in
  * IMAGE.partial is checked, and only the rest is read; and if this run fails, what it did is left
  * there. With the same options the image is the one that an uninterrupted run would have made (with
- * IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if IMAGE.partial is of another disk. With
- * IMGZ_ON_ERROR_ZERO it needs a map, which remembers what could not be read.
+ * IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if IMAGE.partial is of another disk, or of one
+ * that has changed (IMGZ_OVERRIDE_CHANGED). With IMGZ_ON_ERROR_ZERO it needs a map, which remembers
+ * what could not be read; that is not tried again.
  *
  * With options->map_path a file there is kept up to date on the way: what of the source was read,
  * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
  * already, and IMGZ_FLAG_FORCE is not set, only what the map has not as finished is read again. The
  * rest is taken from the image, each chunk checked by its hash, and the new image replaces the old
- * one; or that stays as it is if nothing could be read. With IMGZ_FLAG_RESUME what an interrupted
- * run of that did read is not read again: IMAGE.partial.map tells what it did not.
+ * one; or that stays as it is if nothing could be read. -EEXIST as above. With IMGZ_FLAG_RESUME
+ * what an interrupted run of that did read is not read again: IMAGE.partial.map tells what it did
+ * not. Without, what it left is not replaced: -ENOTEMPTY.
  *
  * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
  * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are
