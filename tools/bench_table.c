@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "streams.h"
 #include "units.h"
 
 /* The level people reach for when size matters more than time. */
@@ -33,14 +34,16 @@ static struct units_text speed_of(const struct imgz_bench_row *row)
 
 void bench_table_print_head(const struct imgz_bench_result *result, const char *path)
 {
+    char source[80] = "";
+
     if (path != NULL)
-        printf("%s: %s, of which a sample of %s", path, units_size(result->source_bytes).text,
-               units_size(result->sample_bytes).text);
-    else
-        printf("A synthetic mix of %s", units_size(result->sample_bytes).text);
-    printf("; %" PRIu32 " thread%s, chunks of %s\n\n", result->thread_count,
-           result->thread_count == 1 ? "" : "s", units_size(result->chunk_bytes).text);
-    printf("%-14s %10s %8s%s\n", "", "speed", "ratio",
+        snprintf(source, sizeof(source), ": %s, of which a sample",
+                 units_size(result->source_bytes).text);
+    streams_print("%s%s of %s; %" PRIu32 " thread%s, chunks of %s",
+                  path != NULL ? path : "A synthetic mix", source,
+                  units_size(result->sample_bytes).text, result->thread_count,
+                  result->thread_count == 1 ? "" : "s", units_size(result->chunk_bytes).text);
+    printf("\n%-14s %10s %8s%s\n", "", "speed", "ratio",
            result->source_bytes > 0 ? "  keeps up" : "");
 }
 

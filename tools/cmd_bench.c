@@ -210,7 +210,7 @@ static void finish(struct bench *bench, struct report *report)
     if (bench->table && advice.count > 0)
         printf("\n");
     for (unsigned i = 0; bench->table && i < advice.count; i++)
-        printf("%s\n", advice.lines[i]);
+        streams_print("%s", advice.lines[i]);
     if (bench->table)
         return;
     report->details = json_bench(bench, &advice);

@@ -19,8 +19,10 @@ static const struct row heading = {
 
 static void set_cells(struct row *row, const char *const texts[COLUMN_COUNT])
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
         snprintf(row->cells[i], sizeof(row->cells[i]), "%s", texts[i][0] != '\0' ? texts[i] : "-");
+        imgz_make_printable(row->cells[i]);
+    }
 }
 
 /* "ext4 "root"", with whatever is known of the two. */

@@ -6,6 +6,7 @@
 #include "info_topology.h"
 #include "report.h"
 #include "runner.h"
+#include "streams.h"
 #include "units.h"
 
 static void print_bytes(const char *name, uint64_t bytes)
@@ -16,7 +17,7 @@ static void print_bytes(const char *name, uint64_t bytes)
 static void print_table(const char *path, const struct imgz_image *image,
                         const struct imgz_image_info *info)
 {
-    printf("%-11s %s\n", "image", report_path(path, OPERAND_IMAGE));
+    streams_print("%-11s %s", "image", report_path(path, OPERAND_IMAGE));
     printf("%-11s imgz %" PRIu32 ", one gzip member\n", "format", info->format_version);
     print_bytes("raw size", info->raw_bytes);
     print_bytes("image size", info->image_bytes);

@@ -163,8 +163,11 @@ static bool is_name(const char *answer, const char *name)
 static int ask(int terminal, const char *name)
 {
     char answer[256];
+    char shown[256];
 
-    fprintf(stderr, "All that is on %s will be lost. Type its name to go on: ", name);
+    snprintf(shown, sizeof(shown), "%s", name);
+    imgz_make_printable(shown);
+    fprintf(stderr, "All that is on %s will be lost. Type its name to go on: ", shown);
     if (!read_answer(terminal, answer, sizeof(answer))) {
         fputc('\n', stderr);
         return -ECANCELED;

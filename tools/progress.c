@@ -361,10 +361,14 @@ static int on_progress(const struct imgz_progress *at, void *context)
 static void on_log(const char *text, void *context)
 {
     const struct progress *progress = context;
+    char shown[1100];
     char line[1200];
-    int length = snprintf(line, sizeof(line), "%simgz: %s\n",
-                          progress->mode == PROGRESS_BAR ? ERASE_LINE : "", text);
+    int length;
 
+    snprintf(shown, sizeof(shown), "%s", text);
+    imgz_make_printable(shown);
+    length = snprintf(line, sizeof(line), "%simgz: %s\n",
+                      progress->mode == PROGRESS_BAR ? ERASE_LINE : "", shown);
     if (length > 0)
         put(line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <imgz/imgz.h>
+
 #include "command.h"
 
 void streams_fill_closed(void)
@@ -28,16 +30,14 @@ int streams_finish(int exit_code)
     return exit_code != EXIT_CODE_DONE ? exit_code : EXIT_CODE_FAILED;
 }
 
-__attribute__((format(printf, 2, 0))) static void put_line(const char *prefix, const char *format,
-                                                           va_list arguments)
+__attribute__((format(printf, 3, 0))) static void put_line(FILE *stream, const char *prefix,
+                                                           const char *format, va_list arguments)
 {
     char line[2048];
 
     vsnprintf(line, sizeof(line), format, arguments);
-    for (char *at = line; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?';
-    fprintf(stderr, "%s%s\n", prefix, line);
+    imgz_make_printable(line);
+    fprintf(stream, "%s%s\n", prefix, line);
 }
 
 void streams_error(const char *format, ...)
@@ -45,7 +45,7 @@ void streams_error(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    put_line("imgz: ", format, arguments);
+    put_line(stderr, "imgz: ", format, arguments);
     va_end(arguments);
 }
 
@@ -54,6 +54,15 @@ void streams_note(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    put_line("", format, arguments);
+    put_line(stderr, "", format, arguments);
+    va_end(arguments);
+}
+
+void streams_print(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put_line(stdout, "", format, arguments);
     va_end(arguments);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The three standard streams: sound at the start, checked at the end, and what imgz says on
- * standard error.
+ * The three standard streams: sound at the start, checked at the end, and what imgz says there to
+ * people.
  */
 #ifndef IMGZ_TOOLS_STREAMS_H
 #define IMGZ_TOOLS_STREAMS_H
@@ -13,11 +13,14 @@ void streams_fill_closed(void);
 /* Flushes and closes standard output. Returns 'exit_code', or 1 if that fails. */
 int streams_finish(int exit_code);
 
-/* Says "imgz: ..." as exactly one line on standard error: control characters, as in the name of a
- * file, become '?'. */
+/* Says "imgz: ..." as exactly one line on standard error: what is not printable, as in the name of
+ * a file, becomes '?' (imgz_make_printable()). */
 __attribute__((format(printf, 1, 2))) void streams_error(const char *format, ...);
 
 /* The same without "imgz: ". */
 __attribute__((format(printf, 1, 2))) void streams_note(const char *format, ...);
+
+/* The same on standard output. */
+__attribute__((format(printf, 1, 2))) void streams_print(const char *format, ...);
 
 #endif /* IMGZ_TOOLS_STREAMS_H */

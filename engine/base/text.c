@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <imgz/imgz.h>
+
 void imgz_text_copy(char *to, size_t to_bytes, const char *from)
 {
     const size_t length = strnlen(from, to_bytes - 1);
@@ -35,4 +37,61 @@ bool imgz_text_append(char *list, size_t list_bytes, const char *separator, cons
     memcpy(list + length, separator, lead_bytes);
     imgz_text_copy(list + length + lead_bytes, list_bytes - length - lead_bytes, item);
     return fits;
+}
+
+/* ---- Texts on a terminal -------------------------------------------------------------------- */
+
+/* Length of the UTF-8 character at 'at' (RFC 3629), 0 if it is none. */
+static size_t utf8_length(const unsigned char *at)
+{
+    const size_t length = at[0] < 0x80                     ? 1
+                          : at[0] >= 0xc2 && at[0] <= 0xdf ? 2
+                          : at[0] >= 0xe0 && at[0] <= 0xef ? 3
+                          : at[0] >= 0xf0 && at[0] <= 0xf4 ? 4
+                                                           : 0;
+
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    /* Overlong forms, surrogates, beyond U+10FFFF; and the control characters U+0080 to U+009F. */
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f) ||
+        (at[0] == 0xc2 && at[1] < 0xa0))
+        return 0;
+    return length;
+}
+
+/* Characters that reorder or break what a terminal shows: U+061C, U+200E, U+200F, U+2028 to U+202E,
+ * U+2066 to U+2069. */
+static bool is_trick(const unsigned char *at, size_t length)
+{
+    if (length == 2)
+        return at[0] == 0xd8 && at[1] == 0x9c;
+    if (length != 3 || at[0] != 0xe2)
+        return false;
+    if (at[1] == 0x80)
+        return at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae);
+    return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
+}
+
+size_t imgz_text_printable_bytes(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    const size_t length = utf8_length(at);
+
+    if (length == 1)
+        return at[0] >= 0x20 && at[0] != 0x7f ? 1 : 0;
+    return is_trick(at, length) ? 0 : length;
+}
+
+void imgz_make_printable(char *text)
+{
+    while (*text != '\0') {
+        const size_t length = imgz_text_printable_bytes(text);
+
+        if (length == 0)
+            *text = '?';
+        text += imgz_max(length, 1);
+    }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Texts in arrays of a fixed size, cut where they do not fit.
+ * Texts in arrays of a fixed size, cut where they do not fit; and which of a text a terminal may be
+ * shown.
  *
  * Threads    any; no state.
  */
@@ -18,5 +19,10 @@ void imgz_text_set(char *to, size_t to_bytes, const char *format, ...) IMGZ_PRIN
 /* Adds 'item' to a list in words, behind 'separator' unless it is the first: the first is cut if it
  * does not fit; of others nothing is added then. False if there was no room for all of it. */
 bool imgz_text_append(char *list, size_t list_bytes, const char *separator, const char *item);
+
+/* Length of the character that 'text' begins with. 0 if it is none that can be shown as it is: the
+ * end of the text, a control character (U+0080 to U+009F, too), one that reorders or breaks lines,
+ * or a byte that is not of UTF-8. */
+size_t imgz_text_printable_bytes(const char *text);
 
 #endif /* IMGZ_TEXT_H */

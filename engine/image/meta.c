@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define FIRST_CAPACITY 16u
 
 void imgz_meta_init(struct imgz_meta *meta)
@@ -24,66 +26,24 @@ void imgz_meta_fini(struct imgz_meta *meta)
     imgz_meta_init(meta);
 }
 
-/* Length of the UTF-8 character at 'at' (RFC 3629), 0 if it is none. */
-static size_t utf8_length(const unsigned char *at)
-{
-    const size_t length = at[0] < 0x80                     ? 1
-                          : at[0] >= 0xc2 && at[0] <= 0xdf ? 2
-                          : at[0] >= 0xe0 && at[0] <= 0xef ? 3
-                          : at[0] >= 0xf0 && at[0] <= 0xf4 ? 4
-                                                           : 0;
-
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    /* Overlong forms, surrogates, beyond U+10FFFF; and the control characters U+0080 to U+009F. */
-    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
-        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f) ||
-        (at[0] == 0xc2 && at[1] < 0xa0))
-        return 0;
-    return length;
-}
-
-/* Characters that reorder or break what a terminal shows: U+061C, U+200E, U+200F, U+2028 to U+202E,
- * U+2066 to U+2069. */
-static bool is_trick(const unsigned char *at, size_t length)
-{
-    if (length == 2)
-        return at[0] == 0xd8 && at[1] == 0x9c;
-    if (length != 3 || at[0] != 0xe2)
-        return false;
-    if (at[1] == 0x80)
-        return at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae);
-    return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
-}
-
-/* The character stands for itself; not so control characters, '%', tricks, and what is no UTF-8. */
-static bool is_plain(const unsigned char *at, size_t length)
-{
-    if (length == 1)
-        return at[0] >= 0x20 && at[0] != 0x7f && at[0] != '%';
-    return length > 1 && !is_trick(at, length);
-}
-
-/* A printable copy of 'value'. */
+/* A printable copy of 'value', in which '%' stands for nothing but what is escaped. */
 static char *escape(const char *value)
 {
-    const unsigned char *at = (const unsigned char *)value;
+    const char *at = value;
     char *text = malloc(3 * strlen(value) + 1);
     char *to = text;
 
     if (text == NULL)
         return NULL;
     while (*at != '\0') {
-        const size_t length = utf8_length(at);
+        const size_t length = imgz_text_printable_bytes(at);
 
-        if (is_plain(at, length)) {
+        if (length > 0 && *at != '%') {
             memcpy(to, at, length);
             to += length;
             at += length;
         } else {
-            to += snprintf(to, 4, "%%%02X", *at);
+            to += snprintf(to, 4, "%%%02X", (unsigned char)*at);
             at += 1;
         }
     }

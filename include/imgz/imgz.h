@@ -76,6 +76,12 @@ struct imgz_error {
     char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
 };
 
+/* Makes a text that may hold what comes from outside, as the name of a file or the label of a disk
+ * does, fit for a terminal: in place, each byte of a control character, of a character that
+ * reorders or breaks lines, and of what is not UTF-8, becomes '?'. Error and log lines need it,
+ * too. */
+IMGZ_API void imgz_make_printable(char *text);
+
 /* ---- Progress ----------------------------------------------------------------------------- */
 
 enum imgz_phase {

@@ -297,12 +297,24 @@ cp disk ./--level
 expect_exit 0 "$IMGZ" capture -q --force -- --level new
 ok "a file called like an option" gunzips_to new disk
 rm -f ./--level "./-- image"
-printf -v name 'line\nbreak\e[31m'
+printf -v name 'line\nbreak\e[31m, \u009b31m, \u202efdp.exe\u2066'
+no_tricks='line[?]break[?]\[31m, [?]{2}31m, [?]{3}fdp[.]exe[?]{3}'
 cp disk "$name"
 expect_exit 0 "$IMGZ" capture -q --force "$name" new
 expect_exit 1 "$IMGZ" capture "$name" new
-equal "no control characters on the terminal" "$(tr -d '\n' <"$ERR" | tr -cd '\1-\37' | wc -c)" 0
-expect_exit 0 "$IMGZ" info new
+expect_error 1 "$no_tricks.gz" -- "$IMGZ" verify "$name.gz"
+expect_exit 0 "$IMGZ" capture -v "$name" "$name.gz"
+expect_text "^imgz: reading $no_tricks"
+expect_text "^captured +$no_tricks .* to $no_tricks.gz "
+expect_exit 0 "$IMGZ" info "$name.gz"
+expect_out "^image +$no_tricks.gz\$"
+expect_out '^ +source[.]path +.*line%0Abreak%1B\[31m, %C2%9B31m, %E2%80%AEfdp.exe%E2%81%A6$'
+expect_exit 0 "$IMGZ" info --json "$name.gz"
+ok "JSON has the name as it is" python3 -c '
+import json, sys
+assert json.load(open(sys.argv[1]))["image"] == sys.argv[2]' "$OUT" "$name.gz"
+expect_exit 0 "$IMGZ" bench -q --seconds 1 "$name"
+expect_out "^$no_tricks: "
 
 title "more descriptors and less memory"
 rm -f new

@@ -166,6 +166,23 @@ else
 fi
 detach "$LOOP"
 
+title "imgz devices where names play tricks"
+fresh
+printf -v name 'a\nb\e[31m\u202e'
+mkfs.ext4 -qF -L "$name" "$LOOP"
+mount_at "$LOOP" "$name"
+expect_exit 0 "$IMGZ" devices
+expect_out "^$LOOP .*ext4 \"a[?]b[?]\[31m[?]{3}\" +mounted at $PWD/a[?]b[?]\[31m[?]{3}\$"
+expect_exit 0 "$IMGZ" devices --json
+ok "devices --json has them as they are" python3 -c '
+import json, sys
+path, loop, name = sys.argv[1:]
+device = {d["path"]: d for d in json.load(open(path))["devices"]}[loop]
+assert device["label"] == name, device
+assert device["mounted_at"].endswith("/" + name), device' "$OUT" "$LOOP" "$name"
+umount_at "$name"
+detach "$LOOP"
+
 title "held by other programs and loop devices"
 fresh
 below=$LOOP

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <imgz/imgz.h>
+
 static void copies_are_cut(void **state)
 {
     char text[5];
@@ -49,12 +51,45 @@ static void the_first_item_is_cut(void **state)
     assert_string_equal(list, "lon");
 }
 
+static void what_plays_tricks_on_a_terminal_is_replaced(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *shown;
+    } cases[] = {
+        {"", ""},
+        {"plain text, ~!%", "plain text, ~!%"},
+        {"a\nb\tc\x7f", "a?b?c?"},
+        {"\x1b[31mred", "?[31mred"},
+        {"M\xc3\xbcller \xf0\x9f\x92\xbe", "M\xc3\xbcller \xf0\x9f\x92\xbe"},
+        {"\xc2\x9b\x31m", "??1m"}, /* U+009B, a control sequence in one character */
+        {"\xc2\x80\xc2\x9f\xc2\xa0", "????\xc2\xa0"},
+        {"\x9b\x31m", "?1m"},          /* the same in Latin-1 */
+        {"x\xe2\x80\xaegz", "x???gz"}, /* U+202E turns the rest round */
+        {"\xe2\x80\xaa\xe2\x80\xaf", "???\xe2\x80\xaf"},
+        {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9", "\xe2\x81\xa5??????"},
+        {"\xe2\x80\xa8\xd8\x9c", "?????"}, /* U+2028, a line break; U+061C */
+        {"\xe2\x82", "??"},                /* cut */
+        {"\xed\xa0\x80\xc0\xaf", "?????"}, /* a surrogate, an overlong form */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        char text[32];
+
+        imgz_text_copy(text, sizeof(text), cases[i].text);
+        imgz_make_printable(text);
+        assert_string_equal(text, cases[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_are_cut),
         cmocka_unit_test(lists_grow_by_whole_items),
         cmocka_unit_test(the_first_item_is_cut),
+        cmocka_unit_test(what_plays_tricks_on_a_terminal_is_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
