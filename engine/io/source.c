@@ -70,6 +70,30 @@ static int open_fd(const struct imgz_source_config *config, struct imgz_source *
     return open_wanted(config, S_ISBLK(status.st_mode), source);
 }
 
+/* One aligned block, so that it works with direct I/O too. */
+static int peek_file(const struct imgz_source *source, unsigned char *buffer, size_t bytes,
+                     size_t *done_bytes)
+{
+    _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
+    size_t block_bytes;
+    int rc = imgz_source_read_at(source, 0, block, sizeof(block), &block_bytes);
+
+    *done_bytes = imgz_min(bytes, block_bytes);
+    memcpy(buffer, block, *done_bytes);
+    return rc;
+}
+
+/* A file that is made up as it is read, such as those of /proc, has no size though it has content.
+ * What cannot be read is no empty file either: whoever reads it is to tell. */
+static bool has_no_size(const struct imgz_source *source)
+{
+    unsigned char byte;
+    size_t done_bytes;
+
+    return source->status.st_size == 0 &&
+           (peek_file(source, &byte, sizeof(byte), &done_bytes) < 0 || done_bytes > 0);
+}
+
 /* Tells kind and size of what was opened. */
 static int classify(const char *path, struct imgz_source *source)
 {
@@ -79,7 +103,9 @@ static int classify(const char *path, struct imgz_source *source)
     source->size_bytes = IMGZ_SIZE_UNKNOWN;
     if (strcmp(path, "-") == 0)
         return 0;
-    if (S_ISREG(source->status.st_mode)) {
+    if (S_ISREG(source->status.st_mode) && has_no_size(source)) {
+        imgz_source_use_cache(source);
+    } else if (S_ISREG(source->status.st_mode)) {
         source->kind = IMGZ_SOURCE_FILE;
         source->size_bytes = (uint64_t)source->status.st_size;
     } else if (S_ISBLK(source->status.st_mode)) {
@@ -179,19 +205,6 @@ int imgz_source_read_at(const struct imgz_source *source, uint64_t offset, void 
 }
 
 /* ---- Looking at the beginning --------------------------------------------------------------- */
-
-/* One aligned block, so that it works with direct I/O too. */
-static int peek_file(const struct imgz_source *source, unsigned char *buffer, size_t bytes,
-                     size_t *done_bytes)
-{
-    _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
-    size_t block_bytes;
-    int rc = imgz_source_read_at(source, 0, block, sizeof(block), &block_bytes);
-
-    *done_bytes = imgz_min(bytes, block_bytes);
-    memcpy(buffer, block, *done_bytes);
-    return rc;
-}
 
 static int peek_stream(struct imgz_source *source, struct imgz_stop *stop, unsigned char *buffer,
                        size_t bytes, size_t *done_bytes)

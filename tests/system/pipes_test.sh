@@ -199,6 +199,21 @@ else
     skip "character device" "mknod is not allowed here"
 fi
 
+title "files that have no size"
+for file in /proc/version /proc/$$/limits; do
+    cat "$file" >copy
+    rm -f out.gz
+    expect_exit 0 "$IMGZ" capture -q "$file" out.gz
+    ok "$file" gunzips_to out.gz copy
+    equal "its hash" "$(root_of "$file")" "$(root_of copy)"
+    expect_exit 0 "$IMGZ" verify -q out.gz --against "$file"
+done
+rm -f out.gz
+expect_error 2 "a map needs a source that can be read again" -- \
+    "$IMGZ" capture --map map /proc/version out.gz
+expect_error 2 "cannot be resumed" -- "$IMGZ" capture --resume /proc/version out.gz
+absent out.gz map
+
 title "terminals"
 if have script; then
     script -qec "$IMGZ capture disk -" /dev/null >typescript </dev/null

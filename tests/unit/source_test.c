@@ -229,6 +229,33 @@ static void standard_input_is_a_stream(void **state)
     imgz_fixture_fini(&fixture);
 }
 
+/* (It used to be taken for an empty file.) */
+static void a_file_that_has_content_but_no_size_is_a_stream(void **state)
+{
+    struct imgz_fixture fixture;
+    struct imgz_source source;
+    unsigned char peeked[13];
+    unsigned char got[4096];
+    size_t done_bytes;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    assert_int_equal(open_source(&fixture, "/proc/version", &source), 0);
+    assert_int_equal(source.status.st_size, 0);
+    assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
+    assert_int_equal(source.size_bytes, IMGZ_SIZE_UNKNOWN);
+    assert_int_equal(imgz_source_peek(&source, fixture.stop, peeked, sizeof(peeked), &done_bytes),
+                     0);
+    assert_int_equal(done_bytes, sizeof(peeked));
+    assert_memory_equal(peeked, "Linux version", sizeof(peeked));
+    assert_int_equal(imgz_source_read(&source, fixture.stop, got, sizeof(got), &done_bytes), 0);
+    assert_in_range(done_bytes, sizeof(peeked), sizeof(got) - 1);
+    assert_memory_equal(got, "Linux version", sizeof(peeked));
+    assert_int_equal(got[done_bytes - 1], '\n');
+    imgz_source_close(&source);
+    imgz_fixture_fini(&fixture);
+}
+
 static void read_at_gives_all_or_up_to_the_end(void **state)
 {
     unsigned char data[5000];
@@ -303,6 +330,7 @@ int main(void)
         cmocka_unit_test(peek_of_a_file_moves_nothing),
         cmocka_unit_test(peeked_bytes_of_a_stream_come_again),
         cmocka_unit_test(standard_input_is_a_stream),
+        cmocka_unit_test(a_file_that_has_content_but_no_size_is_a_stream),
         cmocka_unit_test(read_at_gives_all_or_up_to_the_end),
         cmocka_unit_test(a_fetch_notes_what_failed),
         cmocka_unit_test(places_name_stage_and_path),
