@@ -97,7 +97,7 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"discarded_bytes", report_json_number(job->discarded_bytes)},
         {"backup_gpt_offset", report_json_number(job->backup_gpt_offset)},
         {"root_hash", whole ? json_string(job->root_hash) : json_null()},
-        {"crc32", whole ? json_string(crc32) : json_null()},
+        {"crc32", job->crc32_known != 0 ? json_string(crc32) : json_null()},
         {"digests", json_digests(job)},
         {"elapsed_ns", report_json_number(job->elapsed_ns)},
         {"flush_ns", report_json_number(job->flush_ns)},

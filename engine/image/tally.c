@@ -114,6 +114,7 @@ void imgz_tally_finish(struct imgz_tally *tally, struct imgz_tally_sum *sum)
     const XXH128_hash_t root = XXH3_128bits_digest(tally->root);
 
     tally->sum.root_hash = imgz_hash_from_words(root.low64, root.high64);
+    tally->sum.crc_left_out = !tally->config.crc_wanted;
     tally->sum.digest_count = imgz_digest_count(tally->digest);
     imgz_digest_finish(tally->digest, tally->sum.digests);
     *sum = tally->sum;

@@ -33,7 +33,8 @@ struct imgz_tally_sum {
     uint64_t raw_bytes;
     uint64_t zero_bytes;
     uint64_t chunk_count; /* pieces of chunk_bytes */
-    uint32_t crc32;       /* if wanted */
+    uint32_t crc32;
+    bool crc_left_out; /* crc32 was not wanted, and is 0 */
     struct imgz_hash root_hash;
     uint32_t digest_count;
     struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];

@@ -324,9 +324,17 @@ void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t
     atomic_store_explicit(&meter->image_bytes_done, image_bytes_done, memory_order_relaxed);
 }
 
+/* The CRC-32 of an earlier pass over the same disk stays if this one, a read-back, makes none. */
 void imgz_job_sum_up(struct imgz_job *job)
 {
+    const struct imgz_tally_sum earlier = job->sum;
+
     imgz_tally_finish(job->tally, &job->sum);
+    if (job->sum.crc_left_out && job->sum_done &&
+        imgz_hash_equal(&earlier.root_hash, &job->sum.root_hash)) {
+        job->sum.crc32 = earlier.crc32;
+        job->sum.crc_left_out = earlier.crc_left_out;
+    }
     job->sum_done = true;
 }
 
@@ -393,6 +401,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
         return;
     report->chunk_count = job->sum.chunk_count;
     report->crc32 = job->sum.crc32;
+    report->crc32_known = !job->sum.crc_left_out;
     report->digest_count = job->sum.digest_count;
     memcpy(report->digests, job->sum.digests, sizeof(report->digests));
     imgz_hash_format(&job->sum.root_hash, report->root_hash);

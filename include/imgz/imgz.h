@@ -222,7 +222,7 @@ struct imgz_report {
     uint64_t drain_cpu_ns;       /* of the thread that writes or sums up, in disk order */
     uint32_t chunk_bytes;
     uint32_t thread_count; /* workers used */
-    uint32_t crc32;        /* of the raw disk: the gzip trailer's */
+    uint32_t crc32;        /* of the raw disk: the gzip trailer's; if crc32_known */
     uint32_t digest_count;
     char root_hash[33]; /* hex; "" if the job did not come that far */
     char io_name[16];   /* "io_uring" or "pread" */
@@ -231,8 +231,9 @@ struct imgz_report {
     uint64_t unreadable_bytes; /* zeros in the image, because they could not be captured */
     uint64_t unreadable_range_count;                   /* so many stretches of them */
     struct imgz_range unreadable[IMGZ_UNREADABLE_MAX]; /* the first of these */
-    uint64_t resumed_bytes;  /* capture: of raw_bytes, taken over from an interrupted run */
-    uint32_t mended;         /* capture: 1 if it went back for what an image lacked, not for all */
+    uint64_t resumed_bytes; /* capture: of raw_bytes, taken over from an interrupted run */
+    uint32_t mended;        /* capture: 1 if it went back for what an image lacked, not for all */
+    uint32_t crc32_known; /* 1: crc32 is told; 0: none was made, as of a raw disk that is hashed */
     uint64_t missing_bytes;  /* then: so much was missing, and read again */
     uint64_t regained_bytes; /* of it: could be read. 0: the image is as it was */
 

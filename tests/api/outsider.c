@@ -89,6 +89,7 @@ static void run_jobs(const char *disk, char root_hash[33])
     CHECK(seen.finished && seen.calls > 0 && seen.done_bytes == report.raw_bytes);
     CHECK(log_count > 0);
     CHECK(strlen(report.root_hash) == 32);
+    CHECK(report.crc32_known == 1);
     CHECK(report.digest_count == 1 && strcmp(report.digests[0].name, "sha256") == 0);
     CHECK(report.thread_count == 2 && report.chunk_bytes == IMGZ_CHUNK_BYTES_DEFAULT);
     CHECK(report.io_name[0] != '\0');
@@ -100,9 +101,10 @@ static void run_jobs(const char *disk, char root_hash[33])
     CHECK(strcmp(again.root_hash, root_hash) == 0 && again.bad_chunk_count == 0);
     check_done(imgz_verify("image.gz", "restored", NULL, &again, &error), &error, "compare");
     check_done(imgz_hash("restored", NULL, &again, &error), &error, "hash of the disk");
-    CHECK(strcmp(again.root_hash, root_hash) == 0);
+    CHECK(strcmp(again.root_hash, root_hash) == 0 && again.crc32_known == 0);
     check_done(imgz_hash("image.gz", NULL, &again, &error), &error, "hash of the image");
-    CHECK(strcmp(again.root_hash, root_hash) == 0 && again.crc32 == report.crc32);
+    CHECK(strcmp(again.root_hash, root_hash) == 0);
+    CHECK(again.crc32_known == 1 && again.crc32 == report.crc32);
 }
 
 /* ---- Looking ------------------------------------------------------------------------------- */

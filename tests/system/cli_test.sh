@@ -198,6 +198,31 @@ json 0 "$job" capture --json "$name" new
 json 0 "meta" info --json new
 rm -f "$name"
 
+title "JSON: the CRC-32 is the disk's, or null"
+sum=$(python3 -c 'import sys, zlib
+print("%08x" % zlib.crc32(open(sys.argv[1], "rb").read()))' disk)
+# crc WANTED ARGUMENTS...: a string, or null.
+crc() {
+    local wanted=$1
+    shift
+    expect_exit 0 "$IMGZ" "$@" --json
+    equal "crc32 of: $*" "$(python3 -c 'import json, sys
+print(json.dumps(json.load(open(sys.argv[1]))["crc32"]))' "$OUT")" "$wanted"
+}
+crc "\"$sum\"" capture --force disk new
+crc "\"$sum\"" restore --force new back
+crc "\"$sum\"" restore --force --read-back new back
+crc "\"$sum\"" verify new
+crc "\"$sum\"" verify --scrub new
+crc "\"$sum\"" hash new
+crc null verify new --against disk
+crc null hash disk
+# A disk of no bytes has one, too.
+: >empty
+crc '"00000000"' capture --force empty none.gz
+crc null hash empty
+rm -f empty none.gz
+
 title "progress"
 truncate -s 3000M large
 fill text 3000000 2 | dd of=large conv=notrunc status=none
