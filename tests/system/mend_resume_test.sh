@@ -43,6 +43,13 @@ unchanged() {
     ok "the map is as it was" same disk.map old.map
 }
 
+# interrupt PID: by a signal, in a read that comes back when that has been heard.
+interrupt() {
+    kill -INT "$1"
+    sleep 1
+    rule clear
+}
+
 # report KEY: a number of the last report.
 report() {
     python3 -c 'import json, sys
@@ -172,10 +179,10 @@ absent disk.gz.partial disk.gz.partial.map
 
 title "a umask for groups"
 from_old
-rule clear "slow ${C[0]} 65536 700"
+rule clear "slow ${C[0]} 65536 -1"
 (umask 002 && exec "$IMGZ" capture -q --resume --threads 1 "${OPTIONS[@]}" "$LOOP" disk.gz) &
 ok "it reads" wait_until asked "${C[0]}" 65536
-kill -INT $!
+interrupt $!
 wait $!
 ok "it is kept" test -s disk.gz.partial
 resumed "its map is believed"
@@ -183,11 +190,11 @@ resumed "its map is believed"
 title "stopped, and failing"
 for how in --resume ''; do
     from_old
-    rule clear "slow ${C[0]} 65536 700"
+    rule clear "slow ${C[0]} 65536 -1"
     # shellcheck disable=SC2086 # it may be none
     launch "$IMGZ" capture $how --threads 1 "${OPTIONS[@]}" "$LOOP" disk.gz
     ok "it reads" wait_until asked "${C[0]}" 65536
-    kill -INT "$CHILD"
+    interrupt "$CHILD"
     reap
     equal "exit code" "$CODE" 130
     unchanged
