@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 
 #define CAPACITY_MIN ((size_t)16)
+
+/* Who is there no longer then has only looked, as losetup does for a device that is free. */
+#define LOOK_AGAIN_NS 200000000
 
 /* Where links in /proc/PID/fd lead that are followed. */
 #define DEVICES "/dev/"
@@ -128,13 +132,48 @@ static int visit_process(void *context, int folder, const char *name)
     return rc;
 }
 
-int imgz_writers_find(const char *root, struct imgz_writers *writers)
+static int look(const char *root, struct imgz_writers *writers)
 {
     char path[PATH_MAX];
 
     *writers = (struct imgz_writers){0};
     imgz_text_set(path, sizeof(path), "%s/proc", root);
     return each_number(open_folder(AT_FDCWD, path), visit_process, writers);
+}
+
+static bool saw(const struct imgz_writers *writers, const struct imgz_writer *writer)
+{
+    for (size_t i = 0; i < writers->count; i++)
+        if (writers->list[i].process == writer->process &&
+            writers->list[i].device == writer->device)
+            return true;
+    return false;
+}
+
+static void keep_seen(struct imgz_writers *writers, const struct imgz_writers *before)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < writers->count; i++)
+        if (saw(before, &writers->list[i]))
+            writers->list[count++] = writers->list[i];
+    writers->count = count;
+}
+
+int imgz_writers_find(const char *root, struct imgz_writers *writers)
+{
+    const struct timespec rest = {.tv_nsec = LOOK_AGAIN_NS};
+    struct imgz_writers before;
+    int rc = look(root, &before);
+
+    *writers = (struct imgz_writers){0};
+    if (rc == 0 && before.count > 0) {
+        (void)nanosleep(&rest, NULL);
+        rc = look(root, writers);
+        keep_seen(writers, &before);
+    }
+    imgz_writers_fini(&before);
+    return rc;
 }
 
 void imgz_writers_fini(struct imgz_writers *writers)

@@ -29,8 +29,8 @@ struct imgz_writers {
     size_t capacity;
 };
 
-/* As it is now; this process is left out. 'root': before /proc. 'writers' may be uninitialized; in
- * any case to be ended by fini. */
+/* Those that stay for a moment; this process is left out. 'root': before /proc. 'writers' may be
+ * uninitialized; in any case to be ended by fini. */
 IMGZ_MUST_CHECK int imgz_writers_find(const char *root, struct imgz_writers *writers);
 void imgz_writers_fini(struct imgz_writers *writers);
 
