@@ -13,9 +13,11 @@
 #include "io/stack.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "io/names.h"
@@ -26,48 +28,89 @@
 
 /* ---- The tables ----------------------------------------------------------------------------- */
 
-/* What libmount says of a table it has parsed. Where memory ends in the middle, it ends the table
- * there and says 0 (2.38, mnt_table_parse_stream). */
-static int parsed(const struct libmnt_table *table, int rc)
+/* Read so often while it changes. */
+#define TRIES_MAX 10
+
+/* A table, and how to read it. */
+struct table_kind {
+    const char *path; /* below the root */
+    int (*parse)(struct libmnt_table *table, const char *path);
+    int heading_lines;
+};
+
+static const struct table_kind mount_table = {"/proc/self/mountinfo", mnt_table_parse_file, 0};
+static const struct table_kind swap_table = {"/proc/swaps", mnt_table_parse_swaps, 1};
+
+/* Needs no memory. */
+static int count_lines(const char *path, int *count)
 {
-    return table == NULL || errno == ENOMEM ? -ENOMEM : rc;
+    char text[4096];
+    ssize_t length;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    *count = 0;
+    while ((length = read(fd, text, sizeof(text))) > 0)
+        for (ssize_t i = 0; i < length; i++)
+            *count += text[i] == '\n';
+    if (length < 0)
+        length = -errno;
+    close(fd);
+    return (int)length;
 }
 
-static struct libmnt_table *read_mounts(struct imgz_stack *stack, const char *path)
+/* Where memory ends libmount leaves out a line, or ends the table there, and says 0 (2.38): so the
+ * lines are counted. -EAGAIN: there are others. */
+static int parse(const struct table_kind *kind, const char *path, struct libmnt_table *table)
 {
-    struct libmnt_table *mounts = mnt_new_table();
+    int count = 0;
     int rc;
 
     errno = 0;
-    rc = parsed(mounts, mnt_table_parse_file(mounts, path));
-    /* Without /proc nothing can be told. */
-    imgz_sysfs_note(&stack->sysfs, rc == -ENOENT ? -ENOTSUP : rc);
-    return mounts;
+    rc = table == NULL ? -ENOMEM : kind->parse(table, path);
+    if (rc == 0 && errno == ENOMEM)
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = count_lines(path, &count);
+    if (count > 0)
+        count -= kind->heading_lines;
+    if (rc == 0 && mnt_table_get_nents(table) != count)
+        rc = -EAGAIN;
+    return rc;
 }
 
-/* A system without swap has not even the file. */
-static struct libmnt_table *read_swaps(struct imgz_stack *stack, const char *path)
+static struct libmnt_table *read_table(struct imgz_stack *stack, const struct table_kind *kind,
+                                       int *result)
 {
-    struct libmnt_table *swaps = mnt_new_table();
+    struct libmnt_table *table = NULL;
+    char path[PATH_MAX];
 
-    errno = 0;
-    imgz_sysfs_note(&stack->sysfs, parsed(swaps, mnt_table_parse_swaps(swaps, path)));
-    return swaps;
+    imgz_text_set(path, sizeof(path), "%s%s", stack->sysfs.root, kind->path);
+    *result = -EAGAIN;
+    for (int tries = 0; *result == -EAGAIN && tries < TRIES_MAX; tries++) {
+        mnt_unref_table(table);
+        table = mnt_new_table();
+        *result = parse(kind, path, table);
+    }
+    return table;
 }
 
 int imgz_stack_open(const struct imgz_stack_config *config, struct imgz_stack **result)
 {
     struct imgz_stack *stack = calloc(1, sizeof(*stack));
-    char path[PATH_MAX];
+    int rc;
 
     if (stack == NULL)
         return -ENOMEM;
     stack->sysfs.root = config->root != NULL ? config->root : "";
     stack->stat = config->stat != NULL ? config->stat : stat;
-    imgz_text_set(path, sizeof(path), "%s/proc/self/mountinfo", stack->sysfs.root);
-    stack->mounts = read_mounts(stack, path);
-    imgz_text_set(path, sizeof(path), "%s/proc/swaps", stack->sysfs.root);
-    stack->swaps = read_swaps(stack, path);
+    stack->mounts = read_table(stack, &mount_table, &rc);
+    /* Without /proc nothing can be told. */
+    imgz_sysfs_note(&stack->sysfs, rc == -ENOENT ? -ENOTSUP : rc);
+    /* A system without swap has not even the file. */
+    stack->swaps = read_table(stack, &swap_table, &rc);
+    imgz_sysfs_note(&stack->sysfs, rc);
     imgz_sysfs_note(&stack->sysfs, imgz_writers_find(stack->sysfs.root, &stack->writers));
     *result = stack;
     return 0;
