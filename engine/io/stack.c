@@ -51,7 +51,7 @@ static int count_lines(const char *path, int *count)
     if (fd < 0)
         return -errno;
     *count = 0;
-    while ((length = read(fd, text, sizeof(text))) > 0)
+    while ((length = read(fd, text, sizeof(text))) > 0 || (length < 0 && errno == EINTR))
         for (ssize_t i = 0; i < length; i++)
             *count += text[i] == '\n';
     if (length < 0)
@@ -69,7 +69,7 @@ static int parse(const struct table_kind *kind, const char *path, struct libmnt_
 
     errno = 0;
     rc = table == NULL ? -ENOMEM : kind->parse(table, path);
-    if (rc == 0 && errno == ENOMEM)
+    if (errno == ENOMEM)
         rc = -ENOMEM;
     if (rc == 0)
         rc = count_lines(path, &count);
