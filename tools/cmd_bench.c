@@ -238,6 +238,7 @@ static int run(const struct options *options)
 
 const struct command cmd_bench = {
     .name = "bench",
+    .bit = COMMAND_BENCH,
     .summary = "measure what this machine can do, with a file or drive or without",
     .about =
         "Measures how fast FILE, a file or block device, is read, and how fast a sample of it\n"
@@ -248,9 +249,6 @@ const struct command cmd_bench = {
     .examples = "  imgz bench\n"
                 "  imgz bench /dev/sda\n"
                 "  imgz bench --seconds 10 --write-to /mnt/backup disk.img\n",
-    .options = OPTION_CHUNK_SIZE | OPTION_THREADS | OPTION_DIRECT | OPTION_SECONDS |
-               OPTION_WRITE_TO | OPTION_JSON | OPTION_PROGRESS | OPTION_QUIET | OPTION_VERBOSE |
-               OPTION_HELP,
     .operand_count = 1,
     .optional_count = 1,
     .operands = {{"FILE", "path", OPERAND_SAMPLE}},

@@ -64,6 +64,7 @@ static int run(const struct options *options)
 
 const struct command cmd_capture = {
     .name = "capture",
+    .bit = COMMAND_CAPTURE,
     .summary = "read a drive, file or pipe into an image",
     .about = "Reads SOURCE and writes it to IMAGE, a plain .gz file that any gunzip opens. The\n"
              "image appears under its name once it is complete and flushed. '-' is standard\n"
@@ -76,9 +77,6 @@ const struct command cmd_capture = {
                 "  imgz capture --resume /dev/sda disk.img.gz\n"
                 "  ssh host imgz capture /dev/xvda - > disk.img.gz\n"
                 "  imgz capture --on-error=zero --map disk.map /dev/sdb disk.img.gz\n",
-    .options = OPTIONS_OF_JOBS | OPTION_LEVEL | OPTION_CHUNK_SIZE | OPTION_DIRECT | OPTION_FORCE |
-               OPTION_REPRODUCIBLE | OPTION_ON_ERROR | OPTION_RETRIES | OPTION_MAP |
-               OPTION_TIMEOUT | OPTION_RESUME | OPTION_OVERRIDE | OPTION_MODE,
     .overrides = IMGZ_OVERRIDE_CHANGED,
     .operand_count = 2,
     .operands = {{"SOURCE", "source", OPERAND_SOURCE}, {"IMAGE", "image", OPERAND_IMAGE_OUT}},

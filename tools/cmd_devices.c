@@ -204,11 +204,11 @@ static int run(const struct options *options)
 
 const struct command cmd_devices = {
     .name = "devices",
+    .bit = COMMAND_DEVICES,
     .summary = "list the drives of this machine",
     .about = "Lists block devices and their partitions: what they are, what is on them, and what\n"
              "uses them: mounts, swap, LVM, MD, loop devices.\n",
     .examples = "  imgz devices\n"
                 "  imgz devices --json\n",
-    .options = OPTION_JSON | OPTION_HELP,
     .run = run,
 };

@@ -71,6 +71,7 @@ static int run(const struct options *options)
 
 const struct command cmd_hash = {
     .name = "hash",
+    .bit = COMMAND_HASH,
     .summary = "print the hashes of a drive, file, pipe or of the disk in an image",
     .about = "Prints the root hash of SOURCE, or of the disk inside it if it is an image: the\n"
              "same disk has the same root hash whichever way it is kept. --digest adds standard\n"
@@ -78,7 +79,6 @@ const struct command cmd_hash = {
     .examples = "  imgz hash /dev/sda\n"
                 "  imgz hash disk.img.gz\n"
                 "  imgz hash --digest sha256,md5 disk.img > disk.sums\n",
-    .options = OPTIONS_OF_JOBS | OPTION_CHUNK_SIZE | OPTION_DIRECT,
     .operand_count = 1,
     .operands = {{"SOURCE|IMAGE", "path", OPERAND_SOURCE}},
     .run = run,

@@ -104,6 +104,7 @@ static int run(const struct options *options)
 
 const struct command cmd_info = {
     .name = "info",
+    .bit = COMMAND_INFO,
     .summary = "show what an image says about itself, or how a job would use this machine",
     .about = "Shows sizes, hashes and metadata of IMAGE. Reads its end and its index, not its\n"
              "data: 'imgz verify' is what checks it.\n"
@@ -114,7 +115,6 @@ const struct command cmd_info = {
     .examples = "  imgz info disk.img.gz\n"
                 "  imgz info --json disk.img.gz\n"
                 "  imgz info --topology\n",
-    .options = OPTION_TOPOLOGY | OPTION_THREADS | OPTION_CHUNK_SIZE | OPTION_JSON | OPTION_HELP,
     .operand_count = 1,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}},
     .run = run,

@@ -67,6 +67,7 @@ static int run(const struct options *options)
 
 const struct command cmd_restore = {
     .name = "restore",
+    .bit = COMMAND_RESTORE,
     .summary = "write the disk in an image to a drive, file or pipe",
     .about = "Writes the disk in IMAGE to TARGET: a new sparse file, a block device at least as\n"
              "large, or '-' for standard output. Every chunk is checked before it is written.\n"
@@ -82,8 +83,6 @@ const struct command cmd_restore = {
                 "  imgz restore disk.img.gz copy.img\n"
                 "  imgz restore --resume disk.img.gz copy.img\n"
                 "  ssh host cat disk.img.gz | imgz restore - /dev/sdb\n",
-    .options = OPTIONS_OF_JOBS | OPTION_FORCE | OPTION_ONLY_CHANGED | OPTION_READ_BACK |
-               OPTION_OVERRIDE | OPTION_YES | OPTION_MODE | OPTION_DISCARD | OPTION_RESUME,
     .overrides = IMGZ_OVERRIDE_ALL & ~IMGZ_OVERRIDE_CHANGED,
     .operand_count = 2,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}, {"TARGET", "target", OPERAND_RAW_OUT}},

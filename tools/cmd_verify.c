@@ -53,6 +53,7 @@ static int run(const struct options *options)
 
 const struct command cmd_verify = {
     .name = "verify",
+    .bit = COMMAND_VERIFY,
     .summary = "check an image, or compare a drive with it",
     .about = "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
              "digests named by --digest. With --against nothing is decoded: SOURCE is read and\n"
@@ -62,7 +63,6 @@ const struct command cmd_verify = {
                 "  imgz verify disk.img.gz --against /dev/sda\n"
                 "  imgz verify --scrub disk.img.gz\n"
                 "  imgz verify --digest sha256 disk.img.gz\n",
-    .options = OPTIONS_OF_JOBS | OPTION_AGAINST | OPTION_SCRUB | OPTION_DIRECT,
     .operand_count = 1,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}},
     .run = run,

@@ -21,6 +21,17 @@ enum exit_code {
     EXIT_CODE_SIGNAL = 128,   /* plus the signal's number */
 };
 
+/* The commands as a set: the option table says by it which of them take an option. */
+enum command_bit {
+    COMMAND_CAPTURE = 1 << 0,
+    COMMAND_RESTORE = 1 << 1,
+    COMMAND_VERIFY = 1 << 2,
+    COMMAND_HASH = 1 << 3,
+    COMMAND_INFO = 1 << 4,
+    COMMAND_DEVICES = 1 << 5,
+    COMMAND_BENCH = 1 << 6,
+};
+
 #define COMMAND_OPERANDS_MAX 2
 
 enum operand_role {
@@ -39,10 +50,10 @@ struct operand {
 
 struct command {
     const char *name;
+    enum command_bit bit;    /* it alone */
     const char *summary;     /* one line of imgz --help */
     const char *about;       /* the paragraph of imgz NAME --help */
     const char *examples;    /* lines, each with its newline */
-    uint32_t options;        /* what it takes, of enum option_bit */
     uint32_t overrides;      /* what its --override takes, of enum imgz_override */
     unsigned operand_count;  /* none are needed with --topology */
     unsigned optional_count; /* of the operands: the last ones, which may be left out */

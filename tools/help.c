@@ -20,13 +20,13 @@ static const char exit_codes[] =
 static void print_synopsis(const struct command *command, const char *lead)
 {
     const unsigned needed_count = command->operand_count - command->optional_count;
-    bool topology = (command->options & OPTION_TOPOLOGY) != 0;
-    bool only_json = topology || command->options == (OPTION_JSON | OPTION_HELP);
+    bool topology = options_takes(command, OPTION_TOPOLOGY);
+    bool only_json = topology || !options_takes(command, OPTION_THREADS);
 
     printf("%simgz %s %s", lead, command->name, only_json ? "[--json]" : "[options]");
     for (unsigned i = 0; i < command->operand_count; i++)
         printf(i < needed_count ? " %s" : " [%s]", command->operands[i].name);
-    printf("%s\n", (command->options & OPTION_AGAINST) != 0 ? " [--against SOURCE]" : "");
+    printf("%s\n", options_takes(command, OPTION_AGAINST) ? " [--against SOURCE]" : "");
     if (topology)
         printf("%*simgz %s --topology [options]\n", (int)strlen(lead), "", command->name);
 }

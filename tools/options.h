@@ -1,52 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The options of all commands: one table says how each is written, what it means, and how its
- * value is read. A command names those it takes; any other is a usage error.
+ * A command line, read: its operands and options. option_table.c says which options there are, and
+ * which commands take them; any other is a usage error.
  */
 #ifndef IMGZ_TOOLS_OPTIONS_H
 #define IMGZ_TOOLS_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <imgz/imgz.h>
 
 #include "command.h"
 
-enum option_bit {
-    OPTION_LEVEL = 1 << 0,
-    OPTION_THREADS = 1 << 1,
-    OPTION_CHUNK_SIZE = 1 << 2,
-    OPTION_DIGEST = 1 << 3,
-    OPTION_AGAINST = 1 << 4,
-    OPTION_DIRECT = 1 << 5,
-    OPTION_FORCE = 1 << 6,
-    OPTION_REPRODUCIBLE = 1 << 7,
-    OPTION_JSON = 1 << 8,
-    OPTION_PROGRESS = 1 << 9,
-    OPTION_QUIET = 1 << 10,
-    OPTION_VERBOSE = 1 << 11,
-    OPTION_HELP = 1 << 12,
-    OPTION_SCRUB = 1 << 13,
-    OPTION_SECONDS = 1 << 14,
-    OPTION_WRITE_TO = 1 << 15,
-    OPTION_TOPOLOGY = 1 << 16,
-    OPTION_ON_ERROR = 1 << 17,
-    OPTION_RETRIES = 1 << 18,
-    OPTION_READ_BACK = 1 << 19,
-    OPTION_ONLY_CHANGED = 1 << 20,
-    OPTION_OVERRIDE = 1 << 21,
-    OPTION_YES = 1 << 22,
-    OPTION_MODE = 1 << 23,
-    OPTION_DISCARD = 1 << 24,
-    OPTION_MAP = 1 << 26,
-    OPTION_TIMEOUT = 1 << 27,
-    OPTION_RESUME = 1 << 28,
-
-    /* What every job takes. */
-    OPTIONS_OF_JOBS = OPTION_THREADS | OPTION_DIGEST | OPTION_JSON | OPTION_PROGRESS |
-                      OPTION_QUIET | OPTION_VERBOSE | OPTION_HELP,
+/* In the order of the help. What each is stands in option_table.c. */
+enum option_id {
+    OPTION_LEVEL,
+    OPTION_CHUNK_SIZE,
+    OPTION_AGAINST,
+    OPTION_SCRUB,
+    OPTION_DIGEST,
+    OPTION_TOPOLOGY,
+    OPTION_THREADS,
+    OPTION_DIRECT,
+    OPTION_SECONDS,
+    OPTION_WRITE_TO,
+    OPTION_ON_ERROR,
+    OPTION_RETRIES,
+    OPTION_MAP,
+    OPTION_TIMEOUT,
+    OPTION_ONLY_CHANGED,
+    OPTION_READ_BACK,
+    OPTION_RESUME,
+    OPTION_DISCARD,
+    OPTION_OVERRIDE,
+    OPTION_YES,
+    OPTION_FORCE,
+    OPTION_MODE,
+    OPTION_REPRODUCIBLE,
+    OPTION_JSON,
+    OPTION_PROGRESS,
+    OPTION_QUIET,
+    OPTION_VERBOSE,
+    OPTION_HELP,
+    OPTION_COUNT
 };
+
+_Static_assert(OPTION_COUNT <= 64, "options.given has a bit for each");
 
 enum progress_mode {
     PROGRESS_AUTO,
@@ -62,13 +63,16 @@ struct options {
     struct imgz_options job; /* what goes to the library; the callbacks are not set */
     const char *against;     /* verify: NULL, or what to compare with */
     enum progress_mode progress;
-    uint32_t given; /* of enum option_bit: what the command line has */
+    uint64_t given; /* bit n: the command line has option n of enum option_id */
 };
 
-static inline bool options_has(const struct options *options, enum option_bit bit)
+static inline bool options_has(const struct options *options, enum option_id id)
 {
-    return (options->given & bit) != 0;
+    return (options->given >> id & 1) != 0;
 }
+
+/* Whether 'command' takes option 'id'. */
+bool options_takes(const struct command *command, enum option_id id);
 
 /* What is wrong with a command line, for people. */
 struct options_problem {
