@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "confirm.h"
@@ -43,6 +46,22 @@ static void print_device_notes(const struct options *options, const struct imgz_
                      report->backup_gpt_offset, path, path, path);
 }
 
+/* A drive to restore from, or the name of an image to restore to: the other way round is meant. */
+static bool looks_swapped(const char *image, const char *target)
+{
+    const size_t length = strlen(target);
+    struct stat status;
+
+    return (length > 3 && strcmp(target + length - 3, ".gz") == 0) ||
+           (stat(image, &status) == 0 && S_ISBLK(status.st_mode));
+}
+
+/* The first bytes of what should be an image show that it is none. */
+static bool is_no_image(int rc, const struct imgz_error *error)
+{
+    return rc == -EBADMSG && error->stage == IMGZ_STAGE_READ_IMAGE && error->offset == 0;
+}
+
 static int run(const struct options *options)
 {
     struct runner runner;
@@ -55,6 +74,10 @@ static int run(const struct options *options)
     rc = imgz_restore(options->operands[0], options->operands[1], &runner.job, &runner.report,
                       &runner.error);
     exit_code = runner_finish(&runner, rc);
+    if (is_no_image(rc, &runner.error) && runner_wants_summary(options) &&
+        looks_swapped(options->operands[0], options->operands[1]))
+        streams_note("Did you mean 'imgz capture %s %s'?", options->operands[0],
+                     options->operands[1]);
     if (rc == 0 && runner_wants_summary(options)) {
         print_headline(options, &runner.report);
         if (options_has(options, OPTION_ONLY_CHANGED) || options_has(options, OPTION_RESUME))

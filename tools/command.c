@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "habits.h"
 #include "help.h"
 #include "options.h"
 #include "report.h"
@@ -67,16 +68,29 @@ static bool mentions_json(int argc, char **argv)
 
 static int fail_unknown(const char *name, bool json)
 {
+    const char *habit = habits_of_command(name);
     struct suggest suggest = {0};
     char text[256];
 
     for (size_t i = 0; command_table[i] != NULL; i++)
         suggest_consider(&suggest, name, command_table[i]->name);
-    if (suggest.best != NULL)
+    if (habit != NULL)
+        snprintf(text, sizeof(text), "there is no command '%.64s'; %s", name, habit);
+    else if (suggest.best != NULL)
         snprintf(text, sizeof(text), "there is no command '%.64s'; did you mean '%s'?", name,
                  suggest.best);
     else
         snprintf(text, sizeof(text), "there is no command '%.64s'", name);
+    return fail_usage(NULL, NULL, json, text);
+}
+
+static int fail_option_first(const char *option, bool json)
+{
+    const char *habit = habits_of_option(option);
+    char text[256];
+
+    snprintf(text, sizeof(text), "a command comes first, then its options%s%s",
+             habit != NULL ? "; " : "", habit != NULL ? habit : "");
     return fail_usage(NULL, NULL, json, text);
 }
 
@@ -135,23 +149,43 @@ static int run_command(const struct command *command, int argc, char **argv)
     return command->run(&options);
 }
 
+/* imgz help [COMMAND] */
+static int run_help(int argc, char **argv)
+{
+    const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+
+    if (argc > 2)
+        return fail_usage(NULL, NULL, false, "help takes one command, or nothing");
+    if (argc > 1 && command == NULL)
+        return fail_unknown(argv[1], false);
+    if (command != NULL)
+        help_print_command(command);
+    else
+        help_print_program();
+    return EXIT_CODE_DONE;
+}
+
+static bool is_either(const char *argument, const char *name, const char *letter)
+{
+    return strcmp(argument, name) == 0 || strcmp(argument, letter) == 0;
+}
+
 int command_main(int argc, char **argv)
 {
     const struct command *command;
 
     if (argc < 2)
         return fail_usage(NULL, NULL, false, "a command is needed, such as capture or restore");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        help_print_program();
-        return EXIT_CODE_DONE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "help") == 0)
+        return run_help(argc - 1, argv + 1);
+    if (is_either(argv[1], "--help", "-h"))
+        return run_help(1, argv);
+    if (is_either(argv[1], "--version", "-V")) {
         help_print_version();
         return EXIT_CODE_DONE;
     }
     if (argv[1][0] == '-')
-        return fail_usage(NULL, NULL, mentions_json(argc, argv),
-                          "a command comes first, then its options");
+        return fail_option_first(argv[1], mentions_json(argc, argv));
     command = find_command(argv[1]);
     if (command == NULL)
         return fail_unknown(argv[1], mentions_json(argc, argv));

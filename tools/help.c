@@ -41,7 +41,7 @@ void help_print_program(void)
     printf("\nCommands:\n");
     for (size_t i = 0; command_table[i] != NULL; i++)
         printf("  %-8s  %s\n", command_table[i]->name, command_table[i]->summary);
-    printf("\n'imgz COMMAND --help' shows the options of a command and examples; 'imgz --version'\n"
+    printf("\n'imgz help COMMAND' shows the options of a command and examples; 'imgz --version'\n"
            "shows the version. '-' is standard input or output.\n"
            "\n%s",
            exit_codes);

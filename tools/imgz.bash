@@ -90,7 +90,7 @@ _imgz() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            'capture restore verify hash info devices bench --help --version' -- "$word")
+            'capture restore verify hash info devices bench help --help --version' -- "$word")
         return
     fi
     # Readline parts words at "=": "--level=6" comes as "--level", "=", "6".

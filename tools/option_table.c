@@ -50,7 +50,7 @@ static int parse_count(const struct count_rule *rule, const char *value, uint32_
 static int apply_threads(struct options *options, const char *value,
                          struct options_problem *problem)
 {
-    static const struct count_rule rule = {"threads", "number", 1, IMGZ_THREADS_MAX};
+    static const struct count_rule rule = {"threads", "number", 0, IMGZ_THREADS_MAX};
 
     return parse_count(&rule, value, &options->job.thread_count, problem);
 }
@@ -270,8 +270,8 @@ const struct option_spec option_table[OPTION_COUNT] = {
                        "of the raw disk: sha256,md5,sha1,sha224,sha384,sha512,b2"},
     [OPTION_TOPOLOGY] = {"topology", 0, NULL, INFO, 0, NULL,
                          "show where a capture's threads and buffers would go"},
-    [OPTION_THREADS] = {"threads", 0, "N", JOBS | INFO | BENCH, 0, apply_threads,
-                        "workers (one per processor)"},
+    [OPTION_THREADS] = {"threads", 'T', "N", JOBS | INFO | BENCH, 0, apply_threads,
+                        "workers; 0: one per processor (the default)"},
     [OPTION_DIRECT] = {"direct", 0, "WHEN", CAPTURE | VERIFY | HASH | BENCH, 0, apply_direct,
                        "read past the page cache: auto (devices), on, off"},
     [OPTION_SECONDS] = {"seconds", 0, "N", BENCH, 0, apply_seconds, "time for all of it (30)"},
@@ -297,7 +297,7 @@ const struct option_spec option_table[OPTION_COUNT] = {
                          "do it all the same: mounted,held... (see above)"},
     [OPTION_YES] = {"yes", 'y', NULL, RESTORE, 0, NULL,
                     "do not ask before a device is overwritten"},
-    [OPTION_FORCE] = {"force", 0, NULL, CAPTURE | RESTORE, IMGZ_FLAG_FORCE, NULL,
+    [OPTION_FORCE] = {"force", 'f', NULL, CAPTURE | RESTORE, IMGZ_FLAG_FORCE, NULL,
                       "replace an existing file"},
     [OPTION_MODE] = {"mode", 0, "OCTAL", CAPTURE | RESTORE, 0, apply_mode,
                      "who may read a new file: exactly this (0600)"},

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "habits.h"
 #include "option_table.h"
 #include "suggest.h"
 
@@ -94,9 +95,12 @@ static int refuse_unknown(const struct command *command, const char *argument,
                           struct options_problem *problem)
 {
     struct suggest suggest = {0};
+    const char *habit = habits_of_option(argument);
     char name[64];
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument + 2, "="), argument + 2);
+    if (habit != NULL)
+        return options_refuse(problem, "unknown option '--%s'; %s", name, habit);
     for (enum option_id id = 0; id < OPTION_COUNT; id++)
         if (options_takes(command, id))
             suggest_consider(&suggest, name, option_table[id].name);
@@ -130,7 +134,11 @@ static int add_operand(struct options *options, unsigned *count, const char *val
                        struct options_problem *problem)
 {
     const struct command *command = options->command;
+    const char *habit = habits_of_operand(value);
 
+    if (habit != NULL)
+        return options_refuse(problem, "%s; a file of the name '%s' is './%s'", habit, value,
+                              value);
     if (*count == command->operand_count)
         return options_refuse(problem, "'%s' is one argument too many", value);
     if (value[0] == '\0')
@@ -138,6 +146,15 @@ static int add_operand(struct options *options, unsigned *count, const char *val
     options->operands[*count] = value;
     *count += 1;
     return 0;
+}
+
+static int refuse_letter(char letter, struct options_problem *problem)
+{
+    const char option[] = {'-', letter, '\0'};
+    const char *habit = habits_of_option(option);
+
+    return options_refuse(problem, "unknown option '%s'%s%s", option, habit != NULL ? "; " : "",
+                          habit != NULL ? habit : "");
 }
 
 /* What getopt_long() gave ':' or '?' for. 'argument' is the one it looked at. */
@@ -151,7 +168,7 @@ static int refuse_malformed(int code, const char *argument, struct options_probl
     if (id != OPTION_COUNT)
         return options_refuse(problem, "--%s takes no value", option_table[id].name);
     if (optopt > ' ' && optopt < 0x7f)
-        return options_refuse(problem, "unknown option '-%c'", optopt);
+        return refuse_letter((char)optopt, problem);
     return options_refuse(problem, "unknown option in '%s'", argument);
 }
 

@@ -38,6 +38,18 @@ for command in "${COMMANDS[@]}"; do
     [[ $command == devices || $command == info ]] || expect_out '--threads'
     expect_exit 0 "$IMGZ" "$command" -h
 done
+for command in "${COMMANDS[@]}"; do
+    expect_exit 0 "$IMGZ" "$command" --help
+    cp "$OUT" help.command
+    expect_exit 0 "$IMGZ" help "$command"
+    ok "help $command is $command --help" same help.command "$OUT"
+done
+expect_exit 0 "$IMGZ" help
+ok "help is --help" same help "$OUT"
+usage "capture" help captrue
+usage "one command" help capture restore
+expect_exit 0 "$IMGZ" -V
+expect_out '^imgz [0-9]+\.[0-9]+\.[0-9]+'
 expect_exit 0 "$IMGZ" capture disk new --help # help wins and nothing is done
 absent new
 
@@ -64,7 +76,7 @@ for level in 13 -1 99999999999999999999 best 1x 0x1 '' ' 1' +1; do
 done
 usage 'level' capture -13 disk new
 usage 'level' capture --level=13 disk new
-for threads in 0 -1 1025 99999999999999999999 many '' 2.5; do
+for threads in -1 1025 99999999999999999999 many '' 2.5; do
     usage 'threads' capture --threads "$threads" disk new
 done
 for chunk in 0 1 65535 65537 32768 32M 33554432 1000000 3M 1MB M 18446744073709551616K '' -65536; do
@@ -83,6 +95,32 @@ for digests in sha257 sha256,,md5 sha256,frob ,sha256 'sha256,'; do
     absent new
 done
 
+title "what users of gzip, zstd, dd and qemu-img type"
+usage "list.*'imgz info IMAGE'.*'imgz devices'" list disk.gz
+usage "convert.*'imgz capture SOURCE IMAGE'" convert disk new
+usage "extract.*'imgz restore IMAGE TARGET'" extract disk.gz new
+usage "compare.*'imgz verify IMAGE --against SOURCE'" compare disk.gz disk
+usage "version.*'imgz --version'" version
+usage "imgz restore" -d disk.gz
+usage "plain paths.*'imgz capture SOURCE IMAGE'" if=disk of=new
+usage "plain paths.*'./if=disk'" capture if=disk of=new
+usage "plain paths" restore disk.gz of=new bs=1M
+usage "unknown option '-c'; name '-'" capture -c disk
+usage "unknown option '-k'; imgz never removes" capture -k disk new
+usage "unknown option '-d'; use 'imgz restore" capture -d disk.gz
+usage "unknown option '-t'; use 'imgz verify" info -t disk.gz
+usage "unknown option '--best'; use -12" capture --best disk new
+usage "unknown option '--sha256'; use --digest" hash --sha256=x disk
+expect_error 3 "not a gzip file" -- "$IMGZ" restore disk new.gz
+expect_text "Did you mean 'imgz capture disk new.gz'"
+expect_error 3 "not a gzip file" -- "$IMGZ" restore disk new
+no "without a sign of it, it does not guess" grep -q 'Did you mean' "$ERR"
+absent new
+cp disk if=disk
+expect_exit 0 "$IMGZ" capture -q ./if=disk ./of=new
+ok "a file of such a name can be captured" gunzips_to ./of=new disk
+rm -f ./if=disk ./of=new
+
 title "ways to write an option"
 expect_exit 0 "$IMGZ" capture -q --reproducible --level 12 --threads 2 --chunk-size 64K disk a
 for words in "-12" "--level=12" "-6 -12" "--level 3 --level 12"; do
@@ -93,6 +131,13 @@ done
 expect_exit 0 "$IMGZ" capture disk --force -q b --reproducible -12 --chunk-size 64KiB
 ok "options and operands in any order" same a b
 expect_exit 0 "$IMGZ" capture -q --force --level fast disk b
+for words in -T1 "-T 1" "-T 0" -T0 "--threads 0"; do
+    # shellcheck disable=SC2086 # several words
+    expect_exit 0 "$IMGZ" capture -q -f --reproducible --level 12 --chunk-size 64K $words disk b
+    ok "-f and $words" same a b
+done
+expect_exit 0 "$IMGZ" verify -v -T 3 b
+expect_text 'used +3 threads'
 expect_exit 0 "$IMGZ" capture -q --force -0 disk b
 ok "level 0 stores" test "$(stat -c %s b)" -ge 1500000
 

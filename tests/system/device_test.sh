@@ -50,6 +50,8 @@ for sector in 512 4096; do
     rm -f from-device.gz
     equal "one root hash" "$(root_of "$source_device")" "$(root_of disk.gz)"
     equal "the source is untouched" "$(digest_of source)" "$(digest_of disk)"
+    expect_error 3 "$source_device" -- "$IMGZ" restore "$source_device" new.img
+    expect_text "Did you mean 'imgz capture $source_device new.img'"
 
     expect_exit 0 "$IMGZ" restore disk.gz "$target_device"
     ok "every byte of the target is the disk's, zeros too" same "$target_device" disk

@@ -134,7 +134,7 @@ done
 expect_error 2 "topology" -- "$IMGZ" info --threads 2 disk.gz
 expect_error 2 "topology" -- "$IMGZ" info --chunk-size 1M disk.gz
 expect_error 2 "IMAGE is missing" -- "$IMGZ" info
-expect_error 2 "threads" -- "$IMGZ" info --topology --threads 0
+expect_error 2 "threads" -- "$IMGZ" info --topology --threads 1025
 expect_error 2 "takes no --topology" -- "$IMGZ" verify --topology disk.gz
 expect_exit 0 "$IMGZ" info disk.gz
 expect_out '^raw size'
