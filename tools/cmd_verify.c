@@ -8,6 +8,18 @@
 #include "streams.h"
 #include "units.h"
 
+/* Somebody who names a digest wants it compared. */
+static void print_not_recorded(const struct options *options, const struct imgz_report *report)
+{
+    const char *image = report_path(options->operands[0], OPERAND_IMAGE);
+
+    for (uint32_t i = 0; i < report->digest_count; i++)
+        if ((report->compared_digests >> i & 1) == 0)
+            streams_note("note       %s records no %s, so it was compared with nothing; 'imgz "
+                         "capture --digest %s' records one",
+                         image, report->digests[i].name, report->digests[i].name);
+}
+
 static void print_good(const struct options *options, const struct imgz_report *report)
 {
     const char *image = report_path(options->operands[0], OPERAND_IMAGE);
@@ -22,6 +34,7 @@ static void print_good(const struct options *options, const struct imgz_report *
                      units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
                      report->chunk_count);
     report_print_summary(options, report);
+    print_not_recorded(options, report);
 }
 
 /* The error speaks of the first bad chunk only. */

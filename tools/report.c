@@ -52,6 +52,17 @@ static json_t *json_digests(const struct imgz_report *job)
     return object;
 }
 
+/* Those that an image records as well. */
+static json_t *json_compared_digests(const struct imgz_report *job)
+{
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < job->digest_count; i++)
+        if ((job->compared_digests >> i & 1) != 0)
+            json_array_append_new(array, json_string(job->digests[i].name));
+    return array;
+}
+
 static json_t *json_unreadable(const struct imgz_report *job)
 {
     json_t *array = json_array();
@@ -99,6 +110,7 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"root_hash", whole ? json_string(job->root_hash) : json_null()},
         {"crc32", job->crc32_known != 0 ? json_string(crc32) : json_null()},
         {"digests", json_digests(job)},
+        {"compared_digests", json_compared_digests(job)},
         {"elapsed_ns", report_json_number(job->elapsed_ns)},
         {"flush_ns", report_json_number(job->flush_ns)},
         {"feed_cpu_ns", report_json_number(job->feed_cpu_ns)},

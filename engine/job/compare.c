@@ -12,6 +12,7 @@
 #include "image/damage.h"
 #include "job/match.h"
 #include "job/missing.h"
+#include "job/recorded.h"
 
 struct compare {
     struct imgz_job *job;
@@ -32,20 +33,48 @@ static int check_root(const struct compare *compare)
                              "the table of hashes does not fit the root hash");
 }
 
-static int judge(struct compare *compare)
+/* The hashes find accidents. Whoever changes a disk on purpose can keep them, but not a digest that
+ * was made for that. */
+static int check_digests(const struct compare *compare)
+{
+    struct imgz_place place = imgz_source_place(&compare->source, IMGZ_OFFSET_NONE);
+    struct imgz_recorded_difference differs;
+
+    if (imgz_recorded_agree(&compare->job->sum, &compare->image.meta,
+                            &compare->job->compared_digests, &differs))
+        return 0;
+    place.stage = IMGZ_STAGE_COMPARE;
+    return imgz_stop_raise(
+        compare->job->stop, -EBADMSG, place,
+        "comparing %s with %s: the chunks have the same hashes, but the %s is %s "
+        "and the image records %s: one of the two was changed on purpose; verify "
+        "the image with --digest %s, and if it is right, restore it",
+        compare->source.path, compare->image.source.path, differs.name, differs.made,
+        differs.recorded, differs.name);
+}
+
+static int raise_chunks(const struct compare *compare)
 {
     const struct imgz_job *job = compare->job;
     struct imgz_place place = imgz_source_place(&compare->source, job->bad_offset);
 
     place.stage = IMGZ_STAGE_COMPARE;
-    if (job->bad_chunk_count == 0)
-        return check_root(compare);
     return imgz_stop_raise(job->stop, -EBADMSG, place,
                            "comparing %s with %s: %" PRIu64 " of %" PRIu64
                            " chunks of %u bytes differ, the first at offset %" PRIu64
                            "; restore it again, or capture it anew",
                            compare->source.path, compare->image.source.path, job->bad_chunk_count,
                            job->sum.chunk_count, job->chunk_bytes, job->bad_offset);
+}
+
+static int judge(const struct compare *compare)
+{
+    int rc;
+
+    if (compare->job->bad_chunk_count > 0)
+        return raise_chunks(compare);
+    rc = check_root(compare);
+    return rc < 0 ? rc : check_digests(compare);
 }
 
 static int run(struct compare *compare)

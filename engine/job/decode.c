@@ -9,13 +9,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "image/damage.h"
 #include "image/held.h"
+#include "job/recorded.h"
 
 /* Room for note, segment and the inflater's tail. */
 static uint64_t stored_bytes_max(const struct imgz_decode *decode)
@@ -145,29 +144,32 @@ void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)
     decode->hash_index += 1;
 }
 
-static int check_digests(const struct imgz_decode *decode, struct imgz_job *job)
+static int check_digests(const struct imgz_decode *decode, const struct imgz_job *job,
+                         const struct imgz_tally_sum *sum, uint32_t *compared)
 {
+    const char *path = decode->image.source.path;
     struct imgz_place place = imgz_source_place(&decode->image.source, IMGZ_OFFSET_NONE);
+    struct imgz_recorded_difference differs;
 
+    if (imgz_recorded_agree(sum, &decode->image.meta, compared, &differs))
+        return 0;
     place.stage = IMGZ_STAGE_CHECK;
-    for (uint32_t i = 0; i < job->sum.digest_count; i++) {
-        const struct imgz_digest_text *digest = &job->sum.digests[i];
-        const char *recorded;
-        char key[32];
-
-        snprintf(key, sizeof(key), "digest.%s", digest->name);
-        recorded = imgz_meta_find(&decode->image.meta, key);
-        if (recorded != NULL && strcmp(recorded, digest->hex) != 0)
-            return imgz_stop_raise(job->stop, -EBADMSG, place,
-                                   "checking %s: its %s is %s but was recorded as %s; the image is "
-                                   "damaged, use another copy of it",
-                                   decode->image.source.path, digest->name, digest->hex, recorded);
-    }
-    return 0;
+    if (job->same_bytes > 0)
+        return imgz_stop_raise(
+            job->stop, -EBADMSG, place,
+            "restoring %s: the %s of the disk is %s but was recorded as %s: what "
+            "the target held already has the right hashes but other bytes, or "
+            "the image was changed; verify the image with --digest %s, then "
+            "restore all of it",
+            path, differs.name, differs.made, differs.recorded, differs.name);
+    return imgz_stop_raise(job->stop, -EBADMSG, place,
+                           "checking %s: its %s is %s but was recorded as %s; the image is "
+                           "damaged, use another copy of it",
+                           path, differs.name, differs.made, differs.recorded);
 }
 
-int imgz_decode_check_total(const struct imgz_decode *decode, struct imgz_stop *stop,
-                            const struct imgz_tally_sum *sum)
+static int check_frame(const struct imgz_decode *decode, struct imgz_stop *stop,
+                       const struct imgz_tally_sum *sum)
 {
     const struct imgz_frame_end *end = &decode->image.end;
     struct imgz_place place =
@@ -185,12 +187,21 @@ int imgz_decode_check_total(const struct imgz_decode *decode, struct imgz_stop *
     return 0;
 }
 
+int imgz_decode_check_total(const struct imgz_decode *decode, const struct imgz_job *job,
+                            const struct imgz_tally_sum *sum)
+{
+    uint32_t compared;
+    int rc = check_frame(decode, job->stop, sum);
+
+    return rc < 0 ? rc : check_digests(decode, job, sum, &compared);
+}
+
 int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job)
 {
     int rc;
 
     IMGZ_ASSERT(job->sum_done);
     job->image_bytes = decode->image.source.size_bytes;
-    rc = imgz_decode_check_total(decode, job->stop, &job->sum);
-    return rc < 0 ? rc : check_digests(decode, job);
+    rc = check_frame(decode, job->stop, &job->sum);
+    return rc < 0 ? rc : check_digests(decode, job, &job->sum, &job->compared_digests);
 }

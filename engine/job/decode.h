@@ -59,9 +59,9 @@ void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)
  * its feeder has ended. */
 IMGZ_MUST_CHECK int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job);
 
-/* The same for a sum that is not the job's, and without its digests. */
+/* The same for a sum that is not the job's. */
 IMGZ_MUST_CHECK int imgz_decode_check_total(const struct imgz_decode *decode,
-                                            struct imgz_stop *stop,
+                                            const struct imgz_job *job,
                                             const struct imgz_tally_sum *sum);
 
 #endif /* IMGZ_DECODE_H */

@@ -404,6 +404,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->crc32_known = !job->sum.crc_left_out;
     report->digest_count = job->sum.digest_count;
     memcpy(report->digests, job->sum.digests, sizeof(report->digests));
+    report->compared_digests = job->compared_digests;
     imgz_hash_format(&job->sum.root_hash, report->root_hash);
 }
 

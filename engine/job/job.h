@@ -63,6 +63,7 @@ struct imgz_job {
     struct imgz_badlist unreadable; /* owned by the drain while it runs */
     uint64_t unlisted_bytes;        /* unreadable, too, as an image says that lists only some */
     uint64_t unlisted_count;        /* in so many ranges */
+    uint32_t compared_digests;      /* of the sum's: bit i is set if an image records the i-th */
     bool mended;
     uint64_t missing_bytes;
     uint64_t regained_bytes;

@@ -4,17 +4,16 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "codec/digest.h"
 #include "image/damage.h"
 #include "io/mapfile.h"
 #include "job/mender.h"
 #include "job/missing.h"
+#include "job/recorded.h"
 #include "job/samples.h"
 
 struct mend {
@@ -27,7 +26,6 @@ struct mend {
     struct imgz_badlist missing;
     struct imgz_mapkeep partial_map;
     struct imgz_mender mender; /* has the image */
-    char digests[64];          /* for job.options, where only the image names them */
 };
 
 /* ---- Opening ------------------------------------------------------------------------------ */
@@ -151,24 +149,9 @@ static int open_all(void *context)
 /* A digest that the image has is made anew, unless others are asked for. */
 static void adopt_digests(struct mend *mend)
 {
-    const struct imgz_meta *meta = &mend->mender.decode.image.meta;
-    uint32_t count = 0;
-    size_t used = 0;
-
-    if (mend->job.options.digests != NULL)
-        return;
-    for (uint32_t i = 0; i < meta->count && count < IMGZ_DIGESTS_MAX; i++) {
-        const char *name = meta->pairs[i].key + strlen("digest.");
-
-        if (strncmp(meta->pairs[i].key, "digest.", strlen("digest.")) != 0 ||
-            !imgz_digest_known(name))
-            continue;
-        used += (size_t)snprintf(mend->digests + used, sizeof(mend->digests) - used, "%s%s",
-                                 count > 0 ? "," : "", name);
-        count += 1;
-    }
-    IMGZ_ASSERT(used < sizeof(mend->digests));
-    mend->job.options.digests = mend->digests;
+    imgz_recorded_list(&mend->mender.decode.image.meta, mend->mender.recorded);
+    if (mend->job.options.digests == NULL)
+        mend->job.options.digests = mend->mender.recorded;
 }
 
 /* What the image does have must be what the disk has. */

@@ -25,8 +25,21 @@ struct imgz_mender_was {
     enum imgz_slot_kind kind;
     struct imgz_hash raw_hash;
     uint32_t raw_crc32;
+    unsigned char *raw; /* for digests */
     bool source_failed; /* the slot's fault is the source's, not the image's */
 };
+
+/* Before the slot's raw bytes are changed. */
+static void keep_raw(const struct imgz_mender *mender, const struct imgz_slot *slot)
+{
+    unsigned char *kept;
+
+    if (mender->was_raw == NULL || slot->kind == IMGZ_SLOT_ZERO)
+        return;
+    kept = mender->was_raw + (size_t)slot->slot_index * mender->job->chunk_bytes;
+    memcpy(kept, slot->raw, (size_t)slot->raw_bytes);
+    mender->was[slot->slot_index].raw = kept;
+}
 
 static int feed(void *context, struct imgz_line *line)
 {
@@ -66,11 +79,12 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     if (slot->unread)
         imgz_decode_work(&mender->decode, worker_index, slot);
     slot->stored_form = is_stored(slot);
-    *was = (struct imgz_mender_was){slot->kind, slot->raw_hash, slot->raw_crc32, false};
+    *was = (struct imgz_mender_was){slot->kind, slot->raw_hash, slot->raw_crc32, slot->raw, false};
     if (slot->fault != IMGZ_FAULT_NONE || is_there(mender, slot) ||
         !imgz_badlist_within(mender->missing, slot->raw_offset, slot->raw_bytes))
         return 0;
     IMGZ_ASSERT(slot->raw_bytes <= mender->job->chunk_bytes);
+    keep_raw(mender, slot);
     if (slot->kind == IMGZ_SLOT_ZERO)
         memset(slot->raw, 0, (size_t)slot->raw_bytes);
     hand->regained_bytes += imgz_reread_slot(&hand->reread, slot);
@@ -91,6 +105,7 @@ static int accept_old(struct imgz_mender *mender, const struct imgz_slot *slot)
     old.kind = was->kind;
     old.raw_hash = was->raw_hash;
     old.raw_crc32 = was->raw_crc32;
+    old.raw = was->raw;
     if (was->source_failed || slot->fault == IMGZ_FAULT_CODEC)
         old.fault = IMGZ_FAULT_NONE;
     imgz_decode_check_table(&mender->decode, &old);
@@ -163,7 +178,7 @@ static int sum_up(struct imgz_mender *mender)
     mender->regained_bytes = mender->earlier.regained_bytes;
     for (uint32_t i = 0; i < mender->job->options.thread_count; i++)
         mender->regained_bytes += mender->hands[i].regained_bytes;
-    return imgz_decode_check_total(&mender->decode, mender->job->stop, &old);
+    return imgz_decode_check_total(&mender->decode, mender->job, &old);
 }
 
 static int add_meta(struct imgz_mender *mender)
@@ -225,13 +240,25 @@ const struct imgz_job_bodies imgz_mender_bodies = {.feed = feed, .work = work, .
 
 /* ---- Making it ---------------------------------------------------------------------------- */
 
+static int create_was(struct imgz_mender *mender)
+{
+    const uint32_t count = imgz_pool_slot_count(mender->job->line->pool);
+
+    mender->was = calloc(count, sizeof(mender->was[0]));
+    if (mender->was == NULL)
+        return imgz_job_raise_memory(mender->job);
+    if (mender->recorded[0] == '\0')
+        return 0;
+    mender->was_raw = calloc(count, mender->job->chunk_bytes);
+    return mender->was_raw == NULL ? imgz_job_raise_memory(mender->job) : 0;
+}
+
 static int create_hands(struct imgz_mender *mender)
 {
     const uint32_t count = mender->job->options.thread_count;
 
     mender->hands = calloc(count, sizeof(mender->hands[0]));
-    mender->was = calloc(imgz_pool_slot_count(mender->job->line->pool), sizeof(mender->was[0]));
-    if (mender->hands == NULL || mender->was == NULL)
+    if (mender->hands == NULL)
         return imgz_job_raise_memory(mender->job);
     for (uint32_t i = 0; i < count; i++) {
         struct imgz_mender_hand *hand = &mender->hands[i];
@@ -248,7 +275,10 @@ static int create_hands(struct imgz_mender *mender)
 int imgz_mender_prepare(struct imgz_mender *mender)
 {
     const uint32_t chunk_bytes = mender->decode.image.header.chunk_bytes;
-    const struct imgz_tally_config old_config = {.chunk_bytes = chunk_bytes, .crc_wanted = true};
+    const struct imgz_tally_config old_config = {.chunk_bytes = chunk_bytes,
+                                                 .digests = mender->recorded,
+                                                 .crc_wanted = true,
+                                                 .raw_present = true};
     int rc;
 
     mender->decode.raw_wanted = true;
@@ -259,7 +289,8 @@ int imgz_mender_prepare(struct imgz_mender *mender)
         return rc;
     if (imgz_tally_create(&old_config, &mender->old_tally) < 0)
         return imgz_job_raise_memory(mender->job);
-    return create_hands(mender);
+    rc = create_was(mender);
+    return rc < 0 ? rc : create_hands(mender);
 }
 
 void imgz_mender_release(struct imgz_mender *mender)
@@ -270,6 +301,7 @@ void imgz_mender_release(struct imgz_mender *mender)
     }
     free(mender->hands);
     free(mender->was);
+    free(mender->was_raw);
     imgz_tally_destroy(mender->old_tally);
     imgz_meta_fini(&mender->meta);
     imgz_earlier_fini(&mender->earlier);

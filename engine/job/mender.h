@@ -16,6 +16,7 @@
 #include "io/mapkeep.h"
 #include "job/decode.h"
 #include "job/earlier.h"
+#include "job/recorded.h"
 
 struct imgz_mender_hand; /* what a worker has of its own */
 struct imgz_mender_was;  /* what a slot held as it came from the image */
@@ -25,14 +26,16 @@ struct imgz_mender {
     struct imgz_decode decode;        /* the image as it is */
     const struct imgz_source *source; /* its on_error is ZERO */
     const struct imgz_badlist *missing;
-    struct imgz_output *output;       /* the image as it will be */
-    struct imgz_earlier earlier;      /* as much of that as is there already */
-    struct imgz_mapkeep *partial_map; /* what it lacks as it grows */
+    struct imgz_output *output;               /* the image as it will be */
+    struct imgz_earlier earlier;              /* as much of that as is there already */
+    struct imgz_mapkeep *partial_map;         /* what it lacks as it grows */
+    char recorded[IMGZ_RECORDED_NAMES_BYTES]; /* digests that the image as it is has */
     time_t start_time;
 
     /* Made by prepare(). */
     struct imgz_mender_hand *hands; /* one per worker */
     struct imgz_mender_was *was;    /* one per slot, of the slot's owner */
+    unsigned char *was_raw;         /* a chunk for each slot, if digests are recorded */
 
     /* Owned by the drain. */
     struct imgz_tally *old_tally; /* over what the image held: proves it as a whole */

@@ -242,6 +242,9 @@ struct imgz_report {
     uint64_t discarded_bytes;   /* IMGZ_FLAG_DISCARD: so much of it took that */
     uint64_t backup_gpt_offset; /* where the disk has the backup of its GUID partition table, if
                                    that is not the device's end; else IMGZ_OFFSET_NONE */
+
+    uint32_t compared_digests; /* of digests[]: bit i is set if an image records the i-th, and it
+                                  was compared with that */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
@@ -283,7 +286,8 @@ IMGZ_API int imgz_restore(const char *image, const char *target, const struct im
 
 /* Decodes the whole image and checks everything it says: structure, hashes, CRC-32, size, and
  * the digests it carries where options->digests names them. With 'against' (may be NULL) nothing
- * is inflated: that file, device or pipe is hashed and compared with the hashes in the image. With
+ * is inflated: that file, device or pipe is hashed and compared with the hashes in the image, and
+ * with the digests it carries where options->digests names them. With
  * IMGZ_FLAG_SCRUB nothing is inflated either: every note and segment must be as it was written, and
  * the raw hashes in the notes must add up to the root hash. That finds all that storage does to an
  * image, at the speed of reading it; it takes the raw hashes on the word of who captured. */

@@ -6,6 +6,7 @@ flips IMAGE FOLDER   copies with one bit inverted, for every field of every kind
 lies IMAGE FOLDER    copies whose notes say what is not so, with their checks made to fit
 root RAW CHUNK       the root hash of a raw disk, by the description, as xxhsum would print it
 map IMAGE            the notes: kind, offset, raw offset, raw bytes, payload bytes
+meta IMAGE OLD NEW   the metadata has NEW in place of OLD, which is as long; nothing else changes
 
 Copies are named after what was done to them.
 """
@@ -321,6 +322,13 @@ def write_lies(image, folder):
                 write_copy(folder, name, data)
 
 
+def with_meta(image, old, new):
+    note = next(note for note in read_notes(image) if note.kind == "meta")
+    text = uncarry_exactly(image, note)
+    assert old in text and len(old) == len(new)
+    return with_payload(image, note, text.replace(old, new))
+
+
 def main(command, *arguments):
     if command == "root":
         print(root_hash(arguments[0], int(arguments[1])))
@@ -331,6 +339,10 @@ def main(command, *arguments):
         write_flips(image, arguments[1])
     elif command == "lies":
         write_lies(image, arguments[1])
+    elif command == "meta":
+        changed = with_meta(image, *(text.encode() for text in arguments[1:]))
+        with open(arguments[0], "wb") as file:
+            file.write(changed)
     elif command == "map":
         for note in read_notes(image):
             print(note.kind, note.offset, note["raw_offset"], note["raw_bytes"],

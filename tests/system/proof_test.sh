@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# XXH3 and CRC-32 find accidents. A drive that was changed on purpose keeps both (twin.py), and used
+# to pass every comparison; with a digest that is recorded it does not.
+source "$(dirname "$0")/lib.sh"
+source "$HERE/faultdisk.sh"
+need python3 cmp sha256sum
+need_loop
+
+MIB=1048576
+PLACE=$((3 * MIB + 8192))
+fill text $((4 * MIB)) 1 >disk
+truncate -s $((6 * MIB)) disk
+fill random $((2 * MIB)) 2 >>disk
+cp disk twin
+ok "a twin" python3 "$HERE/twin.py" plant twin $PLACE $MIB 'changed on purpose'
+no "has other bytes" cmp -s disk twin
+equal "but the same root hash" "$(root_of twin)" "$(root_of disk)"
+expect_exit 0 "$IMGZ" capture -q disk plain.gz
+expect_exit 0 "$IMGZ" capture -q --digest sha256,md5 disk disk.gz
+SHA256=$(sha256sum <disk | cut -d ' ' -f 1)
+
+# compared NAME...: the last report says that these digests were compared with recorded ones.
+compared() {
+    equal "compared: $*" "$(python3 -c 'import json, sys
+print(*json.load(open(sys.argv[1]))["compared_digests"])' "$OUT")" "$*"
+}
+
+title "verify --against"
+expect_exit 0 "$IMGZ" verify -q disk.gz --against twin
+expect_error 3 'sha256 is' "$SHA256" 'on purpose' -- \
+    "$IMGZ" verify --digest sha256 disk.gz --against twin
+run "$IMGZ" verify --json --digest md5 disk.gz --against twin
+equal "md5 does as well" "$CODE" 3
+compared md5
+expect_exit 3 "$IMGZ" verify -q --digest sha256 disk.gz --against - < <(cat twin)
+expect_exit 0 "$IMGZ" verify --json --digest sha1,sha256 disk.gz --against disk
+compared sha256
+expect_exit 0 "$IMGZ" verify --digest sha1 disk.gz --against disk
+expect_text 'records no sha1'
+expect_exit 0 "$IMGZ" verify --digest sha256 disk.gz --against disk
+no "there is nothing else to say" grep -q 'records no' "$ERR"
+
+title "an image whose digest is that of another disk"
+expect_exit 0 "$IMGZ" capture -q --digest sha256 twin lying.gz
+ok "the metadata lies" python3 "$HERE/damage.py" meta lying.gz \
+    "$(sha256sum <twin | cut -d ' ' -f 1)" "$SHA256"
+expect_exit 0 "$IMGZ" verify -q lying.gz
+expect_error 3 'sha256 is' "recorded as $SHA256" -- "$IMGZ" verify --digest sha256 lying.gz
+expect_error 3 'sha256 is' "recorded as $SHA256" -- "$IMGZ" hash --digest sha256 lying.gz
+expect_error 3 'sha256 is' "recorded as $SHA256" -- "$IMGZ" restore --digest sha256 lying.gz back
+absent back
+expect_exit 0 "$IMGZ" verify --json --digest md5,sha256 disk.gz
+compared md5 sha256
+# Going back for 512 bytes: what the image says of itself is proven before it is said again.
+printf '0 + 1\n0 %d +\n%d 512 ?\n%d %d +\n' $((5 * MIB)) $((5 * MIB)) $((5 * MIB + 512)) \
+    $((3 * MIB - 512)) >lying.map
+cp lying.gz before.gz
+expect_error 3 'sha256 is' "recorded as $SHA256" -- \
+    "$IMGZ" capture --map lying.map disk lying.gz
+ok "the image is as it was" cmp lying.gz before.gz
+cp lying.map disk.map
+cp disk.gz mended.gz
+expect_exit 0 "$IMGZ" capture -q --map disk.map disk mended.gz
+expect_exit 0 "$IMGZ" verify -q --digest sha256,md5 mended.gz
+
+title "restore --only-changed and --resume, to a device that holds the twin"
+attach twin --direct-io=on
+for option in --only-changed --resume; do
+    expect_exit 0 "$IMGZ" restore -q $option plain.gz "$LOOP"
+    no "$option left it" cmp -s disk "$LOOP"
+    expect_error 3 'sha256' 'held already' -- \
+        "$IMGZ" restore --yes $option --digest sha256 disk.gz "$LOOP"
+done
+
+title "restore --read-back, from a drive that keeps what it had"
+cp twin backing
+serve_disk backing mnt
+attach mnt/disk --direct-io=on
+rule "lose $PLACE 4096"
+expect_exit 0 "$IMGZ" restore -q --read-back disk.gz "$LOOP"
+no "it kept it" cmp -s disk "$LOOP"
+for image in disk.gz plain.gz; do
+    expect_error 3 'reading back' 'sha256' "$SHA256" -- \
+        "$IMGZ" restore --yes --read-back --digest sha256 $image "$LOOP"
+done
+
+finish
