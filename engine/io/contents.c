@@ -21,13 +21,8 @@ static void look_up(blkid_probe probe, const char *first, const char *second, ch
         (void)snprintf(text, text_bytes, "%s", value);
 }
 
-static void probe_device(const char *path, struct imgz_contents *contents)
+static void look(blkid_probe probe, struct imgz_contents *contents)
 {
-    blkid_probe probe = blkid_new_probe_from_filename(path);
-
-    memset(contents, 0, sizeof(*contents));
-    if (probe == NULL)
-        return;
     blkid_probe_enable_superblocks(probe, 1);
     blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
     blkid_probe_enable_partitions(probe, 1);
@@ -36,6 +31,29 @@ static void probe_device(const char *path, struct imgz_contents *contents)
         look_up(probe, "TYPE", "PTTYPE", contents->type, sizeof(contents->type));
         look_up(probe, "LABEL", "PART_ENTRY_NAME", contents->label, sizeof(contents->label));
     }
+}
+
+static void probe_device(const char *path, struct imgz_contents *contents)
+{
+    blkid_probe probe = blkid_new_probe_from_filename(path);
+
+    memset(contents, 0, sizeof(*contents));
+    if (probe == NULL)
+        return;
+    look(probe, contents);
+    blkid_free_probe(probe);
+}
+
+void imgz_contents_probe_part(int fd, uint64_t offset, uint64_t bytes,
+                              struct imgz_contents *contents)
+{
+    blkid_probe probe = blkid_new_probe();
+
+    memset(contents, 0, sizeof(*contents));
+    if (probe == NULL)
+        return;
+    if (blkid_probe_set_device(probe, fd, (blkid_loff_t)offset, (blkid_loff_t)bytes) == 0)
+        look(probe, contents);
     blkid_free_probe(probe);
 }
 

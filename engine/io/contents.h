@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is on a block device, as libblkid sees it.
+ * What is on a block device, or in a part of a file, as libblkid sees it.
  *
  * Threads    any. A process of its own reads the device: one that hangs must not hang whoever lists
  *            all devices.
@@ -21,5 +21,9 @@ struct imgz_contents {
 
 /* The type of a device that does not answer in time is "does not answer". */
 void imgz_contents_probe(const char *path, struct imgz_contents *contents);
+
+/* What is in 'bytes' of a file, from 'offset' on. Not for what may hang: it is read here. */
+void imgz_contents_probe_part(int fd, uint64_t offset, uint64_t bytes,
+                              struct imgz_contents *contents);
 
 #endif /* IMGZ_CONTENTS_H */

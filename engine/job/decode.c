@@ -16,11 +16,15 @@
 #include "image/held.h"
 #include "job/recorded.h"
 
-/* Room for note, segment and the inflater's tail. */
+uint64_t imgz_decode_stored_bytes(uint32_t chunk_bytes)
+{
+    return IMGZ_NOTE_CARRIER_BYTES + imgz_note_segment_bytes_max(chunk_bytes) +
+           IMGZ_INFLATE_TAIL_BYTES;
+}
+
 static uint64_t stored_bytes_max(const struct imgz_decode *decode)
 {
-    return IMGZ_NOTE_CARRIER_BYTES + imgz_note_segment_bytes_max(decode->image.header.chunk_bytes) +
-           IMGZ_INFLATE_TAIL_BYTES;
+    return imgz_decode_stored_bytes(decode->image.header.chunk_bytes);
 }
 
 /* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a

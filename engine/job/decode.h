@@ -42,6 +42,9 @@ struct imgz_decode {
     uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */
 };
 
+/* Room for note and segment of any chunk, and what the inflater wants behind it. */
+uint64_t imgz_decode_stored_bytes(uint32_t chunk_bytes);
+
 /* For an image that is open: line, tally and workers. */
 IMGZ_MUST_CHECK int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job);
 void imgz_decode_release(struct imgz_decode *decode);

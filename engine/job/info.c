@@ -9,20 +9,14 @@
 #include "image/image.h"
 #include "job/job.h"
 
-/* imgz_image is the engine's own; this adds what was counted. */
-struct handle {
-    struct imgz_image image;
-    struct imgz_image_info info;
-};
-
-static int count_items(const struct imgz_image *image, struct imgz_image_info *info)
+/* The index was checked when it was loaded. */
+static void count_items(const struct imgz_image *image, struct imgz_image_info *info)
 {
     struct imgz_index_cursor cursor;
     struct imgz_index_item item;
-    int rc;
 
     imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
-    while ((rc = imgz_index_next(&cursor, &item)) == 0) {
+    while (imgz_index_next(&cursor, &item) == 0) {
         if (item.kind == IMGZ_NOTE_ZERO) {
             info->zero_run_count += 1;
             info->zero_bytes += item.raw_bytes;
@@ -30,57 +24,36 @@ static int count_items(const struct imgz_image *image, struct imgz_image_info *i
             info->data_chunk_count += 1;
         }
     }
-    return rc == -ENODATA ? 0 : rc;
 }
 
-static int fill_info(const struct imgz_image *image, struct imgz_image_info *info)
-{
-    *info = (struct imgz_image_info){
-        .format_version = IMGZ_FRAME_VERSION,
-        .chunk_bytes = image->header.chunk_bytes,
-        .raw_bytes = image->end.raw_bytes,
-        .image_bytes = image->source.size_bytes,
-        .chunk_count = imgz_div_up(image->end.raw_bytes, image->header.chunk_bytes),
-        .crc32 = image->end.raw_crc32,
-        .meta_count = image->meta.count,
-    };
-    imgz_hash_format(&image->end.root_hash, info->root_hash);
-    return count_items(image, info);
-}
-
-static int open_handle(const char *path, struct imgz_job *job, struct handle *handle)
+static int open_file(const char *path, struct imgz_job *job, struct imgz_image *image)
 {
     const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, path, IMGZ_OFFSET_NONE};
-    int rc = imgz_image_init(path, IMGZ_IMAGE_SIZES, job->stop, &job->log, &handle->image);
+    int rc = imgz_image_init(path, IMGZ_IMAGE_SIZES, job->stop, &job->log, image);
 
-    if (rc < 0)
+    if (rc < 0 || image->seekable)
         return rc;
-    if (!handle->image.seekable)
-        rc = imgz_stop_raise(job->stop, -EINVAL, place,
-                             "what an image holds is written at its end: give it as a file instead "
-                             "of a pipe");
-    if (rc == 0)
-        rc = fill_info(&handle->image, &handle->info);
-    if (rc < 0)
-        imgz_image_fini(&handle->image);
-    return rc;
+    imgz_image_fini(image);
+    return imgz_stop_raise(job->stop, -EINVAL, place,
+                           "what an image holds is written at its end: give it as a file instead "
+                           "of a pipe");
 }
 
 int imgz_image_open(const char *path, struct imgz_image **result, struct imgz_error *error)
 {
-    struct handle *handle = calloc(1, sizeof(*handle));
+    struct imgz_image *image = calloc(1, sizeof(*image));
     struct imgz_job job;
     int rc = imgz_job_begin(&job, NULL);
 
-    if (rc == 0 && handle == NULL)
+    if (rc == 0 && image == NULL)
         rc = imgz_job_raise_memory(&job);
     if (rc == 0)
-        rc = open_handle(path, &job, handle);
+        rc = open_file(path, &job, image);
     if (rc == 0) {
-        *result = &handle->image;
-        handle = NULL;
+        *result = image;
+        image = NULL;
     }
-    free(handle);
+    free(image);
     return imgz_job_end(&job, rc, NULL, error);
 }
 
@@ -89,12 +62,25 @@ void imgz_image_close(struct imgz_image *image)
     if (image == NULL)
         return;
     imgz_image_fini(image);
-    free((struct handle *)image);
+    free(image);
 }
 
 void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info)
 {
-    *info = ((const struct handle *)image)->info;
+    *info = (struct imgz_image_info){
+        .format_version = IMGZ_FRAME_VERSION,
+        .chunk_bytes = image->header.chunk_bytes,
+        .raw_bytes = imgz_image_raw_bytes(image),
+        .meta_count = image->meta.count,
+    };
+    if (info->raw_bytes != IMGZ_SIZE_UNKNOWN)
+        info->chunk_count = imgz_div_up(info->raw_bytes, info->chunk_bytes);
+    if (!image->seekable)
+        return;
+    info->image_bytes = image->source.size_bytes;
+    info->crc32 = image->end.raw_crc32;
+    imgz_hash_format(&image->end.root_hash, info->root_hash);
+    count_items(image, info);
 }
 
 void imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
@@ -104,5 +90,3 @@ void imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const c
     *key = image->meta.pairs[index].key;
     *value = image->meta.pairs[index].value;
 }
-
-_Static_assert(offsetof(struct handle, image) == 0, "an image of info is its handle");

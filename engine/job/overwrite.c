@@ -41,23 +41,31 @@ static int check_read_back(const struct imgz_job *job, const struct imgz_output 
                            output->path);
 }
 
-static int confirm(const struct imgz_job *job, const struct imgz_output *output)
+static bool is_confirmed(const struct imgz_options *options, const struct imgz_image *image)
 {
-    if (output->kind != IMGZ_OUTPUT_DEVICE || job->options.confirm == NULL ||
-        job->options.confirm(job->options.confirm_context) == 0)
+    if (options->confirm_image != NULL)
+        return options->confirm_image(image, options->confirm_context) == 0;
+    return options->confirm == NULL || options->confirm(options->confirm_context) == 0;
+}
+
+static int confirm(const struct imgz_job *job, const struct imgz_image *image,
+                   const struct imgz_output *output)
+{
+    if (output->kind != IMGZ_OUTPUT_DEVICE || is_confirmed(&job->options, image))
         return 0;
     return imgz_stop_raise(job->stop, -ECANCELED, imgz_output_place(output, IMGZ_OFFSET_NONE),
                            "writing to %s was not confirmed; nothing was written", output->path);
 }
 
-int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_output *output)
+int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_image *image,
+                         const struct imgz_output *output)
 {
     int rc = check_discard(job, output);
 
     if (rc == 0)
         rc = check_read_back(job, output);
     if (rc == 0)
-        rc = confirm(job, output);
+        rc = confirm(job, image, output);
     job->left_out_bytes = output->left_out_bytes;
     return rc;
 }

@@ -11,12 +11,14 @@
 #ifndef IMGZ_OVERWRITE_H
 #define IMGZ_OVERWRITE_H
 
+#include "image/image.h"
 #include "io/output.h"
 #include "job/job.h"
 
-/* With the output open, before the job runs: refuses options that make no sense for it, and asks
- * whoever started the job about a device. May wait for an answer. */
-IMGZ_MUST_CHECK int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_output *output);
+/* With image and output open, before the job runs: refuses options that make no sense for it, and
+ * asks whoever started the job about a device. May wait for an answer. */
+IMGZ_MUST_CHECK int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_image *image,
+                                         const struct imgz_output *output);
 
 /* With the disk's first item, checked, before anything is written: refuses a partition table made
  * for other sectors, and discards the device if that is wanted. */

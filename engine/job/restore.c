@@ -255,7 +255,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     if (rc == 0)
         rc = check_readable(&restore);
     if (rc == 0)
-        rc = imgz_overwrite_allow(&restore.job, &restore.output);
+        rc = imgz_overwrite_allow(&restore.job, &restore.decode.image, &restore.output);
     if (rc == 0)
         rc = open_held(&restore);
     if (rc == 0)

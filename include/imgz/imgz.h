@@ -155,10 +155,16 @@ enum imgz_override {
 /* The name of one of them, as in "--override mounted"; NULL if there is no such. */
 IMGZ_API const char *imgz_override_name(enum imgz_override what);
 
+struct imgz_image; /* see below */
+
 /* Asked once by a restore to a block device, from the thread that called the job, when the device
  * was found fit and nothing has been written to it yet. 0: go on; anything else ends the job with
  * -ECANCELED. */
 typedef int (*imgz_confirm_fn)(void *context);
+
+/* The same, told what is to be written: for imgz_image_get_info(), imgz_image_get_meta() and
+ * imgz_image_disk(). Of an image that comes through a pipe little is known by then. */
+typedef int (*imgz_confirm_image_fn)(const struct imgz_image *image, void *context);
 
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
 struct imgz_options {
@@ -184,7 +190,8 @@ struct imgz_options {
     uint32_t overrides;          /* of enum imgz_override; what is overruled if it is found */
     uint32_t file_mode;          /* capture, restore: of a new file, exactly, up to 0777; 0: 0600 */
     imgz_confirm_fn confirm;     /* restore; may be NULL */
-    void *confirm_context;
+    void *confirm_context;       /* of either */
+    imgz_confirm_image_fn confirm_image; /* restore; called instead of 'confirm' if it is set */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -387,6 +394,9 @@ struct imgz_image_info {
 IMGZ_API int imgz_image_open(const char *path, struct imgz_image **result,
                              struct imgz_error *error);
 IMGZ_API void imgz_image_close(struct imgz_image *image); /* accepts NULL */
+
+/* Of an image that comes through a pipe, only version, chunk size and perhaps the disk's size are
+ * known; the rest is 0, or IMGZ_SIZE_UNKNOWN. */
 IMGZ_API void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info);
 
 /* The pair at 'index' < meta_count: printable UTF-8, owned by the image. Keys are sorted. */
@@ -435,6 +445,13 @@ IMGZ_API void imgz_devices_free(struct imgz_device *devices);
  * -ENOTBLK: it is no block device. */
 IMGZ_API int imgz_devices_find(const char *path, struct imgz_device **device,
                                struct imgz_error *error);
+
+/* The disk in an image, as if it were a device: where it was read from as its path, model and
+ * serial number of that drive, size, contents and label, and partitions (with their numbers as
+ * paths, 32 at most). For people: what the image does not tell, or what is damaged, is left out.
+ * The array of one is the caller's, as above. 0, or -ENOMEM and the like; -ESPIPE: it comes through
+ * a pipe. */
+IMGZ_API int imgz_image_disk(const struct imgz_image *image, struct imgz_device **disk);
 
 /* ---- Topology ----------------------------------------------------------------------------- */
 

@@ -112,6 +112,7 @@ static void run_jobs(const char *disk, char root_hash[33])
 static void look_at_image(const char *root_hash)
 {
     struct imgz_image *image = NULL;
+    struct imgz_device *disk = NULL;
     struct imgz_image_info info;
     struct imgz_error error;
     const char *key, *value, *previous = "";
@@ -127,6 +128,9 @@ static void look_at_image(const char *root_hash)
         CHECK(key != NULL && value != NULL && strcmp(previous, key) < 0);
         previous = key;
     }
+    CHECK(imgz_image_disk(image, &disk) == 0);
+    CHECK(disk->size_bytes == info.raw_bytes && disk->partition_count == 0);
+    imgz_devices_free(disk);
     imgz_image_close(image);
     imgz_image_close(NULL);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A whole image, by the library's own door: verified as a file and, its bytes through a pipe, as a
- * stream. Both must end, and agree on whether it is right. As it is, and repaired (repair.h).
+ * stream. Both must end, and agree on whether it is right. And looked into, whether right or not.
+ * As it is, and repaired (repair.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,17 @@ static int verify_stream(int fd, struct imgz_report *report)
     return rc;
 }
 
+static void look_inside(const char *path)
+{
+    struct imgz_image *image = NULL;
+    struct imgz_device *disk = NULL;
+
+    if (imgz_image_open(path, &image, NULL) == 0 && imgz_image_disk(image, &disk) == 0)
+        IMGZ_ASSERT(disk->partition_count == 0 || disk->partitions != NULL);
+    imgz_devices_free(disk);
+    imgz_image_close(image);
+}
+
 static void check_image(const unsigned char *data, size_t bytes)
 {
     struct imgz_report by_file;
@@ -67,6 +79,7 @@ static void check_image(const unsigned char *data, size_t bytes)
     int fd = make_file(data, bytes, path);
     int rc = verify(path, &by_file);
 
+    look_inside(path);
     IMGZ_ASSERT(verify_stream(fd, &by_stream) == rc);
     if (rc == 0) {
         IMGZ_ASSERT(by_file.raw_bytes == by_stream.raw_bytes);
