@@ -69,7 +69,7 @@ static int run(const struct options *options)
     int rc;
 
     runner_start(&runner, options);
-    runner.job.confirm = confirm_overwrite;
+    runner.job.confirm_image = confirm_overwrite;
     runner.job.confirm_context = &runner;
     rc = imgz_restore(options->operands[0], options->operands[1], &runner.job, &runner.report,
                       &runner.error);
@@ -94,7 +94,8 @@ const struct command cmd_restore = {
     .summary = "write the disk in an image to a drive, file or pipe",
     .about = "Writes the disk in IMAGE to TARGET: a new sparse file, a block device at least as\n"
              "large, or '-' for standard output. Every chunk is checked before it is written.\n"
-             "At a terminal the name of a device is to be typed in before it is overwritten.\n"
+             "If there is a terminal, you must type the name of a device to confirm that it is\n"
+             "overwritten; only --yes skips that.\n"
              "\n"
              "A device is refused while it, or what is on it, is mounted, swap, held (by LVM, MD,\n"
              "loop devices, other programs), root (the running system) or image-disk (what is\n"

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Before a restore overwrites a drive: says which one and what is on it, so that a wrong one can be
- * noticed, and asks if there is somebody to ask.
+ * Before a restore overwrites a drive: says which one and what is on it, and what it is to be
+ * overwritten with, so that a mistake can be noticed; and asks if there is somebody to ask.
  */
 #ifndef IMGZ_TOOLS_CONFIRM_H
 #define IMGZ_TOOLS_CONFIRM_H
 
 #include "runner.h"
 
-/* An imgz_confirm_fn; 'context' is the struct runner of the restore. Says what is about to be
- * overwritten, unless --quiet is given. Asks for the device's name to be typed in, where standard
- * input (or, if the image comes from there, the terminal itself) and standard error are terminals,
- * and none of --yes, --quiet and --json is given. -ECANCELED: the answer was another. */
-int confirm_overwrite(void *context);
+/* An imgz_confirm_image_fn; 'context' is the struct runner of the restore. With a terminal
+ * (terminal.h) it says there what is about to happen, and asks for the device's name to be typed
+ * in; only --yes skips that. Without one it says so on standard error, unless --quiet is given, and
+ * goes on. -ECANCELED: the answer was another, or a background job cannot ask. */
+int confirm_overwrite(const struct imgz_image *image, void *context);
 
 #endif /* IMGZ_TOOLS_CONFIRM_H */

@@ -58,6 +58,15 @@ void streams_note(const char *format, ...)
     va_end(arguments);
 }
 
+void streams_say(FILE *stream, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put_line(stream, "", format, arguments);
+    va_end(arguments);
+}
+
 void streams_print(const char *format, ...)
 {
     va_list arguments;

@@ -6,6 +6,8 @@
 #ifndef IMGZ_TOOLS_STREAMS_H
 #define IMGZ_TOOLS_STREAMS_H
 
+#include <stdio.h>
+
 /* Fills those of descriptors 0, 1 and 2 that are closed, so that no image opened later takes one
  * of their numbers, in such a way that using them is EBADF. */
 void streams_fill_closed(void);
@@ -19,6 +21,9 @@ __attribute__((format(printf, 1, 2))) void streams_error(const char *format, ...
 
 /* The same without "imgz: ". */
 __attribute__((format(printf, 1, 2))) void streams_note(const char *format, ...);
+
+/* The same on any stream. */
+__attribute__((format(printf, 2, 3))) void streams_say(FILE *stream, const char *format, ...);
 
 /* The same on standard output. */
 __attribute__((format(printf, 1, 2))) void streams_print(const char *format, ...);

@@ -345,13 +345,13 @@ class Cycle:
         offset = self.rng.randrange(0, max(1, len(self.data)), 4096)
         with open(control, "w") as file:
             file.write(f"lose {offset} 512\n")
-        code, _ = self.end(self.start("restore", "-q", "--read-back", "image.gz", loop))
+        code, _ = self.end(self.start("restore", "-qy", "--read-back", "image.gz", loop))
         kept = self.read_device(loop) == self.data
         self.need((code, kept) in ((0, True), (3, False)), f"exit code {code}, kept: {kept}")
         self.counts["lost writes"] += not kept
         with open(control, "w") as file:
             file.write("clear\n")
-        self.run(0, "restore", "-q", "--only-changed", "image.gz", loop)
+        self.run(0, "restore", "-qy", "--only-changed", "image.gz", loop)
         self.need(self.read_device(loop) == self.data, "the device has wrong bytes")
 
     def read_device(self, loop):

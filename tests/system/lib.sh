@@ -26,6 +26,23 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-}:exitcode=99"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-}:print_stacktrace=1:exitcode=99"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-}:exitcode=99"
 
+# Nobody is asked anything in a test: one that is started at a terminal leaves it for a session of
+# its own.
+_leave_terminal() {
+    local session code
+    setsid bash "$0" "$@" &
+    session=$!
+    trap 'kill -TERM -- "-$session"' INT TERM
+    while kill -0 "$session" 2>/dev/null; do
+        wait "$session"
+        code=$?
+    done
+    exit "${code:-1}"
+}
+if (: </dev/tty) 2>/dev/null; then
+    _leave_terminal "$@"
+fi
+
 PASSED=0
 FAILED=0
 SKIPPED=0

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "describe.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "report.h"
+#include "streams.h"
+#include "units.h"
+
+/* More partitions than this are counted only. */
+#define PARTITIONS_MAX 8u
+
+/* ext4 "home" */
+static void say_contents(FILE *out, const char *where, const char *contents, const char *label,
+                         const char *size)
+{
+    streams_say(out, "  %s: %s%s%s%s%s", where, contents[0] != '\0' ? contents : "nothing known",
+                label[0] != '\0' ? " \"" : "", label, label[0] != '\0' ? "\"" : "", size);
+}
+
+static void say_partitions(FILE *out, const char *prefix, const struct imgz_device *disk)
+{
+    for (uint32_t i = 0; i < disk->partition_count && i < PARTITIONS_MAX; i++) {
+        const struct imgz_partition *partition = &disk->partitions[i];
+        char where[128];
+        char size[40];
+
+        snprintf(where, sizeof(where), "%s%s", prefix, partition->path);
+        snprintf(size, sizeof(size), ", %s", units_size(partition->size_bytes).text);
+        say_contents(out, where, partition->contents, partition->label, size);
+    }
+    if (disk->partition_count > PARTITIONS_MAX)
+        streams_say(out, "  and %u more partitions", disk->partition_count - PARTITIONS_MAX);
+}
+
+/* ---- The target ----------------------------------------------------------------------------- */
+
+static bool is_device(const char *path, dev_t number)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISBLK(status.st_mode) && status.st_rdev == number;
+}
+
+/* "512 GB, Samsung T5, serial S123" of the drive, with what is not known left out. */
+static void say_drive(FILE *out, const char *path, const char *part_of, uint64_t size_bytes,
+                      const struct imgz_device *device)
+{
+    streams_say(out, "writing to %s: %s%s%s%s%s%s%s%s%s", path, units_size(size_bytes).text,
+                part_of[0] != '\0' ? ", a partition of " : "", part_of,
+                device->bus[0] != '\0' ? ", " : "", device->bus,
+                device->model[0] != '\0' ? ", " : "", device->model,
+                device->serial[0] != '\0' ? ", serial " : "", device->serial);
+}
+
+static void say_now_on(FILE *out, const char *path, const char *contents, const char *label)
+{
+    char where[128];
+
+    snprintf(where, sizeof(where), "now on %s", path);
+    say_contents(out, where, contents, label, "");
+}
+
+/* Says what the device 'number', the disk or a partition of it, is; its name, or NULL: neither. */
+static const char *say_device(FILE *out, const struct imgz_device *disk, dev_t number)
+{
+    if (is_device(disk->path, number)) {
+        say_drive(out, disk->path, "", disk->size_bytes, disk);
+        say_now_on(out, disk->path, disk->contents, disk->label);
+        say_partitions(out, "now on ", disk);
+        return disk->path;
+    }
+    for (uint32_t i = 0; i < disk->partition_count; i++) {
+        const struct imgz_partition *partition = &disk->partitions[i];
+
+        if (!is_device(partition->path, number))
+            continue;
+        say_drive(out, partition->path, disk->path, partition->size_bytes, disk);
+        say_now_on(out, partition->path, partition->contents, partition->label);
+        return partition->path;
+    }
+    return NULL;
+}
+
+struct describe_name describe_target(FILE *out, const char *path)
+{
+    struct imgz_device *disk = NULL;
+    const char *found = NULL;
+    struct describe_name name;
+    struct stat target;
+
+    if (stat(path, &target) == 0 && imgz_devices_find(path, &disk, NULL) == 0)
+        found = say_device(out, disk, target.st_rdev);
+    snprintf(name.text, sizeof(name.text), "%s", found != NULL ? found : path);
+    imgz_devices_free(disk);
+    return name;
+}
+
+/* ---- The image ------------------------------------------------------------------------------ */
+
+/* "" if the image does not tell. */
+static const char *find_meta(const struct imgz_image *image, const char *wanted)
+{
+    struct imgz_image_info info;
+    const char *key, *value;
+
+    imgz_image_get_info(image, &info);
+    for (uint32_t i = 0; i < info.meta_count; i++) {
+        imgz_image_get_meta(image, i, &key, &value);
+        if (strcmp(key, wanted) == 0)
+            return value;
+    }
+    return "";
+}
+
+static void say_image(FILE *out, const char *path, const struct imgz_image *image)
+{
+    const char *source = find_meta(image, "source.path");
+    const char *model = find_meta(image, "source.model");
+    const char *serial = find_meta(image, "source.serial");
+    const char *date = find_meta(image, "capture.start");
+    struct imgz_image_info info;
+
+    imgz_image_get_info(image, &info);
+    streams_say(out, "the image %s: %s%s%s%s%s%s%s%s%s", report_path(path, OPERAND_IMAGE),
+                info.raw_bytes != IMGZ_SIZE_UNKNOWN ? units_size(info.raw_bytes).text
+                                                    : "of unknown size",
+                source[0] != '\0' ? ", of " : "", source, model[0] != '\0' ? ", " : "", model,
+                serial[0] != '\0' ? ", serial " : "", serial, date[0] != '\0' ? ", captured " : "",
+                date);
+}
+
+void describe_image(FILE *out, const char *path, const struct imgz_image *image)
+{
+    struct imgz_device *disk = NULL;
+
+    say_image(out, path, image);
+    if (imgz_image_disk(image, &disk) < 0) {
+        streams_say(out, "  in it: not known before its end");
+        return;
+    }
+    say_contents(out, "in it", disk->contents, disk->label, "");
+    say_partitions(out, "in it, partition ", disk);
+    imgz_devices_free(disk);
+}
