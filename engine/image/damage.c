@@ -13,11 +13,54 @@ int imgz_damage_raise(struct imgz_stop *stop, const struct imgz_source *source, 
                            source->path, offset, what);
 }
 
+int imgz_damage_raise_cut(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset)
+{
+    return imgz_stop_raise(stop, -EBADMSG, imgz_source_place(source, offset),
+                           "reading %s at offset %" PRIu64
+                           ": the input ended early, before the image does; was the transfer "
+                           "interrupted? %s",
+                           source->path, offset,
+                           source->kind == IMGZ_SOURCE_STREAM
+                               ? "see whether the command that sends it failed, and run again"
+                               : "copy all of it again");
+}
+
+int imgz_damage_raise_behind(struct imgz_stop *stop, const struct imgz_source *source,
+                             uint64_t image_bytes, uint64_t behind_bytes)
+{
+    const bool stream = source->kind == IMGZ_SOURCE_STREAM;
+
+    return imgz_stop_raise(stop, -EBADMSG, imgz_source_place(source, image_bytes),
+                           "reading %s at offset %" PRIu64 ": %" PRIu64
+                           " bytes follow the image, which ends here; they are no padding (zeros), "
+                           "and some decoders would unpack them, too; 'head -c %" PRIu64
+                           "%s%s' passes the image alone",
+                           source->path, image_bytes, behind_bytes, image_bytes, stream ? "" : " ",
+                           stream ? "" : source->path);
+}
+
+/* No gzip file is shorter (RFC 1952): 10 bytes of header, 2 of data, 8 of trailer. */
+#define GZIP_BYTES_MIN 20u
+
+/* It begins as an image does, or as one may. */
+static bool header_cut(enum imgz_frame_sort sort, size_t bytes)
+{
+    return (sort == IMGZ_FRAME_GZIP && bytes < GZIP_BYTES_MIN) ||
+           (sort == IMGZ_FRAME_IMAGE_BAD && bytes < IMGZ_FRAME_HEADER_BYTES);
+}
+
 int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *source,
-                           enum imgz_frame_sort sort, bool empty)
+                           enum imgz_frame_sort sort, size_t bytes)
 {
     const struct imgz_place place = imgz_source_place(source, 0);
 
+    if (header_cut(sort, bytes))
+        return imgz_damage_raise_cut(stop, source, bytes);
+    if (bytes == 0 && source->kind == IMGZ_SOURCE_STREAM)
+        return imgz_stop_raise(stop, -EBADMSG, place,
+                               "reading %s at offset 0: it is empty; did the command that sends it "
+                               "fail?",
+                               source->path);
     switch (sort) {
     case IMGZ_FRAME_GZIP:
         return imgz_stop_raise(stop, -EBADMSG, place,
@@ -38,7 +81,8 @@ int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *sou
     }
     return imgz_stop_raise(stop, -EBADMSG, place,
                            "reading %s at offset 0: %s; name a file that 'imgz capture' made",
-                           source->path, empty ? "the file is empty" : "this is not a gzip file");
+                           source->path,
+                           bytes == 0 ? "the file is empty" : "this is not a gzip file");
 }
 
 static const char *describe_fault(enum imgz_fault fault)
@@ -71,7 +115,7 @@ int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *so
 
     if (slot->fault == IMGZ_FAULT_READ) {
         place.offset += slot->read_bytes;
-        return slot->read_rc == 0 ? imgz_damage_raise(stop, source, place.offset, "it ends here")
+        return slot->read_rc == 0 ? imgz_damage_raise_cut(stop, source, place.offset)
                                   : imgz_stop_raise_system(stop, slot->read_rc, place, "reading");
     }
     place.stage = IMGZ_STAGE_CHECK;

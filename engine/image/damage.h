@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The story of an image that is not as it should be.
+ * The story of an image that is not as it should be, or of a file that is not one image.
  *
  * Threads    any.
  * Errors     that is all it makes: each function raises and returns -EBADMSG, or what the system
@@ -18,9 +18,17 @@
 int imgz_damage_raise(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset,
                       const char *what);
 
-/* The file does not begin as an image; 'sort' is not IMGZ_FRAME_IMAGE. */
+/* It ends at 'offset', before the image does. */
+int imgz_damage_raise_cut(struct imgz_stop *stop, const struct imgz_source *source,
+                          uint64_t offset);
+
+/* The image is there, and something else behind it. */
+int imgz_damage_raise_behind(struct imgz_stop *stop, const struct imgz_source *source,
+                             uint64_t image_bytes, uint64_t behind_bytes);
+
+/* The file does not begin as an image; 'sort', of its first 'bytes', is not IMGZ_FRAME_IMAGE. */
 int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *source,
-                           enum imgz_frame_sort sort, bool empty);
+                           enum imgz_frame_sort sort, size_t bytes);
 
 /* What a worker found wrong with this slot. */
 int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *source,

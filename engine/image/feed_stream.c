@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/zero.h"
 #include "codec/zerorun.h"
 #include "image/carrier.h"
 #include "image/damage.h"
@@ -15,6 +16,8 @@
 
 /* File offsets are signed (off_t). */
 #define DISK_BYTES_MAX ((uint64_t)INT64_MAX)
+
+#define PADDING_PIECE_BYTES ((size_t)16 << 10)
 
 struct stream_feeder {
     struct imgz_image *image;
@@ -48,7 +51,9 @@ static int read_stream(void *context, void *buffer, size_t bytes)
         return imgz_stop_raise_system(feeder->line->stop, rc,
                                       imgz_source_place(source, feeder->image_offset), "reading");
     if (done_bytes < bytes)
-        return raise_damage(feeder, feeder->image_offset, "it ends here, before the image does");
+        return feeder->leftover
+                   ? -ENODATA
+                   : imgz_damage_raise_cut(feeder->line->stop, source, feeder->image_offset);
     return 0;
 }
 
@@ -177,12 +182,36 @@ static int read_meta(struct stream_feeder *feeder)
     return rc;
 }
 
-/* The note at hand must be END; reads what is left of the image, and sees that nothing follows. */
+/* Reads on behind the image to the end, as who writes to a pipe expects. Zeros are padding: see
+ * ending.h. */
+static int read_padding(struct stream_feeder *feeder)
+{
+    struct imgz_source *source = &feeder->image->source;
+    unsigned char piece[PADDING_PIECE_BYTES];
+    uint64_t behind_bytes = 0;
+    bool padding = true;
+    size_t done_bytes;
+
+    do {
+        int rc = imgz_source_read(source, feeder->line->stop, piece, sizeof(piece), &done_bytes);
+
+        behind_bytes += done_bytes;
+        if (rc < 0)
+            return imgz_stop_raise_system(
+                feeder->line->stop, rc,
+                imgz_source_place(source, feeder->image_offset + behind_bytes), "reading");
+        padding = padding && imgz_zero_test(piece, done_bytes);
+    } while (done_bytes == sizeof(piece));
+    return padding ? 0
+                   : imgz_damage_raise_behind(feeder->line->stop, source, feeder->image_offset,
+                                              behind_bytes);
+}
+
+/* The note at hand must be END; reads what is left of the image, and what follows it. */
 static int read_tail(struct stream_feeder *feeder)
 {
     struct imgz_image *image = feeder->image;
     unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
-    size_t behind_bytes;
     int rc;
 
     memcpy(tail, feeder->carrier, sizeof(feeder->carrier));
@@ -195,14 +224,7 @@ static int read_tail(struct stream_feeder *feeder)
         return raise_damage(feeder, feeder->note_offset,
                             rc == -EPROTO ? "the gzip trailer does not fit the end record"
                                           : "the end record cannot be right");
-    rc = imgz_source_read(&image->source, feeder->line->stop, tail, 1, &behind_bytes);
-    if (rc < 0)
-        return imgz_stop_raise_system(feeder->line->stop, rc,
-                                      imgz_source_place(&image->source, feeder->image_offset),
-                                      "reading");
-    return behind_bytes > 0
-               ? raise_damage(feeder, feeder->image_offset, "something was added behind the image")
-               : 0;
+    return 0;
 }
 
 static int check_end(const struct stream_feeder *feeder, const struct imgz_frame_end *seen)
@@ -242,7 +264,9 @@ static int read_rest(struct stream_feeder *feeder)
     }
     if (rc == 0)
         rc = read_tail(feeder);
-    return rc < 0 ? rc : check_end(feeder, &seen);
+    if (rc == 0)
+        rc = check_end(feeder, &seen);
+    return rc < 0 ? rc : read_padding(feeder);
 }
 
 /* Up to the first note that is of no item. */
@@ -268,7 +292,7 @@ int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line)
     if (rc == 0)
         rc = read_rest(&feeder);
     if (rc == 0)
-        image->source.size_bytes = feeder.image_offset;
+        image->image_bytes = feeder.image_offset;
     return rc;
 }
 

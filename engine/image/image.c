@@ -18,6 +18,7 @@
 #include "codec/checksum.h"
 #include "image/carrier.h"
 #include "image/damage.h"
+#include "image/ending.h"
 
 #define PAYLOAD_PIECE_BYTES 8000u
 _Static_assert(PAYLOAD_PIECE_BYTES % 5 == 0, "pieces fill their carriers");
@@ -41,7 +42,7 @@ static int read_file(void *context, void *buffer, size_t bytes)
         return imgz_stop_raise_system(cursor->stop, rc, imgz_source_place(source, cursor->offset),
                                       "reading");
     if (done_bytes < bytes)
-        return imgz_damage_raise(cursor->stop, source, cursor->offset, "it ends here");
+        return imgz_damage_raise_cut(cursor->stop, source, cursor->offset);
     return 0;
 }
 
@@ -79,38 +80,24 @@ static int read_header(struct imgz_image *image, struct imgz_stop *stop)
     image->source.peeked_bytes = 0;
     sort = imgz_frame_decode_header(bytes, done_bytes, &image->header);
     if (sort != IMGZ_FRAME_IMAGE)
-        return imgz_damage_raise_sort(stop, &image->source, sort, done_bytes == 0);
+        return imgz_damage_raise_sort(stop, &image->source, sort, done_bytes);
     imgz_index_init(&image->index, image->header.chunk_bytes);
     return 0;
 }
 
-static int read_end(struct imgz_image *image, struct imgz_stop *stop)
+static int read_end(struct imgz_image *image, struct imgz_stop *stop, struct imgz_log *log)
 {
-    const uint64_t size_bytes = image->source.size_bytes;
-    struct file_cursor cursor = {.image = image, .stop = stop};
-    unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
-    int rc;
+    struct imgz_ending ending;
+    int rc = imgz_ending_find(&image->source, &image->header, stop, log, &ending);
 
-    if (size_bytes < IMGZ_FRAME_HEADER_BYTES + IMGZ_FRAME_TAIL_BYTES)
-        return imgz_damage_raise(stop, &image->source, size_bytes,
-                                 "it ends here, long before an image could");
-    cursor.offset = size_bytes - IMGZ_FRAME_TAIL_BYTES;
-    rc = read_file(&cursor, tail, sizeof(tail));
     if (rc < 0)
         return rc;
-    cursor.offset = size_bytes - IMGZ_FRAME_TAIL_BYTES;
-    rc = imgz_frame_decode_tail(tail, &image->end);
-    if (rc == -EPROTO)
-        return imgz_damage_raise(stop, &image->source, size_bytes - 13,
-                                 "the gzip trailer does not fit the end record");
-    if (rc < 0)
-        return imgz_damage_raise(stop, &image->source, cursor.offset,
-                                 "there is no end record here: the image was cut short, or "
-                                 "something was added behind it");
+    image->image_bytes = ending.image_bytes;
+    image->end = ending.end;
     if (image->end.chunk_bytes != image->header.chunk_bytes ||
         (image->header.raw_bytes != IMGZ_SIZE_UNKNOWN &&
          image->header.raw_bytes != image->end.raw_bytes))
-        return imgz_damage_raise(stop, &image->source, cursor.offset,
+        return imgz_damage_raise(stop, &image->source, imgz_image_tail_offset(image),
                                  "header and end record differ");
     return 0;
 }
@@ -221,7 +208,7 @@ static int load_hashes(struct imgz_image *image, struct imgz_stop *stop)
 static int load_meta(struct imgz_image *image, struct imgz_stop *stop)
 {
     const struct section section = {IMGZ_NOTE_META, image->end.meta_offset,
-                                    image->source.size_bytes - IMGZ_FRAME_TAIL_BYTES, "metadata"};
+                                    imgz_image_tail_offset(image), "metadata"};
     void *text = NULL;
     uint64_t bytes = 0;
     int rc;
@@ -249,16 +236,16 @@ static bool sections_ordered(const struct imgz_image *image)
 
     return end->index_offset >= IMGZ_FRAME_HEADER_BYTES &&
            end->hashes_offset >= end->index_offset && end->meta_offset >= end->hashes_offset &&
-           end->meta_offset <= image->source.size_bytes - IMGZ_FRAME_TAIL_BYTES;
+           end->meta_offset <= imgz_image_tail_offset(image);
 }
 
-static int load_file(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop)
+static int load_file(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop,
+                     struct imgz_log *log)
 {
-    int rc = read_end(image, stop);
+    int rc = read_end(image, stop, log);
 
     if (rc == 0 && !sections_ordered(image))
-        rc = imgz_damage_raise(stop, &image->source,
-                               image->source.size_bytes - IMGZ_FRAME_TAIL_BYTES,
+        rc = imgz_damage_raise(stop, &image->source, imgz_image_tail_offset(image),
                                "the end record contradicts itself");
     if (rc == 0)
         rc = load_sizes(image, stop);
@@ -269,13 +256,14 @@ static int load_file(struct imgz_image *image, enum imgz_image_parts parts, stru
     return rc;
 }
 
-int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop)
+int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop,
+                    struct imgz_log *log)
 {
     int rc;
 
     image->seekable = image->source.kind != IMGZ_SOURCE_STREAM;
     rc = read_header(image, stop);
-    return rc < 0 || !image->seekable ? rc : load_file(image, parts, stop);
+    return rc < 0 || !image->seekable ? rc : load_file(image, parts, stop, log);
 }
 
 int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_stop *stop,
@@ -291,7 +279,7 @@ int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_s
     memset(image, 0, sizeof(*image));
     rc = imgz_source_open(&config, stop, log, &image->source);
     if (rc == 0)
-        rc = imgz_image_load(image, parts, stop);
+        rc = imgz_image_load(image, parts, stop, log);
     if (rc < 0)
         imgz_image_fini(image);
     return rc;

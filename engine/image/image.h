@@ -25,7 +25,8 @@ enum imgz_image_parts {
 struct imgz_image {
     struct imgz_source source;
     struct imgz_frame_header header;
-    bool seekable; /* a file: what follows is loaded; a stream: the feeder fills it in */
+    bool seekable;        /* a file: what follows is loaded; a stream: the feeder fills it in */
+    uint64_t image_bytes; /* where it ends; only padding follows */
     struct imgz_frame_end end;
     struct imgz_index index;
     struct imgz_meta meta;
@@ -40,8 +41,14 @@ IMGZ_MUST_CHECK int imgz_image_init(const char *path, enum imgz_image_parts part
 /* The same for an image whose source is open already, all else being zero. In any case to be ended
  * by imgz_image_fini(). */
 IMGZ_MUST_CHECK int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts,
-                                    struct imgz_stop *stop);
+                                    struct imgz_stop *stop, struct imgz_log *log);
 void imgz_image_fini(struct imgz_image *image);
+
+/* Where the END note is, in an image that is loaded. */
+static inline uint64_t imgz_image_tail_offset(const struct imgz_image *image)
+{
+    return image->image_bytes - IMGZ_FRAME_TAIL_BYTES;
+}
 
 /* The disk's size: from the end record, or from a stream's header (may be IMGZ_SIZE_UNKNOWN). */
 uint64_t imgz_image_raw_bytes(const struct imgz_image *image);

@@ -19,7 +19,7 @@
 #include "flow/line.h"
 #include "image/image.h"
 
-/* When this returns 0, a stream's image->end, index, meta and source.size_bytes are complete. */
+/* When this returns 0, a stream's image->end, index, meta and image_bytes are complete. */
 IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *line);
 
 /* The two ways. */

@@ -81,7 +81,7 @@ static int run(struct compare *compare)
 {
     int rc;
 
-    compare->job->image_bytes = compare->image.source.size_bytes;
+    compare->job->image_bytes = compare->image.image_bytes;
     rc = imgz_match_run(compare->job, &compare->image, &compare->source);
     if (rc == 0)
         rc = imgz_missing_tell(&compare->image, compare->job);

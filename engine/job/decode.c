@@ -83,7 +83,7 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
     job->read_fd = decode->image.source.fd;
     rc = imgz_job_prepare(job, &needs);
     if (decode->image.seekable)
-        job->image_bytes = decode->image.source.size_bytes;
+        job->image_bytes = decode->image.image_bytes;
     return rc < 0 ? rc : create_workers(decode, job);
 }
 
@@ -177,8 +177,7 @@ static int check_frame(const struct imgz_decode *decode, struct imgz_stop *stop,
 {
     const struct imgz_frame_end *end = &decode->image.end;
     struct imgz_place place =
-        imgz_source_place(&decode->image.source,
-                          decode->image.source.size_bytes - IMGZ_FRAME_TAIL_BYTES);
+        imgz_source_place(&decode->image.source, imgz_image_tail_offset(&decode->image));
 
     place.stage = IMGZ_STAGE_CHECK;
     if (sum->raw_bytes != end->raw_bytes || sum->crc32 != end->raw_crc32 ||
@@ -205,7 +204,7 @@ int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job
     int rc;
 
     IMGZ_ASSERT(job->sum_done);
-    job->image_bytes = decode->image.source.size_bytes;
+    job->image_bytes = decode->image.image_bytes;
     rc = check_frame(decode, job->stop, &job->sum);
     return rc < 0 ? rc : check_digests(decode, job, &job->sum, &job->compared_digests);
 }

@@ -77,7 +77,7 @@ void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info 
         info->chunk_count = imgz_div_up(info->raw_bytes, info->chunk_bytes);
     if (!image->seekable)
         return;
-    info->image_bytes = image->source.size_bytes;
+    info->image_bytes = image->image_bytes;
     info->crc32 = image->end.raw_crc32;
     imgz_hash_format(&image->end.root_hash, info->root_hash);
     count_items(image, info);

@@ -281,7 +281,7 @@ static void adopt_sum(struct mend *mend)
     };
     mend->job.sum_done = true;
     mend->job.chunk_bytes = image->header.chunk_bytes;
-    mend->job.image_bytes = image->source.size_bytes;
+    mend->job.image_bytes = image->image_bytes;
 }
 
 static void release(struct mend *mend)

@@ -91,7 +91,8 @@ static int open_image(void *context)
 {
     struct verify *verify = context;
 
-    return imgz_image_load(&verify->decode.image, IMGZ_IMAGE_ALL, verify->job->stop);
+    return imgz_image_load(&verify->decode.image, IMGZ_IMAGE_ALL, verify->job->stop,
+                           &verify->job->log);
 }
 
 int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)

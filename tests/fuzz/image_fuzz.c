@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A whole image, by the library's own door: verified as a file and, its bytes through a pipe, as a
- * stream. Both must end, and agree on whether it is right. And looked into, whether right or not.
- * As it is, and repaired (repair.h).
+ * stream. Both must end, and agree on whether it is right; one that is, is so with padding behind
+ * it, too. And looked into, whether right or not. As it is, and repaired (repair.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 
 /* A run of zeros makes much of little: an input may not make the fuzzer slow. */
 #define INPUT_BYTES_MAX ((size_t)64 << 10)
+#define PADDING_BYTES   ((size_t)200 << 10)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -82,6 +83,8 @@ static void check_image(const unsigned char *data, size_t bytes)
     look_inside(path);
     IMGZ_ASSERT(verify_stream(fd, &by_stream) == rc);
     if (rc == 0) {
+        IMGZ_ASSERT(ftruncate(fd, (off_t)(bytes + PADDING_BYTES)) == 0);
+        IMGZ_ASSERT(verify(path, &by_file) == 0 && verify_stream(fd, &by_stream) == 0);
         IMGZ_ASSERT(by_file.raw_bytes == by_stream.raw_bytes);
         IMGZ_ASSERT(strcmp(by_file.root_hash, by_stream.root_hash) == 0);
     }

@@ -27,17 +27,15 @@ run "$IMGZ" info cut.gz
 equal "info of a cut image" "$CODE" 3
 
 title "something after the end"
-printf '\0' | cat good.gz - >more.gz
-refused more.gz
 fill random 1024 4 | cat good.gz - >more.gz
 refused more.gz
 cat good.gz good.gz >more.gz
 refused more.gz
 echo hello | gzip | cat good.gz - >more.gz
 refused more.gz
-head -c 20M /dev/zero | cat good.gz - >more.gz
+{ head -c 20M /dev/zero && printf x; } | cat good.gz - >more.gz
 refused more.gz
-counted "something after the end" 15
+counted "something after the end" 12
 
 title "something missing in the middle, or too much"
 for place in 100 5000 $((size / 3)) $((size / 2)) $((size - 2000)); do

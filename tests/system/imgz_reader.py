@@ -375,7 +375,8 @@ class Front:
         """The note is read already: it is put before the rest again."""
         need(note.kind == END, note.offset, "here follows END")
         rest = self.take(TAIL_BYTES - NOTE_BYTES)
-        need(not self.stream.read(1), self.offset, "nothing follows the image")
+        for piece in iter(lambda: self.stream.read(1 << 20), b""):
+            need(not piece.strip(b"\0"), self.offset, "nothing but zeros follows the image")
         self.header = header
         self.tail = tail = parse_tail(carry_note(note) + rest, note.offset)
         need((tail.index_offset, tail.hashes_offset, tail.meta_offset, tail.entry_count) == seen,
@@ -412,7 +413,25 @@ class Back:
 
     def __init__(self, file, sink=None):
         self.file, self.sink = file, sink
-        self.image_bytes = file.seek(0, io.SEEK_END)
+        self.image_bytes = self.find_end(file.seek(0, io.SEEK_END))
+
+    def find_end(self, file_bytes):
+        """Zeros behind the image are padding. Its last bytes, CRC-32 and size, may be zeros."""
+        end, piece = file_bytes, b""
+        while end and not piece:
+            at = max(0, end - (1 << 20))
+            self.file.seek(at)
+            piece = self.file.read(end - at).rstrip(b"\0")
+            end = at + len(piece)
+        for image_bytes in range(end, min(end + 8, file_bytes) + 1):
+            at = image_bytes - TAIL_BYTES
+            self.file.seek(max(0, at))
+            try:
+                parse_tail(self.file.read(TAIL_BYTES), at)
+                return image_bytes
+            except (Damage, struct.error):
+                pass
+        return file_bytes
 
     def take(self, offset, count):
         need(0 <= offset and offset + count <= self.image_bytes, offset, "this is within the image")
@@ -479,16 +498,19 @@ class Back:
 # ---- As plain gzip, and what is left of a ruin -------------------------------------------------
 
 def read_gzip(file):
-    """Decodes the file with zlib: one member, nothing behind it."""
+    """Decodes the file with zlib: one member, nothing but zeros behind it."""
     decoder, digest = zlib.decompressobj(31), hashlib.sha256()
     file.seek(0)
     for piece in iter(lambda: file.read(1 << 20), b""):
-        need(not decoder.eof, file.tell(), "an image is one gzip member")
+        if decoder.eof:
+            need(not piece.strip(b"\0"), file.tell(), "an image is one gzip member")
+            continue
         while piece:
             digest.update(decoder.decompress(piece, 1 << 22))
             piece = decoder.unconsumed_tail
     digest.update(decoder.flush())
-    need(decoder.eof and not decoder.unused_data, file.tell(), "an image is one gzip member")
+    need(decoder.eof and not decoder.unused_data.strip(b"\0"), file.tell(),
+         "an image is one gzip member")
     return digest
 
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where an image ends in the file or device that holds it.
+ *
+ * A tape, a block device and 'dd conv=sync' bring more bytes than the image has. Zeros behind it
+ * are padding, as they are for gzip. Anything else is refused: some decoders would unpack it, too.
+ *
+ * Place: used by image.h, for what can be read at any offset. A stream's feeder sees for itself.
+ *
+ * Threads    the caller's.
+ * Errors     raised: -EBADMSG where the image ends early, is damaged, or something follows it.
+ * Blocking   reads a few MiB, whatever the size of the file; and the padding of a file, which may
+ *            be long: a wish to stop is heard.
+ * Memory     64 KiB while it searches.
+ */
+#ifndef IMGZ_ENDING_H
+#define IMGZ_ENDING_H
+
+#include "flow/log.h"
+#include "flow/stop.h"
+#include "image/frame.h"
+#include "io/source.h"
+
+struct imgz_ending {
+    uint64_t image_bytes;
+    struct imgz_frame_end end;
+};
+
+/* The image begins at the source's first byte, and 'header' is its header. */
+IMGZ_MUST_CHECK int imgz_ending_find(const struct imgz_source *source,
+                                     const struct imgz_frame_header *header, struct imgz_stop *stop,
+                                     struct imgz_log *log, struct imgz_ending *ending);
+
+#endif /* IMGZ_ENDING_H */
