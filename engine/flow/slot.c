@@ -9,6 +9,10 @@
 #include "base/mutex.h"
 #include "flow/placement.h"
 
+/* Slots are registered up to chunks of 2 MiB. By 16 MiB a request is so long that the kernel's own
+ * pinning, page by page, is lost in it. */
+#define PINNED_SLOT_BYTES_MAX ((uint64_t)5 << 20)
+
 struct imgz_pool {
     /* Set before any thread starts. */
     uint32_t slot_count;
@@ -51,6 +55,12 @@ static void lay_out_slots(struct imgz_pool *pool, uint64_t raw_bytes, uint64_t s
         pool->free_indexes[pool->slot_count - 1 - i] = i;
     }
     pool->free_count = pool->slot_count;
+}
+
+uint64_t imgz_pool_slot_bytes(const struct imgz_pool_config *config)
+{
+    return imgz_align_up(config->raw_capacity_bytes, IMGZ_BLOCK_BYTES) +
+           imgz_align_up(config->stored_capacity_bytes, IMGZ_BLOCK_BYTES);
 }
 
 int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **result)
@@ -211,4 +221,11 @@ void imgz_pool_memory(const struct imgz_pool *pool, unsigned char **base, uint64
 {
     *base = pool->memory;
     *bytes = pool->memory_bytes;
+}
+
+void imgz_pool_pinned_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes)
+{
+    imgz_pool_memory(pool, base, bytes);
+    if (*bytes / pool->slot_count > PINNED_SLOT_BYTES_MAX)
+        *bytes = 0;
 }

@@ -12,7 +12,7 @@
  * Ownership  exactly one owner at any time; hand-off clears the giver's pointer.
  * Errors     take: -ECANCELED once closed; try_take: also -EAGAIN.
  * Blocking   take waits for a slot; try_take and give never wait.
- * Memory     all in create(): one anonymous mapping, registered with the rings as it is.
+ * Memory     all in create(): one anonymous mapping.
  */
 #ifndef IMGZ_SLOT_H
 #define IMGZ_SLOT_H
@@ -89,6 +89,9 @@ struct imgz_pool_config {
     uint64_t raw_capacity_bytes;
     uint64_t stored_capacity_bytes;
 };
+/* Of the buffers of one slot. */
+uint64_t imgz_pool_slot_bytes(const struct imgz_pool_config *config);
+
 IMGZ_MUST_CHECK int imgz_pool_create(const struct imgz_pool_config *config,
                                      struct imgz_pool **result);
 
@@ -110,7 +113,11 @@ void imgz_pool_close(struct imgz_pool *pool);
 
 uint32_t imgz_pool_slot_count(const struct imgz_pool *pool);
 
-/* The mapping that holds every buffer: for registration with a ring. */
+/* The mapping that holds every buffer. */
 void imgz_pool_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes);
+
+/* The same for registration with a ring, which takes all of it at once; nothing of it where slots
+ * are so large that a small disk would take far more memory than it has bytes. */
+void imgz_pool_pinned_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes);
 
 #endif /* IMGZ_SLOT_H */

@@ -72,20 +72,25 @@ static int read_note(struct stream_feeder *feeder)
 
 /* ---- Chunks and runs ---------------------------------------------------------------------- */
 
-/* True if the note at hand continues the disk and its lengths are possible. Only the last item may
- * end within a chunk: an item behind it would not begin at a whole chunk. */
+/* True if the note at hand continues the disk, within the size that the header has for it, and its
+ * lengths are possible. Only the last item may end within a chunk: an item behind it would not
+ * begin at a whole chunk. */
 static bool item_plausible(const struct stream_feeder *feeder)
 {
     const struct imgz_note *note = &feeder->note;
     const uint32_t chunk_bytes = feeder->image->header.chunk_bytes;
 
     if (note->raw_offset != feeder->raw_offset || note->raw_offset % chunk_bytes != 0 ||
-        note->raw_bytes == 0 || note->raw_offset > DISK_BYTES_MAX - note->raw_bytes)
+        note->raw_bytes == 0 ||
+        note->raw_offset > imgz_min(DISK_BYTES_MAX, feeder->image->header.raw_bytes) ||
+        note->raw_bytes >
+            imgz_min(DISK_BYTES_MAX, feeder->image->header.raw_bytes) - note->raw_offset)
         return false;
     if (note->kind == IMGZ_NOTE_ZERO)
         return note->raw_bytes <= imgz_note_zero_bytes_max(chunk_bytes) &&
                note->payload_bytes == imgz_zerorun_segment_bytes(note->raw_bytes);
-    return note->raw_bytes <= chunk_bytes && note->payload_bytes > 0 &&
+    return note->raw_bytes <= chunk_bytes &&
+           note->payload_bytes >= imgz_note_segment_bytes_min(note->raw_bytes) &&
            note->payload_bytes <= imgz_note_segment_bytes_max(note->raw_bytes);
 }
 

@@ -163,9 +163,14 @@ static int check_sums(struct imgz_image *image, struct imgz_stop *stop,
     struct imgz_index_item item;
     int rc;
 
+    image->data_bytes_max = 0;
+    image->segment_bytes_max = 0;
     imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
-    while ((rc = imgz_index_next(&cursor, &item)) == 0)
-        ;
+    while ((rc = imgz_index_next(&cursor, &item)) == 0) {
+        if (item.kind == IMGZ_NOTE_CHUNK)
+            image->data_bytes_max = imgz_max(image->data_bytes_max, item.raw_bytes);
+        image->segment_bytes_max = imgz_max(image->segment_bytes_max, item.segment_bytes);
+    }
     if (rc != -ENODATA || image->index.entry_count != image->end.entry_count ||
         cursor.next.image_offset != image->end.index_offset ||
         cursor.next.raw_offset != image->end.raw_bytes)
@@ -295,4 +300,19 @@ void imgz_image_fini(struct imgz_image *image)
 uint64_t imgz_image_raw_bytes(const struct imgz_image *image)
 {
     return image->seekable ? image->end.raw_bytes : image->header.raw_bytes;
+}
+
+/* A disk shorter than the smallest chunk passes for one of that size: the segments of its runs of
+ * zeros are longer than they. */
+uint64_t imgz_image_data_bytes_max(const struct imgz_image *image)
+{
+    return image->seekable ? image->data_bytes_max
+                           : imgz_min(image->header.chunk_bytes,
+                                      imgz_max(image->header.raw_bytes, IMGZ_CHUNK_BYTES_MIN));
+}
+
+uint64_t imgz_image_segment_bytes_max(const struct imgz_image *image)
+{
+    return image->seekable ? image->segment_bytes_max
+                           : imgz_note_segment_bytes_max(imgz_image_data_bytes_max(image));
 }

@@ -30,6 +30,8 @@ struct imgz_image {
     struct imgz_frame_end end;
     struct imgz_index index;
     struct imgz_meta meta;
+    uint64_t data_bytes_max; /* a file: of the longest chunk of data, as its index says */
+    uint64_t segment_bytes_max;
 };
 
 /* Opens 'path' (must outlive the image) and reads the parts. 'image' may be uninitialized; on
@@ -52,6 +54,11 @@ static inline uint64_t imgz_image_tail_offset(const struct imgz_image *image)
 
 /* The disk's size: from the end record, or from a stream's header (may be IMGZ_SIZE_UNKNOWN). */
 uint64_t imgz_image_raw_bytes(const struct imgz_image *image);
+
+/* How long the raw bytes of an item of data, and the segment of any item, may be: no more than the
+ * image has, or than its chunks and its disk may have where that is not known yet. */
+uint64_t imgz_image_data_bytes_max(const struct imgz_image *image);
+uint64_t imgz_image_segment_bytes_max(const struct imgz_image *image);
 
 /* Reads a carried payload. 'read' gives the next bytes of the image, all or none. For what follows
  * note->payload_bytes, which the caller has found plausible; checks its hash. */

@@ -112,7 +112,8 @@ static bool describe_entry(const struct imgz_index_cursor *cursor, struct imgz_i
     item->kind = IMGZ_NOTE_CHUNK;
     item->raw_bytes = imgz_min(chunk_bytes, left);
     item->segment_bytes = entry;
-    return entry > 0 && entry <= imgz_note_segment_bytes_max(item->raw_bytes);
+    return entry >= imgz_note_segment_bytes_min(item->raw_bytes) &&
+           entry <= imgz_note_segment_bytes_max(item->raw_bytes);
 }
 
 int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *item)

@@ -42,6 +42,13 @@ static inline uint64_t imgz_note_segment_bytes_max(uint64_t raw_bytes)
     return raw_bytes + 5 * imgz_div_up(raw_bytes, 65535);
 }
 
+/* The shortest: no DEFLATE code says more than 258 bytes in two bits (the shortest codes of a
+ * length and of a distance), which is 1032 bytes in one. */
+static inline uint64_t imgz_note_segment_bytes_min(uint64_t raw_bytes)
+{
+    return imgz_div_up(raw_bytes, 1032);
+}
+
 /* The longest run of zeros one note may stand for: 1024 chunks, so that its segment is no longer
  * than a chunk (it is 1032 times shorter than the run), and 1 GiB, so that raw_bytes holds it. */
 static inline uint64_t imgz_note_zero_bytes_max(uint32_t chunk_bytes)

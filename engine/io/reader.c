@@ -76,7 +76,7 @@ static int create_io(struct reader *reader)
     };
     int rc;
 
-    imgz_pool_memory(reader->line->pool, &config.memory, &config.memory_bytes);
+    imgz_pool_pinned_memory(reader->line->pool, &config.memory, &config.memory_bytes);
     rc = imgz_io_create(&config, &reader->pump.io);
     if (rc < 0)
         return imgz_stop_raise_system(reader->line->stop, rc, reader->pump.place,

@@ -125,7 +125,7 @@ int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output, str
         if (sparse->zero_buffer == NULL)
             return raise_write(sparse, -ENOMEM, 0);
     }
-    imgz_pool_memory(line->pool, &config.memory, &config.memory_bytes);
+    imgz_pool_pinned_memory(line->pool, &config.memory, &config.memory_bytes);
     rc = imgz_io_create(&config, &sparse->pump.io);
     if (rc < 0)
         return raise_write(sparse, rc, 0);

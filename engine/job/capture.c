@@ -328,6 +328,7 @@ static int prepare(struct capture *capture)
                   .digests = capture->job.options.digests,
                   .crc_wanted = true,
                   .raw_present = true},
+        .raw_bytes = chunk_bytes,
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
         .continues = capture->leftover.whole.image_bytes > 0,

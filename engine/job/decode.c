@@ -16,22 +16,28 @@
 #include "image/held.h"
 #include "job/recorded.h"
 
+static uint64_t stored_bytes_for(uint64_t segment_bytes)
+{
+    return IMGZ_NOTE_CARRIER_BYTES + segment_bytes + IMGZ_INFLATE_TAIL_BYTES;
+}
+
 uint64_t imgz_decode_stored_bytes(uint32_t chunk_bytes)
 {
-    return IMGZ_NOTE_CARRIER_BYTES + imgz_note_segment_bytes_max(chunk_bytes) +
-           IMGZ_INFLATE_TAIL_BYTES;
+    return stored_bytes_for(imgz_note_segment_bytes_max(chunk_bytes));
 }
 
 static uint64_t stored_bytes_max(const struct imgz_decode *decode)
 {
-    return imgz_decode_stored_bytes(decode->image.header.chunk_bytes);
+    return stored_bytes_for(imgz_image_segment_bytes_max(&decode->image));
 }
 
 /* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a
  * page. */
 static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
 {
-    const uint64_t raw_bytes = decode->scrub ? 0 : decode->image.header.chunk_bytes;
+    const uint64_t raw_bytes =
+        decode->scrub ? 0
+                      : imgz_align_up(imgz_image_data_bytes_max(&decode->image), IMGZ_BLOCK_BYTES);
     const uint64_t stored_bytes = imgz_align_up(stored_bytes_max(decode), IMGZ_BLOCK_BYTES);
     const uint64_t map_bytes = imgz_align_up(raw_bytes / IMGZ_BLOCK_BYTES, IMGZ_BLOCK_BYTES);
     const uint64_t worker_bytes = raw_bytes + stored_bytes + map_bytes;
@@ -73,6 +79,9 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
                   .digests = job->options.digests,
                   .crc_wanted = true,
                   .raw_present = decode->raw_wanted},
+        .raw_bytes = decode->raw_wanted ? imgz_max(imgz_image_data_bytes_max(&decode->image),
+                                                   decode->raw_bytes_min)
+                                        : 0,
         .stored_bytes =
             fed_stored ? imgz_max(stored_bytes_max(decode), decode->stored_bytes_min) : 0,
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),

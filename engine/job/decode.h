@@ -26,8 +26,9 @@ struct imgz_decode {
     bool scrub;      /* nothing is inflated: only what is stored is checked */
     bool continues;  /* the run before this one: see imgz_job_needs */
 
-    /* mend: so much room in a slot's stored buffer, for what is packed anew; 0: as the image needs
-     */
+    /* mend: so much room in a slot's buffers, for what is read and packed anew; 0: as the image
+     * needs */
+    uint64_t raw_bytes_min;
     uint64_t stored_bytes_min;
 
     /* restore: what is held already is not written; may be NULL */

@@ -11,12 +11,8 @@
 #include "base/clock.h"
 #include "codec/deflate.h"
 #include "io/device.h"
+#include "job/budget.h"
 #include "job/topology.h"
-
-/* Slots in circulation, one line per holder. More would only be memory. */
-#define SLOTS_FEEDER     4u /* being read: deep enough for a disk to stream */
-#define SLOTS_DRAIN      4u /* being written, or waiting for their turn in disk order */
-#define SLOTS_PER_WORKER 2u /* one worked on, one waiting in the queue */
 
 static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
@@ -95,16 +91,11 @@ static uint32_t worker_count(const struct imgz_job *job)
     return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
 }
 
-static uint32_t slot_count(const struct imgz_job *job)
-{
-    return SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count(job);
-}
-
 /* Time that the watching thread did not see does not count: twice what lies between its looks. */
 static int create_deadline(struct imgz_job *job)
 {
     const struct imgz_deadline_config config = {
-        .entry_count = IMGZ_DEADLINE_OF_SLOT(slot_count(job)),
+        .entry_count = IMGZ_DEADLINE_OF_SLOT(job->slot_count),
         .limit_ns = (uint64_t)job->options.timeout_s * 1000000000u,
         .tick_ns_max = (uint64_t)job->options.progress_interval_ms * 2000000u,
     };
@@ -132,6 +123,7 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
         rc = check_options(job);
     if (rc == 0)
         rc = load_machine(job);
+    job->slot_count = imgz_budget_slot_count(worker_count(job));
     return rc < 0 ? rc : create_deadline(job);
 }
 
@@ -165,7 +157,7 @@ int imgz_job_place(struct imgz_job *job)
 {
     const struct imgz_placement_config config = {
         .worker_count = worker_count(job),
-        .slot_count = slot_count(job),
+        .slot_count = job->slot_count,
         .feeder_os_node = imgz_device_node(job->read_fd),
         .drain_os_node = imgz_device_node(job->write_fd),
     };
@@ -173,19 +165,49 @@ int imgz_job_place(struct imgz_job *job)
     return imgz_placement_create(job->machine, &config, &job->placement);
 }
 
+/* A chunk of a small disk is no larger than that. */
+static uint64_t raw_capacity_bytes(const struct imgz_job_needs *needs)
+{
+    return imgz_min(needs->raw_bytes, imgz_max(needs->raw_bytes_total, IMGZ_CHUNK_BYTES_MIN));
+}
+
+/* Decides how many slots there are. */
+static int count_slots(struct imgz_job *job, const struct imgz_job_needs *needs,
+                       struct imgz_pool_config *pool)
+{
+    const uint64_t chunk_bytes = needs->tally.chunk_bytes;
+    const struct imgz_budget_needs wanted = {
+        .worker_count = worker_count(job),
+        .worker_count_min = worker_count(job),
+        .chunk_count = needs->raw_bytes_total == IMGZ_SIZE_UNKNOWN
+                           ? IMGZ_BUDGET_UNLIMITED
+                           : imgz_div_up(needs->raw_bytes_total, chunk_bytes),
+        .slot_bytes = imgz_pool_slot_bytes(pool),
+    };
+    struct imgz_budget budget;
+    int rc = imgz_budget_make(&wanted, IMGZ_BUDGET_UNLIMITED, &budget);
+
+    if (rc < 0)
+        return rc;
+    job->slot_count = budget.slot_count;
+    pool->slot_count = budget.slot_count;
+    return 0;
+}
+
 static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
     struct imgz_pool_config pool = {
-        .raw_capacity_bytes = needs->tally.raw_present ? needs->tally.chunk_bytes : 0,
+        .raw_capacity_bytes = raw_capacity_bytes(needs),
         .stored_capacity_bytes = needs->stored_bytes,
     };
     int rc;
 
     retire_line(job);
-    rc = imgz_job_place(job);
+    rc = count_slots(job, needs, &pool);
+    if (rc == 0)
+        rc = imgz_job_place(job);
     if (rc < 0)
         return rc;
-    pool.slot_count = job->placement->config.slot_count;
     return imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
 }
 

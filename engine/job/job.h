@@ -39,6 +39,7 @@ struct imgz_job {
     struct imgz_placement *placement;
     struct imgz_line *line;
     struct imgz_tally *tally;
+    uint32_t slot_count; /* before: where nothing is short */
     uint32_t chunk_bytes;
     uint64_t raw_bytes_total; /* or IMGZ_SIZE_UNKNOWN */
 
@@ -90,6 +91,7 @@ IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);
  * used is given back. */
 struct imgz_job_needs {
     struct imgz_tally_config tally;
+    uint64_t raw_bytes;    /* of a slot's raw buffer, as far as the disk is so large; 0: none */
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
     uint64_t raw_bytes_total;
     bool continues; /* the run before this one: its tally and figures count on */

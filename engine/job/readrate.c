@@ -85,6 +85,7 @@ int imgz_readrate_run(struct imgz_readrate *rate, const struct imgz_options *opt
     rate->read_bytes = 0;
     rate->elapsed_ns = 0;
     needs.tally.chunk_bytes = run.job.options.chunk_bytes;
+    needs.raw_bytes = run.job.options.chunk_bytes;
     if (rc == 0)
         rc = imgz_job_prepare(&run.job, &needs);
     run.start_ns = imgz_clock_ns();

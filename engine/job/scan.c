@@ -49,6 +49,7 @@ int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes)
         .tally = {.chunk_bytes = chunk_bytes,
                   .digests = scan->job->options.digests,
                   .raw_present = true},
+        .raw_bytes = chunk_bytes,
         .raw_bytes_total = scan->size_bytes,
     };
     int rc;

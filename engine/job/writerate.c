@@ -131,6 +131,7 @@ static int prepare(struct run *run)
     const struct imgz_specimen *specimen = run->rate->specimen;
     const struct imgz_job_needs needs = {
         .tally = {.chunk_bytes = specimen->chunk_bytes, .raw_present = true},
+        .raw_bytes = specimen->chunk_bytes,
         .stored_bytes = specimen->stored_room,
         .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
     };

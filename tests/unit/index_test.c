@@ -67,7 +67,9 @@ static void cursor_agrees_with_naive_sums(void **state)
                 struct imgz_hash hash = {{(unsigned char)i}};
 
                 sum.raw_bytes = CHUNK - cut;
-                sum.segment_bytes = 1 + imgz_sample_random(&random) % (sum.raw_bytes + 5);
+                sum.segment_bytes = imgz_sample_random(&random) % (sum.raw_bytes + 6);
+                sum.segment_bytes =
+                    imgz_max(sum.segment_bytes, imgz_note_segment_bytes_min(sum.raw_bytes));
                 assert_int_equal(imgz_index_add_chunk(&index, (uint32_t)sum.segment_bytes, &hash),
                                  0);
             }
@@ -106,7 +108,8 @@ static void impossible_entries_are_refused(void **state)
         int rc;
         uint64_t raw_bytes; /* if it is possible */
     } cases[] = {
-        {1, CHUNK, 0, CHUNK},
+        {64, CHUNK, 0, CHUNK}, /* 65536 / 1032 = 63.5 */
+        {63, CHUNK, -EBADMSG, 0},
         {1, 1, 0, 1},
         {0, CHUNK, -EBADMSG, 0},
         {1, 0, -EBADMSG, 0},
@@ -145,7 +148,7 @@ static void impossible_entries_are_refused(void **state)
 
 static void nothing_behind_the_end_of_the_disk(void **state)
 {
-    unsigned char entries[2 * IMGZ_INDEX_ENTRY_BYTES] = {1, 0, 0, 0, 1, 0, 0, 0};
+    unsigned char entries[2 * IMGZ_INDEX_ENTRY_BYTES] = {64, 0, 0, 0, 1, 0, 0, 0};
     const struct imgz_index index = {.chunk_bytes = (uint32_t)CHUNK,
                                      .entry_count = 2,
                                      .entries = entries};
