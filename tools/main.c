@@ -18,6 +18,6 @@ int main(int argc, char **argv)
 {
     streams_fill_closed();
     calm_hwloc();
-    signals_ignore_write_signals();
+    signals_start();
     return streams_finish(command_main(argc, argv));
 }

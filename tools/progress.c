@@ -284,13 +284,13 @@ static void compose_json(FILE *line, const struct progress *progress,
 
 /* ---- Showing --------------------------------------------------------------------------------- */
 
-static void compose_flush(FILE *line, const struct progress *progress,
+static void compose_flush(FILE *line, const struct progress *progress, enum progress_mode mode,
                           const struct imgz_progress *at)
 {
     uint64_t waiting_ns = at->elapsed_ns - progress->flush_started_ns;
 
     fprintf(line, "%s: all %s done; flushing to stable storage  %s",
-            progress->mode == PROGRESS_BAR ? "100%" : "imgz", units_size(at->raw_bytes_done).text,
+            mode == PROGRESS_BAR ? "100%" : "imgz", units_size(at->raw_bytes_done).text,
             units_clock(waiting_ns / NS_PER_S).text);
 }
 
@@ -303,7 +303,8 @@ static void put(const char *text, size_t bytes)
     (void)written;
 }
 
-static void show(const struct progress *progress, const struct imgz_progress *at)
+static void show(const struct progress *progress, enum progress_mode mode,
+                 const struct imgz_progress *at)
 {
     struct figures figures = work_out(progress, at);
     char text[1024];
@@ -313,20 +314,26 @@ static void show(const struct progress *progress, const struct imgz_progress *at
     if (line == NULL)
         return;
     if (progress->mode == PROGRESS_BAR)
-        fputc('\r', line);
-    if (progress->mode == PROGRESS_JSON)
+        fputs(mode == PROGRESS_BAR ? "\r" : ERASE_LINE, line);
+    if (mode == PROGRESS_JSON)
         compose_json(line, progress, at, &figures);
     else if (at->phase == IMGZ_PHASE_FLUSH)
-        compose_flush(line, progress, at);
-    else if (progress->mode == PROGRESS_BAR)
+        compose_flush(line, progress, mode, at);
+    else if (mode == PROGRESS_BAR)
         compose_bar(line, at, &figures);
     else
         compose_line(line, progress, at, &figures);
-    fputs(progress->mode == PROGRESS_BAR ? ERASE_REST : "\n", line);
+    fputs(mode == PROGRESS_BAR ? ERASE_REST : "\n", line);
     length = ftell(line);
     fclose(line);
     if (length > 0)
         put(text, (size_t)length);
+}
+
+/* Whatever else is shown, or not shown. */
+static void answer(const struct progress *progress, const struct imgz_progress *at)
+{
+    show(progress, progress->mode == PROGRESS_JSON ? PROGRESS_JSON : PROGRESS_LINES, at);
 }
 
 /* The bar and the lines end with the copy; JSON tells of the last phase too. */
@@ -349,8 +356,10 @@ static int on_progress(const struct imgz_progress *at, void *context)
         return 1;
     if (at->phase != progress->phase && at->phase == IMGZ_PHASE_FLUSH)
         progress->flush_started_ns = at->elapsed_ns;
+    if (signals_take_progress_request())
+        answer(progress, at);
     if (is_due(progress, at)) {
-        show(progress, at);
+        show(progress, progress->mode, at);
         progress->shown_ns = at->elapsed_ns;
     }
     progress->phase = at->phase;

@@ -34,8 +34,8 @@ int runner_say_error(const struct options *options, int rc, const struct imgz_er
     const char *rest = strchr(error->text, ';'); /* "stopped as asked; nothing is left of ..." */
 
     if (exit_code > EXIT_CODE_SIGNAL)
-        streams_error("%s stopped by SIG%s%s", options->command->name,
-                      sigabbrev_np(exit_code - EXIT_CODE_SIGNAL), rest != NULL ? rest : "");
+        streams_error("%s stopped by %s%s", options->command->name,
+                      signals_name(exit_code - EXIT_CODE_SIGNAL).text, rest != NULL ? rest : "");
     else
         streams_error("%s", error->text[0] != '\0' ? error->text : strerror(-rc));
     if (exit_code == EXIT_CODE_USAGE)

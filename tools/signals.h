@@ -1,19 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals: the first SIGINT, SIGTERM or SIGHUP asks the running job to stop and clean up, the
- * second ends the process at once.
+ * Signals. One that would end the process asks the running job to stop and clean up instead:
+ * whoever sends it, nothing is left behind. What says that the program itself is at fault (SIGSEGV,
+ * SIGABRT and the like) is left alone, and so is what was ignored when the program was started
+ * (nohup, a shell's background job) or has a handler by then (a profiler).
  */
 #ifndef IMGZ_TOOLS_SIGNALS_H
 #define IMGZ_TOOLS_SIGNALS_H
 
-/* Makes a broken pipe and a file size limit errors of the write that meets them (EPIPE, EFBIG). */
-void signals_ignore_write_signals(void);
+#include <stdbool.h>
 
-/* From here on the stop signals are only remembered. Those that were ignored when the program was
- * started (nohup, a shell's background job) stay ignored. */
+/* For the start: a broken pipe and a file size limit are errors of the write that meets them
+ * (EPIPE, EFBIG), and SIGUSR1 asks for progress. */
+void signals_start(void);
+
+/* From here on what would end the process is only remembered. A second SIGINT, SIGTERM or SIGQUIT,
+ * a second or more after that, does end it, at once. */
 void signals_catch_stop(void);
 
-/* The stop signal that came, or 0. */
+/* The signal that asked to stop, or 0. */
 int signals_stop_requested(void);
+
+/* True if progress was asked for (SIGUSR1; SIGINFO where there is one) since the last call. */
+bool signals_take_progress_request(void);
+
+/* "SIGTERM", "SIGRTMIN+3". */
+struct signals_name {
+    char text[32];
+};
+struct signals_name signals_name(int number);
 
 #endif /* IMGZ_TOOLS_SIGNALS_H */
