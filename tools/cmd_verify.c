@@ -20,6 +20,28 @@ static void print_not_recorded(const struct options *options, const struct imgz_
                          image, report->digests[i].name, report->digests[i].name);
 }
 
+static void print_rest(const struct options *options, const struct imgz_report *report)
+{
+    const struct units_text size = units_size(report->rest_bytes);
+
+    switch (report->rest) {
+    case IMGZ_REST_NONE:
+        break;
+    case IMGZ_REST_ZEROS:
+        streams_note("behind it  %s has %s more, all zeros", options->against, size.text);
+        break;
+    case IMGZ_REST_DATA:
+        streams_note(
+            "behind it  %s has %s more, not all zeros: the first other byte is at %" PRIu64,
+            options->against, size.text, report->raw_bytes + report->rest_zero_bytes);
+        break;
+    case IMGZ_REST_UNKNOWN:
+        streams_note("behind it  %s has %s more, zeros in the first %s; the rest was not read",
+                     options->against, size.text, units_size(report->rest_zero_bytes).text);
+        break;
+    }
+}
+
 static void print_good(const struct options *options, const struct imgz_report *report)
 {
     const char *image = report_path(options->operands[0], OPERAND_IMAGE);
@@ -33,6 +55,7 @@ static void print_good(const struct options *options, const struct imgz_report *
                      options_has(options, OPTION_SCRUB) ? "scrubbed" : "verified", image,
                      units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
                      report->chunk_count);
+    print_rest(options, report);
     report_print_summary(options, report);
     print_not_recorded(options, report);
 }
@@ -71,7 +94,10 @@ const struct command cmd_verify = {
     .about = "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
              "digests named by --digest. With --against nothing is decoded: SOURCE is read and\n"
              "compared with the hashes in the image. With --scrub every chunk is checked as it is\n"
-             "stored, without decoding it: as fast as IMAGE can be read. '-' is standard input.\n",
+             "stored, without decoding it: as fast as IMAGE can be read. '-' is standard input.\n"
+             "\n"
+             "The hashes find accidents. With --against, what was changed on purpose is found by\n"
+             "--digest, if IMAGE records it, or by --paranoid.\n",
     .examples = "  imgz verify disk.img.gz\n"
                 "  imgz verify disk.img.gz --against /dev/sda\n"
                 "  imgz verify --scrub disk.img.gz\n"

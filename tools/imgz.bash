@@ -17,9 +17,10 @@ _imgz_options() {
         echo '--override --force --mode --reproducible'
         ;;
     restore)
-        echo "$job --only-changed --read-back --resume --discard --override --yes --force --mode"
+        echo "$job --only-changed --read-back --resume --paranoid --discard --override --yes"
+        echo '--force --mode'
         ;;
-    verify) echo "$job --against --scrub --direct" ;;
+    verify) echo "$job --against --paranoid --scrub --direct" ;;
     hash) echo "$job --chunk-size --direct" ;;
     info) echo '--topology --threads --chunk-size --json --help' ;;
     devices) echo '--json --help' ;;

@@ -291,6 +291,8 @@ const struct option_spec option_table[OPTION_COUNT] = {
                           "read what was written from the drive, and check it"},
     [OPTION_RESUME] = {"resume", 0, NULL, CAPTURE | RESTORE, IMGZ_FLAG_RESUME, NULL,
                        "go on from where an interrupted run stopped"},
+    [OPTION_PARANOID] = {"paranoid", 0, NULL, RESTORE | VERIFY, IMGZ_FLAG_PARANOID, NULL,
+                         "compare bytes, not hashes: finds what was changed on purpose"},
     [OPTION_DISCARD] = {"discard", 0, NULL, RESTORE, IMGZ_FLAG_DISCARD, NULL,
                         "first let the device forget all it holds"},
     [OPTION_OVERRIDE] = {"override", 0, "LIST", CAPTURE | RESTORE, 0, apply_override,

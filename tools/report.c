@@ -63,6 +63,14 @@ static json_t *json_compared_digests(const struct imgz_report *job)
     return array;
 }
 
+/* Whether a device has nothing but zeros behind the disk; null: it ends there, or not known. */
+static json_t *json_rest_zero(enum imgz_rest rest)
+{
+    return rest == IMGZ_REST_ZEROS  ? json_true()
+           : rest == IMGZ_REST_DATA ? json_false()
+                                    : json_null();
+}
+
 static json_t *json_unreadable(const struct imgz_report *job)
 {
     json_t *array = json_array();
@@ -106,6 +114,9 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"regained_bytes", report_json_number(job->regained_bytes)},
         {"left_out_bytes", report_json_number(job->left_out_bytes)},
         {"discarded_bytes", report_json_number(job->discarded_bytes)},
+        {"rest_bytes", report_json_number(job->rest_bytes)},
+        {"rest_zero_bytes", report_json_number(job->rest_zero_bytes)},
+        {"rest_zero", json_rest_zero(job->rest)},
         {"backup_gpt_offset", report_json_number(job->backup_gpt_offset)},
         {"root_hash", whole ? json_string(job->root_hash) : json_null()},
         {"crc32", job->crc32_known != 0 ? json_string(crc32) : json_null()},

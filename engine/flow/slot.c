@@ -158,6 +158,9 @@ static int take_locked(struct imgz_pool *pool, struct imgz_slot **result)
     slot->stored_form = false;
     slot->unread = false;
     slot->same = false;
+    slot->image_failed = false;
+    slot->differ_count = 0;
+    slot->differ_offset = 0;
     slot->read_bytes = 0;
     if (slot->bad_count > 0)
         memset(slot->bad_map, 0, pool->bad_map_bytes);

@@ -72,6 +72,9 @@ struct imgz_slot {
     int read_rc;            /* how that ended: a negative errno, or 0 where the source did */
     uint64_t read_bytes;    /* ... behind so many bytes */
     bool same;              /* restore: the target holds these bytes already */
+    bool image_failed;      /* compared with an image: the fault is that of the image's item */
+    uint32_t differ_count;  /* ... by bytes: chunks that differ */
+    uint64_t differ_offset; /* ... the first of them */
     uint32_t bad_count;     /* sectors that could not be read and hold zeros instead */
     uint8_t *bad_map;       /* one per IMGZ_SECTOR_BYTES of raw: 1 where that is so */
     uint32_t pending_count; /* I/O requests under way for this slot; of the stage that owns it */

@@ -23,6 +23,11 @@ void imgz_checker_fini(struct imgz_checker *checker)
     imgz_hasher_destroy(checker->hasher);
 }
 
+uint64_t imgz_check_stored_bytes(uint64_t segment_bytes)
+{
+    return IMGZ_NOTE_CARRIER_BYTES + segment_bytes + IMGZ_INFLATE_TAIL_BYTES;
+}
+
 /* True if the note says of the slot what its index entry, or the stream before it, said. */
 static bool note_fits(const struct imgz_note *note, const struct imgz_slot *slot)
 {

@@ -25,6 +25,9 @@ struct imgz_checker {
 IMGZ_MUST_CHECK int imgz_checker_init(struct imgz_checker *checker);
 void imgz_checker_fini(struct imgz_checker *checker);
 
+/* So much room a slot's stored buffer needs for such a segment: note, segment, inflater's tail. */
+uint64_t imgz_check_stored_bytes(uint64_t segment_bytes);
+
 /* The slot holds note and segment, and what index or stream order say of it. Afterwards the raw
  * bytes are in the raw buffer and proven (slot->checked), or slot->fault tells why not. */
 void imgz_check_slot(const struct imgz_checker *checker, struct imgz_slot *slot);

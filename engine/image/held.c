@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "image/held.h"
 
+#include <string.h>
+
 #include "codec/checksum.h"
 #include "codec/zero.h"
 #include "image/check.h"
@@ -17,14 +19,14 @@ static bool read_target(const struct imgz_source *target, uint64_t offset, uint6
            done_bytes >= bytes;
 }
 
-static bool holds_zeros(const struct imgz_source *target, uint64_t raw_capacity_bytes,
+static bool holds_zeros(const struct imgz_source *target, unsigned char *piece,
                         const struct imgz_slot *slot)
 {
-    for (uint64_t done = 0; done < slot->raw_bytes; done += raw_capacity_bytes) {
-        const uint64_t bytes = imgz_min(raw_capacity_bytes, slot->raw_bytes - done);
+    for (uint64_t done = 0; done < slot->raw_bytes; done += IMGZ_HELD_PIECE_BYTES) {
+        const uint64_t bytes = imgz_min(IMGZ_HELD_PIECE_BYTES, slot->raw_bytes - done);
 
-        if (!read_target(target, slot->raw_offset + done, bytes, slot->raw) ||
-            !imgz_zero_test(slot->raw, (size_t)bytes))
+        if (!read_target(target, slot->raw_offset + done, bytes, piece) ||
+            !imgz_zero_test(piece, (size_t)bytes))
             return false;
     }
     return true;
@@ -42,13 +44,34 @@ static bool holds_data(const struct imgz_source *target, struct imgz_hasher *has
 }
 
 bool imgz_held_test(const struct imgz_source *target, struct imgz_hasher *hasher,
-                    uint64_t raw_capacity_bytes, struct imgz_slot *slot)
+                    unsigned char *piece, struct imgz_slot *slot)
 {
     imgz_check_stored(slot);
     if (slot->fault != IMGZ_FAULT_NONE)
         return false;
-    slot->same = slot->kind == IMGZ_SLOT_ZERO ? holds_zeros(target, raw_capacity_bytes, slot)
+    slot->same = slot->kind == IMGZ_SLOT_ZERO ? holds_zeros(target, piece, slot)
                                               : holds_data(target, hasher, slot);
     slot->checked = slot->same;
     return slot->same;
+}
+
+static bool holds_bytes(const struct imgz_source *target, unsigned char *piece,
+                        const struct imgz_slot *slot)
+{
+    for (uint64_t done = 0; done < slot->raw_bytes; done += IMGZ_HELD_PIECE_BYTES) {
+        const uint64_t bytes = imgz_min(IMGZ_HELD_PIECE_BYTES, slot->raw_bytes - done);
+
+        if (!read_target(target, slot->raw_offset + done, bytes, piece) ||
+            memcmp(piece, slot->raw + done, (size_t)bytes) != 0)
+            return false;
+    }
+    return true;
+}
+
+void imgz_held_compare(const struct imgz_source *target, unsigned char *piece,
+                       struct imgz_slot *slot)
+{
+    IMGZ_ASSERT(slot->checked);
+    slot->same = slot->kind == IMGZ_SLOT_ZERO ? holds_zeros(target, piece, slot)
+                                              : holds_bytes(target, piece, slot);
 }

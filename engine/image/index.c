@@ -132,6 +132,15 @@ int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *it
     return 0;
 }
 
+int imgz_index_seek(struct imgz_index_cursor *cursor, uint64_t offset, struct imgz_index_item *item)
+{
+    int rc = 0;
+
+    while (rc == 0 && offset >= item->raw_offset + item->raw_bytes)
+        rc = imgz_index_next(cursor, item);
+    return rc;
+}
+
 uint64_t imgz_index_data_end(const struct imgz_index *index, uint64_t disk_bytes)
 {
     struct imgz_index_cursor cursor;

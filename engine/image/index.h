@@ -62,6 +62,11 @@ void imgz_index_rewind(const struct imgz_index *index, uint64_t disk_bytes,
  * sums over all. */
 IMGZ_MUST_CHECK int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *item);
 
+/* Moves on to the entry that holds 'offset' of the disk, or stays where it is: '*item' is the one
+ * that the cursor gave last, or all zero before the first. -ENODATA: the disk ends before. */
+IMGZ_MUST_CHECK int imgz_index_seek(struct imgz_index_cursor *cursor, uint64_t offset,
+                                    struct imgz_index_item *item);
+
 /* Where a disk of 'disk_bytes' ends for those who need no zeros: behind its last CHUNK. */
 uint64_t imgz_index_data_end(const struct imgz_index *index, uint64_t disk_bytes);
 

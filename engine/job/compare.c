@@ -13,6 +13,7 @@
 #include "job/match.h"
 #include "job/missing.h"
 #include "job/recorded.h"
+#include "job/rest.h"
 
 struct compare {
     struct imgz_job *job;
@@ -77,6 +78,15 @@ static int judge(const struct compare *compare)
     return rc < 0 ? rc : check_digests(compare);
 }
 
+static int look_behind(const struct compare *compare)
+{
+    const uint64_t disk_bytes = compare->image.end.raw_bytes;
+
+    if (compare->source.kind != IMGZ_SOURCE_DEVICE || compare->source.size_bytes == disk_bytes)
+        return 0;
+    return imgz_rest_look(compare->job, &compare->source, disk_bytes);
+}
+
 static int run(struct compare *compare)
 {
     int rc;
@@ -85,7 +95,9 @@ static int run(struct compare *compare)
     rc = imgz_match_run(compare->job, &compare->image, &compare->source);
     if (rc == 0)
         rc = imgz_missing_tell(&compare->image, compare->job);
-    return rc < 0 ? rc : judge(compare);
+    if (rc == 0)
+        rc = judge(compare);
+    return rc < 0 ? rc : look_behind(compare);
 }
 
 static int open_image(void *context)

@@ -16,19 +16,9 @@
 #include "image/held.h"
 #include "job/recorded.h"
 
-static uint64_t stored_bytes_for(uint64_t segment_bytes)
-{
-    return IMGZ_NOTE_CARRIER_BYTES + segment_bytes + IMGZ_INFLATE_TAIL_BYTES;
-}
-
-uint64_t imgz_decode_stored_bytes(uint32_t chunk_bytes)
-{
-    return stored_bytes_for(imgz_note_segment_bytes_max(chunk_bytes));
-}
-
 static uint64_t stored_bytes_max(const struct imgz_decode *decode)
 {
-    return stored_bytes_for(imgz_image_segment_bytes_max(&decode->image));
+    return imgz_check_stored_bytes(imgz_image_segment_bytes_max(&decode->image));
 }
 
 /* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a
@@ -56,6 +46,19 @@ static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
     return 0;
 }
 
+static int create_pieces(struct imgz_decode *decode)
+{
+    const size_t bytes = decode->worker_count * IMGZ_HELD_PIECE_BYTES;
+
+    if (posix_memalign((void **)&decode->pieces, IMGZ_BLOCK_BYTES, bytes) != 0) {
+        decode->pieces = NULL;
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < decode->worker_count; i++)
+        decode->workers[i].piece = decode->pieces + i * IMGZ_HELD_PIECE_BYTES;
+    return 0;
+}
+
 static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
 {
     const uint32_t count = job->options.thread_count;
@@ -68,6 +71,8 @@ static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
         if (imgz_checker_init(&decode->workers[i].checker) < 0)
             return imgz_job_raise_memory(job);
     }
+    if (decode->target != NULL && create_pieces(decode) < 0)
+        return imgz_job_raise_memory(job);
     return decode->raw_wanted ? 0 : create_lent(decode, job);
 }
 
@@ -100,9 +105,11 @@ void imgz_decode_release(struct imgz_decode *decode)
 {
     for (uint32_t i = 0; i < decode->worker_count; i++)
         imgz_checker_fini(&decode->workers[i].checker);
+    free(decode->pieces);
     free(decode->workers);
     if (decode->lent != NULL)
         munmap(decode->lent, decode->lent_bytes);
+    decode->pieces = NULL;
     decode->workers = NULL;
     decode->worker_count = 0;
     decode->lent = NULL;
@@ -115,7 +122,19 @@ int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job)
     return imgz_image_feed(&decode->image, job->line);
 }
 
-static void check_slot(struct imgz_decode *decode, const struct imgz_checker *checker,
+/* By hash, what is held need not be inflated; by bytes there is nothing else to compare it with. */
+static void check_beside_target(const struct imgz_decode *decode,
+                                const struct imgz_decode_worker *worker, struct imgz_slot *slot)
+{
+    if (!decode->by_bytes &&
+        imgz_held_test(decode->target, worker->checker.hasher, worker->piece, slot))
+        return;
+    imgz_check_slot(&worker->checker, slot);
+    if (decode->by_bytes && slot->checked)
+        imgz_held_compare(decode->target, worker->piece, slot);
+}
+
+static void check_slot(const struct imgz_decode *decode, const struct imgz_decode_worker *worker,
                        struct imgz_slot *slot)
 {
     imgz_image_fetch(&decode->image, slot);
@@ -123,9 +142,10 @@ static void check_slot(struct imgz_decode *decode, const struct imgz_checker *ch
         return;
     if (decode->scrub)
         imgz_check_stored(slot);
-    else if (decode->target == NULL || !imgz_held_test(decode->target, checker->hasher,
-                                                       decode->image.header.chunk_bytes, slot))
-        imgz_check_slot(checker, slot);
+    else if (decode->target != NULL)
+        check_beside_target(decode, worker, slot);
+    else
+        imgz_check_slot(&worker->checker, slot);
 }
 
 void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot)
@@ -139,7 +159,7 @@ void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct 
         if (slot->stored == NULL)
             slot->stored = worker->stored;
     }
-    check_slot(decode, &worker->checker, slot);
+    check_slot(decode, worker, slot);
     slot->raw = own.raw;
     slot->zero_map = own.zero_map;
     slot->stored = own.stored;

@@ -18,6 +18,7 @@ struct imgz_decode_worker {
     unsigned char *raw;
     unsigned char *stored;
     uint8_t *zero_map;
+    unsigned char *piece; /* to read a target; see held.h */
 };
 
 struct imgz_decode {
@@ -33,18 +34,17 @@ struct imgz_decode {
 
     /* restore: what is held already is not written; may be NULL */
     const struct imgz_source *target;
+    bool by_bytes; /* ... which bytes tell, and not their hash */
 
     /* Made by prepare(). */
     struct imgz_decode_worker *workers;
     uint32_t worker_count;
     unsigned char *lent; /* all that is lent */
     uint64_t lent_bytes;
+    unsigned char *pieces; /* the workers', or NULL */
 
     uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */
 };
-
-/* Room for note and segment of any chunk, and what the inflater wants behind it. */
-uint64_t imgz_decode_stored_bytes(uint32_t chunk_bytes);
 
 /* For an image that is open: line, tally and workers. */
 IMGZ_MUST_CHECK int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job);

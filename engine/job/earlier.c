@@ -21,10 +21,7 @@ static void begin_walk(struct walk *walk, const struct imgz_index *index, uint64
 /* Moves on to the item that has the byte at 'offset'. */
 static bool find_item(struct walk *walk, uint64_t offset)
 {
-    while (walk->item.raw_offset + walk->item.raw_bytes <= offset)
-        if (imgz_index_next(&walk->cursor, &walk->item) < 0)
-            return false;
-    return true;
+    return imgz_index_seek(&walk->cursor, offset, &walk->item) == 0;
 }
 
 static bool is_same_chunk(const struct walk *one, const struct walk *other)

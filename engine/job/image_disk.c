@@ -15,11 +15,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "image/check.h"
-#include "image/image_feeder.h"
+#include "image/unpack.h"
 #include "io/contents.h"
 #include "io/partitions.h"
-#include "job/decode.h"
 
 /* More are counted, and not looked at. */
 #define PARTITIONS_MAX 32u
@@ -34,9 +32,8 @@
 
 struct viewer {
     const struct imgz_image *image;
-    struct imgz_checker checker;
-    struct imgz_slot slot; /* with buffers for a chunk */
-    int fd;                /* the disk, as far as it was looked at */
+    struct imgz_unpacker unpacker;
+    int fd; /* the disk, as far as it was looked at */
     struct imgz_partition partitions[PARTITIONS_MAX];
     uint32_t partition_count; /* there may be more */
 };
@@ -45,19 +42,14 @@ struct viewer {
 
 static int create_viewer(const struct imgz_image *image, struct viewer **result)
 {
-    const uint32_t chunk_bytes = image->header.chunk_bytes;
     struct viewer *viewer = calloc(1, sizeof(*viewer));
 
     if (viewer == NULL)
         return -ENOMEM;
     *result = viewer;
     viewer->image = image;
-    viewer->slot.raw = malloc(chunk_bytes);
-    viewer->slot.stored = malloc((size_t)imgz_decode_stored_bytes(chunk_bytes));
-    viewer->slot.zero_map = malloc(imgz_div_up(chunk_bytes, IMGZ_BLOCK_BYTES));
     viewer->fd = memfd_create("imgz-disk", MFD_CLOEXEC);
-    if (viewer->slot.raw == NULL || viewer->slot.stored == NULL || viewer->slot.zero_map == NULL ||
-        imgz_checker_init(&viewer->checker) < 0)
+    if (imgz_unpacker_init(&viewer->unpacker, image) < 0)
         return -ENOMEM;
     if (viewer->fd < 0 || ftruncate(viewer->fd, (off_t)image->end.raw_bytes) < 0)
         return -errno;
@@ -68,49 +60,36 @@ static void destroy_viewer(struct viewer *viewer)
 {
     if (viewer == NULL)
         return;
-    imgz_checker_fini(&viewer->checker);
-    free(viewer->slot.raw);
-    free(viewer->slot.stored);
-    free(viewer->slot.zero_map);
+    imgz_unpacker_fini(&viewer->unpacker);
     if (viewer->fd >= 0)
         close(viewer->fd);
     free(viewer);
 }
 
-/* Puts what the chunk has of the range into the file. One that is damaged stays empty: who restores
+/* Puts what the item has of the range into the file. One that is damaged stays empty: who restores
  * or verifies it will be told. */
-static void take_chunk(struct viewer *viewer, const struct imgz_index_item *item,
-                       const struct imgz_range *range)
+static void take_item(const struct viewer *viewer, const struct imgz_range *range)
 {
-    const uint64_t from = imgz_max(item->raw_offset, range->offset);
-    const uint64_t end = imgz_min(item->raw_offset + item->raw_bytes, range->offset + range->bytes);
-    struct imgz_slot *slot = &viewer->slot;
+    const struct imgz_slot *slot = &viewer->unpacker.slot;
+    const uint64_t from = imgz_max(slot->raw_offset, range->offset);
+    const uint64_t end = imgz_min(slot->raw_offset + slot->raw_bytes, range->offset + range->bytes);
 
-    slot->fault = IMGZ_FAULT_NONE;
-    slot->checked = false;
-    imgz_image_place_item(slot, item);
-    imgz_image_fetch(viewer->image, slot);
-    if (slot->fault == IMGZ_FAULT_NONE)
-        imgz_check_slot(&viewer->checker, slot);
-    if (slot->checked)
-        (void)!pwrite(viewer->fd, slot->raw + (from - item->raw_offset), (size_t)(end - from),
+    if (slot->fault == IMGZ_FAULT_NONE && slot->kind == IMGZ_SLOT_DATA)
+        (void)!pwrite(viewer->fd, slot->raw + (from - slot->raw_offset), (size_t)(end - from),
                       (off_t)from);
 }
 
 /* Not more than the range: by its table of partitions an image can ask for a lot of them. */
 static void take_range(struct viewer *viewer, uint64_t offset, uint64_t bytes)
 {
-    const struct imgz_image *image = viewer->image;
+    const uint64_t disk_bytes = viewer->image->end.raw_bytes;
     const struct imgz_range range = {offset, imgz_min(bytes, UINT64_MAX - offset)};
-    struct imgz_index_cursor cursor;
-    struct imgz_index_item item;
+    const uint64_t end = imgz_min(range.offset + range.bytes, disk_bytes);
 
-    imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
-    while (imgz_index_next(&cursor, &item) == 0) {
-        if (item.raw_offset >= range.offset + range.bytes)
-            return;
-        if (item.kind == IMGZ_NOTE_CHUNK && item.raw_offset + item.raw_bytes > range.offset)
-            take_chunk(viewer, &item, &range);
+    while (offset < end) {
+        imgz_unpacker_seek(&viewer->unpacker, offset);
+        take_item(viewer, &range);
+        offset = viewer->unpacker.slot.raw_offset + viewer->unpacker.slot.raw_bytes;
     }
 }
 

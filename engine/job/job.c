@@ -36,7 +36,7 @@ static int check_options(struct imgz_job *job)
     const struct imgz_options *options = &job->options;
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
                                  IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
-                                 IMGZ_FLAG_DISCARD;
+                                 IMGZ_FLAG_DISCARD | IMGZ_FLAG_PARANOID;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise(job->stop, -EINVAL, nowhere,
@@ -406,6 +406,9 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
         report->raw_bytes = job->sum.raw_bytes;
         report->zero_bytes = job->sum.zero_bytes;
     }
+    report->rest = job->rest;
+    report->rest_bytes = job->rest_bytes;
+    report->rest_zero_bytes = job->rest_zero_bytes;
     report->mended = job->mended;
     report->missing_bytes = job->missing_bytes;
     report->regained_bytes = job->regained_bytes;

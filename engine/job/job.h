@@ -65,6 +65,9 @@ struct imgz_job {
     uint64_t unlisted_bytes;        /* unreadable, too, as an image says that lists only some */
     uint64_t unlisted_count;        /* in so many ranges */
     uint32_t compared_digests;      /* of the sum's: bit i is set if an image records the i-th */
+    enum imgz_rest rest;            /* of a device that is compared, behind the disk */
+    uint64_t rest_bytes;
+    uint64_t rest_zero_bytes;
     bool mended;
     uint64_t missing_bytes;
     uint64_t regained_bytes;

@@ -3,14 +3,20 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "codec/checksum.h"
+#include "codec/zero.h"
+#include "image/damage.h"
+#include "image/unpack.h"
 #include "job/scan.h"
 
 struct match {
     struct imgz_job *job;
     const struct imgz_image *image;
-    struct imgz_scan scan; /* of the source */
+    struct imgz_scan scan;           /* of the source */
+    struct imgz_unpacker *unpackers; /* one per worker, to compare bytes; NULL: hashes do */
 
     /* Owned by the drain. */
     struct imgz_index_cursor cursor;
@@ -25,13 +31,80 @@ static int feed(void *context, struct imgz_line *line)
     return imgz_scan_feed(&match->scan);
 }
 
+/* ---- By bytes: in the workers ------------------------------------------------------------- */
+
+/* Whether the item at hand has the bytes of the slot at 'offset', up to a chunk of them. */
+static bool is_equal(const struct imgz_slot *slot, const struct imgz_slot *item, uint64_t bytes)
+{
+    if (slot->kind == IMGZ_SLOT_ZERO)
+        return item->kind == IMGZ_SLOT_ZERO || imgz_zero_test(item->raw, (size_t)bytes);
+    return item->kind == IMGZ_SLOT_DATA && item->raw_bytes >= bytes &&
+           memcmp(slot->raw, item->raw, (size_t)bytes) == 0;
+}
+
+static void note_failure(struct imgz_slot *slot, const struct imgz_slot *item)
+{
+    slot->image_failed = true;
+    slot->fault = item->fault;
+    slot->image_offset = item->image_offset;
+    slot->read_rc = item->read_rc;
+    slot->read_bytes = item->read_bytes;
+}
+
+/* What a stream has behind the disk is told by the drain. */
+static void compare_bytes(const struct match *match, struct imgz_unpacker *unpacker,
+                          struct imgz_slot *slot)
+{
+    const uint64_t end = imgz_min(slot->raw_offset + slot->raw_bytes, match->image->end.raw_bytes);
+
+    for (uint64_t at = slot->raw_offset; at < end; at += match->job->chunk_bytes) {
+        imgz_unpacker_seek(unpacker, at);
+        if (unpacker->slot.fault != IMGZ_FAULT_NONE) {
+            note_failure(slot, &unpacker->slot);
+            return;
+        }
+        if (is_equal(slot, &unpacker->slot, imgz_min(match->job->chunk_bytes, end - at)))
+            continue;
+        if (slot->differ_count == 0)
+            slot->differ_offset = at;
+        slot->differ_count += 1;
+    }
+}
+
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct match *match = context;
 
     imgz_scan_work(&match->scan, worker_index, slot);
+    if (match->unpackers != NULL && slot->fault == IMGZ_FAULT_NONE)
+        compare_bytes(match, &match->unpackers[worker_index], slot);
     return 0;
 }
+
+static int create_unpackers(struct match *match)
+{
+    const uint32_t count = match->job->options.thread_count;
+
+    if ((match->job->options.flags & IMGZ_FLAG_PARANOID) == 0)
+        return 0;
+    match->unpackers = calloc(count, sizeof(match->unpackers[0]));
+    if (match->unpackers == NULL)
+        return imgz_job_raise_memory(match->job);
+    for (uint32_t i = 0; i < count; i++) {
+        if (imgz_unpacker_init(&match->unpackers[i], match->image) < 0)
+            return imgz_job_raise_memory(match->job);
+    }
+    return 0;
+}
+
+static void destroy_unpackers(struct match *match)
+{
+    for (uint32_t i = 0; match->unpackers != NULL && i < match->job->options.thread_count; i++)
+        imgz_unpacker_fini(&match->unpackers[i]);
+    free(match->unpackers);
+}
+
+/* ---- By hashes: in the drain -------------------------------------------------------------- */
 
 static int raise_size(const struct match *match, uint64_t source_bytes)
 {
@@ -46,31 +119,26 @@ static int raise_size(const struct match *match, uint64_t source_bytes)
                            match->image->end.raw_bytes);
 }
 
-/* Moves on to the image's entry that holds disk offset 'offset', which is within the disk. */
-static void find_item(struct match *match, uint64_t offset)
+static void count_bad(struct imgz_job *job, uint64_t offset, uint32_t count)
 {
-    while (offset >= match->item.raw_offset + match->item.raw_bytes) {
-        int rc = imgz_index_next(&match->cursor, &match->item);
-
-        IMGZ_ASSERT(rc == 0); /* the index was checked when it was loaded */
-    }
+    if (job->bad_chunk_count == 0)
+        job->bad_offset = offset;
+    job->bad_chunk_count += count;
 }
 
 static void match_chunk(struct match *match, uint64_t offset, uint64_t bytes,
                         const struct imgz_hash *hash)
 {
     struct imgz_hash expected;
+    int rc = imgz_index_seek(&match->cursor, offset, &match->item);
 
-    find_item(match, offset);
+    IMGZ_ASSERT(rc == 0); /* the index was checked when it was loaded */
     if (match->item.kind == IMGZ_NOTE_ZERO)
         expected = imgz_tally_zero_hash(match->job->tally, bytes);
     else
         expected = match->image->index.hashes[match->item.hash_index];
-    if (imgz_hash_equal(hash, &expected))
-        return;
-    if (match->job->bad_chunk_count == 0)
-        match->job->bad_offset = offset;
-    match->job->bad_chunk_count += 1;
+    if (!imgz_hash_equal(hash, &expected))
+        count_bad(match->job, offset, 1);
 }
 
 static void match_slot(struct match *match, const struct imgz_slot *slot)
@@ -89,6 +157,26 @@ static void match_slot(struct match *match, const struct imgz_slot *slot)
     }
 }
 
+/* ---- The drain ---------------------------------------------------------------------------- */
+
+static int take_slot(struct match *match, struct imgz_slot *slot)
+{
+    int rc;
+
+    if (slot->raw_offset + slot->raw_bytes > match->image->end.raw_bytes)
+        return raise_size(match, slot->raw_offset + slot->raw_bytes);
+    if (slot->image_failed)
+        return imgz_damage_raise_fault(match->job->stop, &match->image->source, slot);
+    rc = imgz_scan_accept(&match->scan, slot);
+    if (rc < 0)
+        return rc;
+    if (match->unpackers == NULL)
+        match_slot(match, slot);
+    else if (slot->differ_count > 0)
+        count_bad(match->job, slot->differ_offset, slot->differ_count);
+    return 0;
+}
+
 static int drain(void *context, struct imgz_line *line)
 {
     struct match *match = context;
@@ -97,12 +185,9 @@ static int drain(void *context, struct imgz_line *line)
     int rc;
 
     while ((rc = imgz_line_take(line, &slot)) == 0) {
-        if (slot->raw_offset + slot->raw_bytes > disk_bytes)
-            return raise_size(match, slot->raw_offset + slot->raw_bytes);
-        rc = imgz_scan_accept(&match->scan, slot);
+        rc = take_slot(match, slot);
         if (rc < 0)
             return rc;
-        match_slot(match, slot);
         imgz_line_give_back(line, &slot);
     }
     if (rc != -ENODATA)
@@ -134,16 +219,21 @@ int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct 
     struct match match = {
         .job = job,
         .image = image,
-        .scan = {.job = job, .source = source},
+        .scan = {.job = job,
+                 .source = source,
+                 .raw_wanted = (job->options.flags & IMGZ_FLAG_PARANOID) != 0},
     };
     int rc = find_size(&match);
 
     if (rc == 0)
         rc = imgz_scan_prepare(&match.scan, image->header.chunk_bytes);
+    if (rc == 0)
+        rc = create_unpackers(&match);
     if (rc == 0) {
         imgz_index_rewind(&image->index, image->end.raw_bytes, &match.cursor);
         rc = imgz_job_run(job, &bodies, &match);
     }
     imgz_scan_release(&match.scan);
+    destroy_unpackers(&match);
     return rc;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Holds a raw source against the hashes of an image, chunk by chunk: source -> reader -> workers
- * (zero test, XXH3-128) -> comparison.
+ * Holds a raw source against an image, chunk by chunk: source -> reader -> workers (zero test,
+ * XXH3-128) -> comparison with the hashes in the image. With IMGZ_FLAG_PARANOID the workers inflate
+ * the image's chunk as well, and compare bytes.
  *
  * Place: what verify --against and restore --read-back share.
  *
  * Threads    the caller's.
- * Errors     raised: the source cannot be read, or does not have the size of the disk in the image.
+ * Errors     raised: the source cannot be read, or does not have the size of the disk in the image;
+ *            the image's chunk is not right.
  *            Chunks that differ are counted: job->bad_chunk_count, and bad_offset of the first.
  */
 #ifndef IMGZ_MATCH_H

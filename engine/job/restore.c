@@ -164,6 +164,28 @@ static bool has_flag(const struct restore *restore, enum imgz_flag flag)
     return (restore->job.options.flags & flag) != 0;
 }
 
+/* Bytes are compared where something is compared at all; and a pipe does not give the image twice,
+ * which comparing what was read back takes. */
+static int check_paranoid(const struct restore *restore)
+{
+    const struct imgz_place place =
+        imgz_source_place(&restore->decode.image.source, IMGZ_OFFSET_NONE);
+
+    if (!has_flag(restore, IMGZ_FLAG_PARANOID))
+        return 0;
+    if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) && !has_flag(restore, IMGZ_FLAG_RESUME) &&
+        !has_flag(restore, IMGZ_FLAG_READ_BACK))
+        return imgz_stop_raise(
+            restore->job.stop, -EINVAL, place,
+            "--paranoid is how --only-changed, --resume and --read-back compare: "
+            "give one of them, too");
+    if (has_flag(restore, IMGZ_FLAG_READ_BACK) && !restore->decode.image.seekable)
+        return imgz_stop_raise(restore->job.stop, -EINVAL, place,
+                               "to compare bytes, --read-back --paranoid reads the image a second "
+                               "time: give it as a file instead of a pipe");
+    return 0;
+}
+
 /* A pipe keeps nothing that could be read; a file is written anew. */
 static int check_readable(const struct restore *restore)
 {
@@ -198,6 +220,7 @@ static int open_held(struct restore *restore)
                             &restore->job.log, &restore->held);
     if (rc == 0)
         restore->decode.target = &restore->held;
+    restore->decode.by_bytes = has_flag(restore, IMGZ_FLAG_PARANOID);
     return rc;
 }
 
@@ -254,6 +277,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     restore.job.write_fd = restore.output.fd;
     if (rc == 0)
         rc = check_readable(&restore);
+    if (rc == 0)
+        rc = check_paranoid(&restore);
     if (rc == 0)
         rc = imgz_overwrite_allow(&restore.job, &restore.decode.image, &restore.output);
     if (rc == 0)

@@ -105,7 +105,8 @@ static void hash_pieces(const struct imgz_source *source, struct imgz_scan_worke
 
 void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_slot *slot)
 {
-    if (slot->unread && !scan->source->direct && scan->job->options.digests == NULL) {
+    if (slot->unread && !scan->source->direct && scan->job->options.digests == NULL &&
+        !scan->raw_wanted) {
         hash_pieces(scan->source, &scan->workers[worker_index], slot);
         return;
     }

@@ -23,6 +23,7 @@ struct imgz_scan {
     struct imgz_job *job;
     struct imgz_source *source;
     uint64_t size_bytes; /* to read: the source's, or less; IMGZ_SIZE_UNKNOWN for a stream */
+    bool raw_wanted;     /* the raw bytes stay in the slot behind the hash */
 
     /* Made by prepare(). */
     struct imgz_scan_worker *workers;

@@ -131,11 +131,14 @@ static int verify_path(struct imgz_job *job, const char *path)
     return rc < 0 ? rc : imgz_verify_image(job, &source);
 }
 
-/* A scrub knows nothing of raw bytes. */
-static int check_scrub(struct imgz_job *job, const char *against)
+/* A scrub knows nothing of raw bytes; and without a source there is nothing to compare bytes of. */
+static int check_flags(struct imgz_job *job, const char *against)
 {
     const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
+    if ((job->options.flags & IMGZ_FLAG_PARANOID) != 0 && against == NULL)
+        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
+                               "--paranoid is how --against compares: name a source there");
     if ((job->options.flags & IMGZ_FLAG_SCRUB) == 0 ||
         (against == NULL && job->options.digests == NULL))
         return 0;
@@ -152,7 +155,7 @@ int imgz_verify(const char *image, const char *against, const struct imgz_option
     int rc = imgz_job_begin(&job, options);
 
     if (rc == 0)
-        rc = check_scrub(&job, against);
+        rc = check_flags(&job, against);
     if (rc == 0)
         rc = against != NULL ? imgz_compare_image(&job, image, against) : verify_path(&job, image);
     if (rc == 0)

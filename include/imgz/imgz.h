@@ -133,6 +133,8 @@ enum imgz_flag {
     IMGZ_FLAG_READ_BACK = 8,     /* restore: read the target again, past the page cache */
     IMGZ_FLAG_RESUME = 32,       /* capture, restore: go on from what an interrupted run left */
     IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
+    IMGZ_FLAG_PARANOID = 512,    /* verify with 'against'; restore with ONLY_CHANGED, RESUME or
+                                    READ_BACK: compare bytes, not hashes */
 };
 
 /* Why a restore refuses a block device, unless told to write it all the same; and a capture to go
@@ -213,6 +215,15 @@ struct imgz_range {
 
 #define IMGZ_UNREADABLE_MAX 32
 
+/* What a device has behind the disk that is compared with it. */
+enum imgz_rest {
+    IMGZ_REST_NONE,    /* nothing: it is as large as the disk */
+    IMGZ_REST_ZEROS,   /* nothing but zeros */
+    IMGZ_REST_DATA,    /* something else */
+    IMGZ_REST_UNKNOWN, /* zeros as far as it was read: as much as the disk has, or 1 GiB if that is
+                          more */
+};
+
 struct imgz_report {
     uint64_t raw_bytes;          /* size of the disk; as far as the job came if it failed */
     uint64_t image_bytes;        /* size of the image; 0 when none took part */
@@ -252,6 +263,11 @@ struct imgz_report {
 
     uint32_t compared_digests; /* of digests[]: bit i is set if an image records the i-th, and it
                                   was compared with that */
+
+    /* Verify with 'against', a device that is larger than the disk. */
+    enum imgz_rest rest;
+    uint64_t rest_bytes;      /* behind the disk */
+    uint64_t rest_zero_bytes; /* zeros that these begin with, as far as they were read */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
@@ -285,7 +301,8 @@ IMGZ_API int imgz_capture(const char *source, const char *image, const struct im
  * anything is written (see enum imgz_override). With IMGZ_FLAG_ONLY_CHANGED a device is read first,
  * and a chunk that has its hash already is neither inflated nor written. With IMGZ_FLAG_READ_BACK a
  * file or device is read again after the flush, and held against the hashes in the image: -EBADMSG
- * if it does not keep what it was given. With IMGZ_FLAG_RESUME what a device, or the TARGET.partial
+ * if it does not keep what it was given. With IMGZ_FLAG_PARANOID each of these compares bytes
+ * instead of hashes: see imgz_verify(). With IMGZ_FLAG_RESUME what a device, or the TARGET.partial
  * of an interrupted run, holds already is read first, as with IMGZ_FLAG_ONLY_CHANGED; and if this
  * run fails, TARGET.partial is left. */
 IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
@@ -294,7 +311,9 @@ IMGZ_API int imgz_restore(const char *image, const char *target, const struct im
 /* Decodes the whole image and checks everything it says: structure, hashes, CRC-32, size, and
  * the digests it carries where options->digests names them. With 'against' (may be NULL) nothing
  * is inflated: that file, device or pipe is hashed and compared with the hashes in the image, and
- * with the digests it carries where options->digests names them. With
+ * with the digests it carries where options->digests names them. Of a device that is larger, as
+ * much as the disk has is compared, and the report tells what is behind it. The hashes find
+ * accidents; with IMGZ_FLAG_PARANOID the image is inflated, and bytes are compared. With
  * IMGZ_FLAG_SCRUB nothing is inflated either: every note and segment must be as it was written, and
  * the raw hashes in the notes must add up to the root hash. That finds all that storage does to an
  * image, at the speed of reading it; it takes the raw hashes on the word of who captured. */

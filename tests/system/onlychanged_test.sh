@@ -72,6 +72,21 @@ cp disk.gz bad.gz
 flip bad.gz 1000000
 expect_error 3 'offset' -- "$IMGZ" restore --only-changed bad.gz "$LOOP"
 
+title "hardly any data: slots are then smaller than a chunk"
+truncate -s $((12 * MIB)) sparse
+printf 'the last sector' | dd of=sparse bs=1 seek=$((12 * MIB)) conv=notrunc status=none
+truncate -s $((12 * MIB + 512)) sparse
+expect_exit 0 "$IMGZ" capture -q sparse sparse.gz
+for option in '' --paranoid; do
+    scribble $((5 * MIB)) 512
+    # shellcheck disable=SC2086 # none, or one
+    expect_exit 0 "$IMGZ" restore -q --only-changed $option sparse.gz "$LOOP"
+    ok "the same disk" cmp -n $((12 * MIB + 512)) sparse "$LOOP"
+    # shellcheck disable=SC2086
+    expect_exit 0 "$IMGZ" restore --json --only-changed $option sparse.gz "$LOOP"
+    ok "all of it is there" grep -q "\"same_bytes\": $((12 * MIB + 512))" "$OUT"
+done
+
 title "only a device holds something before"
 expect_error 2 'no block device' -- "$IMGZ" restore --only-changed disk.gz file
 absent file

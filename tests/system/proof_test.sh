@@ -41,6 +41,37 @@ expect_text 'records no sha1'
 expect_exit 0 "$IMGZ" verify --digest sha256 disk.gz --against disk
 no "there is nothing else to say" grep -q 'records no' "$ERR"
 
+title "verify --against --paranoid"
+expect_exit 3 "$IMGZ" verify --paranoid plain.gz --against twin
+expect_text '1 of 8 chunks of 1048576 bytes differ, the first at offset 3145728'
+for options in '' '--direct=on' '--threads 1' '--digest sha256'; do
+    # shellcheck disable=SC2086 # options are words
+    expect_exit 0 "$IMGZ" verify -q --paranoid $options disk.gz --against disk
+    # shellcheck disable=SC2086
+    expect_exit 3 "$IMGZ" verify -q --paranoid $options disk.gz --against twin
+done
+expect_exit 0 "$IMGZ" verify -q --paranoid plain.gz --against - < <(cat disk)
+expect_exit 3 "$IMGZ" verify -q --paranoid plain.gz --against - < <(cat twin)
+cp disk other
+printf 'x' | dd of=other bs=1 seek=$((4 * MIB + 5)) conv=notrunc status=none
+python3 "$LAYOUT" put other $((6 * MIB)) zero $MIB 1
+run "$IMGZ" verify --json --paranoid plain.gz --against other
+ok "chunks are counted, in a run of zeros as well" python3 -c 'import json, sys
+report = json.load(open(sys.argv[1]))
+assert report["bad_chunk_count"] == 2 and report["bad_offset"] == 4194304, report' "$OUT"
+for bytes in $((4 * MIB)) $((8 * MIB - 1)) $((8 * MIB + 1)); do
+    cp disk other
+    truncate -s "$bytes" other
+    expect_error 3 "it has $bytes bytes" -- "$IMGZ" verify --paranoid plain.gz --against other
+    expect_exit 3 "$IMGZ" verify --paranoid plain.gz --against - < <(cat other)
+done
+cp plain.gz bad.gz
+flip bad.gz 100000
+expect_error 3 'checking bad.gz at offset' -- "$IMGZ" verify --paranoid bad.gz --against disk
+expect_error 2 'how --against compares' -- "$IMGZ" verify --paranoid disk.gz
+expect_error 2 'one of them' -- "$IMGZ" restore --paranoid disk.gz back
+absent back
+
 title "an image whose digest is that of another disk"
 expect_exit 0 "$IMGZ" capture -q --digest sha256 twin lying.gz
 ok "the metadata lies" python3 "$HERE/damage.py" meta lying.gz \
@@ -65,13 +96,23 @@ expect_exit 0 "$IMGZ" capture -q --map disk.map disk mended.gz
 expect_exit 0 "$IMGZ" verify -q --digest sha256,md5 mended.gz
 
 title "restore --only-changed and --resume, to a device that holds the twin"
-attach twin --direct-io=on
+cp twin changed
+attach changed --direct-io=on
 for option in --only-changed --resume; do
     expect_exit 0 "$IMGZ" restore -q $option plain.gz "$LOOP"
     no "$option left it" cmp -s disk "$LOOP"
     expect_error 3 'sha256' 'held already' -- \
         "$IMGZ" restore --yes $option --digest sha256 disk.gz "$LOOP"
+    expect_exit 0 "$IMGZ" restore --json --paranoid $option plain.gz "$LOOP"
+    ok "$option --paranoid wrote that chunk" python3 -c 'import json, sys
+assert json.load(open(sys.argv[1]))["same_bytes"] == 7 << 20' "$OUT"
+    ok "now it is the disk" cmp disk "$LOOP"
+    expect_exit 0 "$IMGZ" restore --json --paranoid $option plain.gz "$LOOP"
+    ok "and nothing is written" grep -q '"same_bytes": 8388608' "$OUT"
+    ok "a twin" python3 "$HERE/twin.py" plant "$LOOP" $PLACE $MIB 'changed on purpose'
 done
+expect_exit 0 "$IMGZ" restore -q --paranoid --only-changed - "$LOOP" <plain.gz
+ok "from a pipe, too" cmp disk "$LOOP"
 
 title "restore --read-back, from a drive that keeps what it had"
 cp twin backing
@@ -84,5 +125,12 @@ for image in disk.gz plain.gz; do
     expect_error 3 'reading back' 'sha256' "$SHA256" -- \
         "$IMGZ" restore --yes --read-back --digest sha256 $image "$LOOP"
 done
+expect_error 3 'reading back' '1 of 8 chunks' -- \
+    "$IMGZ" restore --yes --read-back --paranoid plain.gz "$LOOP"
+expect_error 2 'as a file' -- "$IMGZ" restore --yes --read-back --paranoid - "$LOOP" <plain.gz
+rule clear
+expect_exit 0 "$IMGZ" restore -q --read-back --paranoid plain.gz "$LOOP"
+rule clear "fail r $((4 * MIB + 512)) 512 5 -1"
+expect_error 1 "offset $((4 * MIB + 512))" -- "$IMGZ" verify --paranoid plain.gz --against "$LOOP"
 
 finish
