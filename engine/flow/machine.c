@@ -4,118 +4,163 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-/* What is not needed is not discovered: with caches and devices a load takes ten times as long.
- * Some of hwloc's ways of looking move the calling thread from processor to processor. */
-#define LOAD_FLAGS                                                                                 \
-    (HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING | HWLOC_TOPOLOGY_FLAG_NO_DISTANCES |                  \
-     HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS | HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS)
+#include "flow/probe.h"
 
-/* ---- Loading ------------------------------------------------------------------------------ */
+/* hwloc needs 1 ms on a small machine and 20 on a large one; but that may be busy. */
+#define PROBE_LIMIT_MS 5000u
 
-/* NULL if hwloc cannot tell. */
-static hwloc_topology_t load_topology(const struct imgz_machine_config *config)
-{
-    hwloc_topology_t topology = NULL;
-    int rc;
+/* Linux knows 8192 processors at most. */
+#define PROCESSORS_MAX (1u << 16)
 
-    if (hwloc_topology_init(&topology) < 0)
-        return NULL;
-    /* Devices are left out unless asked for. Groups and packages must stay: nodes hang on them. */
-    rc = hwloc_topology_set_cache_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
-    if (rc == 0)
-        rc = hwloc_topology_set_flags(topology, LOAD_FLAGS);
-    if (rc == 0 && config->synthetic != NULL)
-        rc = hwloc_topology_set_synthetic(topology, config->synthetic);
-    if (rc == 0 && config->xml != NULL)
-        rc = hwloc_topology_set_xmlbuffer(topology, config->xml, (int)strlen(config->xml) + 1);
-    if (rc == 0)
-        rc = hwloc_topology_load(topology);
-    if (rc == 0)
-        return topology;
-    hwloc_topology_destroy(topology);
-    return NULL;
-}
+/* ---- What there is ------------------------------------------------------------------------ */
 
-/* Processors the calling thread may run on, by the system's own call. */
+/* Adds the processors that the calling thread may run on; a negative errno if the system does not
+ * say. */
 static int ask_system(hwloc_bitmap_t processors)
 {
-    cpu_set_t allowed;
+    cpu_set_t *allowed = NULL;
+    unsigned count = CPU_SETSIZE;
+    int rc = -EINVAL; /* the set is too small for what the system has */
 
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0) {
-        const long online_count = sysconf(_SC_NPROCESSORS_ONLN);
-
-        return hwloc_bitmap_set_range(processors, 0,
-                                      (int)(online_count > 1 ? online_count - 1 : 0));
+    for (; rc == -EINVAL && count <= PROCESSORS_MAX; count *= 2) {
+        CPU_FREE(allowed);
+        allowed = CPU_ALLOC(count);
+        if (allowed == NULL)
+            return -ENOMEM;
+        rc = sched_getaffinity(0, CPU_ALLOC_SIZE(count), allowed) < 0 ? -errno : 0;
     }
-    for (unsigned i = 0; i < CPU_SETSIZE; i++) {
-        if (CPU_ISSET(i, &allowed) && hwloc_bitmap_set(processors, i) < 0)
-            return -1;
+    for (unsigned i = 0; rc == 0 && i < count / 2; i++) {
+        if (CPU_ISSET_S(i, CPU_ALLOC_SIZE(count / 2), allowed) &&
+            hwloc_bitmap_set(processors, i) < 0)
+            rc = -ENOMEM;
     }
-    return 0;
+    CPU_FREE(allowed);
+    return rc;
 }
 
-/* Fills in what may be used; false if that and the topology have nothing in common, or no memory
- * is left. */
-static bool find_allowed(struct imgz_machine *machine, const struct imgz_machine_config *config)
+/* Where even that is denied: as many as are online. */
+static int assume_processors(hwloc_bitmap_t processors)
 {
-    hwloc_bitmap_t processors = machine->processors;
-    int rc;
+    const long online_count = sysconf(_SC_NPROCESSORS_ONLN);
 
-    hwloc_bitmap_zero(processors);
-    if (config->allowed != NULL)
-        rc = hwloc_bitmap_list_sscanf(processors, config->allowed);
-    else if (machine->topology != NULL)
-        rc = hwloc_get_cpubind(machine->topology, processors, HWLOC_CPUBIND_THREAD);
+    return hwloc_bitmap_set_range(processors, 0, (int)(online_count > 1 ? online_count - 1 : 0));
+}
+
+static const char *explain(int rc)
+{
+    return rc == -ETIMEDOUT ? "hwloc does not answer" : "hwloc does not know this machine";
+}
+
+/* hwloc is not even asked where it would ask the system for ever. */
+static void ask_hwloc(struct imgz_machine *machine, const struct imgz_machine_config *config,
+                      int affinity_rc, struct imgz_probe *probe)
+{
+    const struct imgz_probe_config probe_config = {
+        .synthetic = config->synthetic,
+        .xml = config->xml,
+        .limit_ms = PROBE_LIMIT_MS,
+    };
+
+    if (affinity_rc < 0)
+        machine->unknown = "the system denies sched_getaffinity";
     else
-        rc = ask_system(processors);
-    if (rc == 0 && machine->topology != NULL)
-        rc = hwloc_bitmap_and(processors, processors,
-                              hwloc_topology_get_topology_cpuset(machine->topology));
-    return rc == 0 && hwloc_bitmap_weight(processors) > 0;
+        machine->unknown = explain(imgz_probe_run(&probe_config, probe));
+    if (probe->processor_count > 0)
+        machine->unknown = NULL;
+    machine->bindable = probe->this_system;
+}
+
+/* Those of the probe that may be used. Where there are none, what hwloc says is of no use. */
+static int restrict_to_probe(struct imgz_machine *machine, const struct imgz_machine_config *config,
+                             struct imgz_probe *probe)
+{
+    hwloc_bitmap_t known = hwloc_bitmap_alloc();
+    int rc = known != NULL ? 0 : -ENOMEM;
+
+    for (uint32_t i = 0; rc == 0 && i < probe->processor_count; i++)
+        rc = hwloc_bitmap_set(known, probe->processors[i].os_index) < 0 ? -ENOMEM : 0;
+    if (rc == 0 && config->allowed != NULL)
+        (void)hwloc_bitmap_list_sscanf(machine->processors, config->allowed);
+    if (rc == 0 && config->allowed == NULL && !probe->this_system)
+        rc = hwloc_bitmap_copy(machine->processors, known) < 0 ? -ENOMEM : 0;
+    if (rc == 0)
+        rc = hwloc_bitmap_and(machine->processors, machine->processors, known) < 0 ? -ENOMEM : 0;
+    if (rc == 0 && hwloc_bitmap_iszero(machine->processors)) {
+        imgz_probe_fini(probe);
+        machine->bindable = false;
+        machine->unknown = explain(0);
+    }
+    hwloc_bitmap_free(known);
+    return rc;
+}
+
+/* Fills in what may be used, and how much of it is known. */
+static int find_processors(struct imgz_machine *machine, const struct imgz_machine_config *config,
+                           struct imgz_probe *probe)
+{
+    int rc = ask_system(machine->processors);
+
+    if (rc == -ENOMEM)
+        return rc;
+    ask_hwloc(machine, config, rc, probe);
+    if (probe->processor_count > 0) {
+        rc = restrict_to_probe(machine, config, probe);
+        if (rc < 0 || probe->processor_count > 0)
+            return rc;
+        rc = ask_system(machine->processors);
+    }
+    return rc == 0 || assume_processors(machine->processors) == 0 ? 0 : -ENOMEM;
 }
 
 /* ---- Nodes and cores ---------------------------------------------------------------------- */
 
-static int add_node(struct imgz_machine *machine, hwloc_obj_t object, hwloc_bitmap_t unassigned)
+/* Those of the probe's node 'index', as far as they are not in another one yet; NONE: all that are
+ * not. */
+static int add_node(struct imgz_machine *machine, const struct imgz_probe *probe, uint32_t index,
+                    hwloc_bitmap_t unassigned)
 {
     struct imgz_machine_node *node = &machine->nodes[machine->allowed.node_count];
 
-    node->processors =
-        object != NULL ? hwloc_bitmap_dup(object->cpuset) : hwloc_bitmap_dup(unassigned);
+    node->processors = hwloc_bitmap_dup(unassigned);
     if (node->processors == NULL)
         return -ENOMEM;
     machine->allowed.node_count += 1;
-    if (hwloc_bitmap_and(node->processors, node->processors, unassigned) < 0 ||
-        hwloc_bitmap_andnot(unassigned, unassigned, node->processors) < 0)
-        return -ENOMEM;
-    if (object == NULL)
-        return 0;
-    node->os_index = object->os_index;
-    node->memory_bytes = object->attr->numanode.local_memory;
-    node->memory = object->nodeset;
-    return 0;
+    if (index != IMGZ_PROBE_NONE) {
+        node->os_index = probe->nodes[index].os_index;
+        node->memory_bytes = probe->nodes[index].memory_bytes;
+        for (uint32_t i = 0; i < probe->processor_count; i++) {
+            if (probe->processors[i].node_index != index)
+                hwloc_bitmap_clr(node->processors, probe->processors[i].os_index);
+        }
+    }
+    return hwloc_bitmap_andnot(unassigned, unassigned, node->processors) < 0 ? -ENOMEM : 0;
 }
 
-/* Each processor belongs to one node. A second node of the same processors (slower or faster
- * memory, which is not what buffers need) is passed over; processors without memory of their own
- * go with the first node. */
-static int add_nodes(struct imgz_machine *machine)
+static bool node_is_used(const struct imgz_probe *probe, uint32_t index,
+                         hwloc_const_bitmap_t processors)
+{
+    for (uint32_t i = 0; i < probe->processor_count; i++) {
+        if (probe->processors[i].node_index == index &&
+            hwloc_bitmap_isset(processors, probe->processors[i].os_index))
+            return true;
+    }
+    return false;
+}
+
+/* Each processor belongs to one node; one without memory of its own goes with the first. */
+static int add_nodes(struct imgz_machine *machine, const struct imgz_probe *probe)
 {
     hwloc_bitmap_t unassigned = hwloc_bitmap_dup(machine->processors);
-    hwloc_obj_t object = NULL;
     int rc = unassigned != NULL ? 0 : -ENOMEM;
 
-    while (rc == 0 && machine->topology != NULL &&
-           (object = hwloc_get_next_obj_by_type(machine->topology, HWLOC_OBJ_NUMANODE, object)) !=
-               NULL) {
-        if (hwloc_bitmap_intersects(object->cpuset, unassigned))
-            rc = add_node(machine, object, unassigned);
+    for (uint32_t i = 0; rc == 0 && i < probe->node_count; i++) {
+        if (node_is_used(probe, i, unassigned))
+            rc = add_node(machine, probe, i, unassigned);
     }
     if (rc == 0 && machine->allowed.node_count == 0)
-        rc = add_node(machine, NULL, unassigned);
+        rc = add_node(machine, probe, IMGZ_PROBE_NONE, unassigned);
     if (rc == 0 &&
         hwloc_bitmap_or(machine->nodes[0].processors, machine->nodes[0].processors, unassigned) < 0)
         rc = -ENOMEM;
@@ -157,23 +202,22 @@ static int add_processor(struct imgz_machine *machine, unsigned processor)
     return 0;
 }
 
-/* By the topology: processors of one core follow one another in its order. */
-static int add_known_cores(struct imgz_machine *machine)
+/* As the probe has them: processors of one core follow one another. */
+static int add_known_cores(struct imgz_machine *machine, const struct imgz_probe *probe)
 {
-    hwloc_obj_t last_core = NULL;
-    hwloc_obj_t object = NULL;
+    uint32_t last_core = IMGZ_PROBE_NONE;
     int rc = 0;
 
-    while (rc == 0 && (object = hwloc_get_next_obj_inside_cpuset_by_type(
-                           machine->topology, machine->processors, HWLOC_OBJ_PU, object)) != NULL) {
-        hwloc_obj_t core =
-            hwloc_get_ancestor_obj_by_type(machine->topology, HWLOC_OBJ_CORE, object);
+    for (uint32_t i = 0; rc == 0 && i < probe->processor_count; i++) {
+        const struct imgz_probe_processor *processor = &probe->processors[i];
 
-        if (core == NULL || core != last_core)
-            rc = add_core(machine, object->os_index);
+        if (!hwloc_bitmap_isset(machine->processors, processor->os_index))
+            continue;
+        if (processor->core_index == IMGZ_PROBE_NONE || processor->core_index != last_core)
+            rc = add_core(machine, processor->os_index);
         if (rc == 0)
-            rc = add_processor(machine, object->os_index);
-        last_core = core;
+            rc = add_processor(machine, processor->os_index);
+        last_core = processor->core_index;
     }
     return rc;
 }
@@ -192,21 +236,19 @@ static int add_assumed_cores(struct imgz_machine *machine)
     return rc;
 }
 
-static void measure_whole(struct imgz_machine *machine)
+static void measure_whole(struct imgz_machine *machine, const struct imgz_probe *probe)
 {
-    hwloc_topology_t topology = machine->topology;
-
     machine->whole = machine->allowed;
-    if (topology == NULL)
+    if (machine->unknown != NULL)
         return;
-    machine->whole.node_count = (uint32_t)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE);
-    machine->whole.processor_count = (uint32_t)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
-    machine->whole.core_count = (uint32_t)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
-    if (machine->whole.core_count == 0)
-        machine->whole.core_count = machine->whole.processor_count;
+    machine->whole = (struct imgz_machine_extent){
+        .node_count = probe->node_count,
+        .core_count = probe->core_count > 0 ? probe->core_count : probe->processor_count,
+        .processor_count = probe->processor_count,
+    };
 }
 
-static int fill_machine(struct imgz_machine *machine)
+static int fill_machine(struct imgz_machine *machine, const struct imgz_probe *probe)
 {
     const size_t processor_count = (size_t)hwloc_bitmap_weight(machine->processors);
     int rc;
@@ -216,10 +258,11 @@ static int fill_machine(struct imgz_machine *machine)
     machine->cores = calloc(processor_count, sizeof(machine->cores[0]));
     if (machine->nodes == NULL || machine->cores == NULL)
         return -ENOMEM;
-    rc = add_nodes(machine);
+    rc = add_nodes(machine, probe);
     if (rc == 0)
-        rc = machine->topology != NULL ? add_known_cores(machine) : add_assumed_cores(machine);
-    measure_whole(machine);
+        rc =
+            machine->unknown == NULL ? add_known_cores(machine, probe) : add_assumed_cores(machine);
+    measure_whole(machine, probe);
     return rc;
 }
 
@@ -228,6 +271,7 @@ static int fill_machine(struct imgz_machine *machine)
 int imgz_machine_load(const struct imgz_machine_config *config, struct imgz_machine **result)
 {
     struct imgz_machine *machine = calloc(1, sizeof(*machine));
+    struct imgz_probe probe = {0};
     int rc = -ENOMEM;
 
     if (machine == NULL)
@@ -235,23 +279,17 @@ int imgz_machine_load(const struct imgz_machine_config *config, struct imgz_mach
     machine->processors = hwloc_bitmap_alloc();
     if (machine->processors == NULL)
         goto out;
-    machine->topology = load_topology(config);
-    if (!find_allowed(machine, config) && machine->topology != NULL) {
-        const struct imgz_machine_config this_machine = {0};
-
-        hwloc_topology_destroy(machine->topology);
-        machine->topology = NULL;
-        (void)find_allowed(machine, &this_machine);
-    }
-    if (hwloc_bitmap_weight(machine->processors) <= 0)
+    rc = find_processors(machine, config, &probe);
+    if (rc < 0)
         goto out;
     machine->quota_millis = imgz_quota_read(config->root != NULL ? config->root : "");
-    rc = fill_machine(machine);
+    rc = fill_machine(machine, &probe);
     if (rc < 0)
         goto out;
     *result = machine;
     machine = NULL;
 out:
+    imgz_probe_fini(&probe);
     imgz_machine_destroy(machine);
     return rc;
 }
@@ -267,8 +305,6 @@ void imgz_machine_destroy(struct imgz_machine *machine)
     free(machine->cores);
     free(machine->nodes);
     hwloc_bitmap_free(machine->processors);
-    if (machine->topology != NULL)
-        hwloc_topology_destroy(machine->topology);
     free(machine);
 }
 

@@ -6,8 +6,8 @@
  *
  * Threads    loaded by one; read by any afterwards.
  * Ownership  the bitmaps are the machine's.
- * Errors     -ENOMEM only. Where hwloc does not know the machine there is one node, of processors
- *            that each are a core, and nothing can be bound.
+ * Errors     -ENOMEM only. Where hwloc does not know the machine, or does not answer, there is one
+ *            node, of processors that each are a core, and nothing can be bound.
  * Memory     all in load().
  */
 #ifndef IMGZ_MACHINE_H
@@ -20,9 +20,8 @@
 /* A node whose processors this process may use, at least one of them. */
 struct imgz_machine_node {
     uint32_t os_index;
-    uint64_t memory_bytes;        /* 0: not known */
-    hwloc_bitmap_t processors;    /* those that may be used */
-    hwloc_const_nodeset_t memory; /* for binding; NULL: cannot be bound */
+    uint64_t memory_bytes;     /* 0: not known */
+    hwloc_bitmap_t processors; /* those that may be used */
     uint32_t core_count;
     uint32_t processor_count;
 };
@@ -40,7 +39,8 @@ struct imgz_machine_extent {
 };
 
 struct imgz_machine {
-    hwloc_topology_t topology; /* NULL: hwloc does not know this machine */
+    const char *unknown; /* why nodes and cores are not known, for people; NULL: they are */
+    bool bindable;       /* they are, and are those of this system */
 
     struct imgz_machine_extent whole;   /* what is there, as far as it may be seen */
     struct imgz_machine_extent allowed; /* what may be used: the lengths of these arrays */

@@ -17,7 +17,16 @@
 #include "flow/placement.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/mempolicy.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Linux knows no more (MAX_NUMNODES). */
+#define NODES_MAX  1024u
+#define ULONG_BITS (CHAR_BIT * sizeof(unsigned long))
 
 /* ---- Workers ------------------------------------------------------------------------------ */
 
@@ -130,9 +139,9 @@ static void choose_binding(struct imgz_placement *placement)
     const struct imgz_machine_extent *allowed = &machine->allowed;
     const bool many_nodes = allowed->node_count > 1;
 
-    if (machine->topology == NULL) {
+    if (machine->unknown != NULL) {
         placement->binding = IMGZ_BINDING_NONE;
-        placement->reason = "hwloc does not know this machine";
+        placement->reason = machine->unknown;
     } else if (!many_nodes && allowed->processor_count == allowed->core_count) {
         placement->binding = IMGZ_BINDING_NONE;
         placement->reason = "one node, and cores of one processor";
@@ -167,7 +176,7 @@ static int find_node(const struct imgz_placement *placement, int os_node)
 {
     const struct imgz_machine *machine = placement->machine;
 
-    if (os_node < 0 || machine->topology == NULL || machine->allowed.node_count == 1)
+    if (os_node < 0 || machine->unknown != NULL || machine->allowed.node_count == 1)
         return IMGZ_PLACEMENT_NODE_UNKNOWN;
     for (uint32_t i = 0; i < machine->allowed.node_count; i++) {
         if (machine->nodes[i].os_index == (uint32_t)os_node)
@@ -284,26 +293,42 @@ hwloc_const_cpuset_t imgz_placement_drain_processors(const struct imgz_placement
 int imgz_placement_bind_thread(const struct imgz_placement *placement,
                                hwloc_const_cpuset_t processors)
 {
-    if (placement == NULL || processors == NULL)
+    size_t count;
+    size_t bytes;
+    cpu_set_t *set;
+    int rc = 0;
+
+    if (placement == NULL || processors == NULL || !placement->machine->bindable)
         return 0;
-    return hwloc_set_cpubind(placement->machine->topology, processors, HWLOC_CPUBIND_THREAD) < 0
-               ? -errno
-               : 0;
+    count = (size_t)(hwloc_bitmap_last(processors) + 1);
+    bytes = CPU_ALLOC_SIZE(count);
+    set = CPU_ALLOC(count);
+    if (set == NULL)
+        return -ENOMEM;
+    CPU_ZERO_S(bytes, set);
+    for (size_t i = 0; i < count; i++) {
+        if (hwloc_bitmap_isset(processors, (unsigned)i))
+            CPU_SET_S(i, bytes, set);
+    }
+    if (sched_setaffinity(0, bytes, set) < 0)
+        rc = -errno;
+    CPU_FREE(set);
+    return rc;
 }
 
+/* A preference (MPOL_PREFERRED), no rule: a node that is full does not kill. */
 int imgz_placement_bind_memory(const struct imgz_placement *placement, uint32_t node_index,
                                const void *memory, uint64_t bytes)
 {
-    const struct imgz_machine_node *node;
+    unsigned long nodes[NODES_MAX / ULONG_BITS] = {0};
+    uint32_t os_index;
 
-    if (imgz_placement_node_count(placement) == 1)
+    if (imgz_placement_node_count(placement) == 1 || !placement->machine->bindable)
         return 0;
-    node = &placement->machine->nodes[node_index];
-    if (node->memory == NULL)
-        return 0;
-    /* Without HWLOC_MEMBIND_STRICT this is a preference: a node that is full does not kill. */
-    return hwloc_set_area_membind(placement->machine->topology, memory, (size_t)bytes, node->memory,
-                                  HWLOC_MEMBIND_BIND, HWLOC_MEMBIND_BYNODESET) < 0
-               ? -errno
-               : 0;
+    os_index = placement->machine->nodes[node_index].os_index;
+    if (os_index >= NODES_MAX)
+        return -EINVAL;
+    nodes[os_index / ULONG_BITS] = 1ul << os_index % ULONG_BITS;
+    return syscall(SYS_mbind, memory, bytes, MPOL_PREFERRED, nodes, NODES_MAX + 1, 0) < 0 ? -errno
+                                                                                          : 0;
 }

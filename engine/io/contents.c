@@ -3,12 +3,10 @@
 
 #include <blkid/blkid.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "flow/apart.h"
 
 /* The first of two values that there is. */
 static void look_up(blkid_probe probe, const char *first, const char *second, char *text,
@@ -59,54 +57,35 @@ void imgz_contents_probe_part(int fd, uint64_t offset, uint64_t bytes,
 
 /* ---- Not for ever ------------------------------------------------------------------------- */
 
-/* A thread that the kernel does not let go of, deep in a read of a device that does not answer,
- * would keep the whole process from ending. So it is a process that reads, and nobody waits for it:
- * its parent ends at once. It holds nothing of ours but the pipe. */
-static void probe_apart(const char *path, int pipe_fd)
+static void probe_apart(const void *path, int pipe_fd)
 {
     struct imgz_contents contents;
 
-    if (fork() != 0)
-        _exit(0);
-    if (dup2(pipe_fd, STDIN_FILENO) < 0 || close_range(STDIN_FILENO + 1, ~0U, 0) < 0)
-        _exit(1);
     probe_device(path, &contents);
-    (void)!write(STDIN_FILENO, &contents, sizeof(contents));
-    _exit(0);
+    imgz_apart_write(pipe_fd, &contents, sizeof(contents));
 }
 
-/* False if nothing came in time. */
-static bool receive(int pipe_fd, struct imgz_contents *contents)
-{
-    struct pollfd ready = {.fd = pipe_fd, .events = POLLIN};
-    int count;
-
-    do
-        count = poll(&ready, 1, IMGZ_CONTENTS_WAIT_MS);
-    while (count < 0 && errno == EINTR);
-    /* So few bytes come through a pipe at once, or, where there was no process, none. */
-    if (count == 1 && read(pipe_fd, contents, sizeof(*contents)) != (ssize_t)sizeof(*contents))
-        memset(contents, 0, sizeof(*contents));
-    return count == 1;
-}
-
+/* A thread that the kernel does not let go of, deep in a read of a device that does not answer,
+ * would keep the whole process from ending. So it is a process that reads, and nobody waits for it.
+ */
 void imgz_contents_probe(const char *path, struct imgz_contents *contents)
 {
-    int pipe_fds[2];
-    pid_t child;
+    const struct imgz_apart_config config = {
+        .kind = IMGZ_APART_ORPHAN,
+        .body = probe_apart,
+        .context = path,
+        .limit_ms = IMGZ_CONTENTS_WAIT_MS,
+    };
+    struct imgz_apart apart;
+    int rc = imgz_apart_start(&config, &apart);
 
     memset(contents, 0, sizeof(*contents));
-    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+    if (rc < 0)
         return;
-    child = fork();
-    if (child == 0)
-        probe_apart(path, pipe_fds[1]);
-    close(pipe_fds[1]);
-    if (child > 0) {
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-            ;
-        if (!receive(pipe_fds[0], contents))
-            (void)snprintf(contents->type, sizeof(contents->type), "does not answer");
-    }
-    close(pipe_fds[0]);
+    rc = imgz_apart_read(&apart, contents, sizeof(*contents));
+    imgz_apart_end(&apart);
+    if (rc < 0)
+        memset(contents, 0, sizeof(*contents));
+    if (rc == -ETIMEDOUT)
+        (void)snprintf(contents->type, sizeof(contents->type), "does not answer");
 }

@@ -13,6 +13,8 @@
  * Errors     when a job fails, 'error' tells where and why, in words. It may be NULL.
  * Reports    filled as far as the job came, also when it failed. It may be NULL.
  * Threads    jobs keep no global state; several may run at once, each from its own thread.
+ * Processes  a job begins with a short-lived child process that looks at the machine, and waits for
+ *            exactly that one; a look at devices has one, too. Neither runs handlers of the caller.
  * Promise    nothing is shown under a final name before it is written, flushed and closed; nothing
  *            is written to a target that was not checked; a source is only ever read.
  */

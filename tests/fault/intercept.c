@@ -13,7 +13,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <hwloc.h>
 #include <liburing.h>
 #include <linux/fs.h>
 #include <pthread.h>
@@ -53,9 +52,6 @@ static _Atomic(uint64_t) random_state;
 static _Atomic(const char *) failed_name;
 static atomic_int_fast64_t live_count;
 
-/* In hwloc, which takes for granted that it gets memory: nothing fails there. */
-static _Thread_local bool in_hwloc;
-
 void imgz_intercept_arm(const struct imgz_intercept *wanted)
 {
     plan = *wanted;
@@ -85,7 +81,7 @@ int64_t imgz_intercept_live_count(void)
 /* True if this call is the one that fails. */
 static bool fails(enum imgz_intercept_kind kind, const char *name)
 {
-    if (!atomic_load(&armed) || plan.kind != kind || in_hwloc)
+    if (!atomic_load(&armed) || plan.kind != kind)
         return false;
     if (atomic_fetch_add(&counts[kind], 1) + 1 != plan.fail_at)
         return false;
@@ -172,9 +168,35 @@ ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
 /* What /sys says is advice; its files have names of their own here. */
 static _Thread_local int advice_fd = -1;
 
+/* What a process of the engine's own says of the machine and of devices is advice, too. */
+static _Thread_local int child_fd = -1;
+
+int pipe2(int fds[2], int flags)
+{
+    if (call_fails("pipe2", EMFILE) || syscall(SYS_pipe2, fds, flags) < 0)
+        return -1;
+    child_fd = fds[0];
+    return 0;
+}
+
+static pid_t (*next_fork)(void);
+
+__attribute__((constructor)) static void find_next_fork(void)
+{
+    *(void **)&next_fork = dlsym(RTLD_NEXT, "fork");
+}
+
+pid_t fork(void)
+{
+    return call_fails("fork", EAGAIN) ? -1 : next_fork();
+}
+
 ssize_t read(int fd, void *buffer, size_t bytes)
 {
-    if (in_hwloc || (fd >= 0 && fd == advice_fd))
+    if (fd >= 0 && fd == child_fd)
+        return call_fails("read of a child", EIO) ? -1
+                                                  : syscall(SYS_read, fd, buffer, shorten(bytes));
+    if (fd >= 0 && fd == advice_fd)
         return call_fails("read of /sys", EIO) ? -1 : syscall(SYS_read, fd, buffer, bytes);
     if (call_fails("read", EIO) || interrupted())
         return -1;
@@ -266,6 +288,8 @@ int close(int fd)
 
     if (fd == advice_fd)
         advice_fd = -1;
+    if (fd == child_fd)
+        child_fd = -1;
     if (!failing)
         return rc;
     errno = EIO;
@@ -389,42 +413,6 @@ int io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct i
     if (fails(IMGZ_INTERCEPT_CALLS, "io_uring_queue_init_params"))
         return -ENOMEM;
     return next_init_params(entries, ring, p);
-}
-
-/* ---- The topology ------------------------------------------------------------------------------
- */
-
-static int (*next_topology_init)(hwloc_topology_t *);
-static int (*next_topology_load)(hwloc_topology_t);
-
-__attribute__((constructor)) static void find_next_topology(void)
-{
-    *(void **)&next_topology_init = dlsym(RTLD_NEXT, "hwloc_topology_init");
-    *(void **)&next_topology_load = dlsym(RTLD_NEXT, "hwloc_topology_load");
-}
-
-int hwloc_topology_init(hwloc_topology_t *result)
-{
-    int rc;
-
-    if (call_fails("hwloc_topology_init", ENOMEM))
-        return -1;
-    in_hwloc = true;
-    rc = next_topology_init(result);
-    in_hwloc = false;
-    return rc;
-}
-
-int hwloc_topology_load(hwloc_topology_t topology)
-{
-    int rc;
-
-    if (call_fails("hwloc_topology_load", EIO))
-        return -1;
-    in_hwloc = true;
-    rc = next_topology_load(topology);
-    in_hwloc = false;
-    return rc;
 }
 
 /* ---- Allocations -------------------------------------------------------------------------------

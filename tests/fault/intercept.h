@@ -5,7 +5,7 @@
  *
  * The functions of these names that this file defines go before the C library's in every test of
  * this folder. With sanitizers, which have an allocator of their own, allocations are left alone.
- * hwloc fails as a whole or not at all: without memory it ends the process.
+ * A process that the engine forks has a plan of its own from there on.
  *
  * Threads    arm and the like before and after a job; what is intercepted, any.
  */

@@ -21,7 +21,7 @@ mapfile -t mine < <(taskset -pc $$ | sed 's/.*: //' | tr , '\n' | while IFS=- re
     seq "$from" "${to:-$from}"
 done)
 fill mixed 5000000 1 >disk
-truncate -s 8M disk
+truncate -s 64M disk
 expect_exit 0 "$IMGZ" capture -q --reproducible disk disk.gz
 
 title "this machine"
@@ -89,6 +89,22 @@ assert (plan["quota_millis"], plan["worker_count"]) == (500, 1), plan'
     ok "one and a half are shown" grep -q '^quota *time for 1.500 processors' most
 else
     skip quota "no group with limited processor time can be made here"
+fi
+
+title "a system that does not say"
+# hwloc used to ask for ever, and the first SIGTERM was for nothing.
+if command -v strace >/dev/null && strace -qq -o /dev/null true 2>/dev/null; then
+    expect_exit 0 timeout 30 strace -qq -f -o /dev/null -e inject=sched_getaffinity:error=EPERM \
+        "$IMGZ" info --topology
+    expect_out '^binding .*the system denies sched_getaffinity'
+    expect_exit 0 timeout 30 strace -qq -f -o /dev/null -e inject=sched_getaffinity:error=EPERM \
+        "$IMGZ" capture -q --reproducible disk denied.gz
+    ok "the image is the same without" same denied.gz disk.gz
+    expect_exit 0 timeout 30 strace -qq -f -o /dev/null -e inject=fork,vfork,clone:error=EAGAIN \
+        "$IMGZ" info --topology
+    expect_out '^binding .*hwloc does not know this machine'
+else
+    skip denied "strace cannot be used here"
 fi
 
 title "machines made up"
