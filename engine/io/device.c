@@ -76,6 +76,32 @@ static void find_identity(struct imgz_sysfs *sysfs, const char *disk, struct img
     find_bus(disk, device->bus, sizeof(device->bus));
 }
 
+/* As kpartx and multipath name what they make of a partition: "part1-" before the disk's own. */
+#define MAPPED_PARTITION "part"
+
+int imgz_device_find_part(int fd, struct imgz_device_part *part)
+{
+    struct imgz_sysfs sysfs = {.root = ""};
+    struct imgz_sysfs_place place;
+    struct stat status;
+    char uuid[64];
+
+    *part = (struct imgz_device_part){0};
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!imgz_sysfs_find(&sysfs, status.st_rdev, &place))
+        return sysfs.failed_rc < 0 ? sysfs.failed_rc : -ENODEV;
+    part->is_part = strcmp(place.own, place.disk) != 0;
+    if (part->is_part) {
+        imgz_sysfs_device_path(place.disk, part->disk, sizeof(part->disk));
+        return sysfs.failed_rc;
+    }
+    imgz_sysfs_text(&sysfs, place.own, "dm/uuid", uuid, sizeof(uuid));
+    part->is_part = strncmp(uuid, MAPPED_PARTITION, strlen(MAPPED_PARTITION)) == 0 &&
+                    isdigit((unsigned char)uuid[strlen(MAPPED_PARTITION)]);
+    return sysfs.failed_rc;
+}
+
 void imgz_device_describe(dev_t number, struct imgz_device *device)
 {
     struct imgz_sysfs sysfs = {.root = ""};

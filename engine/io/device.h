@@ -23,6 +23,15 @@ uint32_t imgz_device_sector_bytes(int fd);
  * fails (BLKROGET is what knows). */
 IMGZ_MUST_CHECK int imgz_device_read_only(int fd, bool *read_only);
 
+/* Whether a device is a partition, also one that device mapper shows (as kpartx makes them). */
+struct imgz_device_part {
+    bool is_part;
+    char disk[64]; /* it is of this: "/dev/sda"; "" if that has no name */
+};
+
+/* 0, or why that cannot be told. */
+IMGZ_MUST_CHECK int imgz_device_find_part(int fd, struct imgz_device_part *part);
+
 /* Fills in what sysfs knows of device 'number' (st_rdev): what it is, not what is on it nor who
  * uses it. For a partition, model, serial and bus are its disk's. */
 void imgz_device_describe(dev_t number, struct imgz_device *device);

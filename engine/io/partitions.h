@@ -18,4 +18,10 @@
 uint32_t imgz_partitions_find(int fd, uint32_t sector_bytes, struct imgz_partition *list,
                               uint32_t count_max);
 
+/* '*table': the table of a whole disk ("gpt", "dos") at the beginning of one that starts with these
+ * bytes and has 'disk_bytes' (IMGZ_SIZE_UNKNOWN: not known), or "". The boot sector of a file
+ * system is none. 0, or why it could not be looked for. */
+IMGZ_MUST_CHECK int imgz_partitions_find_table(const unsigned char *head, size_t head_bytes,
+                                               uint64_t disk_bytes, char table[16]);
+
 #endif /* IMGZ_PARTITIONS_H */

@@ -60,6 +60,8 @@ const char *imgz_override_name(enum imgz_override what)
         return "too-small";
     case IMGZ_OVERRIDE_CHANGED:
         return "changed";
+    case IMGZ_OVERRIDE_PARTITION:
+        return "partition";
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "io/device.h"
 #include "io/gpt.h"
+#include "io/partitions.h"
 #include "io/target.h"
 
 static bool has_flag(const struct imgz_job *job, enum imgz_flag flag)
@@ -99,6 +100,34 @@ static int check_sectors(struct imgz_job *job, const struct imgz_output *output,
                            output->path, sector_bytes, gpt.sector_bytes);
 }
 
+/* What looks for a partition table looks at the beginning of a disk, not of a partition. */
+static int check_partition(struct imgz_job *job, const struct imgz_output *output,
+                           const struct imgz_slot *first)
+{
+    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    struct imgz_device_part part;
+    char table[16] = "";
+    int rc = imgz_device_find_part(output->fd, &part);
+
+    if (rc == 0 && part.is_part && first->kind == IMGZ_SLOT_DATA)
+        rc = imgz_partitions_find_table(first->raw, first->raw_bytes, job->raw_bytes_total, table);
+    if (rc < 0)
+        return imgz_stop_raise_system(job->stop, rc, place,
+                                      "looking whether the disk in the image belongs on");
+    if (table[0] == '\0')
+        return 0;
+    if ((job->options.overrides & IMGZ_OVERRIDE_PARTITION) != 0) {
+        imgz_log_line(&job->log, "overruled: %s is a partition, and the image has a table (%s)",
+                      output->path, table);
+        return 0;
+    }
+    return imgz_stop_raise(job->stop, -EMEDIUMTYPE, place,
+                           "%s is a partition, but the image is of a whole disk with a partition "
+                           "table (%s): within a partition no system would find it; nothing was "
+                           "written; name the disk%s%s, or overrule that with --override partition",
+                           output->path, table, part.disk[0] != '\0' ? " " : "", part.disk);
+}
+
 int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
                          const struct imgz_slot *first)
 {
@@ -107,7 +136,9 @@ int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
     IMGZ_ASSERT(first->checked);
     if (output->kind != IMGZ_OUTPUT_DEVICE)
         return 0;
-    rc = check_sectors(job, output, first);
+    rc = check_partition(job, output, first);
+    if (rc == 0)
+        rc = check_sectors(job, output, first);
     if (rc < 0 || !has_flag(job, IMGZ_FLAG_DISCARD))
         return rc;
     output->begun = true;

@@ -153,8 +153,9 @@ enum imgz_override {
     IMGZ_OVERRIDE_SECTOR_SIZE = 32, /* the disk's partition table is made for other sectors */
     IMGZ_OVERRIDE_TOO_SMALL = 64,   /* it has no room for the disk's end, which is all zeros */
     IMGZ_OVERRIDE_CHANGED = 128,    /* capture: the source has not the bytes that it had before */
+    IMGZ_OVERRIDE_PARTITION = 256,  /* the disk has a partition table, and it is a partition */
 };
-#define IMGZ_OVERRIDE_ALL 255
+#define IMGZ_OVERRIDE_ALL 511
 
 /* The name of one of them, as in "--override mounted"; NULL if there is no such. */
 IMGZ_API const char *imgz_override_name(enum imgz_override what);

@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <imgz/imgz.h>
+#include <linux/blkpg.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 
 #include <cmocka.h>
@@ -19,12 +21,13 @@
 
 #define DEVICE_BYTES ((size_t)4 << 20)
 #define DISK_BYTES   ((size_t)1 << 20)
+#define PART_OFFSET  ((size_t)1 << 20)
 #define CALLS_MAX    5000u
 
 #define ALL_OVERRIDES                                                                              \
     ((uint32_t)(IMGZ_OVERRIDE_MOUNTED | IMGZ_OVERRIDE_SWAP | IMGZ_OVERRIDE_HELD |                  \
                 IMGZ_OVERRIDE_ROOT | IMGZ_OVERRIDE_IMAGE_DISK | IMGZ_OVERRIDE_SECTOR_SIZE |        \
-                IMGZ_OVERRIDE_TOO_SMALL))
+                IMGZ_OVERRIDE_TOO_SMALL | IMGZ_OVERRIDE_PARTITION))
 
 struct world {
     struct imgz_fixture fixture;
@@ -35,6 +38,8 @@ struct world {
     struct imgz_loopdev protected;
     struct imgz_loopdev small;
     struct imgz_loopdev source; /* on the image */
+    struct imgz_loopdev parted; /* with one partition: */
+    struct imgz_loopdev part;
     bool is_mounted;
 };
 
@@ -50,13 +55,16 @@ static const struct refused {
     const struct imgz_loopdev *target;
     uint32_t overrides;
     int code;
+    const char *image; /* NULL: "image" */
 } refused[] = {
-    {"mounted", &world.mounted, 0, -EBUSY},
-    {"mounted, --override held", &world.mounted, IMGZ_OVERRIDE_HELD, -EBUSY},
-    {"held", &world.held, 0, -EBUSY},
-    {"write-protected", &world.protected, ALL_OVERRIDES, -EROFS},
-    {"too small", &world.small, 0, -ENOSPC},
-    {"what is read", &world.source, ALL_OVERRIDES, -EINVAL},
+    {"mounted", &world.mounted, 0, -EBUSY, NULL},
+    {"mounted, --override held", &world.mounted, IMGZ_OVERRIDE_HELD, -EBUSY, NULL},
+    {"held", &world.held, 0, -EBUSY, NULL},
+    {"write-protected", &world.protected, ALL_OVERRIDES, -EROFS, NULL},
+    {"too small", &world.small, 0, -ENOSPC, NULL},
+    {"what is read", &world.source, ALL_OVERRIDES, -EINVAL, NULL},
+    {"a partition", &world.part, ALL_OVERRIDES & ~(uint32_t)IMGZ_OVERRIDE_PARTITION, -EMEDIUMTYPE,
+     "whole"},
 };
 
 /* ---- The world ---------------------------------------------------------------------------- */
@@ -86,6 +94,40 @@ static void mount_device(void)
     assert_true(world.is_mounted);
 }
 
+/* A partition of all but the first MiB: as partx does, without a table on the device. */
+static bool ask_for_partition(int op)
+{
+    struct blkpg_partition partition = {.start = PART_OFFSET,
+                                        .length = (long long)(DEVICE_BYTES - PART_OFFSET),
+                                        .pno = 1};
+    struct blkpg_ioctl_arg argument = {.op = op, .datalen = sizeof(partition), .data = &partition};
+
+    return ioctl(world.parted.fd, BLKPG, &argument) == 0;
+}
+
+static void make_partition(void)
+{
+    make_device("parted", DEVICE_BYTES, "", &world.parted);
+    world.part.fd = -1;
+    assert_true(ask_for_partition(BLKPG_ADD_PARTITION));
+    snprintf(world.part.path, sizeof(world.part.path), "%.60sp1", world.parted.path);
+    world.part.fd = open(world.part.path, O_RDONLY | O_CLOEXEC);
+    assert_true(world.part.fd >= 0);
+}
+
+/* The image of a disk with an MBR: one partition, of Linux, from sector 64 on. */
+static void capture_whole_disk(unsigned char *disk)
+{
+    static const unsigned char entry[16] = {0, 0, 0, 0, 0x83, 0, 0, 0, 64, 0, 0, 0, 64};
+
+    memcpy(disk + 446, entry, sizeof(entry));
+    disk[510] = 0x55;
+    disk[511] = 0xaa;
+    imgz_fixture_write(&world.fixture, "disk", disk, DISK_BYTES);
+    assert_int_equal(
+        imgz_capture(path("disk").text, path("whole").text, &world.options, NULL, NULL), 0);
+}
+
 static int set_up(void **state)
 {
     unsigned char *disk = calloc(1, DISK_BYTES);
@@ -99,11 +141,13 @@ static int set_up(void **state)
     world.options.thread_count = 2;
     imgz_sample_fill(IMGZ_SAMPLE_TEXT, 1, disk, DISK_BYTES);
     imgz_fixture_write(&world.fixture, "disk", disk, DISK_BYTES);
-    free(disk);
     if (imgz_capture(path("disk").text, path("image").text, &world.options, NULL, &error) < 0) {
         print_error("%s\n", error.text);
         return -1;
     }
+    memset(disk, 0, 512);
+    capture_whole_disk(disk);
+    free(disk);
     make_device("mounted", DEVICE_BYTES, "", &world.mounted);
     if (world.mounted.fd < 0)
         return 0;
@@ -113,6 +157,7 @@ static int set_up(void **state)
     make_device("protected", DEVICE_BYTES, "-r", &world.protected);
     make_device("small", DISK_BYTES / 2, "", &world.small);
     imgz_loopdev_attach(&world.source, "", path("image").text);
+    make_partition();
     return 0;
 }
 
@@ -127,6 +172,10 @@ static int tear_down(void **state)
     imgz_loopdev_detach(&world.protected);
     imgz_loopdev_detach(&world.small);
     imgz_loopdev_detach(&world.source);
+    imgz_loopdev_detach(&world.part);
+    if (world.parted.fd >= 0)
+        (void)ask_for_partition(BLKPG_DEL_PARTITION);
+    imgz_loopdev_detach(&world.parted);
     rmdir(path("folder").text);
     imgz_fixture_fini(&world.fixture);
     return 0;
@@ -143,7 +192,7 @@ static void read_device(const struct imgz_loopdev *loop, unsigned char *bytes)
 static int run_once(const struct refused *job, const struct imgz_intercept *plan,
                     struct imgz_trial *trial, struct imgz_error *error)
 {
-    const struct imgz_fixture_path image = path("image");
+    const struct imgz_fixture_path image = path(job->image != NULL ? job->image : "image");
     int rc;
 
     world.options.overrides = job->overrides;

@@ -302,7 +302,7 @@ cp disk.gz image
 truncate -s %4096 image
 attach image
 image_device=$LOOP
-everything=mounted,swap,held,root,image-disk,sector-size,too-small
+everything=mounted,swap,held,root,image-disk,sector-size,too-small,partition
 for option in --force "--override=$everything"; do
     expect_error 2 "$image_device is both what is read" -- \
         "$IMGZ" restore "$option" - "$LOOP" <"$image_device"
