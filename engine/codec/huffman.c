@@ -59,22 +59,6 @@ int imgz_huffman_find(const struct imgz_huffman *code, uint64_t bits, uint32_t *
 }
 
 /*
- * The code behind 'reversed', which has 'length' bits, the first one lowest; 0 behind the last.
- * Adding one to a number clears the ones at its end and sets the zero before them. Reversed, they
- * are at the top: 0b1101 (1011) is followed by 0b0011 (1100).
- */
-static uint32_t next_reversed(uint32_t reversed, uint32_t length)
-{
-    uint32_t zeros = reversed ^ ((1u << length) - 1);
-    uint32_t top;
-
-    if (zeros == 0)
-        return 0;
-    top = 1u << (31 - __builtin_clz(zeros));
-    return (reversed & (top - 1)) | top;
-}
-
-/*
  * The table for codes of up to n + 1 bits is the one for n bits twice, with the codes of n + 1 bits
  * put in their places, which had no code yet. The next longer code is that behind the last one with
  * a zero at its end, which reversed is the same number: so 'reversed' just goes on.
@@ -95,7 +79,7 @@ void imgz_huffman_fill(const struct imgz_huffman *code, const struct imgz_huffma
             uint16_t base = entries->bases[*symbol++];
 
             table[reversed] = base == entries->none ? base : (uint16_t)(base + length_part);
-            reversed = next_reversed(reversed, length);
+            reversed = imgz_huffman_next(reversed, length);
         }
     }
 }

@@ -2,7 +2,7 @@
 /*
  * Canonical Huffman codes, as DEFLATE describes them: by the length of each symbol's code.
  *
- * Place: behind the seam.
+ * Place: behind the decoder and the seam.
  *
  * Threads    any number; no state outside the arguments.
  * Errors     -EBADMSG: the lengths do not make a code.
@@ -47,5 +47,21 @@ struct imgz_huffman_entries {
  * start with, first bit lowest. */
 void imgz_huffman_fill(const struct imgz_huffman *code, const struct imgz_huffman_entries *entries,
                        uint32_t index_bits, uint16_t *table);
+
+/*
+ * The code behind 'reversed', which has 'length' bits, the first one lowest; 0 behind the last.
+ * Adding one to a number clears the ones at its end and sets the zero before them. Reversed, they
+ * are at the top: 0b1101 (1011) is followed by 0b0011 (1100).
+ */
+static inline uint32_t imgz_huffman_next(uint32_t reversed, uint32_t length)
+{
+    uint32_t zeros = reversed ^ ((1u << length) - 1);
+    uint32_t top;
+
+    if (zeros == 0)
+        return 0;
+    top = 1u << (31 - __builtin_clz(zeros));
+    return (reversed & (top - 1)) | top;
+}
 
 #endif /* IMGZ_HUFFMAN_H */

@@ -21,6 +21,7 @@
 
 #include "codec/blockheader.h"
 #include "codec/huffman.h"
+#include "codec/symbols.h"
 
 /* Of the stream so much is searched: two in three last blocks of programs and libraries are found.
  * Where it is in vain, that adds a third to half to the time of the walk. */
@@ -33,7 +34,6 @@
 #define STEP_BITS 48u
 
 #define CODE_LENGTH_BITS_MAX 7u
-#define END_OF_BLOCK         256u
 
 /* ---- Candidates --------------------------------------------------------------------------- */
 
@@ -119,20 +119,6 @@ static uint32_t take_symbol(const struct decoder *decoder, uint64_t *bits, uint3
     return symbol;
 }
 
-/* RFC 1951 section 3.2.5. */
-static const uint16_t length_bases[29] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
-                                          15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
-                                          67, 83, 99, 115, 131, 163, 195, 227, 258};
-static const uint8_t length_extra_bits[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
-                                              2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-static const uint16_t distance_bases[30] = {1,    2,    3,    4,     5,     7,    9,    13,
-                                            17,   25,   33,   49,    65,    97,   129,  193,
-                                            257,  385,  513,  769,   1025,  1537, 2049, 3073,
-                                            4097, 6145, 8193, 12289, 16385, 24577};
-static const uint8_t distance_extra_bits[30] = {0, 0, 0,  0,  1,  1,  2,  2,  3,  3,
-                                                4, 4, 5,  5,  6,  6,  7,  7,  8,  8,
-                                                9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
-
 struct inflation {
     struct imgz_bits bits;
     struct decoder litlen;
@@ -165,17 +151,18 @@ static bool take_match(struct inflation *inflation, uint32_t symbol, uint64_t bi
     uint64_t distance;
     uint32_t extra_bits;
 
-    if (symbol - 257 >= IMGZ_COUNT_OF(length_bases))
+    if (symbol - IMGZ_SYMBOL_FIRST_LENGTH >= IMGZ_COUNT_OF(imgz_length_bases))
         return false;
-    extra_bits = length_extra_bits[symbol - 257];
-    length = length_bases[symbol - 257] + (bits & ((1u << extra_bits) - 1));
+    extra_bits = imgz_length_extra_bits[symbol - IMGZ_SYMBOL_FIRST_LENGTH];
+    length =
+        imgz_length_bases[symbol - IMGZ_SYMBOL_FIRST_LENGTH] + (bits & ((1u << extra_bits) - 1));
     bits >>= extra_bits;
     taken_bits += extra_bits;
     symbol = take_symbol(&inflation->distance, &bits, &taken_bits);
-    if (symbol >= IMGZ_COUNT_OF(distance_bases))
+    if (symbol >= IMGZ_COUNT_OF(imgz_distance_bases))
         return false;
-    extra_bits = distance_extra_bits[symbol];
-    distance = distance_bases[symbol] + (bits & ((1u << extra_bits) - 1));
+    extra_bits = imgz_distance_extra_bits[symbol];
+    distance = imgz_distance_bases[symbol] + (bits & ((1u << extra_bits) - 1));
     inflation->bits.bit_index += taken_bits + extra_bits;
     inflation->raw_index += length;
     if (inflation->raw == NULL)
@@ -193,11 +180,11 @@ static bool inflate_block(struct inflation *inflation, uint64_t raw_end)
         uint32_t taken_bits = 0;
         const uint32_t symbol = take_symbol(&inflation->litlen, &bits, &taken_bits);
 
-        if (symbol == END_OF_BLOCK) {
+        if (symbol == IMGZ_SYMBOL_END_OF_BLOCK) {
             inflation->bits.bit_index += taken_bits;
             return imgz_div_up(inflation->bits.bit_index, 8) == inflation->bits.stream_bytes;
         }
-        if (symbol < END_OF_BLOCK) {
+        if (symbol < IMGZ_SYMBOL_END_OF_BLOCK) {
             inflation->bits.bit_index += taken_bits;
             if (inflation->raw != NULL && inflation->raw_index == raw_end)
                 return false;
@@ -252,7 +239,8 @@ static bool is_last_block(const struct imgz_lastblock_stream *stream, uint64_t h
                              header_bit_index + IMGZ_BLOCK_HEADER_BITS};
     struct imgz_block_lengths lengths;
 
-    if (imgz_block_read_lengths(&bits, &lengths) < 0 || lengths.lengths[END_OF_BLOCK] == 0)
+    if (imgz_block_read_lengths(&bits, &lengths) < 0 ||
+        lengths.lengths[IMGZ_SYMBOL_END_OF_BLOCK] == 0)
         return false;
     last->header_bit_index = header_bit_index;
     return ends_raw(stream, &bits, &lengths, &last->end_bit_index);

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#define END_OF_BLOCK 256u
+#include "codec/symbols.h"
 
 /* While the table is made: how many bits of the index an entry's code takes, in bits 7 to 10. */
 #define CODE_SHIFT 7u
@@ -24,7 +24,7 @@ _Static_assert(IMGZ_SKIPTABLE_SKIP_MAX <= IMGZ_SKIPTABLE_SKIP_MASK, "skips fit t
 /* What an entry is besides its code's length: extra bits (RFC 1951 section 3.2.5) and flags. */
 static const uint16_t litlen_bases[IMGZ_SKIPTABLE_LITLEN_COUNT] = {
     [0 ... 255] = 0,
-    [END_OF_BLOCK] = STOP,
+    [IMGZ_SYMBOL_END_OF_BLOCK] = STOP,
     [257 ... 264] = DISTANCE,
     [265 ... 268] = DISTANCE | 1,
     [269 ... 272] = DISTANCE | 2,
@@ -104,9 +104,10 @@ int imgz_skiptable_init(struct imgz_skiptable *table, const uint8_t *lengths, ui
 {
     int rc;
 
-    IMGZ_ASSERT(litlen_count > END_OF_BLOCK && litlen_count <= IMGZ_SKIPTABLE_LITLEN_COUNT);
+    IMGZ_ASSERT(litlen_count > IMGZ_SYMBOL_END_OF_BLOCK &&
+                litlen_count <= IMGZ_SKIPTABLE_LITLEN_COUNT);
     IMGZ_ASSERT(distance_count > 0 && distance_count <= IMGZ_SKIPTABLE_DISTANCE_COUNT);
-    if (lengths[END_OF_BLOCK] == 0)
+    if (lengths[IMGZ_SYMBOL_END_OF_BLOCK] == 0)
         return -EBADMSG;
     rc = imgz_huffman_init(&table->litlen, lengths, litlen_count, IMGZ_HUFFMAN_MAY_BE_SINGLE);
     if (rc < 0)
@@ -150,7 +151,7 @@ static int find_litlen(const struct imgz_skiptable *table, uint64_t bits, uint32
         return rc;
     base = litlen_bases[symbol];
     *skip_bits = code_bits + (base & IMGZ_SKIPTABLE_SKIP_MASK);
-    if (symbol == END_OF_BLOCK)
+    if (symbol == IMGZ_SYMBOL_END_OF_BLOCK)
         *next = IMGZ_SKIPTABLE_NEXT_HEADER;
     else if (base & STOP)
         return -EBADMSG;
