@@ -47,7 +47,7 @@ std::string level_name(int level)
 
 bool make_segment(imgz_deflate *deflate, const Chunk &chunk, Segment &segment)
 {
-    segment.data.resize(imgz_deflate_bound(chunk.size()) + IMGZ_INFLATE_TAIL_BYTES);
+    segment.data.resize(imgz_deflate_bound(chunk.size()));
     return imgz_deflate_compress(deflate, chunk.data(), chunk.size(), segment.data.data(),
                                  &segment.bytes, &segment.form) == 0;
 }

@@ -39,7 +39,7 @@ std::vector<unsigned char> make_stream(const Compressor &compressor, const Chunk
 std::string level_name(int level);
 
 struct Segment {
-    std::vector<unsigned char> data; /* with room for what inflating appends */
+    std::vector<unsigned char> data;
     size_t bytes;
     imgz_deflate_form form;
 };

@@ -34,7 +34,8 @@ list() { # list FOLDER... -- FIND-EXPRESSION...
     find "${folders[@]}" -type f \( "$@" \) | sort
 }
 
-mapfile -t sources < <(list engine include tools tests bench -- -name '*.[ch]' -o -name '*.cc')
+mapfile -t sources < <(list engine include tools tests bench -- -name '*.[ch]' -o -name '*.cc' \
+    -o -name '*.inc')
 mapfile -t scripts < <(list .ci tools tests bench -- -name '*.sh' -o -name '*.bash' \
     -o -path .ci/run -o -path bench/rivals)
 mapfile -t pythons < <(list tools tests bench -- -name '*.py')
@@ -60,7 +61,8 @@ complain "more than 600 lines" < <(
         ((lines <= 600)) || echo "$file: $lines"
     done)
 complain "a function of more than 70 lines" < <(
-    ctags --languages=C,C++ --c-kinds=f --c++-kinds=f --fields=+ne -o - "${sources[@]}" |
+    ctags --languages=C,C++ --map-C=+.inc --c-kinds=f --c++-kinds=f --fields=+ne -o - \
+        "${sources[@]}" |
         sed -nE 's/^([^\t]*)\t([^\t]*)\t.*line:([0-9]+).*end:([0-9]+).*/\2 \3 \4 \1/p' |
         while read -r file start end name; do
             ((end - start < 70)) || echo "$file:$start: $name, $((end - start + 1))"
@@ -75,8 +77,8 @@ layer() {
     shift
     allowed=$(IFS='|' && echo "$*")
     complain "engine/$folder may not include" < <(
-        grep -nE '^ *# *include *"' /dev/null engine/"$folder"/*.[ch] |
-            grep -vE "\"($allowed)/[a-z0-9_]+\.h\"")
+        grep -nE '^ *# *include *"' /dev/null engine/"$folder"/*.* |
+            grep -vE "\"($allowed)/[a-z0-9_]+\.(h|inc)\"")
 }
 
 layer base base

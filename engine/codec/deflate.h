@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DEFLATE both ways, one chunk at a time, behind one face: ISA-L, libdeflate and stored blocks.
+ * DEFLATE both ways, one chunk at a time, behind one face: ISA-L, libdeflate and stored blocks one
+ * way, a strict decoder of our own (inflate.c) the other.
  *
  * A segment is what compressing gives: whole DEFLATE blocks, byte-aligned at both ends, none final,
  * no back-reference before its start.
@@ -45,16 +46,13 @@ IMGZ_MUST_CHECK int imgz_deflate_compress(struct imgz_deflate *deflate, const un
                                           size_t raw_bytes, unsigned char *out,
                                           size_t *segment_bytes, enum imgz_deflate_form *form);
 
-/* 0, -ENOMEM, or -EIO without random numbers (getrandom(2)). */
+/* 0, or -ENOMEM. */
 IMGZ_MUST_CHECK int imgz_inflate_create(struct imgz_inflate **result);
 void imgz_inflate_destroy(struct imgz_inflate *inflate); /* accepts NULL */
 
-/* What decompressing appends to a segment to make it a stream: see inflate.c. */
-#define IMGZ_INFLATE_TAIL_BYTES 42u
-
-/* Inflates a segment to exactly 'raw_bytes'. The IMGZ_INFLATE_TAIL_BYTES behind the segment are
- * overwritten. 0, or -EBADMSG: not a segment, or not that long. */
-IMGZ_MUST_CHECK int imgz_inflate_segment(struct imgz_inflate *inflate, unsigned char *segment,
+/* Inflates a segment to exactly 'raw_bytes'. 0, or -EBADMSG: it is no segment, as FORMAT.md says
+ * what that is, or not that long. What was written to 'raw' means nothing then. */
+IMGZ_MUST_CHECK int imgz_inflate_segment(struct imgz_inflate *inflate, const unsigned char *segment,
                                          size_t segment_bytes, unsigned char *raw,
                                          size_t raw_bytes);
 

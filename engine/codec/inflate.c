@@ -1,90 +1,233 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Why a decoder of our own: an image must be one disk to imgz and to every gunzip. A decoder that
+ * is made for whole streams cannot say how a segment ends, which is no whole stream; whatever is
+ * put behind to make it one, codes of the segment may reach into, and take for something else than
+ * gunzip does, who finds the next note there. This one knows where the segment ends:
+ *
+ * 1. It never takes a bit behind the segment. So what follows has no part in what comes out.
+ * 2. It stops between two blocks, at the segment's last bit, which is the last one of a byte, and
+ *    no block was final. So gunzip, which has taken the same bits, expects the header of a block
+ *    where the next note begins, whose blocks make no output and are none but whole bytes.
+ * 3. A match never reaches back before the segment's start. So what came before has no part either.
+ * 4. A block is refused that zlib's inflate would refuse: counts of codes that are too high, codes
+ *    that are not complete (but for a single one of one bit), no end of block, symbols that must
+ * not occur. So every gunzip takes what passes here.
+ *
+ * By induction over the segments every decoder that does as RFC 1951 says makes of the whole image
+ * what this one makes of its segments. FORMAT.md has the argument in full.
+ */
 #include "codec/deflate.h"
 
 #include <errno.h>
-#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-/*
- * The tail makes a stream of a segment: TAIL_BLOCKS empty stored blocks and an empty final block
- * with fixed codes (03 00). A segment with a final block of its own ends the stream before the
- * tail, one that is cut short runs into it: either way not all input is consumed, or not the right
- * length comes out. Except for one made by malice: if its last block is stored, final, and says
- * that it reaches to the end of the tail, then the tail is its data, and the whole is a stream that
- * other decoders, which have no tail, see differently. So the tail must not be foreseen: the
- * padding of its stored blocks (RFC 1951 section 3.2.4: any bits) holds 40 random bits, which such
- * a segment would have to match by the hash of its raw bytes.
- */
-#define TAIL_BLOCKS 8u
-#define BLOCK_BYTES 5u
-
-_Static_assert(IMGZ_INFLATE_TAIL_BYTES == TAIL_BLOCKS * BLOCK_BYTES + 2, "blocks and 03 00");
+#include "codec/blockheader.h"
+#include "codec/inflate_run.h"
+#include "codec/inflate_table.h"
 
 struct imgz_inflate {
-    struct libdeflate_decompressor *decompressor;
-    unsigned char tail[IMGZ_INFLATE_TAIL_BYTES];
+    imgz_inflate_run_fn run;
+    struct imgz_inflate_tables tables;
 };
 
-static int make_tail(unsigned char *tail)
+/* The best variant for this processor. */
+static const struct imgz_inflate_variant *choose_variant(void)
 {
-    static const unsigned char empty_final[2] = {0x03, 0x00};
-    unsigned char secret[TAIL_BLOCKS];
+    size_t count;
+    const struct imgz_inflate_variant *variants = imgz_inflate_variants(&count);
 
-    if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
-        return -EIO;
-    for (size_t i = 0; i < TAIL_BLOCKS; i++) {
-        const unsigned char block[BLOCK_BYTES] = {(unsigned char)(secret[i] << 3), 0x00, 0x00, 0xff,
-                                                  0xff};
-
-        memcpy(tail + i * BLOCK_BYTES, block, sizeof(block));
-    }
-    memcpy(tail + TAIL_BLOCKS * BLOCK_BYTES, empty_final, sizeof(empty_final));
-    return 0;
+    while (!variants[count - 1].usable())
+        count -= 1;
+    return &variants[count - 1];
 }
 
 int imgz_inflate_create(struct imgz_inflate **result)
 {
-    struct imgz_inflate *inflate;
-    int rc = -ENOMEM;
+    return imgz_inflate_create_variant(choose_variant(), result);
+}
 
-    inflate = calloc(1, sizeof(*inflate));
+int imgz_inflate_create_variant(const struct imgz_inflate_variant *variant,
+                                struct imgz_inflate **result)
+{
+    struct imgz_inflate *inflate = calloc(1, sizeof(*inflate));
+
     if (inflate == NULL)
-        goto out;
-    inflate->decompressor = libdeflate_alloc_decompressor();
-    if (inflate->decompressor == NULL)
-        goto out;
-    rc = make_tail(inflate->tail);
-    if (rc < 0)
-        goto out;
+        return -ENOMEM;
+    inflate->run = variant->run;
+    imgz_inflate_tables_init(&inflate->tables);
     *result = inflate;
-    inflate = NULL;
-out:
-    imgz_inflate_destroy(inflate);
-    return rc;
+    return 0;
 }
 
 void imgz_inflate_destroy(struct imgz_inflate *inflate)
 {
-    if (inflate == NULL)
-        return;
-    libdeflate_free_decompressor(inflate->decompressor);
     free(inflate);
 }
 
-int imgz_inflate_segment(struct imgz_inflate *inflate, unsigned char *segment, size_t segment_bytes,
-                         unsigned char *raw, size_t raw_bytes)
-{
-    size_t stream_bytes = segment_bytes + IMGZ_INFLATE_TAIL_BYTES;
-    size_t used_bytes = 0;
-    enum libdeflate_result result;
+/* ---- Symbols, with care ------------------------------------------------------------------- */
 
-    memcpy(segment + segment_bytes, inflate->tail, sizeof(inflate->tail));
-    /* Without a place for the actual output length, anything but 'raw_bytes' is an error. */
-    result = libdeflate_deflate_decompress_ex(inflate->decompressor, segment, stream_bytes, raw,
-                                              raw_bytes, &used_bytes, NULL);
-    if (result != LIBDEFLATE_SUCCESS || used_bytes != stream_bytes)
+/* Takes a symbol; '*value' receives the literal, or the base and extra bits of a match: 0 of
+ * IMGZ_INFLATE_BAD. Whether the stream has all these bits is to be checked. */
+static uint32_t take_symbol(struct imgz_bits *bits, const uint32_t *table, uint32_t index_bits,
+                            uint32_t *value)
+{
+    uint64_t next = imgz_bits_peek(bits);
+    uint32_t entry = table[next & ((1u << index_bits) - 1)];
+    uint32_t take_bits = entry & IMGZ_INFLATE_TAKE_MASK;
+
+    if (entry & IMGZ_INFLATE_SUBTABLE) {
+        bits->bit_index += take_bits;
+        next >>= take_bits;
+        next &= (1u << (IMGZ_HUFFMAN_BITS_MAX - index_bits)) - 1;
+        entry = table[(entry >> IMGZ_INFLATE_BASE_SHIFT) + next];
+        next = imgz_bits_peek(bits);
+        take_bits = entry & IMGZ_INFLATE_TAKE_MASK;
+    }
+    bits->bit_index += take_bits;
+    *value = (entry & ~IMGZ_INFLATE_LITERAL) >> IMGZ_INFLATE_BASE_SHIFT;
+    *value += (uint32_t)((next & (((uint64_t)1 << take_bits) - 1)) >>
+                         (entry >> IMGZ_INFLATE_CODE_SHIFT & IMGZ_INFLATE_CODE_MASK));
+    return entry;
+}
+
+static int put_literal(struct imgz_inflate_stream *stream, uint32_t value)
+{
+    if (stream->out == stream->raw_end)
+        return -EBADMSG;
+    *stream->out++ = (unsigned char)value;
+    return 0;
+}
+
+static int put_match(struct imgz_inflate_stream *stream, uint32_t length, uint32_t distance)
+{
+    if (distance == 0 || distance > (size_t)(stream->out - stream->raw) ||
+        length > (size_t)(stream->raw_end - stream->out))
+        return -EBADMSG;
+    for (uint32_t i = 0; i < length; i++, stream->out++)
+        *stream->out = *(stream->out - distance);
+    return 0;
+}
+
+static int inflate_symbol(const struct imgz_inflate_tables *tables,
+                          struct imgz_inflate_stream *stream, bool *block_ended)
+{
+    uint32_t value, distance;
+    const uint32_t entry =
+        take_symbol(&stream->bits, tables->litlen, IMGZ_INFLATE_LITLEN_BITS, &value);
+
+    if (entry == IMGZ_INFLATE_BAD)
+        return -EBADMSG;
+    if (entry & IMGZ_INFLATE_LITERAL)
+        return put_literal(stream, value);
+    if (entry & IMGZ_INFLATE_SPECIAL) {
+        *block_ended = true;
+        return 0;
+    }
+    take_symbol(&stream->bits, tables->distance, IMGZ_INFLATE_DISTANCE_BITS, &distance);
+    return put_match(stream, value, distance);
+}
+
+/* ---- Blocks ------------------------------------------------------------------------------- */
+
+static int inflate_symbols(const struct imgz_inflate *inflate, struct imgz_inflate_stream *stream)
+{
+    bool block_ended = false;
+
+    while (!block_ended) {
+        const enum imgz_inflate_end end = inflate->run(&inflate->tables, stream);
+        int rc;
+
+        if (end == IMGZ_INFLATE_RUN_BAD)
+            return -EBADMSG;
+        if (end == IMGZ_INFLATE_RUN_BLOCK)
+            break;
+        rc = inflate_symbol(&inflate->tables, stream, &block_ended);
+        if (rc == 0)
+            rc = imgz_bits_check(&stream->bits);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int inflate_stored(struct imgz_inflate_stream *stream)
+{
+    struct imgz_bits *bits = &stream->bits;
+    uint32_t len, nlen;
+    int rc;
+
+    bits->bit_index = imgz_align_up(bits->bit_index, 8);
+    len = imgz_bits_take(bits, 16);
+    nlen = imgz_bits_take(bits, 16);
+    if ((len ^ nlen) != 0xffff || len > (size_t)(stream->raw_end - stream->out))
+        return -EBADMSG;
+    rc = imgz_bits_check(bits);
+    if (rc < 0)
+        return rc;
+    if (len > bits->stream_bytes - bits->bit_index / 8)
+        return -EBADMSG;
+    memcpy(stream->out, bits->data + bits->bit_index / 8, len);
+    stream->out += len;
+    bits->bit_index += (uint64_t)len * 8;
+    return 0;
+}
+
+static int set_dynamic(struct imgz_inflate_tables *tables, struct imgz_bits *bits)
+{
+    struct imgz_block_lengths lengths;
+    int rc = imgz_block_read_lengths(bits, &lengths);
+
+    if (rc < 0)
+        return rc;
+    return imgz_inflate_tables_set(tables, lengths.lengths, lengths.litlen_count,
+                                   lengths.distance_count);
+}
+
+static int inflate_block(struct imgz_inflate *inflate, struct imgz_inflate_stream *stream)
+{
+    const bool final = imgz_bits_take(&stream->bits, 1);
+    const enum imgz_block_type type = imgz_bits_take(&stream->bits, 2);
+    int rc = -EBADMSG;
+
+    if (final)
+        return -EBADMSG;
+    switch (type) {
+    case IMGZ_BLOCK_STORED:
+        return inflate_stored(stream);
+    case IMGZ_BLOCK_FIXED:
+        imgz_inflate_tables_set_fixed(&inflate->tables);
+        rc = 0;
+        break;
+    case IMGZ_BLOCK_DYNAMIC:
+        rc = set_dynamic(&inflate->tables, &stream->bits);
+        break;
+    case IMGZ_BLOCK_RESERVED:
+        break;
+    }
+    if (rc < 0)
+        return rc;
+    return inflate_symbols(inflate, stream);
+}
+
+int imgz_inflate_segment(struct imgz_inflate *inflate, const unsigned char *segment,
+                         size_t segment_bytes, unsigned char *raw, size_t raw_bytes)
+{
+    struct imgz_inflate_stream stream = {
+        .bits = {.data = segment, .stream_bytes = segment_bytes},
+        .raw = raw,
+        .out = raw,
+        .raw_end = raw + raw_bytes,
+    };
+
+    while (stream.bits.bit_index < (uint64_t)segment_bytes * 8) {
+        int rc = inflate_block(inflate, &stream);
+
+        if (rc < 0)
+            return rc;
+    }
+    if (stream.bits.bit_index != (uint64_t)segment_bytes * 8 || stream.out != stream.raw_end)
         return -EBADMSG;
     return 0;
 }

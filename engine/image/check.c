@@ -25,7 +25,7 @@ void imgz_checker_fini(struct imgz_checker *checker)
 
 uint64_t imgz_check_stored_bytes(uint64_t segment_bytes)
 {
-    return IMGZ_NOTE_CARRIER_BYTES + segment_bytes + IMGZ_INFLATE_TAIL_BYTES;
+    return IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
 }
 
 /* True if the note says of the slot what its index entry, or the stream before it, said. */

@@ -21,11 +21,11 @@ struct imgz_checker {
     struct imgz_hasher *hasher;
 };
 
-/* 0, or -ENOMEM, or -EIO without random numbers. In any case to be ended by fini. */
+/* 0, or -ENOMEM. In any case to be ended by fini. */
 IMGZ_MUST_CHECK int imgz_checker_init(struct imgz_checker *checker);
 void imgz_checker_fini(struct imgz_checker *checker);
 
-/* So much room a slot's stored buffer needs for such a segment: note, segment, inflater's tail. */
+/* So much room a slot's stored buffer needs for such a segment: note and segment. */
 uint64_t imgz_check_stored_bytes(uint64_t segment_bytes);
 
 /* The slot holds note and segment, and what index or stream order say of it. Afterwards the raw

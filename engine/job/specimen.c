@@ -164,8 +164,7 @@ int imgz_specimen_create(struct imgz_specimen *specimen, const struct imgz_sourc
 
     *specimen = (struct imgz_specimen){
         .chunk_bytes = chunk_bytes,
-        .stored_room = imgz_align_up(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes) +
-                                         IMGZ_INFLATE_TAIL_BYTES,
+        .stored_room = imgz_align_up(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
                                      IMGZ_BLOCK_BYTES),
     };
     specimen->chunks = calloc(count_max, sizeof(specimen->chunks[0]));

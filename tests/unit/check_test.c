@@ -34,8 +34,7 @@ static void open_world(struct world *world)
     assert_int_equal(imgz_checker_init(&world->checker), 0);
     world->disk = malloc(CHUNK);
     world->slot.raw = malloc(CHUNK);
-    world->slot.stored =
-        malloc(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(CHUNK) + IMGZ_INFLATE_TAIL_BYTES);
+    world->slot.stored = malloc(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(CHUNK));
     world->slot.zero_map = malloc(CHUNK / IMGZ_BLOCK_BYTES);
     assert_true(world->disk != NULL && world->slot.raw != NULL && world->slot.stored != NULL &&
                 world->slot.zero_map != NULL);

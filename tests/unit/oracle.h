@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the seam promises to agree with: zlib's inflate. It is given a full window, because the seam
- * keeps none and lets every distance pass.
+ * What the seam and the decoder promise to agree with: zlib's inflate.
  */
 #ifndef IMGZ_ORACLE_H
 #define IMGZ_ORACLE_H
@@ -10,7 +9,8 @@
 
 #include "base/base.h"
 
-/* True if the bytes are one complete raw DEFLATE stream and nothing more. */
+/* True if the bytes are one complete raw DEFLATE stream and nothing more. zlib is given a full
+ * window, because the seam keeps none and lets every distance pass. */
 static inline bool imgz_oracle_accepts(const unsigned char *stream, size_t stream_bytes)
 {
     static const unsigned char window[32768];
@@ -29,6 +29,36 @@ static inline bool imgz_oracle_accepts(const unsigned char *stream, size_t strea
     } while (status == Z_OK);
     IMGZ_ASSERT(inflateEnd(&zlib) == Z_OK);
     return status == Z_STREAM_END && zlib.avail_in == 0;
+}
+
+/* Of zlib's data_type behind a block (inflate(), Z_BLOCK). */
+#define IMGZ_ORACLE_BITS_LEFT  63
+#define IMGZ_ORACLE_LAST_BLOCK 64
+#define IMGZ_ORACLE_BLOCK_END  128
+
+/* True if the segment is what FORMAT.md says: whole blocks, none of them final, that end with the
+ * segment's last byte and inflate to 'raw_bytes'. 'raw' has room for one byte more. */
+static inline bool imgz_oracle_inflates(const unsigned char *segment, size_t segment_bytes,
+                                        unsigned char *raw, size_t raw_bytes)
+{
+    z_stream zlib = {
+        .next_in = (Bytef *)(uintptr_t)segment,
+        .avail_in = (uInt)segment_bytes,
+        .next_out = raw,
+        .avail_out = (uInt)raw_bytes + 1,
+    };
+    int status = inflateInit2(&zlib, -15);
+
+    IMGZ_ASSERT(status == Z_OK);
+    while (status == Z_OK && zlib.avail_in > 0 && zlib.avail_out > 0) {
+        status = inflate(&zlib, Z_BLOCK);
+        if ((zlib.data_type & IMGZ_ORACLE_LAST_BLOCK) != 0)
+            status = Z_STREAM_END;
+    }
+    IMGZ_ASSERT(inflateEnd(&zlib) == Z_OK);
+    return status == Z_OK && zlib.avail_in == 0 && zlib.total_out == raw_bytes &&
+           (zlib.data_type & IMGZ_ORACLE_BLOCK_END) != 0 &&
+           (zlib.data_type & IMGZ_ORACLE_BITS_LEFT) == 0;
 }
 
 #endif /* IMGZ_ORACLE_H */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tables that decode the symbols of a DEFLATE block.
+ *
+ * A table is indexed by the next bits of the stream, first bit lowest. Its entry tells at once how
+ * many bits to take, with the extra bits of a match, and what they stand for. A code that is longer
+ * than the index leads to a subtable, indexed by the bits behind.
+ *
+ * Place: behind the decoder.
+ *
+ * Threads    any number; no state outside the arguments.
+ * Errors     -EBADMSG: the lengths do not make codes that every decoder takes.
+ */
+#ifndef IMGZ_INFLATE_TABLE_H
+#define IMGZ_INFLATE_TABLE_H
+
+#include "codec/huffman.h"
+
+/* 11 bits for literals and lengths were faster than 10 and 12: the table has to stay in the cache,
+ * where all of it is in use. Of distances there are few, and 8 were faster than 9. */
+#define IMGZ_INFLATE_LITLEN_BITS   11u
+#define IMGZ_INFLATE_DISTANCE_BITS 8u
+
+/* Every subtable has the size that the longest code asks for, and room for two codes at least, as
+ * only complete codes are longer than one bit: at most half as many subtables as symbols. */
+#define IMGZ_INFLATE_LITLEN_SUB_BITS   (IMGZ_HUFFMAN_BITS_MAX - IMGZ_INFLATE_LITLEN_BITS)
+#define IMGZ_INFLATE_DISTANCE_SUB_BITS (IMGZ_HUFFMAN_BITS_MAX - IMGZ_INFLATE_DISTANCE_BITS)
+#define IMGZ_INFLATE_LITLEN_COUNT      288u
+#define IMGZ_INFLATE_DISTANCE_COUNT    32u
+#define IMGZ_INFLATE_LITLEN_ENTRIES                                                                \
+    ((1u << IMGZ_INFLATE_LITLEN_BITS) +                                                            \
+     (IMGZ_INFLATE_LITLEN_COUNT / 2 << IMGZ_INFLATE_LITLEN_SUB_BITS))
+#define IMGZ_INFLATE_DISTANCE_ENTRIES                                                              \
+    ((1u << IMGZ_INFLATE_DISTANCE_BITS) +                                                          \
+     (IMGZ_INFLATE_DISTANCE_COUNT / 2 << IMGZ_INFLATE_DISTANCE_SUB_BITS))
+
+/*
+ * An entry:
+ *   bits 0 to 5     how many bits to take: of the code, and of extra bits
+ *   bits 8 to 13    for a match: of them, those of the code, which are behind in the number's
+ * lowest bit 14          SUBTABLE bit 15          SPECIAL: a subtable, the end of the block, or an
+ * error bits 16 to 30   the literal; the base of a length or distance; the first entry of a
+ * subtable bit 31          LITERAL
+ */
+#define IMGZ_INFLATE_TAKE_MASK  63u
+#define IMGZ_INFLATE_CODE_SHIFT 8u
+#define IMGZ_INFLATE_CODE_MASK  63u
+#define IMGZ_INFLATE_SUBTABLE   (1u << 14)
+#define IMGZ_INFLATE_SPECIAL    (1u << 15)
+#define IMGZ_INFLATE_BASE_SHIFT 16u
+#define IMGZ_INFLATE_LITERAL    (1u << 31)
+
+/* What is special. An error takes no bits, so that nothing else is like it. */
+#define IMGZ_INFLATE_BAD          IMGZ_INFLATE_SPECIAL
+#define IMGZ_INFLATE_END_OF_BLOCK (IMGZ_INFLATE_SPECIAL | 1u << IMGZ_INFLATE_BASE_SHIFT)
+
+struct imgz_inflate_tables {
+    /* Of the block at hand. */
+    uint32_t litlen[IMGZ_INFLATE_LITLEN_ENTRIES];
+    uint32_t distance[IMGZ_INFLATE_DISTANCE_ENTRIES];
+    bool fixed; /* it has fixed codes */
+
+    /* The entry of each symbol, without its code: the same for all blocks. */
+    uint32_t litlen_symbols[IMGZ_INFLATE_LITLEN_COUNT];
+    uint32_t distance_symbols[IMGZ_INFLATE_DISTANCE_COUNT];
+};
+
+/* Before anything else. */
+void imgz_inflate_tables_init(struct imgz_inflate_tables *tables);
+
+/* 'lengths' are those of 'litlen_count' > 256 literals and lengths, then of 'distance_count' > 0
+ * distances. 0, or -EBADMSG. */
+IMGZ_MUST_CHECK int imgz_inflate_tables_set(struct imgz_inflate_tables *tables,
+                                            const uint8_t *lengths, uint32_t litlen_count,
+                                            uint32_t distance_count);
+
+/* The tables of a block with fixed codes (RFC 1951 section 3.2.6). */
+void imgz_inflate_tables_set_fixed(struct imgz_inflate_tables *tables);
+
+#endif /* IMGZ_INFLATE_TABLE_H */
