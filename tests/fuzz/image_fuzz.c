@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <zlib.h>
+
 #include "repair.h"
 
 /* A run of zeros makes much of little: an input may not make the fuzzer slow. */
@@ -72,6 +74,52 @@ static void look_inside(const char *path)
     imgz_image_close(image);
 }
 
+/* So much of a disk is compared with what zlib has. */
+#define RAW_BYTES_MAX ((size_t)1 << 20)
+
+/* Restores the image to 'raw' by standard output, which is a stream whatever it is. */
+static void restore(const char *path, unsigned char *raw, size_t raw_bytes)
+{
+    int fd = memfd_create("raw", MFD_CLOEXEC);
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    struct imgz_options options;
+
+    imgz_options_init(&options, sizeof(options));
+    options.thread_count = 1;
+    IMGZ_ASSERT(fd >= 0 && kept >= 0);
+    IMGZ_ASSERT(dup2(fd, STDOUT_FILENO) == STDOUT_FILENO);
+    IMGZ_ASSERT(imgz_restore(path, "-", &options, NULL, NULL) == 0);
+    IMGZ_ASSERT(dup2(kept, STDOUT_FILENO) == STDOUT_FILENO);
+    IMGZ_ASSERT(lseek(fd, 0, SEEK_END) == (off_t)raw_bytes);
+    IMGZ_ASSERT(pread(fd, raw, raw_bytes, 0) == (ssize_t)raw_bytes);
+    close(kept);
+    close(fd);
+}
+
+/* What gunzip would say of an image that is right, whose disk has 'raw_bytes'. */
+static void check_with_zlib(const unsigned char *data, size_t bytes, const char *path,
+                            size_t raw_bytes)
+{
+    unsigned char *raw = malloc(raw_bytes + 1);
+    unsigned char *wanted = malloc(raw_bytes + 1);
+    z_stream zlib = {
+        .next_in = (Bytef *)(uintptr_t)data,
+        .avail_in = (uInt)bytes,
+        .next_out = wanted,
+        .avail_out = (uInt)raw_bytes + 1,
+    };
+
+    IMGZ_ASSERT(raw != NULL && wanted != NULL);
+    IMGZ_ASSERT(inflateInit2(&zlib, 15 + 16) == Z_OK);
+    IMGZ_ASSERT(inflate(&zlib, Z_FINISH) == Z_STREAM_END);
+    IMGZ_ASSERT(zlib.total_out == raw_bytes);
+    inflateEnd(&zlib);
+    restore(path, raw, raw_bytes);
+    IMGZ_ASSERT(memcmp(raw, wanted, raw_bytes) == 0);
+    free(raw);
+    free(wanted);
+}
+
 static void check_image(const unsigned char *data, size_t bytes)
 {
     struct imgz_report by_file;
@@ -87,6 +135,8 @@ static void check_image(const unsigned char *data, size_t bytes)
         IMGZ_ASSERT(verify(path, &by_file) == 0 && verify_stream(fd, &by_stream) == 0);
         IMGZ_ASSERT(by_file.raw_bytes == by_stream.raw_bytes);
         IMGZ_ASSERT(strcmp(by_file.root_hash, by_stream.root_hash) == 0);
+        if (by_file.raw_bytes <= RAW_BYTES_MAX)
+            check_with_zlib(data, bytes, path, (size_t)by_file.raw_bytes);
     }
     close(fd);
 }
