@@ -22,6 +22,7 @@
 
 #include "flow/stop.h"
 #include "io/badlist.h"
+#include "io/names.h"
 
 /* What is read of a file, and kept of it: two million bad places. A disk with more of them is not
  * worth another try; a file with more is no map. */
@@ -66,7 +67,7 @@ IMGZ_MUST_CHECK int imgz_mapfile_parse(const char *text, size_t bytes, struct im
                                        struct imgz_mapfile_problem *problem);
 
 /* The same for a file. -ENOENT if there is none, which is not raised; all else is. */
-IMGZ_MUST_CHECK int imgz_mapfile_load(const char *path, struct imgz_stop *stop,
+IMGZ_MUST_CHECK int imgz_mapfile_load(const struct imgz_name *name, struct imgz_stop *stop,
                                       struct imgz_mapfile *map);
 
 /* Makes the map cover a source of 'size_bytes' exactly: what it says nothing of was not tried.
@@ -108,10 +109,10 @@ IMGZ_MUST_CHECK int imgz_mapfile_make(struct imgz_mapfile *map, uint64_t size_by
 IMGZ_MUST_CHECK int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t position,
                                         bool finished, char **text, size_t *bytes);
 
-/* Writes the file: beside it under a temporary name (PATH.partial), flushed, then renamed, so that
- * whatever happens either this map is there or the one before, whose mode it keeps. A path that
+/* Writes the file: beside it under a temporary name (NAME.partial), flushed, then renamed, so that
+ * whatever happens either this map is there or the one before, whose mode it keeps. A name that
  * means anything but a regular file is -EEXIST. Not raised. */
-IMGZ_MUST_CHECK int imgz_mapfile_save(const struct imgz_mapfile *map, const char *path,
+IMGZ_MUST_CHECK int imgz_mapfile_save(const struct imgz_mapfile *map, const struct imgz_name *name,
                                       uint64_t position, bool finished);
 
 #endif /* IMGZ_MAPFILE_H */

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "io/mapfile.h"
-#include "io/names.h"
 
 /* ---- Loading ------------------------------------------------------------------------------ */
 
@@ -33,9 +32,10 @@ static int raise_problem(struct imgz_stop *stop, const char *path,
 }
 
 /* O_NONBLOCK: a FIFO must not hold up the opening; it is refused then. */
-static int open_plain_file(const char *path, uint64_t *bytes)
+static int open_plain_file(const struct imgz_name *name, uint64_t *bytes)
 {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int fd = openat(name->directory_fd, name->base,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     struct stat status;
     int rc = 0;
 
@@ -75,10 +75,10 @@ static int64_t read_all(int fd, char *text, uint64_t bytes)
 }
 
 /* '*text' is to be freed. */
-static int64_t read_text(const char *path, char **text)
+static int64_t read_text(const struct imgz_name *name, char **text)
 {
     uint64_t bytes = 0;
-    int fd = open_plain_file(path, &bytes);
+    int fd = open_plain_file(name, &bytes);
     int64_t rc = -ENOMEM;
 
     if (fd < 0)
@@ -90,11 +90,13 @@ static int64_t read_text(const char *path, char **text)
     return rc;
 }
 
-int imgz_mapfile_load(const char *path, struct imgz_stop *stop, struct imgz_mapfile *map)
+int imgz_mapfile_load(const struct imgz_name *name, struct imgz_stop *stop,
+                      struct imgz_mapfile *map)
 {
+    const char *path = name->path;
     struct imgz_mapfile_problem problem;
     char *text = NULL;
-    int64_t bytes = read_text(path, &text);
+    int64_t bytes = read_text(name, &text);
     int rc = bytes < 0 ? (int)bytes : imgz_mapfile_parse(text, (size_t)bytes, map, &problem);
 
     free(text);
@@ -113,27 +115,28 @@ int imgz_mapfile_load(const char *path, struct imgz_stop *stop, struct imgz_mapf
 #define FILE_MODE 0600
 
 /* The mode of the file that is replaced, or is to be made. */
-static int find_mode(const char *path, mode_t *mode)
+static int find_mode(const struct imgz_name *name, mode_t *mode)
 {
     struct stat status;
+    int rc = imgz_name_stat(name, &status);
 
     *mode = FILE_MODE;
-    if (stat(path, &status) < 0)
-        return errno == ENOENT ? 0 : -errno;
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
     *mode = status.st_mode & 0777;
     return S_ISREG(status.st_mode) ? 0 : -EEXIST;
 }
 
 /* A file that a killed run left is no use to anybody. */
-static int create_temporary(const char *path, mode_t mode)
+static int create_temporary(const struct imgz_name *name, mode_t mode)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     struct stat status;
-    int fd = open(path, flags, FILE_MODE);
+    int fd = openat(name->directory_fd, name->base, flags, FILE_MODE);
 
-    if (fd < 0 && errno == EEXIST && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-        unlink(path) == 0)
-        fd = open(path, flags, FILE_MODE);
+    if (fd < 0 && errno == EEXIST && imgz_name_stat(name, &status) == 0 &&
+        S_ISREG(status.st_mode) && unlinkat(name->directory_fd, name->base, 0) == 0)
+        fd = openat(name->directory_fd, name->base, flags, FILE_MODE);
     if (fd < 0)
         return -errno;
     /* File systems exist where files have no modes. */
@@ -157,60 +160,44 @@ static int write_all(int fd, const char *text, size_t bytes)
 }
 
 /* File systems exist that cannot flush a directory (EINVAL). */
-static int flush_directory_of(char *path)
+static int flush_directory_of(const struct imgz_name *name)
 {
-    char *slash = strrchr(path, '/');
-    const char *directory = slash == NULL ? "." : slash == path ? "/" : path;
-    int rc = 0;
-    int fd;
-
-    if (slash != NULL && slash != path)
-        *slash = '\0';
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (fsync(fd) < 0 && errno != EINVAL)
-        rc = -errno;
-    close(fd);
-    return rc;
+    return fsync(name->directory_fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-static int replace(char *path, mode_t mode, const char *text, size_t bytes)
+static int replace(const struct imgz_name *name, mode_t mode, const char *text, size_t bytes)
 {
-    char *temporary = NULL;
-    int fd;
-    int rc;
+    struct imgz_name temporary;
+    int rc = imgz_name_open_beside(&temporary, name, ".partial");
+    int fd = -1;
 
-    if (asprintf(&temporary, "%s.partial", path) < 0)
-        return -ENOMEM;
-    fd = create_temporary(temporary, mode);
+    if (rc < 0)
+        return rc;
+    fd = create_temporary(&temporary, mode);
     rc = fd < 0 ? fd : write_all(fd, text, bytes);
     if (fd >= 0 && close(fd) < 0 && rc == 0)
         rc = -errno;
-    if (rc == 0 && rename(temporary, path) < 0)
+    if (rc == 0 &&
+        renameat(temporary.directory_fd, temporary.base, name->directory_fd, name->base) < 0)
         rc = -errno;
     if (fd >= 0 && rc < 0)
-        unlink(temporary);
-    free(temporary);
-    return rc < 0 ? rc : flush_directory_of(path);
+        unlinkat(temporary.directory_fd, temporary.base, 0);
+    imgz_name_close(&temporary);
+    return rc < 0 ? rc : flush_directory_of(name);
 }
 
-int imgz_mapfile_save(const struct imgz_mapfile *map, const char *path, uint64_t position,
-                      bool finished)
+int imgz_mapfile_save(const struct imgz_mapfile *map, const struct imgz_name *name,
+                      uint64_t position, bool finished)
 {
-    struct imgz_name target;
     char *text = NULL;
     size_t bytes = 0;
     mode_t mode;
-    int rc = imgz_name_init(&target, path);
+    int rc = find_mode(name, &mode);
 
-    if (rc == 0)
-        rc = find_mode(target.path, &mode);
     if (rc == 0)
         rc = imgz_mapfile_format(map, position, finished, &text, &bytes);
     if (rc == 0)
-        rc = replace(target.path, mode, text, bytes);
+        rc = replace(name, mode, text, bytes);
     free(text);
-    imgz_name_fini(&target);
     return rc;
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "io/names.h"
 
 /* So often the file is saved at most: what a crash loses is read again in about that time. Sooner
  * when a bad place was found, because those are what costs. */
@@ -21,7 +20,7 @@
 
 static struct imgz_place place_of(const struct imgz_mapkeep *keep)
 {
-    return (struct imgz_place){IMGZ_STAGE_WRITE_IMAGE, keep->config.path, IMGZ_OFFSET_NONE};
+    return (struct imgz_place){IMGZ_STAGE_WRITE_IMAGE, keep->config.name->path, IMGZ_OFFSET_NONE};
 }
 
 /* ---- Saving ------------------------------------------------------------------------------- */
@@ -34,7 +33,7 @@ static int save_made(const struct imgz_mapkeep *keep, enum imgz_mapfile_status d
     imgz_mapfile_init(&map);
     rc = imgz_mapfile_make(&map, keep->config.size_bytes, keep->done_bytes, done, keep->config.bad);
     if (rc == 0)
-        rc = imgz_mapfile_save(&map, keep->config.path,
+        rc = imgz_mapfile_save(&map, keep->config.name,
                                done == IMGZ_MAPFILE_FINISHED ? keep->done_bytes : 0, finished);
     imgz_mapfile_fini(&map);
     return rc;
@@ -44,7 +43,7 @@ static int save_made(const struct imgz_mapkeep *keep, enum imgz_mapfile_status d
 static int save_lost(const struct imgz_mapkeep *keep)
 {
     if (imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED) > 0)
-        return imgz_mapfile_save(&keep->before, keep->config.path, 0, false);
+        return imgz_mapfile_save(&keep->before, keep->config.name, 0, false);
     return save_made(keep, IMGZ_MAPFILE_UNTRIED, false);
 }
 
@@ -64,53 +63,49 @@ static int raise_saving(const struct imgz_mapkeep *keep, struct imgz_stop *stop,
     if (rc == -EEXIST)
         return imgz_stop_raise(stop, rc, place_of(keep),
                                "writing %s: it, or %s.partial, is no plain file; name another",
-                               keep->config.path, keep->config.path);
+                               keep->config.name->path, keep->config.name->path);
     return imgz_stop_raise_system(stop, rc, place_of(keep), "writing");
 }
 
 /* ---- Opening ------------------------------------------------------------------------------ */
+
+int imgz_mapkeep_open_name(struct imgz_name *name, const char *path, struct imgz_stop *stop)
+{
+    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, path, IMGZ_OFFSET_NONE};
+    int rc = imgz_name_open(name, path);
+
+    if (rc == 0)
+        return 0;
+    if (imgz_name_explain(rc) != NULL)
+        return imgz_stop_raise(stop, rc, place, "opening %s: %s", path, imgz_name_explain(rc));
+    return imgz_stop_raise_system(stop, rc, place, "opening");
+}
 
 /* True if a file of the map's would take the place of one of the image's, or the other way. */
 static bool clashes_with_image(const struct imgz_name *map, const char *image_path)
 {
     struct imgz_name image;
     const bool clash =
-        imgz_name_init(&image, image_path) == 0 &&
+        imgz_name_open(&image, image_path) == 0 &&
         (imgz_name_is(map, &image, "") || imgz_name_is(map, &image, ".partial") ||
          imgz_name_is(map, &image, ".partial.map") || imgz_name_is(&image, map, ".partial"));
 
-    imgz_name_fini(&image);
+    imgz_name_close(&image);
     return clash;
 }
 
-/* The same for the source, which is there. */
-static bool clashes_with_source(const struct imgz_name *map, const struct stat *source)
-{
-    struct stat status;
-    char *temporary = NULL;
-    bool clash = stat(map->path, &status) == 0 && imgz_same_file(&status, source);
-
-    if (!clash && asprintf(&temporary, "%s.partial", map->path) >= 0) {
-        clash = lstat(temporary, &status) == 0 && imgz_same_file(&status, source);
-        free(temporary);
-    }
-    return clash;
-}
-
-int imgz_mapkeep_check_names(const char *map_path, const char *image_path,
+int imgz_mapkeep_check_names(const struct imgz_name *map, const char *image_path,
                              const struct stat *source, struct imgz_stop *stop)
 {
-    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map_path, IMGZ_OFFSET_NONE};
-    struct imgz_name map;
-    const bool clash = imgz_name_init(&map, map_path) == 0 &&
-                       (clashes_with_image(&map, image_path) || clashes_with_source(&map, source));
+    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map->path, IMGZ_OFFSET_NONE};
 
-    imgz_name_fini(&map);
-    return clash ? imgz_stop_raise(stop, -EINVAL, place,
-                                   "%s, or %s.partial, would be both of the map and what is read "
-                                   "or written; name another",
-                                   map_path, map_path)
-                 : 0;
+    if (!clashes_with_image(map, image_path) && !imgz_name_means(map, "", source) &&
+        !imgz_name_means(map, ".partial", source))
+        return 0;
+    return imgz_stop_raise(stop, -EINVAL, place,
+                           "%s, or %s.partial, would be both of the map and what is read or "
+                           "written; name another",
+                           map->path, map->path);
 }
 
 static int check_size(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
@@ -135,13 +130,13 @@ static int check_claims(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
         "%s says that %" PRIu64 " bytes were read before, but they are not in %s; name the image "
         "that has them, go on with --resume if that capture was interrupted, or read all again: "
         "with another map, or --force",
-        keep->config.path, finished_bytes, keep->config.image_path);
+        keep->config.name->path, finished_bytes, keep->config.image_path);
 }
 
 static void drop(struct imgz_mapkeep *keep)
 {
     imgz_mapfile_fini(&keep->before);
-    keep->config.path = NULL;
+    keep->config.name = NULL;
 }
 
 int imgz_mapkeep_load(struct imgz_mapkeep *keep, const struct imgz_mapkeep_config *config,
@@ -150,11 +145,11 @@ int imgz_mapkeep_load(struct imgz_mapkeep *keep, const struct imgz_mapkeep_confi
     int rc;
 
     *keep = (struct imgz_mapkeep){.config = *config, .log = log};
-    if (config->path == NULL)
+    if (config->name == NULL)
         return 0;
     rc = check_size(keep, stop);
     if (rc == 0) {
-        rc = imgz_mapfile_load(config->path, stop, &keep->before);
+        rc = imgz_mapfile_load(config->name, stop, &keep->before);
         rc = rc == -ENOENT ? 0 : rc;
     }
     if (rc == 0 && !config->resume)
@@ -169,13 +164,13 @@ int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how, u
 {
     int rc = 0;
 
-    if (keep->config.path == NULL)
+    if (keep->config.name == NULL)
         return 0;
     if (how == IMGZ_MAPKEEP_ANEW) {
         rc = check_claims(keep, stop);
         if (rc == 0 && keep->before.count > 0)
             imgz_log_line(keep->log, "%s is begun anew: all of the source is read",
-                          keep->config.path);
+                          keep->config.name->path);
     }
     if (rc < 0)
         return rc;
@@ -190,10 +185,10 @@ int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how, u
 bool imgz_mapkeep_due(const struct imgz_mapkeep *keep)
 {
     const bool bad_found =
-        keep->config.path != NULL && keep->config.bad->bytes != keep->saved_bad_bytes;
+        keep->config.name != NULL && keep->config.bad->bytes != keep->saved_bad_bytes;
     const uint64_t interval_ns = bad_found ? INTERVAL_BAD_NS : INTERVAL_NS;
 
-    return keep->config.path != NULL &&
+    return keep->config.name != NULL &&
            imgz_clock_ns() - keep->saved_ns >= imgz_max(interval_ns, keep->cost_ns * COST_FACTOR);
 }
 
@@ -201,7 +196,7 @@ void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
 {
     int rc;
 
-    if (keep->config.path == NULL)
+    if (keep->config.name == NULL)
         return;
     IMGZ_ASSERT(done_bytes >= keep->done_bytes);
     keep->done_bytes = done_bytes;
@@ -209,8 +204,8 @@ void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
         return;
     rc = save_now(keep);
     if (rc < 0)
-        imgz_log_line(keep->log, "%s cannot be written: %s; it is tried again", keep->config.path,
-                      strerrordesc_np(-rc));
+        imgz_log_line(keep->log, "%s cannot be written: %s; it is tried again",
+                      keep->config.name->path, strerrordesc_np(-rc));
 }
 
 int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end, struct imgz_stop *stop)

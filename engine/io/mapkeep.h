@@ -23,7 +23,7 @@
 #include "io/mapfile.h"
 
 struct imgz_mapkeep_config {
-    const char *path;               /* must outlive it; NULL: no map is wanted */
+    const struct imgz_name *name;   /* must outlive it; NULL: no map is wanted */
     const char *image_path;         /* for errors */
     uint64_t size_bytes;            /* of the source; IMGZ_SIZE_UNKNOWN is refused */
     const struct imgz_badlist *bad; /* grown by the drain; must outlive it */
@@ -54,9 +54,13 @@ struct imgz_mapkeep {
     uint64_t saved_bad_bytes;
 };
 
+/* Resolves the path of a map, once for the whole job: later saves go to that very place. Raised. */
+IMGZ_MUST_CHECK int imgz_mapkeep_open_name(struct imgz_name *name, const char *path,
+                                           struct imgz_stop *stop);
+
 /* A map that would take the place of the source, or of a file of the image's, or the other way, is
  * refused: -EINVAL. To be asked before any of them is made. */
-IMGZ_MUST_CHECK int imgz_mapkeep_check_names(const char *map_path, const char *image_path,
+IMGZ_MUST_CHECK int imgz_mapkeep_check_names(const struct imgz_name *map, const char *image_path,
                                              const struct stat *source, struct imgz_stop *stop);
 
 /* Refuses a file that is no map, and, without force or resume, one that has something finished: its

@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "io/names.h"
+#include "io/handle.h"
 #include "io/stream.h"
 #include "io/target.h"
 
@@ -29,6 +27,14 @@ static void close_fd(int *fd)
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
+}
+
+static int raise_changed(const struct imgz_output *output)
+{
+    return imgz_stop_raise(output->stop, -ESTALE, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "%s was removed, or replaced by something else, while it was opened; "
+                           "nothing was written; run again",
+                           output->path);
 }
 
 /* ---- Files -------------------------------------------------------------------------------- */
@@ -112,16 +118,37 @@ static int check_place(const struct imgz_output_config *config, const struct img
     return 0;
 }
 
-/* Takes the path. */
-static int open_file(const struct imgz_output_config *config, struct imgz_output *output,
-                     char *full_path)
+/* Finds where the file is, or will be: 'existing' is what there is now, or NULL. */
+static int open_name(const struct imgz_output *output, const struct stat *existing,
+                     struct imgz_name *name)
 {
+    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    struct stat status;
+    int rc = imgz_name_open(name, output->path);
+
+    if (rc < 0 && imgz_name_explain(rc) != NULL)
+        return imgz_stop_raise(output->stop, rc, place, "creating %s: %s", output->path,
+                               imgz_name_explain(rc));
+    if (rc < 0)
+        return raise_here(output, rc, "creating");
+    rc = imgz_name_stat(name, &status);
+    if (existing == NULL ? rc == -ENOENT : rc == 0 && imgz_same_file(existing, &status))
+        return 0;
+    imgz_name_close(name);
+    return raise_changed(output);
+}
+
+static int open_file(const struct imgz_output_config *config, struct imgz_output *output,
+                     const struct stat *existing)
+{
+    struct imgz_name name;
     int rc;
 
     output->kind = IMGZ_OUTPUT_FILE;
-    if (full_path == NULL)
-        return raise_here(output, -errno, "creating");
-    rc = imgz_tempfile_open(&output->temp, full_path);
+    rc = open_name(output, existing, &name);
+    if (rc < 0)
+        return rc;
+    rc = imgz_tempfile_open(&output->temp, &name);
     if (rc < 0)
         return raise_here(output, rc, "creating");
     rc = check_place(config, output);
@@ -137,10 +164,12 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
 
 /* ---- Devices ------------------------------------------------------------------------------ */
 
-static int open_device(const struct imgz_output_config *config, struct imgz_output *output)
+static int open_device(const struct imgz_output_config *config, struct imgz_output *output,
+                       int handle)
 {
     const struct imgz_target_config target_config = {
         .path = config->path,
+        .handle = handle,
         .stage = config->stage,
         .overrides = config->overrides,
         .need_bytes = config->need_bytes,
@@ -148,7 +177,6 @@ static int open_device(const struct imgz_output_config *config, struct imgz_outp
         .source_fd = config->source != NULL ? config->source_fd : -1,
     };
     struct imgz_target target;
-    char same[64];
     int rc;
 
     output->kind = IMGZ_OUTPUT_DEVICE;
@@ -163,24 +191,34 @@ static int open_device(const struct imgz_output_config *config, struct imgz_outp
     output->fd = target.fd;
     output->size_bytes = target.size_bytes;
     output->left_out_bytes = target.left_out_bytes;
-    (void)snprintf(same, sizeof(same), "/proc/self/fd/%d", output->fd);
     if (config->direct_wanted)
-        output->direct_fd = open(same, O_WRONLY | O_DIRECT | O_CLOEXEC);
+        output->direct_fd = imgz_handle_open(output->fd, O_WRONLY | O_DIRECT);
     return 0;
 }
 
 /* ---- All kinds ---------------------------------------------------------------------------- */
 
-static int open_stream(const struct imgz_output_config *config, struct imgz_output *output)
+static int open_standard_output(struct imgz_output *output)
 {
     output->kind = IMGZ_OUTPUT_STREAM;
-    if (strcmp(config->path, "-") == 0) {
-        output->path = "standard output";
-        output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
-    }
-    output->fd = imgz_stream_open(config->path, imgz_stop_fd(output->stop));
-    return output->fd < 0 ? raise_here(output, output->fd, "opening") : 0;
+    output->path = "standard output";
+    output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
+}
+
+static int open_stream(struct imgz_output *output, int handle)
+{
+    output->kind = IMGZ_OUTPUT_STREAM;
+    output->fd = imgz_stream_open(handle, imgz_stop_fd(output->stop));
+    if (output->fd >= 0)
+        return 0;
+    if (output->fd == -ESTALE)
+        return raise_changed(output);
+    if (output->fd == -ENOTSUP)
+        return imgz_stop_raise(output->stop, output->fd,
+                               imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "opening %s: that needs /proc; mount it", output->path);
+    return raise_here(output, output->fd, "opening");
 }
 
 /* An existing file: allowed only by force, and never the source. (A device: see target.h.) */
@@ -191,6 +229,8 @@ static int check_existing(const struct imgz_output_config *config, struct imgz_o
 
     if (config->source != NULL && imgz_same_file(config->source, status))
         return raise_both(output, "");
+    if (config->replaces != NULL && !imgz_same_file(config->replaces, status))
+        return raise_changed(output);
     if (S_ISREG(status->st_mode) && !config->force)
         return imgz_stop_raise(output->stop, -EEXIST, place, "%s exists and was left as it is; %s",
                                output->path,
@@ -199,31 +239,42 @@ static int check_existing(const struct imgz_output_config *config, struct imgz_o
     return 0;
 }
 
-static int open_by_kind(const struct imgz_output_config *config, struct imgz_output *output)
+/* By what it is, which is looked at once: 'handle' stays that. */
+static int open_existing(const struct imgz_output_config *config, struct imgz_output *output,
+                         int handle)
 {
     struct stat status;
     int rc;
 
-    if (strcmp(config->path, "-") == 0)
-        return open_stream(config, output);
-    if (stat(config->path, &status) < 0) {
-        if (errno != ENOENT)
-            return raise_here(output, -errno, "creating");
-        if (lstat(config->path, &status) == 0)
-            return raise_here(output, -ELOOP, "creating");
-        return open_file(config, output, strdup(config->path));
-    }
+    if (fstat(handle, &status) < 0)
+        return raise_here(output, -errno, "creating");
     rc = check_existing(config, output, &status);
     if (rc < 0)
         return rc;
     if (S_ISDIR(status.st_mode))
         return raise_here(output, -EISDIR, "creating");
     if (S_ISBLK(status.st_mode))
-        return open_device(config, output);
+        return open_device(config, output, handle);
     if (!S_ISREG(status.st_mode))
-        return open_stream(config, output);
-    /* Through a symbolic link it is the file that gets replaced, not the link. */
-    return open_file(config, output, realpath(config->path, NULL));
+        return open_stream(output, handle);
+    return open_file(config, output, &status);
+}
+
+static int open_by_kind(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    int handle;
+    int rc;
+
+    if (strcmp(config->path, "-") == 0)
+        return open_standard_output(output);
+    handle = imgz_handle_get(config->path);
+    if (handle == -ENOENT)
+        return config->replaces != NULL ? raise_changed(output) : open_file(config, output, NULL);
+    if (handle < 0)
+        return raise_here(output, handle, "creating");
+    rc = open_existing(config, output, handle);
+    close(handle);
+    return rc;
 }
 
 int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *stop,

@@ -25,10 +25,11 @@ enum imgz_output_kind {
 };
 
 struct imgz_output_config {
-    const char *path;          /* must outlive the output; "-": standard output */
-    enum imgz_stage stage;     /* what writing it is called in errors */
-    bool force;                /* an existing file may be replaced */
-    const char *exists_advice; /* without force; NULL: to use it */
+    const char *path;            /* must outlive the output; "-": standard output */
+    enum imgz_stage stage;       /* what writing it is called in errors */
+    bool force;                  /* an existing file may be replaced */
+    const struct stat *replaces; /* by force: it alone, and nothing else; NULL: any */
+    const char *exists_advice;   /* without force; NULL: to use it */
     bool resume;          /* NAME.partial is taken over if it is there, and kept by abandon() */
     bool leftover_counts; /* without resume, what an interrupted run left is not replaced:
                              -ENOTEMPTY */

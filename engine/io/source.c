@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io/device.h"
+#include "io/handle.h"
 #include "io/stream.h"
 
 struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset)
@@ -17,22 +17,21 @@ struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t o
 
 /* O_NONBLOCK: opening a FIFO does not wait for its writer where no stop can be heard; reading polls
  * first. To files and devices it means nothing. */
+#define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+
 static int open_path(const char *path, bool direct)
 {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (direct ? O_DIRECT : 0));
+    int fd = open(path, OPEN_FLAGS | (direct ? O_DIRECT : 0));
 
     return fd < 0 ? -errno : fd;
 }
 
 int imgz_source_open_again(int fd, bool *direct)
 {
-    char name[32];
-    int again;
+    int again = imgz_handle_open(fd, OPEN_FLAGS | O_DIRECT);
 
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    again = open_path(name, true);
     *direct = again >= 0;
-    return *direct ? again : open_path(name, false);
+    return *direct ? again : imgz_handle_open(fd, OPEN_FLAGS);
 }
 
 /* Direct I/O is tried where it is wanted. AUTO means devices: their page cache may be stale beside

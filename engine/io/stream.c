@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "io/handle.h"
+
 /* Waits until 'fd' is ready for 'events' or the job is stopped. Errors and hang-ups of the stream
  * count as ready: the call that follows tells which. */
 static int wait_ready(int fd, short events, int stop_fd)
@@ -24,28 +26,43 @@ static int wait_ready(int fd, short events, int stop_fd)
 /* How often it is looked whether a FIFO has a reader now: nothing tells. */
 #define LOOK_MS 50
 
-static bool is_fifo(const char *path)
+/* Whether it is worth waiting for a reader, after an open that said ENXIO. */
+static int check_fifo(int handle)
 {
     struct stat status;
 
-    return stat(path, &status) == 0 && S_ISFIFO(status.st_mode);
+    if (fstat(handle, &status) < 0)
+        return -errno;
+    if (!S_ISFIFO(status.st_mode))
+        return -ENXIO;
+    return status.st_nlink > 0 ? 0 : -ESTALE;
 }
 
-int imgz_stream_open(const char *path, int stop_fd)
+static int wait_a_moment(int stop_fd)
 {
     struct pollfd poll_stop = {.fd = stop_fd, .events = POLLIN};
+
+    if (poll(&poll_stop, 1, LOOK_MS) < 0 && errno != EINTR)
+        return -errno;
+    return poll_stop.revents != 0 ? -ECANCELED : 0;
+}
+
+int imgz_stream_open(int handle, int stop_fd)
+{
+    const int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY;
     int fd;
 
     /* fifo(7): ENXIO, nobody reads. An open that waits could not be woken. */
-    while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) < 0) {
-        if (errno != ENXIO || !is_fifo(path))
-            return -errno;
-        if (poll(&poll_stop, 1, LOOK_MS) < 0 && errno != EINTR)
-            return -errno;
-        if (poll_stop.revents != 0)
-            return -ECANCELED;
+    while ((fd = imgz_handle_open(handle, flags)) == -ENXIO) {
+        int rc = check_fifo(handle);
+
+        if (rc == 0)
+            rc = wait_a_moment(stop_fd);
+        if (rc < 0)
+            return rc;
     }
-    imgz_never_fails(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK));
+    if (fd >= 0)
+        imgz_never_fails(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK));
     return fd;
 }
 

@@ -11,9 +11,10 @@
 
 #include "base/base.h"
 
-/* Opens a FIFO or character device for writing. A FIFO has to have a reader: one is waited for. A
- * descriptor, or -errno. */
-IMGZ_MUST_CHECK int imgz_stream_open(const char *path, int stop_fd);
+/* Opens for writing the FIFO or character device that 'handle', opened with O_PATH, stands for:
+ * never another that has taken its name. A FIFO has to have a reader: one is waited for. A
+ * descriptor, or -errno; -ESTALE: the FIFO was removed or replaced meanwhile. */
+IMGZ_MUST_CHECK int imgz_stream_open(int handle, int stop_fd);
 
 /* Reads until 'bytes' are there or the stream ends; '*done_bytes' tells, also on failure. */
 IMGZ_MUST_CHECK int imgz_stream_read(int fd, int stop_fd, void *buffer, size_t bytes,

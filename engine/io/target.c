@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "io/device.h"
+#include "io/handle.h"
 
 /* All that O_EXCL refuses. */
 #define EXCLUSIVE_KINDS                                                                            \
@@ -201,7 +202,7 @@ static int look_for_claims(struct refusal *refusal)
     struct stat status;
     int rc;
 
-    if (stat(refusal->config->path, &status) < 0)
+    if (fstat(refusal->config->handle, &status) < 0)
         return raise_system(refusal, -errno);
     rc = imgz_stack_open(&this_machine, &stack);
     if (rc < 0)
@@ -233,18 +234,18 @@ static int raise_busy(const struct refusal *refusal, bool exclusive)
 static int open_device(const struct refusal *refusal, int *fd)
 {
     const char *path = refusal->config->path;
+    const int handle = refusal->config->handle;
     bool exclusive = (refusal->overruled & EXCLUSIVE_KINDS) == 0;
 
-    *fd = open(path, O_WRONLY | O_CLOEXEC | (exclusive ? O_EXCL : 0));
-    if (*fd < 0 && errno == EBUSY && exclusive &&
-        (refusal->config->overrides & IMGZ_OVERRIDE_HELD) != 0) {
+    *fd = imgz_handle_open(handle, O_WRONLY | (exclusive ? O_EXCL : 0));
+    if (*fd == -EBUSY && exclusive && (refusal->config->overrides & IMGZ_OVERRIDE_HELD) != 0) {
         imgz_log_line(refusal->log, "overruled: %s is held by another program", path);
         exclusive = false;
-        *fd = open(path, O_WRONLY | O_CLOEXEC);
+        *fd = imgz_handle_open(handle, O_WRONLY);
     }
     if (*fd >= 0)
         return 0;
-    return errno == EBUSY ? raise_busy(refusal, exclusive) : raise_system(refusal, -errno);
+    return *fd == -EBUSY ? raise_busy(refusal, exclusive) : raise_system(refusal, *fd);
 }
 
 /* ---- Size --------------------------------------------------------------------------------- */
@@ -277,30 +278,12 @@ static int check_size(const struct refusal *refusal, struct imgz_target *target)
                            zeros ? ", or leave them out with --override too-small" : "");
 }
 
-/* A name may come to mean something else at any moment; an open device may not. */
-static int check_identity(const struct refusal *refusal, int fd)
-{
-    struct stat status;
-
-    if (fstat(fd, &status) < 0)
-        return raise_system(refusal, -errno);
-    if (S_ISBLK(status.st_mode) && status.st_rdev == refusal->device)
-        return 0;
-    return imgz_stop_raise(refusal->stop, -ESTALE, place_of(refusal),
-                           "%s became another device while it was opened; nothing was written; "
-                           "run again",
-                           refusal->config->path);
-}
-
 static int check_device(const struct refusal *refusal, struct imgz_target *target)
 {
     const char *path = refusal->config->path;
     bool read_only = false;
-    int rc = check_identity(refusal, target->fd);
+    int rc = imgz_device_size(target->fd, &target->size_bytes);
 
-    if (rc < 0)
-        return rc;
-    rc = imgz_device_size(target->fd, &target->size_bytes);
     if (rc == 0)
         rc = imgz_device_read_only(target->fd, &read_only);
     if (rc < 0)

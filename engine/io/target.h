@@ -22,6 +22,7 @@
 
 struct imgz_target_config {
     const char *path;
+    int handle; /* of the device (handle.h) */
     enum imgz_stage stage;
     uint32_t overrides;  /* of enum imgz_override */
     uint64_t need_bytes; /* it must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */

@@ -9,8 +9,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "io/names.h"
-
 /* A disk image holds everything the disk held: nobody else's business until it is complete, and not
  * then unless its owner says so. */
 #define FILE_MODE 0600
@@ -36,38 +34,17 @@ static int make_names(struct imgz_tempfile *temp)
     return 0;
 }
 
-static int make_map_path(struct imgz_tempfile *temp)
+int imgz_tempfile_open(struct imgz_tempfile *temp, struct imgz_name *name)
 {
-    if (asprintf(&temp->map_path, "%s.partial.map", temp->full_path) < 0) {
-        temp->map_path = NULL;
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-int imgz_tempfile_open(struct imgz_tempfile *temp, char *full_path)
-{
-    const char *directory = ".";
-    char *slash = strrchr(full_path, '/');
     int rc;
 
     *temp = (struct imgz_tempfile)IMGZ_TEMPFILE_NONE;
-    temp->full_path = full_path;
-    rc = make_map_path(temp);
-    temp->final_name = full_path;
-    if (slash != NULL) {
-        directory = slash == full_path ? "/" : full_path;
-        *slash = '\0';
-        temp->final_name = slash + 1;
-    }
-    if (temp->final_name[0] == '\0')
-        return -EISDIR;
-    if (rc == 0)
-        rc = make_names(temp);
-    if (rc < 0)
-        return rc;
-    temp->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return temp->directory_fd < 0 ? -errno : 0;
+    temp->name = *name;
+    *name = (struct imgz_name)IMGZ_NAME_NONE;
+    temp->directory_fd = temp->name.directory_fd;
+    temp->final_name = temp->name.base;
+    rc = make_names(temp);
+    return rc < 0 ? rc : imgz_name_open_beside(&temp->map, &temp->name, ".partial.map");
 }
 
 static bool means_file(const struct imgz_tempfile *temp, const struct stat *file)
@@ -101,16 +78,13 @@ static bool is_replaced(const struct imgz_tempfile *temp)
 
 bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct stat *file)
 {
-    struct stat map;
-
-    return means_file(temp, file) ||
-           (lstat(temp->map_path, &map) == 0 && imgz_same_file(&map, file));
+    return means_file(temp, file) || imgz_name_means(&temp->map, "", file);
 }
 
 /* Of the file, or of one that was there before. */
 static void remove_map(const struct imgz_tempfile *temp)
 {
-    (void)unlink(temp->map_path);
+    (void)unlinkat(temp->map.directory_fd, temp->map.base, 0);
 }
 
 /* ---- Creating it -------------------------------------------------------------------------- */
@@ -209,7 +183,7 @@ static bool is_marked(const struct imgz_tempfile *temp, const struct stat *statu
 {
     struct stat map;
 
-    return (status->st_mode & S_ISVTX) != 0 || lstat(temp->map_path, &map) == 0;
+    return (status->st_mode & S_ISVTX) != 0 || imgz_name_stat(&temp->map, &map) == 0;
 }
 
 int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
@@ -252,7 +226,8 @@ int imgz_tempfile_flush_name(const struct imgz_tempfile *temp)
 /* An empty map, or the one that is there. */
 static int mark_by_map(const struct imgz_tempfile *temp)
 {
-    int fd = open(temp->map_path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    int fd = openat(temp->map.directory_fd, temp->map.base,
+                    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 
     if (fd < 0)
         return -errno;
@@ -339,9 +314,8 @@ void imgz_tempfile_abandon(struct imgz_tempfile *temp, bool keep)
         remove_map(temp);
     }
     close_fd(&temp->lock_fd);
-    close_fd(&temp->directory_fd);
+    imgz_name_close(&temp->name);
+    imgz_name_close(&temp->map);
     free(temp->temp_name);
-    free(temp->map_path);
-    free(temp->full_path);
     *temp = (struct imgz_tempfile)IMGZ_TEMPFILE_NONE;
 }

@@ -17,30 +17,28 @@
 
 #include <sys/stat.h>
 
-#include "base/base.h"
+#include "io/names.h"
 
 struct imgz_tempfile {
+    struct imgz_name name; /* owns directory_fd and final_name */
     int directory_fd;
     int lock_fd;      /* until the file has its final name */
     bool exists;      /* under its temporary name, and is ours */
     bool taken_over;  /* it was left by an earlier run, and holds whatever that wrote */
     bool marked;      /* see imgz_tempfile_mark(): by this run, or the one that left it */
-    char *full_path;  /* owns final_name */
     char *final_name; /* within the directory */
     char *temp_name;
-    char
-        *map_path; /* for whoever keeps a map (mapkeep.h) of what is in the file: it goes with it */
+    struct imgz_name map; /* for whoever keeps a map (mapkeep.h) of the file: it goes with it */
 };
 
 /* One that is not open. */
 #define IMGZ_TEMPFILE_NONE                                                                         \
     {                                                                                              \
-        .directory_fd = -1, .lock_fd = -1                                                          \
+        .name = IMGZ_NAME_NONE, .directory_fd = -1, .lock_fd = -1, .map = IMGZ_NAME_NONE           \
     }
 
-/* Looks at where 'full_path' is to be: takes it, an allocated string, with symbolic links resolved.
- * Whatever comes of it, to be ended by abandon. */
-IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, char *full_path);
+/* Takes the name that the file is to have. Whatever comes of it, to be ended by abandon. */
+IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, struct imgz_name *name);
 
 /* True if what is made under the temporary name, or removed with it, would be this file. */
 bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct stat *file);

@@ -20,6 +20,7 @@ struct capture {
     const char *image_path;
     struct imgz_source source;
     struct imgz_output output;
+    struct imgz_name map_name; /* closed: no map is wanted */
     struct imgz_mapkeep map;
     struct imgz_meta meta;
     struct imgz_leftover leftover; /* of an interrupted run, or empty */
@@ -172,12 +173,17 @@ static bool wants_resume(const struct capture *capture)
     return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
 }
 
+static const struct imgz_name *map_name(const struct capture *capture)
+{
+    return capture->job.options.map_path != NULL ? &capture->map_name : NULL;
+}
+
 /* Before the output is opened, which may remove what an interrupted run left. */
 static int load_map(struct capture *capture)
 {
     const struct imgz_options *options = &capture->job.options;
     const struct imgz_mapkeep_config config = {
-        .path = options->map_path,
+        .name = map_name(capture),
         .image_path = capture->image_path,
         .size_bytes = capture->source.size_bytes,
         .bad = &capture->job.unreadable,
@@ -187,7 +193,9 @@ static int load_map(struct capture *capture)
     int rc = 0;
 
     if (options->map_path != NULL)
-        rc = imgz_mapkeep_check_names(options->map_path, capture->image_path,
+        rc = imgz_mapkeep_open_name(&capture->map_name, options->map_path, capture->job.stop);
+    if (rc == 0 && options->map_path != NULL)
+        rc = imgz_mapkeep_check_names(&capture->map_name, capture->image_path,
                                       &capture->source.status, capture->job.stop);
     if (rc < 0)
         return rc;
@@ -276,7 +284,7 @@ static int take_over(struct capture *capture)
         .output = &capture->output,
         .source = &capture->source,
         .header = make_header(capture),
-        .map_path = capture->job.options.map_path,
+        .map_name = map_name(capture),
     };
     int rc = check_resumable(capture);
 
@@ -369,6 +377,7 @@ static void release(struct capture *capture)
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
     imgz_leftover_fini(&capture->leftover);
+    imgz_name_close(&capture->map_name);
     imgz_source_close(&capture->source);
 }
 
@@ -406,6 +415,7 @@ static struct capture *create(const char *source, const char *image)
                                     .image_path = image,
                                     .source.fd = -1,
                                     .output = IMGZ_OUTPUT_NONE,
+                                    .map_name = IMGZ_NAME_NONE,
                                     .start_time = time(NULL)};
     return capture;
 }

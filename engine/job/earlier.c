@@ -93,7 +93,7 @@ static int check_map(const struct imgz_earlier_config *config)
     const char *path = config->output->path;
     struct stat status;
 
-    if (lstat(config->output->temp.map_path, &status) == 0 && S_ISREG(status.st_mode) &&
+    if (imgz_name_stat(&config->output->temp.map, &status) == 0 && S_ISREG(status.st_mode) &&
         imgz_tempfile_ours_alone(&status))
         return 0;
     return imgz_stop_raise(config->output->stop, -EEXIST,
@@ -157,7 +157,7 @@ int imgz_earlier_find(struct imgz_earlier *earlier, struct imgz_job *job,
 {
     const struct imgz_unread_config unread_config = {
         .output = config->output,
-        .map_path = config->output->temp.map_path,
+        .map_name = &config->output->temp.map,
         .size_bytes = config->old->end.raw_bytes,
     };
     int rc = check_map(config);

@@ -56,7 +56,7 @@ int imgz_leftover_find(struct imgz_leftover *leftover, struct imgz_job *job,
 {
     const struct imgz_unread_config unread_config = {
         .output = config->output,
-        .map_path = config->map_path,
+        .map_name = config->map_name,
         .size_bytes = config->header.raw_bytes,
     };
     int rc = imgz_unread_load(&leftover->unread, job, &unread_config);

@@ -19,8 +19,8 @@
 struct imgz_leftover_config {
     const struct imgz_output *output; /* was taken over */
     const struct imgz_source *source;
-    struct imgz_frame_header header; /* what the image will say first */
-    const char *map_path;            /* of the map that was kept with it, or NULL */
+    struct imgz_frame_header header;  /* what the image will say first */
+    const struct imgz_name *map_name; /* of the map that was kept with it, or NULL */
 };
 
 /* Zero, there was nothing. */

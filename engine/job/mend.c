@@ -22,6 +22,7 @@ struct mend {
     const char *image_path;
     struct imgz_source source;
     struct imgz_output output;
+    struct imgz_name map_name;
     struct imgz_mapfile map;
     struct imgz_badlist missing;
     struct imgz_mapkeep partial_map;
@@ -71,11 +72,14 @@ static int load_map(struct mend *mend)
 {
     const char *path = mend->job.options.map_path;
     const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
-    int rc = imgz_mapkeep_check_names(path, mend->image_path, &mend->source.status, mend->job.stop);
+    int rc = imgz_mapkeep_open_name(&mend->map_name, path, mend->job.stop);
 
+    if (rc == 0)
+        rc = imgz_mapkeep_check_names(&mend->map_name, mend->image_path, &mend->source.status,
+                                      mend->job.stop);
     if (rc < 0)
         return rc;
-    rc = imgz_mapfile_load(path, mend->job.stop, &mend->map);
+    rc = imgz_mapfile_load(&mend->map_name, mend->job.stop, &mend->map);
     if (rc == -ENOENT)
         return imgz_stop_raise_system(mend->job.stop, rc, place, "reading");
     if (rc < 0)
@@ -116,6 +120,7 @@ static int open_output(struct mend *mend)
         .path = mend->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = true, /* it replaces the image it is made of, to which it adds */
+        .replaces = &mend->mender.decode.image.source.status,
         .resume = wants_resume(mend),
         .leftover_counts = true, /* a drive that fails may not give it twice */
         .direct_wanted = true,
@@ -200,7 +205,7 @@ static int find_earlier(struct mend *mend)
 static int begin_partial_map(struct mend *mend)
 {
     const struct imgz_mapkeep_config config = {
-        .path = mend->output.temp.map_path,
+        .name = &mend->output.temp.map,
         .image_path = mend->image_path,
         .size_bytes = mend->source.size_bytes,
         .bad = &mend->job.unreadable,
@@ -231,7 +236,7 @@ static int commit(struct mend *mend)
     rc = imgz_mapfile_make(&mend->map, size_bytes, size_bytes, IMGZ_MAPFILE_FINISHED,
                            &mend->job.unreadable);
     if (rc == 0)
-        rc = imgz_mapfile_save(&mend->map, map_path, size_bytes, true);
+        rc = imgz_mapfile_save(&mend->map, &mend->map_name, size_bytes, true);
     return rc < 0 ? imgz_stop_raise_system(mend->job.stop, rc, place, "writing") : 0;
 }
 
@@ -289,6 +294,7 @@ static void release(struct mend *mend)
     imgz_mender_release(&mend->mender);
     imgz_badlist_fini(&mend->missing);
     imgz_mapfile_fini(&mend->map);
+    imgz_name_close(&mend->map_name);
     imgz_source_close(&mend->source);
 }
 
@@ -347,6 +353,7 @@ static struct mend *create(const char *source, const char *image)
         .image_path = image,
         .source.fd = -1,
         .output = IMGZ_OUTPUT_NONE,
+        .map_name = IMGZ_NAME_NONE,
         .mender = {.job = &mend->job,
                    .decode.image.source.fd = -1,
                    .source = &mend->source,

@@ -37,8 +37,8 @@ int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
     imgz_badlist_init(&unread->bad);
     imgz_mapfile_init(&map);
     unread->end_bytes = config->size_bytes;
-    if (config->map_path != NULL)
-        rc = imgz_mapfile_load(config->map_path, job->stop, &map);
+    if (config->map_name != NULL)
+        rc = imgz_mapfile_load(config->map_name, job->stop, &map);
     if (rc == 0)
         rc = take_map(unread, job, config, &map);
     else if (rc == -ENOENT)

@@ -19,7 +19,7 @@
 
 struct imgz_unread_config {
     const struct imgz_output *output; /* was taken over */
-    const char *map_path;             /* NULL, or not there: the file must not be marked */
+    const struct imgz_name *map_name; /* NULL, or not there: the file must not be marked */
     uint64_t size_bytes;              /* of the disk */
 };
 

@@ -245,6 +245,28 @@ static void it_is_fitted_to_a_source(void **state)
 
 /* ---- Files -------------------------------------------------------------------------------- */
 
+static int save(const struct imgz_mapfile *map, const char *path)
+{
+    struct imgz_name name;
+    int rc = imgz_name_open(&name, path);
+
+    if (rc == 0)
+        rc = imgz_mapfile_save(map, &name, 0x120000, false);
+    imgz_name_close(&name);
+    return rc;
+}
+
+static int load(struct imgz_mapfile *map, const char *path)
+{
+    struct imgz_name name;
+    int rc = imgz_name_open(&name, path);
+
+    if (rc == 0)
+        rc = imgz_mapfile_load(&name, fixture.stop, map);
+    imgz_name_close(&name);
+    return rc;
+}
+
 static void what_is_saved_is_loaded(void **state)
 {
     const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "map");
@@ -253,13 +275,13 @@ static void what_is_saved_is_loaded(void **state)
 
     (void)state;
     imgz_mapfile_init(&again);
-    assert_int_equal(imgz_mapfile_load(path.text, fixture.stop, &again), -ENOENT);
+    assert_int_equal(load(&again, path.text), -ENOENT);
     assert_false(imgz_stop_raised(fixture.stop));
-    assert_int_equal(imgz_mapfile_save(&map, path.text, 0x120000, false), 0);
+    assert_int_equal(save(&map, path.text), 0);
     imgz_fixture_write(&fixture, "map.partial", "left", 4); /* by a killed run */
-    assert_int_equal(imgz_mapfile_save(&map, path.text, 0x120000, false), 0);
+    assert_int_equal(save(&map, path.text), 0);
     assert_int_equal(imgz_fixture_count(&fixture), 1);
-    assert_int_equal(imgz_mapfile_load(path.text, fixture.stop, &again), 0);
+    assert_int_equal(load(&again, path.text), 0);
     assert_blocks(&again, "0+1142784+ 1142784+512- 1143296+4096/ 1147392+32256* 1179648+294912?");
     imgz_mapfile_fini(&again);
     imgz_mapfile_fini(&map);
@@ -275,7 +297,7 @@ static void a_link_is_followed(void **state)
     (void)state;
     imgz_fixture_write(&fixture, "real", "", 0);
     assert_int_equal(symlink("real", link.text), 0);
-    assert_int_equal(imgz_mapfile_save(&map, link.text, 0, true), 0);
+    assert_int_equal(save(&map, link.text), 0);
     assert_int_equal(lstat(link.text, &status), 0);
     assert_true(S_ISLNK(status.st_mode));
     assert_int_equal(stat(link.text, &status), 0);
@@ -292,12 +314,11 @@ static void only_plain_files_are_maps(void **state)
     (void)state;
     imgz_mapfile_init(&none);
     assert_int_equal(mkfifo(fifo.text, 0600), 0);
-    assert_int_equal(imgz_mapfile_save(&map, fifo.text, 0, true), -EEXIST);
-    assert_int_equal(imgz_mapfile_save(&map, fixture.folder, 0, true), -EEXIST);
-    assert_int_equal(imgz_mapfile_save(&map, "/dev/null", 0, true), -EEXIST);
-    assert_int_equal(imgz_mapfile_save(&map, imgz_fixture_path(&fixture, "no/map").text, 0, true),
-                     -ENOENT);
-    assert_int_equal(imgz_mapfile_load(fifo.text, fixture.stop, &none), -EEXIST);
+    assert_int_equal(save(&map, fifo.text), -EEXIST);
+    assert_int_equal(save(&map, fixture.folder), -EEXIST);
+    assert_int_equal(save(&map, "/dev/null"), -EEXIST);
+    assert_int_equal(save(&map, imgz_fixture_path(&fixture, "no/map").text), -ENOENT);
+    assert_int_equal(load(&none, fifo.text), -EEXIST);
     assert_non_null(strstr(imgz_stop_error(fixture.stop)->text, "no plain file"));
     imgz_mapfile_fini(&map);
 }
@@ -311,7 +332,7 @@ static void a_link_in_the_way_is_left(void **state)
     (void)state;
     imgz_fixture_write(&fixture, "victim", "precious", 8);
     assert_int_equal(symlink("victim", imgz_fixture_path(&fixture, "map.partial").text), 0);
-    assert_int_equal(imgz_mapfile_save(&map, path.text, 0, true), -EEXIST);
+    assert_int_equal(save(&map, path.text), -EEXIST);
     assert_true(imgz_fixture_holds(&fixture, "victim", "precious", 8));
     assert_false(imgz_fixture_exists(&fixture, "map"));
     imgz_mapfile_fini(&map);
@@ -325,8 +346,7 @@ static void a_bad_line_is_named(void **state)
     (void)state;
     imgz_mapfile_init(&map);
     imgz_fixture_write(&fixture, "map", text, sizeof(text) - 1);
-    assert_int_equal(imgz_mapfile_load(imgz_fixture_path(&fixture, "map").text, fixture.stop, &map),
-                     -EBADMSG);
+    assert_int_equal(load(&map, imgz_fixture_path(&fixture, "map").text), -EBADMSG);
     assert_non_null(strstr(imgz_stop_error(fixture.stop)->text, "line 3: the block does not"));
 }
 

@@ -16,6 +16,7 @@
 
 static struct imgz_fixture fixture;
 static struct imgz_fixture_path path;
+static struct imgz_name name; /* of the same */
 static struct imgz_badlist bad;
 
 static int set_up(void **state)
@@ -23,6 +24,7 @@ static int set_up(void **state)
     (void)state;
     imgz_fixture_init(&fixture);
     path = imgz_fixture_path(&fixture, "map");
+    assert_int_equal(imgz_name_open(&name, path.text), 0);
     imgz_badlist_init(&bad);
     return 0;
 }
@@ -31,6 +33,7 @@ static int tear_down(void **state)
 {
     (void)state;
     imgz_badlist_fini(&bad);
+    imgz_name_close(&name);
     imgz_fixture_fini(&fixture);
     return 0;
 }
@@ -38,7 +41,7 @@ static int tear_down(void **state)
 static int load_keep(struct imgz_mapkeep *keep, const char *map_path, bool force, bool resume)
 {
     const struct imgz_mapkeep_config config = {
-        .path = map_path,
+        .name = map_path != NULL ? &name : NULL,
         .image_path = "image",
         .size_bytes = DISK_BYTES,
         .bad = &bad,
@@ -69,7 +72,7 @@ static void assert_says(const char *wanted)
     size_t used = 0;
 
     imgz_mapfile_init(&map);
-    assert_int_equal(imgz_mapfile_load(path.text, fixture.stop, &map), 0);
+    assert_int_equal(imgz_mapfile_load(&name, fixture.stop, &map), 0);
     for (size_t i = 0; i < map.count; i++)
         used +=
             (size_t)snprintf(text + used, sizeof(text) - used, "%s%llu%c", i == 0 ? "" : " ",
@@ -242,11 +245,14 @@ static void names_must_not_clash(void **state)
         const struct imgz_fixture_path map = imgz_fixture_path(&fixture, cases[i].map);
         const struct imgz_fixture_path image = imgz_fixture_path(&fixture, cases[i].image);
         const struct imgz_fixture_path source_path = imgz_fixture_path(&fixture, cases[i].source);
+        struct imgz_name map_name;
 
         imgz_fixture_write(&fixture, cases[i].source, "", 0);
         assert_int_equal(stat(source_path.text, &source), 0);
-        assert_int_equal(imgz_mapkeep_check_names(map.text, image.text, &source, fixture.stop),
+        assert_int_equal(imgz_mapkeep_open_name(&map_name, map.text, fixture.stop), 0);
+        assert_int_equal(imgz_mapkeep_check_names(&map_name, image.text, &source, fixture.stop),
                          cases[i].rc);
+        imgz_name_close(&map_name);
         imgz_fixture_renew_stop(&fixture);
         assert_int_equal(unlink(source_path.text), 0);
     }

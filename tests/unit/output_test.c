@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -382,6 +383,98 @@ static void booking_gives_slots_back(void **state)
     close_world(&world);
 }
 
+/* Who goes back to an image replaces that, whatever the name has come to mean. */
+static void only_what_was_read_is_replaced(void **state)
+{
+    struct world world;
+    struct stat read;
+
+    (void)state;
+    open_world(&world);
+    world.config.force = true;
+    world.config.replaces = &read;
+    imgz_fixture_write(&world.fixture, "out", "image", 5);
+    assert_int_equal(stat(world.path.text, &read), 0);
+    assert_int_equal(open_output(&world), 0);
+    imgz_output_abandon(&world.output);
+
+    imgz_fixture_write(&world.fixture, "victim", "precious", 8);
+    assert_int_equal(unlink(world.path.text), 0);
+    expect_refused(&world, -ESTALE, 1);
+    assert_int_equal(symlink("victim", world.path.text), 0);
+    expect_refused(&world, -ESTALE, 2);
+    assert_true(holds(&world, "victim", "precious"));
+    close_world(&world);
+}
+
+struct swapper {
+    struct world *world;
+    pthread_t thread;
+    bool keep; /* the FIFO gets another name, and a reader */
+};
+
+static bool is_waited_for(const struct stat *fifo)
+{
+    for (int fd = 3; fd < 64; fd++) {
+        struct stat status;
+
+        if (fstat(fd, &status) == 0 && status.st_ino == fifo->st_ino &&
+            status.st_dev == fifo->st_dev)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody who may rename the FIFO puts a link in its place while a reader is waited for. */
+static void *swap(void *argument)
+{
+    struct swapper *swapper = argument;
+    const struct imgz_fixture *fixture = &swapper->world->fixture;
+    const struct imgz_fixture_path aside = imgz_fixture_path(fixture, "aside");
+    struct stat fifo;
+
+    IMGZ_ASSERT(stat(swapper->world->path.text, &fifo) == 0);
+    while (!is_waited_for(&fifo))
+        usleep(1000);
+    IMGZ_ASSERT(rename(swapper->world->path.text, aside.text) == 0);
+    IMGZ_ASSERT(symlink("victim", swapper->world->path.text) == 0);
+    if (!swapper->keep)
+        IMGZ_ASSERT(unlink(aside.text) == 0);
+    return swapper->keep ? (void *)(intptr_t)open(aside.text, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+                         : NULL;
+}
+
+static void a_fifo_is_waited_for_not_its_name(void **state)
+{
+    struct world world;
+    void *reader;
+
+    (void)state;
+    for (int keep = 0; keep < 2; keep++) {
+        struct swapper swapper = {.world = &world, .keep = keep};
+
+        open_world(&world);
+        imgz_fixture_write(&world.fixture, "victim", "precious", 8);
+        assert_int_equal(mkfifo(world.path.text, 0600), 0);
+        assert_int_equal(pthread_create(&swapper.thread, NULL, swap, &swapper), 0);
+        assert_int_equal(open_output(&world), keep ? 0 : -ESTALE);
+        assert_int_equal(pthread_join(swapper.thread, &reader), 0);
+        if (keep) {
+            char got[5] = "";
+
+            put(&world, "data");
+            assert_int_equal(read((int)(intptr_t)reader, got, 4), 4);
+            assert_string_equal(got, "data");
+            close((int)(intptr_t)reader);
+            imgz_output_abandon(&world.output);
+        } else {
+            assert_non_null(strstr(story(&world)->text, "replaced by something else"));
+        }
+        assert_true(holds(&world, "victim", "precious"));
+        close_world(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +491,8 @@ int main(void)
         cmocka_unit_test(no_file_is_made_among_devices),
         cmocka_unit_test(images_need_no_device),
         cmocka_unit_test(streams_are_written_in_place),
+        cmocka_unit_test(only_what_was_read_is_replaced),
+        cmocka_unit_test(a_fifo_is_waited_for_not_its_name),
         cmocka_unit_test(standard_output_stays_open),
         cmocka_unit_test(booking_gives_slots_back),
     };

@@ -66,7 +66,7 @@ static inline void expect_refused(struct world *world, int code, unsigned file_c
     assert_int_equal(world->output.direct_fd, -1);
     assert_int_equal(world->output.temp.directory_fd, -1);
     assert_null(world->output.temp.temp_name);
-    assert_null(world->output.temp.full_path);
+    assert_int_equal(world->output.temp.map.directory_fd, -1);
     assert_int_equal(imgz_fixture_count(&world->fixture), file_count);
     imgz_fixture_renew_stop(&world->fixture);
 }

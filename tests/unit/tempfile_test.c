@@ -217,10 +217,45 @@ static void links_and_folders_are_not_followed(void **state)
     close_world(&world);
 }
 
+/* All of it happens in the directory that was opened. What is removed with the file, too. */
+static void a_directory_that_is_swapped_is_left_alone(void **state)
+{
+    struct imgz_fixture_path inside;
+    struct imgz_fixture_path ours;
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    ours = imgz_fixture_path(&world.fixture, "ours");
+    inside = imgz_fixture_path(&world.fixture, "ours/out");
+    assert_int_equal(mkdir(ours.text, 0700), 0);
+    world.config.path = inside.text;
+    assert_int_equal(open_output(&world), 0);
+    imgz_fixture_write(&world.fixture, "ours/out.partial.map", "ours", 4);
+    assert_int_equal(rename(ours.text, imgz_fixture_path(&world.fixture, "moved").text), 0);
+    assert_int_equal(mkdir(ours.text, 0700), 0);
+    imgz_fixture_write(&world.fixture, "ours/out.partial", "theirs", 6);
+    imgz_fixture_write(&world.fixture, "ours/out.partial.map", "theirs", 6);
+
+    put(&world, "new");
+    assert_int_equal(imgz_output_flush(&world.output), 0);
+    assert_int_equal(imgz_output_commit(&world.output), 0);
+    imgz_output_abandon(&world.output);
+    assert_true(holds(&world, "moved/out", "new"));
+    assert_false(imgz_fixture_exists(&world.fixture, "moved/out.partial.map"));
+    assert_true(holds(&world, "ours/out.partial", "theirs"));
+    assert_true(holds(&world, "ours/out.partial.map", "theirs"));
+    assert_int_equal(unlink(imgz_fixture_path(&world.fixture, "moved/out").text), 0);
+    assert_int_equal(unlink(imgz_fixture_path(&world.fixture, "ours/out.partial").text), 0);
+    assert_int_equal(unlink(imgz_fixture_path(&world.fixture, "ours/out.partial.map").text), 0);
+    close_world(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stale_partial_is_replaced),
+        cmocka_unit_test(a_directory_that_is_swapped_is_left_alone),
         cmocka_unit_test(a_partial_is_taken_over_and_left),
         cmocka_unit_test(a_partial_that_counts_is_not_replaced),
         cmocka_unit_test(a_mark_lasts_until_it_is_shown),

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A handle on a file, device or FIFO: a descriptor opened with O_PATH. It can be looked at (fstat)
+ * and later opened, and stays the same whatever becomes of its name. So what is opened is what was
+ * decided on.
+ *
+ * Threads    any.
+ * Ownership  descriptors are the caller's.
+ * Errors     a negative errno, not raised.
+ */
+#ifndef IMGZ_HANDLE_H
+#define IMGZ_HANDLE_H
+
+#include "base/base.h"
+
+/* Symbolic links are followed. Neither waits nor has an effect on a device. A handle, or -errno. */
+IMGZ_MUST_CHECK int imgz_handle_get(const char *path);
+
+/* Opens it, with flags of open(2); O_CLOEXEC is added. Any descriptor will do as a handle: it is
+ * another open file then. A descriptor, or -errno; -ENOTSUP: there is no /proc. */
+IMGZ_MUST_CHECK int imgz_handle_open(int handle, int flags);
+
+#endif /* IMGZ_HANDLE_H */
