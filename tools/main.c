@@ -17,6 +17,7 @@ static void calm_hwloc(void)
 int main(int argc, char **argv)
 {
     streams_fill_closed();
+    streams_make_patient();
     calm_hwloc();
     signals_start();
     return streams_finish(command_main(argc, argv));

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "signals.h"
+#include "streams.h"
 #include "units.h"
 
 #define NS_PER_MS 1000000u
@@ -298,9 +299,7 @@ static void compose_flush(FILE *line, const struct progress *progress, enum prog
  * fails. */
 static void put(const char *text, size_t bytes)
 {
-    ssize_t written = write(STDERR_FILENO, text, bytes);
-
-    (void)written;
+    (void)streams_write(STDERR_FILENO, text, bytes);
 }
 
 static void show(const struct progress *progress, enum progress_mode mode,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,66 @@ void streams_fill_closed(void)
             _exit(EXIT_CODE_FAILED);
 }
 
+/* ---- Non-blocking streams -------------------------------------------------------------------- */
+
+static int wait_for_room(int fd)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+    while (poll(&room, 1, -1) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+int streams_write(int fd, const char *text, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t written = write(fd, text, bytes);
+        int rc = written == 0 ? -EIO : 0;
+
+        if (written > 0) {
+            text += written;
+            bytes -= (size_t)written;
+        } else if (written < 0 && errno == EAGAIN) {
+            rc = wait_for_room(fd);
+        } else if (written < 0 && errno != EINTR) {
+            rc = -errno;
+        }
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static ssize_t write_cookie(void *cookie, const char *text, size_t bytes)
+{
+    int rc = streams_write(*(const int *)cookie, text, bytes);
+
+    errno = -rc;
+    return rc < 0 ? 0 : (ssize_t)bytes; /* fopencookie(3): 0 is a failure */
+}
+
+static void replace(FILE **stream, int *fd, int buffering)
+{
+    FILE *patient = fopencookie(fd, "w", (cookie_io_functions_t){.write = write_cookie});
+
+    if (patient == NULL || setvbuf(patient, NULL, buffering, BUFSIZ) != 0)
+        _exit(EXIT_CODE_FAILED); /* there is no memory for a few hundred bytes */
+    *stream = patient;
+}
+
+void streams_make_patient(void)
+{
+    static int output = STDOUT_FILENO;
+    static int error = STDERR_FILENO;
+
+    replace(&stdout, &output, isatty(output) ? _IOLBF : _IOFBF);
+    replace(&stderr, &error, _IONBF);
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
 int streams_finish(int exit_code)
 {
     /* EBADF from close(): a job wrote to standard output itself and closed it. */
@@ -29,6 +90,8 @@ int streams_finish(int exit_code)
     streams_error("cannot write to standard output: %s", strerror(errno));
     return exit_code != EXIT_CODE_DONE ? exit_code : EXIT_CODE_FAILED;
 }
+
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 0))) static void put_line(FILE *stream, const char *prefix,
                                                            const char *format, va_list arguments)

@@ -12,6 +12,13 @@
  * of their numbers, in such a way that using them is EBADF. */
 void streams_fill_closed(void);
 
+/* Makes stdout and stderr wait while a pipe or terminal that was made non-blocking is full: whoever
+ * shares it may do that at any time, and stdio would drop what is in its buffer. */
+void streams_make_patient(void);
+
+/* Writes all of it to descriptor 1 or 2, waiting likewise. 0, or a negative errno. */
+int streams_write(int fd, const char *text, size_t bytes);
+
 /* Flushes and closes standard output. Returns 'exit_code', or 1 if that fails. */
 int streams_finish(int exit_code);
 

@@ -162,6 +162,52 @@ sh_exit 0 'set -o pipefail; imgz capture -q --reproducible disk - |
     (while dd bs=777 count=200 status=none iflag=fullblock | grep -a . >/dev/null; do :; done
      cat >/dev/null)'
 
+title "non-blocking ones"
+# nonblocking.py FD COMMAND...: descriptor FD of it is a pipe that does not block and has 100 bytes
+# of room, until it is read: what came through goes to our standard output.
+cat >nonblocking.py <<'PYTHON'
+import os
+import subprocess
+import sys
+import time
+
+FILLER = 65536 - 100
+fd = int(sys.argv[1])
+read_end, write_end = os.pipe()
+os.set_blocking(write_end, False)
+assert os.write(write_end, bytes(FILLER)) == FILLER
+child = subprocess.Popen(sys.argv[2:], **{["stdout", "stderr"][fd - 1]: write_end})
+os.close(write_end)
+time.sleep(0.3)
+pieces = []
+while data := os.read(read_end, 1000):
+    pieces.append(data)
+sys.stdout.buffer.write(b"".join(pieces)[FILLER:])
+sys.exit(child.wait())
+PYTHON
+for job in 'info --json disk.gz' 'info disk.gz' 'hash disk' 'capture --help' 'info --topology' \
+    'capture --reproducible disk -' 'restore disk.gz -'; do
+    # shellcheck disable=SC2086
+    run "$IMGZ" $job
+    cp "$OUT" wanted
+    # shellcheck disable=SC2086
+    expect_exit 0 python3 nonblocking.py 1 "$IMGZ" $job
+    ok "$job: all of it on standard output" same "$OUT" wanted
+done
+for job in 'capture no/disk out.gz' "info $(printf '%0900d' 1)"; do
+    # shellcheck disable=SC2086
+    run "$IMGZ" $job
+    cp "$ERR" wanted
+    # shellcheck disable=SC2086
+    expect_exit "$CODE" python3 nonblocking.py 2 "$IMGZ" $job
+    ok "the error is on standard error" same "$OUT" wanted
+done
+expect_exit 0 python3 nonblocking.py 2 "$IMGZ" capture -v --progress=json disk out.gz
+ok "all of the log, progress and summary" bash -c '
+    grep -q "^imgz: reading disk" "$1" && grep -q "\"phase\":\"finish\"" "$1" &&
+        tail -n 1 "$1" | grep -q "^used "' - "$OUT"
+rm -f out.gz
+
 title "named pipes and devices as files"
 mkfifo pipe
 sh_exit 0 'cat disk >pipe & imgz capture -q pipe out.gz; code=$?; wait; exit $code'
