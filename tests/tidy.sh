@@ -119,6 +119,9 @@ complain "engine/ prints nothing, yet it names" < <(
         code_of "$file" | grep -owE 'stdout|stderr' | sed "s|^|$file: |"
     done)
 
+complain "EINVAL is the system's; imgz_stop_raise_usage() is for what was asked for" < <(
+    grep -nE 'imgz_stop_raise\(.*-EINVAL' engine/*/*.c)
+
 # ---- Headers and symbols -----------------------------------------------------------------------
 
 flags=(-Iinclude -Iengine -Itools -D_GNU_SOURCE -DIMGZ_HAVE_ISAL=0 -Wall -Wextra -Werror

@@ -32,6 +32,7 @@ static int fail_usage(const struct command *command, const struct options *optio
 {
     const char *name = command != NULL ? command->name : NULL;
     struct imgz_error error = {
+        .kind = IMGZ_ERROR_USAGE,
         .code = -EINVAL,
         .stage = IMGZ_STAGE_SETUP,
         .offset = IMGZ_OFFSET_NONE,

@@ -15,13 +15,14 @@ void runner_start(struct runner *runner, const struct options *options)
     signals_catch_stop();
 }
 
-static int exit_code_of(int rc)
+/* By what the error is, not by its code: 2 is for the command line alone. */
+static int exit_code_of(int rc, const struct imgz_error *error)
 {
     if (rc == 0)
         return EXIT_CODE_DONE;
-    if (rc == -EBADMSG)
+    if (error->kind == IMGZ_ERROR_DATA)
         return EXIT_CODE_BAD_DATA;
-    if (rc == -EINVAL)
+    if (error->kind == IMGZ_ERROR_USAGE)
         return EXIT_CODE_USAGE;
     if (rc == -ECANCELED && signals_stop_requested() != 0)
         return EXIT_CODE_SIGNAL + signals_stop_requested();
@@ -30,7 +31,7 @@ static int exit_code_of(int rc)
 
 int runner_say_error(const struct options *options, int rc, const struct imgz_error *error)
 {
-    int exit_code = exit_code_of(rc);
+    int exit_code = exit_code_of(rc, error);
     const char *rest = strchr(error->text, ';'); /* "stopped as asked; nothing is left of ..." */
 
     if (exit_code > EXIT_CODE_SIGNAL)

@@ -55,34 +55,92 @@ void imgz_stop_destroy(struct imgz_stop *stop)
     free(stop);
 }
 
-int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, const char *format,
-                    ...)
+/* What there is to tell, apart from the words. */
+struct finding {
+    enum imgz_error_kind kind;
+    int code;
+    struct imgz_place place;
+};
+
+static void record_locked(struct imgz_stop *stop, const struct finding *finding, const char *format,
+                          va_list args) IMGZ_REQUIRES(stop->lock);
+static void record_locked(struct imgz_stop *stop, const struct finding *finding, const char *format,
+                          va_list args)
+{
+    struct imgz_error *error = &stop->error;
+
+    error->kind = finding->kind;
+    error->code = finding->code;
+    error->stage = finding->place.stage;
+    error->offset = finding->place.offset;
+    snprintf(error->path, sizeof(error->path), "%s",
+             finding->place.path != NULL ? finding->place.path : "");
+    vsnprintf(error->text, sizeof(error->text), format, args);
+    atomic_store_explicit(&stop->raised, true, memory_order_release);
+}
+
+static void raise_first(struct imgz_stop *stop, const struct finding *finding, const char *format,
+                        va_list args)
 {
     const uint64_t one = 1;
     ssize_t written_bytes;
     bool first;
-    va_list args;
 
-    IMGZ_ASSERT(code < 0);
+    IMGZ_ASSERT(finding->code < 0);
     imgz_mutex_lock(&stop->lock);
     first = stop->error.code == 0;
-    if (first) {
-        stop->error.code = code;
-        stop->error.stage = place.stage;
-        stop->error.offset = place.offset;
-        snprintf(stop->error.path, sizeof(stop->error.path), "%s",
-                 place.path != NULL ? place.path : "");
-        va_start(args, format);
-        vsnprintf(stop->error.text, sizeof(stop->error.text), format, args);
-        va_end(args);
-        atomic_store_explicit(&stop->raised, true, memory_order_release);
-    }
+    if (first)
+        record_locked(stop, finding, format, args);
     imgz_mutex_unlock(&stop->lock);
     /* The counter of an eventfd cannot overflow here: it is written once. */
     if (first) {
         written_bytes = write(stop->event_fd, &one, sizeof(one));
         IMGZ_ASSERT(written_bytes == (ssize_t)sizeof(one));
     }
+}
+
+int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, const char *format,
+                    ...)
+{
+    const struct finding finding = {
+        .kind = code == -EBADMSG ? IMGZ_ERROR_DATA : IMGZ_ERROR_FAILED,
+        .code = code,
+        .place = place,
+    };
+    va_list args;
+
+    va_start(args, format);
+    raise_first(stop, &finding, format, args);
+    va_end(args);
+    return code;
+}
+
+int imgz_stop_raise_usage(struct imgz_stop *stop, struct imgz_place place, const char *format, ...)
+{
+    const struct finding finding = {
+        .kind = IMGZ_ERROR_USAGE,
+        .code = -EINVAL,
+        .place = place,
+    };
+    va_list args;
+
+    va_start(args, format);
+    raise_first(stop, &finding, format, args);
+    va_end(args);
+    return finding.code;
+}
+
+static int raise_failed(struct imgz_stop *stop, int code, struct imgz_place place,
+                        const char *format, ...) IMGZ_PRINTF(4, 5);
+static int raise_failed(struct imgz_stop *stop, int code, struct imgz_place place,
+                        const char *format, ...)
+{
+    const struct finding finding = {.kind = IMGZ_ERROR_FAILED, .code = code, .place = place};
+    va_list args;
+
+    va_start(args, format);
+    raise_first(stop, &finding, format, args);
+    va_end(args);
     return code;
 }
 
@@ -122,10 +180,10 @@ int imgz_stop_raise_system(struct imgz_stop *stop, int code, struct imgz_place p
     const char *advice = imgz_advice_find(code, advice_side(place.stage));
 
     if (place.offset == IMGZ_OFFSET_NONE)
-        return imgz_stop_raise(stop, code, place, "%s %s: %s; %s", doing, place.path,
-                               strerrordesc_np(-code), advice);
-    return imgz_stop_raise(stop, code, place, "%s %s at offset %" PRIu64 ": %s; %s", doing,
-                           place.path, place.offset, strerrordesc_np(-code), advice);
+        return raise_failed(stop, code, place, "%s %s: %s; %s", doing, place.path,
+                            strerrordesc_np(-code), advice);
+    return raise_failed(stop, code, place, "%s %s at offset %" PRIu64 ": %s; %s", doing, place.path,
+                        place.offset, strerrordesc_np(-code), advice);
 }
 
 bool imgz_stop_raised(const struct imgz_stop *stop)

@@ -31,13 +31,17 @@ void imgz_stop_destroy(struct imgz_stop *stop); /* accepts NULL */
 
 /* Records 'code' < 0 and the story unless one is there already. The format tells what was being
  * done, the reason and what to do next; path and offset are in 'place' and belong in the sentence
- * too. Returns 'code'. */
+ * too. -EBADMSG is imgz's own finding here: the error is one of data. Returns 'code'. */
 int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, const char *format,
                     ...) IMGZ_PRINTF(4, 5);
 
+/* The same for what should not have been asked for: the error is one of usage. Returns -EINVAL. */
+int imgz_stop_raise_usage(struct imgz_stop *stop, struct imgz_place place, const char *format, ...)
+    IMGZ_PRINTF(3, 4);
+
 /* The usual story of a system call that failed: "reading /dev/sda at offset 4096: Input/output
  * error; check ...". 'doing' is "reading", "creating" and so on; advice is chosen by code and
- * stage. Returns 'code'. */
+ * stage. Whatever the code, the error is one of the system. Returns 'code'. */
 int imgz_stop_raise_system(struct imgz_stop *stop, int code, struct imgz_place place,
                            const char *doing);
 

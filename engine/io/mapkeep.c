@@ -102,19 +102,20 @@ int imgz_mapkeep_check_names(const struct imgz_name *map, const char *image_path
     if (!clashes_with_image(map, image_path) && !imgz_name_means(map, "", source) &&
         !imgz_name_means(map, ".partial", source))
         return 0;
-    return imgz_stop_raise(stop, -EINVAL, place,
-                           "%s, or %s.partial, would be both of the map and what is read or "
-                           "written; name another",
-                           map->path, map->path);
+    return imgz_stop_raise_usage(stop, place,
+                                 "%s, or %s.partial, would be both of the map and what is read or "
+                                 "written; name another",
+                                 map->path, map->path);
 }
 
 static int check_size(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
 {
     if (keep->config.size_bytes != IMGZ_SIZE_UNKNOWN)
         return 0;
-    return imgz_stop_raise(stop, -EINVAL, place_of(keep),
-                           "a map needs a source that can be read again: a file or a block device; "
-                           "leave out --map");
+    return imgz_stop_raise_usage(
+        stop, place_of(keep),
+        "a map needs a source that can be read again: a file or a block device; "
+        "leave out --map");
 }
 
 /* A map that has something finished: its image is another, and would be lost to ddrescue, and to

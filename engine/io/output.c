@@ -88,9 +88,9 @@ static int take_over(struct imgz_output *output)
 
 static int raise_both(const struct imgz_output *output, const char *suffix)
 {
-    return imgz_stop_raise(output->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "%s%s is both what is read and what would be written; name another",
-                           output->path, suffix);
+    return imgz_stop_raise_usage(
+        output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+        "%s%s is both what is read and what would be written; name another", output->path, suffix);
 }
 
 /* Where devices are (a file system of its own) a file is a device's name misspelt, and would fill
@@ -181,10 +181,11 @@ static int open_device(const struct imgz_output_config *config, struct imgz_outp
 
     output->kind = IMGZ_OUTPUT_DEVICE;
     if (!config->device_allowed)
-        return imgz_stop_raise(output->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "%s is a block device: an image needs a file or a pipe; were source "
-                               "and image swapped?",
-                               output->path);
+        return imgz_stop_raise_usage(
+            output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+            "%s is a block device: an image needs a file or a pipe; were source "
+            "and image swapped?",
+            output->path);
     rc = imgz_target_open(&target_config, output->stop, output->log, &target);
     if (rc < 0)
         return rc;

@@ -93,10 +93,11 @@ static int raise_claims(const struct refusal *refusal, const struct imgz_claims 
 /* Never overruled: a disk that is read while it is overwritten is neither read nor written. */
 static int raise_same(const struct refusal *refusal)
 {
-    return imgz_stop_raise(refusal->stop, -EINVAL, place_of(refusal),
-                           "%s is, or lies on, what is read; it cannot be written meanwhile; name "
-                           "another",
-                           refusal->config->path);
+    return imgz_stop_raise_usage(
+        refusal->stop, place_of(refusal),
+        "%s is, or lies on, what is read; it cannot be written meanwhile; name "
+        "another",
+        refusal->config->path);
 }
 
 /* The name of what is read: standard input may be a file, too. */

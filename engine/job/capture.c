@@ -261,19 +261,19 @@ static int check_resumable(const struct capture *capture)
     if (!wants_resume(capture))
         return 0;
     if (source_streams || capture->output.kind != IMGZ_OUTPUT_FILE)
-        return imgz_stop_raise(capture->job.stop, -EINVAL,
-                               source_streams
-                                   ? imgz_source_place(&capture->source, IMGZ_OFFSET_NONE)
-                                   : imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
-                               "%s is a pipe or the like: a capture from or to it cannot be "
-                               "resumed; leave out --resume",
-                               source_streams ? capture->source.path : capture->output.path);
+        return imgz_stop_raise_usage(capture->job.stop,
+                                     source_streams
+                                         ? imgz_source_place(&capture->source, IMGZ_OFFSET_NONE)
+                                         : imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
+                                     "%s is a pipe or the like: a capture from or to it cannot be "
+                                     "resumed; leave out --resume",
+                                     source_streams ? capture->source.path : capture->output.path);
     if (options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL)
-        return imgz_stop_raise(capture->job.stop, -EINVAL,
-                               imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
-                               "what cannot be read of %s has to be remembered from one run to the "
-                               "next: with --on-error=zero, --resume needs a --map",
-                               capture->source.path);
+        return imgz_stop_raise_usage(
+            capture->job.stop, imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
+            "what cannot be read of %s has to be remembered from one run to the "
+            "next: with --on-error=zero, --resume needs a --map",
+            capture->source.path);
     return 0;
 }
 
@@ -321,11 +321,11 @@ static int check_chunk_count(const struct capture *capture)
 
     if (capture->source.kind != IMGZ_SOURCE_DEVICE || capture->source.size_bytes <= limit_bytes)
         return 0;
-    return imgz_stop_raise(capture->job.stop, -EINVAL,
-                           imgz_source_place(&capture->source, IMGZ_OFFSET_NONE),
-                           "%s has more chunks of %u bytes than an image can hold; use a larger "
-                           "--chunk-size",
-                           capture->source.path, chunk_bytes);
+    return imgz_stop_raise_usage(
+        capture->job.stop, imgz_source_place(&capture->source, IMGZ_OFFSET_NONE),
+        "%s has more chunks of %u bytes than an image can hold; use a larger "
+        "--chunk-size",
+        capture->source.path, chunk_bytes);
 }
 
 static int prepare(struct capture *capture)

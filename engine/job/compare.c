@@ -110,8 +110,8 @@ static int open_image(void *context)
     if (rc < 0 || compare->image.seekable)
         return rc;
     imgz_image_fini(&compare->image);
-    return imgz_stop_raise(
-        compare->job->stop, -EINVAL, place,
+    return imgz_stop_raise_usage(
+        compare->job->stop, place,
         "the hashes of an image are at its end: to compare with it, give it as a "
         "file instead of a pipe");
 }

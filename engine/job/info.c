@@ -34,9 +34,10 @@ static int open_file(const char *path, struct imgz_job *job, struct imgz_image *
     if (rc < 0 || image->seekable)
         return rc;
     imgz_image_fini(image);
-    return imgz_stop_raise(job->stop, -EINVAL, place,
-                           "what an image holds is written at its end: give it as a file instead "
-                           "of a pipe");
+    return imgz_stop_raise_usage(
+        job->stop, place,
+        "what an image holds is written at its end: give it as a file instead "
+        "of a pipe");
 }
 
 int imgz_image_open(const char *path, struct imgz_image **result, struct imgz_error *error)

@@ -23,11 +23,11 @@ static int check_target_options(struct imgz_job *job)
     const struct imgz_options *options = &job->options;
 
     if ((options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL) != 0)
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the overrides 0x%x are not known",
-                               options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
+        return imgz_stop_raise_usage(job->stop, nowhere, "the overrides 0x%x are not known",
+                                     options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
     if (options->file_mode > 0777)
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
-                               "a file's mode cannot be 0%o: up to 0777", options->file_mode);
+        return imgz_stop_raise_usage(job->stop, nowhere, "a file's mode cannot be 0%o: up to 0777",
+                                     options->file_mode);
     return 0;
 }
 
@@ -39,26 +39,27 @@ static int check_options(struct imgz_job *job)
                                  IMGZ_FLAG_DISCARD | IMGZ_FLAG_PARANOID;
 
     if (!imgz_deflate_level_valid(options->level))
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
-                               "level %d is out of range: fast, or 0 to %d", options->level,
-                               IMGZ_LEVEL_MAX);
+        return imgz_stop_raise_usage(job->stop, nowhere,
+                                     "level %d is out of range: fast, or 0 to %d", options->level,
+                                     IMGZ_LEVEL_MAX);
     if (options->thread_count > IMGZ_THREADS_MAX)
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
-                               "%u threads are too many: at most %d, or 0 for one per processor",
-                               options->thread_count, IMGZ_THREADS_MAX);
+        return imgz_stop_raise_usage(
+            job->stop, nowhere, "%u threads are too many: at most %d, or 0 for one per processor",
+            options->thread_count, IMGZ_THREADS_MAX);
     if (options->chunk_bytes < IMGZ_CHUNK_BYTES_MIN ||
         options->chunk_bytes > IMGZ_CHUNK_BYTES_MAX ||
         (options->chunk_bytes & (options->chunk_bytes - 1)) != 0)
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
-                               "a chunk size of %u bytes is not possible: a power of two from %u "
-                               "to %u",
-                               options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
+        return imgz_stop_raise_usage(
+            job->stop, nowhere,
+            "a chunk size of %u bytes is not possible: a power of two from %u "
+            "to %u",
+            options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
     if (options->on_error != IMGZ_ON_ERROR_STOP && options->on_error != IMGZ_ON_ERROR_ZERO)
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
-                               "on_error %d is not known: stop or zero", (int)options->on_error);
+        return imgz_stop_raise_usage(job->stop, nowhere, "on_error %d is not known: stop or zero",
+                                     (int)options->on_error);
     if ((options->flags & ~known_flags) != 0)
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere, "the flags 0x%x are not known",
-                               options->flags & ~known_flags);
+        return imgz_stop_raise_usage(job->stop, nowhere, "the flags 0x%x are not known",
+                                     options->flags & ~known_flags);
     return check_target_options(job);
 }
 
@@ -233,10 +234,11 @@ static int create_tally(struct imgz_job *job, const struct imgz_tally_config *co
     job->tally = NULL;
     rc = imgz_tally_create(config, &job->tally);
     if (rc == -EINVAL)
-        return imgz_stop_raise(job->stop, rc, nowhere,
-                               "the digests \"%s\" are not all known, or one stands twice: md5, "
-                               "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
-                               config->digests);
+        return imgz_stop_raise_usage(
+            job->stop, nowhere,
+            "the digests \"%s\" are not all known, or one stands twice: md5, "
+            "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
+            config->digests);
     if (rc == -EOPNOTSUPP)
         return imgz_stop_raise(job->stop, rc, nowhere,
                                "libcrypto cannot make the digests \"%s\" here: for want of memory, "

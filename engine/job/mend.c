@@ -53,18 +53,19 @@ static int check_sizes(const struct mend *mend)
     const struct imgz_place place = imgz_source_place(&image->source, IMGZ_OFFSET_NONE);
 
     if (source->size_bytes != imgz_image_raw_bytes(image))
-        return imgz_stop_raise(mend->job.stop, -EINVAL, place,
-                               "the disk in %s has %" PRIu64 " bytes, but %s has %" PRIu64
-                               ": it is of another disk, or of a copy that ended early; name "
-                               "another, or capture all of it",
-                               mend->image_path, imgz_image_raw_bytes(image), source->path,
-                               source->size_bytes);
+        return imgz_stop_raise_usage(mend->job.stop, place,
+                                     "the disk in %s has %" PRIu64 " bytes, but %s has %" PRIu64
+                                     ": it is of another disk, or of a copy that ended early; name "
+                                     "another, or capture all of it",
+                                     mend->image_path, imgz_image_raw_bytes(image), source->path,
+                                     source->size_bytes);
     if (mend->job.options.chunk_bytes != image->header.chunk_bytes)
-        return imgz_stop_raise(mend->job.stop, -EINVAL, place,
-                               "%s has chunks of %" PRIu32 " bytes, not of %" PRIu32
-                               ": use --chunk-size %" PRIu32 "K, or name another image",
-                               mend->image_path, image->header.chunk_bytes,
-                               mend->job.options.chunk_bytes, image->header.chunk_bytes / 1024);
+        return imgz_stop_raise_usage(mend->job.stop, place,
+                                     "%s has chunks of %" PRIu32 " bytes, not of %" PRIu32
+                                     ": use --chunk-size %" PRIu32 "K, or name another image",
+                                     mend->image_path, image->header.chunk_bytes,
+                                     mend->job.options.chunk_bytes,
+                                     image->header.chunk_bytes / 1024);
     return 0;
 }
 
@@ -86,11 +87,11 @@ static int load_map(struct mend *mend)
         return rc;
     rc = imgz_mapfile_fit(&mend->map, mend->source.size_bytes);
     if (rc == -ERANGE)
-        return imgz_stop_raise(mend->job.stop, -EINVAL, place,
-                               "%s is the map of %" PRIu64 " bytes, but %s has %" PRIu64
-                               ": it is of another disk; name another map",
-                               path, imgz_mapfile_end(&mend->map), mend->source.path,
-                               mend->source.size_bytes);
+        return imgz_stop_raise_usage(mend->job.stop, place,
+                                     "%s is the map of %" PRIu64 " bytes, but %s has %" PRIu64
+                                     ": it is of another disk; name another map",
+                                     path, imgz_mapfile_end(&mend->map), mend->source.path,
+                                     mend->source.size_bytes);
     return rc < 0 ? imgz_job_raise_memory(&mend->job) : 0;
 }
 

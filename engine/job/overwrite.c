@@ -20,14 +20,16 @@ static int check_discard(const struct imgz_job *job, const struct imgz_output *o
     if (!has_flag(job, IMGZ_FLAG_DISCARD))
         return 0;
     if (output->kind != IMGZ_OUTPUT_DEVICE)
-        return imgz_stop_raise(job->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "%s is no block device: there is nothing to discard; leave out "
-                               "--discard",
-                               output->path);
+        return imgz_stop_raise_usage(
+            job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+            "%s is no block device: there is nothing to discard; leave out "
+            "--discard",
+            output->path);
     if (has_flag(job, IMGZ_FLAG_ONLY_CHANGED) || has_flag(job, IMGZ_FLAG_RESUME))
-        return imgz_stop_raise(job->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "--discard drops what --only-changed or --resume would keep; leave "
-                               "out one");
+        return imgz_stop_raise_usage(
+            job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+            "--discard drops what --only-changed or --resume would keep; leave "
+            "out one");
     return 0;
 }
 
@@ -36,10 +38,11 @@ static int check_read_back(const struct imgz_job *job, const struct imgz_output 
 {
     if (output->left_out_bytes == 0 || !has_flag(job, IMGZ_FLAG_READ_BACK))
         return 0;
-    return imgz_stop_raise(job->stop, -EINVAL, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "%s is too small for the disk: it cannot be held against the image; "
-                           "leave out --read-back",
-                           output->path);
+    return imgz_stop_raise_usage(
+        job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+        "%s is too small for the disk: it cannot be held against the image; "
+        "leave out --read-back",
+        output->path);
 }
 
 static bool is_confirmed(const struct imgz_options *options, const struct imgz_image *image)

@@ -175,14 +175,15 @@ static int check_paranoid(const struct restore *restore)
         return 0;
     if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) && !has_flag(restore, IMGZ_FLAG_RESUME) &&
         !has_flag(restore, IMGZ_FLAG_READ_BACK))
-        return imgz_stop_raise(
-            restore->job.stop, -EINVAL, place,
+        return imgz_stop_raise_usage(
+            restore->job.stop, place,
             "--paranoid is how --only-changed, --resume and --read-back compare: "
             "give one of them, too");
     if (has_flag(restore, IMGZ_FLAG_READ_BACK) && !restore->decode.image.seekable)
-        return imgz_stop_raise(restore->job.stop, -EINVAL, place,
-                               "to compare bytes, --read-back --paranoid reads the image a second "
-                               "time: give it as a file instead of a pipe");
+        return imgz_stop_raise_usage(
+            restore->job.stop, place,
+            "to compare bytes, --read-back --paranoid reads the image a second "
+            "time: give it as a file instead of a pipe");
     return 0;
 }
 
@@ -201,9 +202,9 @@ static int check_readable(const struct restore *restore)
               "--only-changed";
     if (why == NULL)
         return 0;
-    return imgz_stop_raise(restore->job.stop, -EINVAL,
-                           imgz_output_place(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
-                           restore->output.path, why);
+    return imgz_stop_raise_usage(restore->job.stop,
+                                 imgz_output_place(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
+                                 restore->output.path, why);
 }
 
 /* Opens the target for reading if it may hold something that need not be written. */

@@ -8,9 +8,9 @@ static int refuse(struct imgz_job *job, const struct imgz_source *source)
     const struct imgz_place place = imgz_source_place(source, IMGZ_OFFSET_NONE);
 
     if (source->kind == IMGZ_SOURCE_STREAM)
-        return imgz_stop_raise(job->stop, -EINVAL, place,
-                               "%s cannot be measured: it is neither a file nor a block device",
-                               source->path);
+        return imgz_stop_raise_usage(
+            job->stop, place, "%s cannot be measured: it is neither a file nor a block device",
+            source->path);
     if (source->size_bytes == 0)
         return imgz_stop_raise(job->stop, -ENODATA, place,
                                "%s cannot be measured: it is empty; name a file with data in it",

@@ -5,14 +5,22 @@
 
 #include "io/mapfile.h"
 
-static int raise_map(const struct imgz_unread_config *config, int rc, const char *what)
+static int raise_no_map(const struct imgz_output *output)
 {
-    const struct imgz_output *output = config->output;
+    return imgz_stop_raise_usage(
+        output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+        "resuming %s: sectors that could not be read are zeros in %s.partial, and without a map it "
+        "is not known which; give the --map that was kept with it, or remove it",
+        output->path, output->path);
+}
 
-    return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "resuming %s: sectors that could not be read are zeros in %s.partial, "
-                           "and %s; give the --map that was kept with it, or remove it",
-                           output->path, output->path, what);
+static int raise_larger(const struct imgz_output *output)
+{
+    return imgz_stop_raise(
+        output->stop, -EEXIST, imgz_output_place(output, IMGZ_OFFSET_NONE),
+        "resuming %s: sectors that could not be read are zeros in %s.partial, and the map is of a "
+        "larger disk; give the --map that was kept with it, or remove it",
+        output->path, output->path);
 }
 
 static int take_map(struct imgz_unread *unread, struct imgz_job *job,
@@ -21,7 +29,7 @@ static int take_map(struct imgz_unread *unread, struct imgz_job *job,
     int rc = imgz_mapfile_fit(map, config->size_bytes);
 
     if (rc == -ERANGE)
-        return raise_map(config, -EEXIST, "the map is of a larger disk");
+        return raise_larger(config->output);
     if (rc == 0)
         rc = imgz_mapfile_add_bad(map, config->size_bytes, &unread->bad);
     unread->end_bytes = imgz_mapfile_settled_bytes(map);
@@ -42,9 +50,7 @@ int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
     if (rc == 0)
         rc = take_map(unread, job, config, &map);
     else if (rc == -ENOENT)
-        rc = config->output->temp.marked
-                 ? raise_map(config, -EINVAL, "without a map it is not known which")
-                 : 0;
+        rc = config->output->temp.marked ? raise_no_map(config->output) : 0;
     imgz_mapfile_fini(&map);
     return rc;
 }

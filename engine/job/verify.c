@@ -137,15 +137,16 @@ static int check_flags(struct imgz_job *job, const char *against)
     const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
     if ((job->options.flags & IMGZ_FLAG_PARANOID) != 0 && against == NULL)
-        return imgz_stop_raise(job->stop, -EINVAL, nowhere,
-                               "--paranoid is how --against compares: name a source there");
+        return imgz_stop_raise_usage(job->stop, nowhere,
+                                     "--paranoid is how --against compares: name a source there");
     if ((job->options.flags & IMGZ_FLAG_SCRUB) == 0 ||
         (against == NULL && job->options.digests == NULL))
         return 0;
-    return imgz_stop_raise(job->stop, -EINVAL, nowhere,
-                           "a scrub checks what is stored and inflates nothing: %s needs another "
-                           "run without it",
-                           against != NULL ? "comparing with a source" : "a digest of the disk");
+    return imgz_stop_raise_usage(
+        job->stop, nowhere,
+        "a scrub checks what is stored and inflates nothing: %s needs another "
+        "run without it",
+        against != NULL ? "comparing with a source" : "a digest of the disk");
 }
 
 int imgz_verify(const char *image, const char *against, const struct imgz_options *options,

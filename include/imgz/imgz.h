@@ -9,7 +9,8 @@
  * Paths      "-" is standard input or output wherever a job reads or writes.
  * Returns    0 on success, a negative errno otherwise. -EBADMSG: data is bad (a corrupt image, a
  *            hash that does not match, a device that differs). -EINVAL: the options make no sense.
- *            -ECANCELED: the progress callback asked to stop. Anything else: the system's reason.
+ *            -ECANCELED: the progress callback asked to stop. Anything else: the system's reason;
+ *            which may be one of these, too: imgz_error.kind tells.
  * Errors     when a job fails, 'error' tells where and why, in words. It may be NULL.
  * Reports    filled as far as the job came, also when it failed. It may be NULL.
  * Threads    jobs keep no global state; several may run at once, each from its own thread.
@@ -70,12 +71,20 @@ enum imgz_stage {
 /* A short name such as "read-image"; never NULL. */
 IMGZ_API const char *imgz_stage_name(enum imgz_stage stage);
 
+/* What an error is about. The code does not tell: file systems answer EINVAL and EBADMSG, too. */
+enum imgz_error_kind {
+    IMGZ_ERROR_FAILED, /* the system refused something, or the job could not be done */
+    IMGZ_ERROR_USAGE,  /* what was asked for makes no sense, or not together; code -EINVAL */
+    IMGZ_ERROR_DATA,   /* an image, or what was read back, is not what it must be; code -EBADMSG */
+};
+
 struct imgz_error {
     int code;              /* negative errno; 0: no error */
     enum imgz_stage stage; /* meaningful when code is not 0 */
     uint64_t offset;       /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
     char path[512];        /* what was worked on; cut if longer, "" if nothing */
     char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
+    enum imgz_error_kind kind;
 };
 
 /* Makes a text that may hold what comes from outside, as the name of a file or the label of a disk

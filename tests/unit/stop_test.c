@@ -42,6 +42,40 @@ static void quiet_until_raised(void **state)
     imgz_stop_destroy(NULL);
 }
 
+/* By who raised it, not by its number. */
+static void a_kind_is_not_told_by_the_code(void **state)
+{
+    static const int codes[] = {-EINVAL, -EBADMSG, -EIO};
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(codes); i++) {
+        struct imgz_stop *system = create();
+        struct imgz_stop *own = create();
+
+        assert_int_equal(imgz_stop_raise_system(system, codes[i], place, "reading"), codes[i]);
+        assert_int_equal(imgz_stop_error(system)->kind, IMGZ_ERROR_FAILED);
+        assert_int_equal(imgz_stop_raise(own, codes[i], place, "it"), codes[i]);
+        assert_int_equal(imgz_stop_error(own)->kind,
+                         codes[i] == -EBADMSG ? IMGZ_ERROR_DATA : IMGZ_ERROR_FAILED);
+        imgz_stop_destroy(system);
+        imgz_stop_destroy(own);
+    }
+}
+
+static void usage_is_a_kind_of_its_own(void **state)
+{
+    struct imgz_stop *stop = create();
+
+    (void)state;
+    assert_int_equal(imgz_stop_raise_usage(stop, place, "%d is too many", 7), -EINVAL);
+    assert_int_equal(imgz_stop_error(stop)->kind, IMGZ_ERROR_USAGE);
+    assert_int_equal(imgz_stop_error(stop)->code, -EINVAL);
+    assert_string_equal(imgz_stop_error(stop)->text, "7 is too many");
+    assert_int_equal(imgz_stop_raise(stop, -EBADMSG, place, "later"), -EBADMSG);
+    assert_int_equal(imgz_stop_error(stop)->kind, IMGZ_ERROR_USAGE);
+    imgz_stop_destroy(stop);
+}
+
 static void first_story_stays(void **state)
 {
     const struct imgz_place other = {IMGZ_STAGE_FLUSH, "b", 1};
@@ -176,9 +210,14 @@ static void one_of_many_wins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(quiet_until_raised),   cmocka_unit_test(first_story_stays),
-        cmocka_unit_test(long_stories_are_cut), cmocka_unit_test(no_path_is_an_empty_one),
-        cmocka_unit_test(system_stories),       cmocka_unit_test(one_of_many_wins),
+        cmocka_unit_test(quiet_until_raised),
+        cmocka_unit_test(a_kind_is_not_told_by_the_code),
+        cmocka_unit_test(usage_is_a_kind_of_its_own),
+        cmocka_unit_test(first_story_stays),
+        cmocka_unit_test(long_stories_are_cut),
+        cmocka_unit_test(no_path_is_an_empty_one),
+        cmocka_unit_test(system_stories),
+        cmocka_unit_test(one_of_many_wins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
