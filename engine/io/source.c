@@ -70,27 +70,39 @@ static int open_fd(const struct imgz_source_config *config, struct imgz_source *
 }
 
 /* One aligned block, so that it works with direct I/O too. */
+static int read_block(const struct imgz_source *source, uint64_t offset, unsigned char *block,
+                      size_t *done_bytes)
+{
+    IMGZ_ASSERT(offset % IMGZ_BLOCK_BYTES == 0);
+    return imgz_source_read_at(source, offset, block, IMGZ_BLOCK_BYTES, done_bytes);
+}
+
 static int peek_file(const struct imgz_source *source, unsigned char *buffer, size_t bytes,
                      size_t *done_bytes)
 {
     _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
     size_t block_bytes;
-    int rc = imgz_source_read_at(source, 0, block, sizeof(block), &block_bytes);
+    int rc = read_block(source, 0, block, &block_bytes);
 
     *done_bytes = imgz_min(bytes, block_bytes);
     memcpy(buffer, block, *done_bytes);
     return rc;
 }
 
-/* A file that is made up as it is read, such as those of /proc, has no size though it has content.
- * What cannot be read is no empty file either: whoever reads it is to tell. */
-static bool has_no_size(const struct imgz_source *source)
+/* The size of a file that is made up as it is read is made up, too: those of /proc have none, those
+ * of /sys a page, whatever is in them. A file's last block tells. What cannot be read there is no
+ * sign: whoever reads it is to tell; an empty file has nothing that cannot be read. */
+static bool size_is_made_up(const struct imgz_source *source)
 {
-    unsigned char byte;
+    _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
+    const uint64_t size_bytes = (uint64_t)source->status.st_size;
+    const uint64_t offset = size_bytes > 0 ? imgz_align_down(size_bytes - 1, IMGZ_BLOCK_BYTES) : 0;
     size_t done_bytes;
+    int rc = read_block(source, offset, block, &done_bytes);
 
-    return source->status.st_size == 0 &&
-           (peek_file(source, &byte, sizeof(byte), &done_bytes) < 0 || done_bytes > 0);
+    if (size_bytes == 0)
+        return rc < 0 || done_bytes > 0;
+    return rc == 0 && offset + done_bytes < size_bytes;
 }
 
 /* Tells kind and size of what was opened. */
@@ -102,7 +114,7 @@ static int classify(const char *path, struct imgz_source *source)
     source->size_bytes = IMGZ_SIZE_UNKNOWN;
     if (strcmp(path, "-") == 0)
         return 0;
-    if (S_ISREG(source->status.st_mode) && has_no_size(source)) {
+    if (S_ISREG(source->status.st_mode) && size_is_made_up(source)) {
         imgz_source_use_cache(source);
     } else if (S_ISREG(source->status.st_mode)) {
         source->kind = IMGZ_SOURCE_FILE;

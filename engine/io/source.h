@@ -20,7 +20,7 @@
 enum imgz_source_kind {
     IMGZ_SOURCE_FILE,
     IMGZ_SOURCE_DEVICE,
-    IMGZ_SOURCE_STREAM, /* no size, no offsets: a pipe, a terminal, standard input, /proc */
+    IMGZ_SOURCE_STREAM, /* no size, no offsets: a pipe, a terminal, standard input, /proc, /sys */
 };
 
 /* As much as the beginning of a source can be looked at. */
