@@ -102,10 +102,9 @@ static const char *refuse_stream(const struct options *options, enum operand_rol
 {
     switch (role) {
     case OPERAND_SOURCE:
-        return NULL;
     case OPERAND_IMAGE:
         if (isatty(STDIN_FILENO))
-            return "an image cannot be typed in: redirect standard input or name a file";
+            return "disks and images cannot be typed in: redirect standard input or name a file";
         return NULL;
     case OPERAND_IMAGE_OUT:
     case OPERAND_RAW_OUT:
@@ -127,6 +126,8 @@ static const char *check_streams(const struct options *options)
     for (unsigned i = 0; i < options->command->operand_count && refusal == NULL; i++)
         if (options->operands[i] != NULL && strcmp(options->operands[i], "-") == 0)
             refusal = refuse_stream(options, options->command->operands[i].role);
+    if (refusal == NULL && options->against != NULL && strcmp(options->against, "-") == 0)
+        refusal = refuse_stream(options, OPERAND_SOURCE);
     return refusal;
 }
 
