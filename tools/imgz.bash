@@ -14,7 +14,7 @@ _imgz_options() {
     case $1 in
     capture)
         echo "$job --level --chunk-size --direct --on-error --retries --map --timeout --resume"
-        echo '--override --force --mode --reproducible'
+        echo '--override --force --mode --reproducible --allow-empty'
         ;;
     restore)
         echo "$job --only-changed --read-back --resume --paranoid --discard --override --yes"

@@ -305,6 +305,8 @@ const struct option_spec option_table[OPTION_COUNT] = {
                      "who may read a new file: exactly this (0600)"},
     [OPTION_REPRODUCIBLE] = {"reproducible", 0, NULL, CAPTURE, IMGZ_FLAG_REPRODUCIBLE, NULL,
                              "leave times and names out of the image"},
+    [OPTION_ALLOW_EMPTY] = {"allow-empty", 0, NULL, CAPTURE, IMGZ_FLAG_ALLOW_EMPTY, NULL,
+                            "take a pipe that gives nothing for an empty disk"},
     [OPTION_JSON] = {"json", 0, NULL, ALL, 0, NULL, "print one JSON object on standard output"},
     [OPTION_PROGRESS] = {"progress", 0, "HOW", JOBS | BENCH, 0, apply_progress,
                          "auto, bar, json (lines on standard error), none"},

@@ -277,6 +277,27 @@ static int check_resumable(const struct capture *capture)
     return 0;
 }
 
+/* Whoever fails to read a disk often ends without a byte: what comes of it must not look like an
+ * image of something. A file that is empty is there to be seen. */
+static int check_not_empty(void *context)
+{
+    struct capture *capture = context;
+    unsigned char byte;
+    size_t done_bytes;
+    int rc;
+
+    if (capture->source.kind != IMGZ_SOURCE_STREAM || S_ISREG(capture->source.status.st_mode) ||
+        (capture->job.options.flags & IMGZ_FLAG_ALLOW_EMPTY) != 0)
+        return 0;
+    rc = imgz_source_peek(&capture->source, capture->job.stop, &byte, sizeof(byte), &done_bytes);
+    if (rc < 0 || done_bytes > 0)
+        return rc;
+    return imgz_stop_raise(capture->job.stop, -ENODATA, imgz_source_place(&capture->source, 0),
+                           "reading %s: it ended before the first byte; the program that writes it "
+                           "may have failed; --allow-empty makes an image of nothing",
+                           capture->source.path);
+}
+
 /* Looks at what an interrupted run left. */
 static int take_over(struct capture *capture)
 {
@@ -391,6 +412,8 @@ static int run(struct capture *capture, const struct imgz_options *options)
         rc = imgz_job_call(&capture->job, open_both, capture);
     if (rc == 0)
         rc = take_over(capture);
+    if (rc == 0)
+        rc = imgz_job_call(&capture->job, check_not_empty, capture);
     if (rc == 0)
         rc = begin_map(capture);
     if (rc == 0)

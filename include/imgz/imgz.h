@@ -144,8 +144,9 @@ enum imgz_flag {
     IMGZ_FLAG_READ_BACK = 8,     /* restore: read the target again, past the page cache */
     IMGZ_FLAG_RESUME = 32,       /* capture, restore: go on from what an interrupted run left */
     IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
-    IMGZ_FLAG_PARANOID = 512,    /* verify with 'against'; restore with ONLY_CHANGED, RESUME or
-                                    READ_BACK: compare bytes, not hashes */
+    IMGZ_FLAG_ALLOW_EMPTY = 512, /* capture: a pipe that gives nothing is a disk of 0 bytes */
+    IMGZ_FLAG_PARANOID = 1024,   /* verify with 'against'; restore with ONLY_CHANGED, RESUME or
+                                   READ_BACK: compare bytes, not hashes */
 };
 
 /* Why a restore refuses a block device, unless told to write it all the same; and a capture to go

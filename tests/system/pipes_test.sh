@@ -63,8 +63,26 @@ done
 sh_exit 0 'set -o pipefail; cat disk | imgz capture -q - - | imgz verify -q -'
 sh_exit 0 'set -o pipefail; imgz capture -q disk - | imgz restore -q - - | imgz hash -'
 expect_out "= $root$"
-sh_exit 0 'set -o pipefail; : | imgz capture -q - - | imgz restore -q - - | wc -c'
+
+title "nothing at all"
+sh_exit 1 ': | imgz capture -q - out.gz'
+expect_text '^imgz: reading standard input: it ended before the first byte.*--allow-empty'
+absent out.gz
+mkfifo nothing
+sh_exit 1 ': >nothing & imgz capture -q --force nothing out.gz; code=$?; wait; exit $code'
+rm nothing
+sh_exit 1 'imgz capture -q - out.gz </dev/null'
+sh_exit 1 ': | imgz capture -q - - >out'
+equal "not even a header is written" "$(stat -c %s out)" 0
+absent out.gz
+: >empty
+sh_exit 0 'set -o pipefail; : | imgz capture -q --allow-empty - - | imgz restore -q - - | wc -c'
 expect_out '^0$'
+for source in empty '- <empty'; do
+    sh_exit 0 "imgz capture -q $source out.gz"
+    ok "an empty file is one" gunzips_to out.gz empty
+    rm out.gz
+done
 
 title "only the product on standard output"
 sh_exit 0 'imgz capture -v --reproducible disk - 2>said >out.gz'
@@ -254,6 +272,19 @@ for file in /proc/version /proc/$$/limits; do
     equal "its hash" "$(root_of "$file")" "$(root_of copy)"
     expect_exit 0 "$IMGZ" verify -q out.gz --against "$file"
 done
+# A size that is not reached is none either: those of /sys say a page.
+for file in /sys/kernel/mm/transparent_hugepage/enabled /sys/devices/system/cpu/online; do
+    if [[ ! -r $file ]]; then
+        skip "$file" "it is not there"
+        continue
+    fi
+    cat "$file" >copy
+    rm -f out.gz
+    expect_exit 0 "$IMGZ" capture -q "$file" out.gz
+    ok "$file" gunzips_to out.gz copy
+    equal "its hash" "$(root_of "$file")" "$(root_of copy)"
+    expect_exit 0 "$IMGZ" verify -q out.gz --against "$file"
+done
 rm -f out.gz
 expect_error 2 "a map needs a source that can be read again" -- \
     "$IMGZ" capture --map map /proc/version out.gz
@@ -271,6 +302,11 @@ if have script; then
     script -qec "$IMGZ restore - back" /dev/null >typescript </dev/null
     equal "an image is not typed in" $? 2
     absent back
+    for job in 'capture - new.gz' 'hash -' 'verify disk.gz --against -'; do
+        script -qec "timeout 20 $IMGZ $job" /dev/null >typescript </dev/null
+        equal "$job: nor is a disk" $? 2
+    done
+    absent new.gz
     # With a bar on the terminal the product is still only the product.
     script -qec "$IMGZ capture disk - >out.gz" /dev/null >typescript </dev/null
     equal "a terminal for messages alone is fine" $? 0
