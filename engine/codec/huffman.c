@@ -4,6 +4,19 @@
 #include <errno.h>
 #include <string.h>
 
+/* By turns in two places: neighbours often have one length, and adding to a place twice in a row
+ * waits for the first time to end. */
+static void count_lengths(struct imgz_huffman *code, const uint8_t *lengths, uint32_t symbol_count)
+{
+    uint16_t counts[2][IMGZ_HUFFMAN_BITS_MAX + 1] = {0};
+
+    for (uint32_t i = 0; i < symbol_count; i++)
+        counts[i % 2][lengths[i]] += 1;
+    code->counts[0] = 0;
+    for (uint32_t length = 1; length <= IMGZ_HUFFMAN_BITS_MAX; length++)
+        code->counts[length] = (uint16_t)(counts[0][length] + counts[1][length]);
+}
+
 int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *lengths, uint32_t symbol_count,
                       enum imgz_huffman_rule rule)
 {
@@ -12,10 +25,7 @@ int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *lengths, uint32_
     int32_t free_count = 1; /* of the codes of a length: those that no shorter one has taken */
 
     IMGZ_ASSERT(symbol_count <= IMGZ_HUFFMAN_SYMBOLS_MAX);
-    memset(code->counts, 0, sizeof(code->counts));
-    for (uint32_t i = 0; i < symbol_count; i++)
-        code->counts[lengths[i]] += 1;
-    code->counts[0] = 0;
+    count_lengths(code, lengths, symbol_count);
     for (uint32_t length = 1; length <= IMGZ_HUFFMAN_BITS_MAX; length++) {
         indexes[length] = (uint16_t)used_count;
         used_count += code->counts[length];
@@ -29,10 +39,10 @@ int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *lengths, uint32_
         if (rule == IMGZ_HUFFMAN_COMPLETE || !single)
             return -EBADMSG;
     }
-    for (uint32_t i = 0; i < symbol_count; i++) {
-        if (lengths[i] != 0)
-            code->symbols[indexes[lengths[i]]++] = (uint16_t)i;
-    }
+    /* Without a branch: symbols that have no code come behind the others. */
+    indexes[0] = (uint16_t)used_count;
+    for (uint32_t i = 0; i < symbol_count; i++)
+        code->symbols[indexes[lengths[i]]++] = (uint16_t)i;
     return 0;
 }
 

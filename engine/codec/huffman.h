@@ -15,10 +15,11 @@
 #define IMGZ_HUFFMAN_BITS_MAX    15u
 #define IMGZ_HUFFMAN_SYMBOLS_MAX 288u
 
-/* A code in canonical order (RFC 1951 section 3.2.2). */
+/* A code in canonical order (RFC 1951 section 3.2.2): its symbols by length, then by value. Behind
+ * them are those that have no code. */
 struct imgz_huffman {
     uint16_t counts[IMGZ_HUFFMAN_BITS_MAX + 1]; /* of symbols by length; none of length 0 */
-    uint16_t symbols[IMGZ_HUFFMAN_SYMBOLS_MAX]; /* those that have a code, by length, then value */
+    uint16_t symbols[IMGZ_HUFFMAN_SYMBOLS_MAX];
 };
 
 /* Which codes may leave bit patterns without a symbol. */

@@ -68,10 +68,15 @@ void imgz_inflate_destroy(struct imgz_inflate *inflate)
 
 /* ---- Symbols, with care ------------------------------------------------------------------- */
 
-/* Takes a symbol; '*value' receives the literal, or the base and extra bits of a match: 0 of
- * IMGZ_INFLATE_BAD. Whether the stream has all these bits is to be checked. */
-static uint32_t take_symbol(struct imgz_bits *bits, const uint32_t *table, uint32_t index_bits,
-                            uint32_t *value)
+struct symbol {
+    uint32_t entry;
+    uint32_t extra; /* the value of its extra bits */
+};
+
+/* Whether the stream has all the bits that are taken is to be checked. 'code_shift' is where in an
+ * entry the length of its code is. */
+static struct symbol take_symbol(struct imgz_bits *bits, const uint32_t *table, uint32_t index_bits,
+                                 uint32_t code_shift)
 {
     uint64_t next = imgz_bits_peek(bits);
     uint32_t entry = table[next & ((1u << index_bits) - 1)];
@@ -80,16 +85,14 @@ static uint32_t take_symbol(struct imgz_bits *bits, const uint32_t *table, uint3
     if (entry & IMGZ_INFLATE_SUBTABLE) {
         bits->bit_index += take_bits;
         next >>= take_bits;
-        next &= (1u << (IMGZ_HUFFMAN_BITS_MAX - index_bits)) - 1;
-        entry = table[(entry >> IMGZ_INFLATE_BASE_SHIFT) + next];
-        next = imgz_bits_peek(bits);
+        entry = table[(entry >> IMGZ_INFLATE_BASE_SHIFT) +
+                      (next & ((1u << (IMGZ_HUFFMAN_BITS_MAX - index_bits)) - 1))];
         take_bits = entry & IMGZ_INFLATE_TAKE_MASK;
     }
     bits->bit_index += take_bits;
-    *value = (entry & ~IMGZ_INFLATE_LITERAL) >> IMGZ_INFLATE_BASE_SHIFT;
-    *value += (uint32_t)((next & (((uint64_t)1 << take_bits) - 1)) >>
-                         (entry >> IMGZ_INFLATE_CODE_SHIFT & IMGZ_INFLATE_CODE_MASK));
-    return entry;
+    next &= ((uint64_t)1 << take_bits) - 1;
+    return (struct symbol){entry,
+                           (uint32_t)(next >> (entry >> code_shift & IMGZ_INFLATE_CODE_BITS_MASK))};
 }
 
 static int put_literal(struct imgz_inflate_stream *stream, uint32_t value)
@@ -113,20 +116,23 @@ static int put_match(struct imgz_inflate_stream *stream, uint32_t length, uint32
 static int inflate_symbol(const struct imgz_inflate_tables *tables,
                           struct imgz_inflate_stream *stream, bool *block_ended)
 {
-    uint32_t value, distance;
-    const uint32_t entry =
-        take_symbol(&stream->bits, tables->litlen, IMGZ_INFLATE_LITLEN_BITS, &value);
+    const struct symbol litlen = take_symbol(&stream->bits, tables->litlen,
+                                             IMGZ_INFLATE_LITLEN_BITS, IMGZ_INFLATE_LENGTH_CODE);
+    const uint32_t base = litlen.entry >> IMGZ_INFLATE_BASE_SHIFT & IMGZ_INFLATE_LENGTH_MASK;
+    struct symbol distance;
 
-    if (entry == IMGZ_INFLATE_BAD)
+    if (litlen.entry == IMGZ_INFLATE_BAD)
         return -EBADMSG;
-    if (entry & IMGZ_INFLATE_LITERAL)
-        return put_literal(stream, value);
-    if (entry & IMGZ_INFLATE_SPECIAL) {
+    if (litlen.entry & IMGZ_INFLATE_LITERAL)
+        return put_literal(stream, base);
+    if (litlen.entry & IMGZ_INFLATE_SPECIAL) {
         *block_ended = true;
         return 0;
     }
-    take_symbol(&stream->bits, tables->distance, IMGZ_INFLATE_DISTANCE_BITS, &distance);
-    return put_match(stream, value, distance);
+    distance = take_symbol(&stream->bits, tables->distance, IMGZ_INFLATE_DISTANCE_BITS,
+                           IMGZ_INFLATE_DISTANCE_CODE);
+    return put_match(stream, base + litlen.extra,
+                     (distance.entry >> IMGZ_INFLATE_BASE_SHIFT) + distance.extra);
 }
 
 /* ---- Blocks ------------------------------------------------------------------------------- */

@@ -24,6 +24,11 @@ static inline uint64_t low_portable(uint64_t bits, uint32_t count)
     return bits & (((uint64_t)1 << count) - 1);
 }
 
+static inline uint64_t next_portable(uint64_t bits, uint32_t entry, uint32_t count)
+{
+    return low_portable(bits >> (entry & IMGZ_INFLATE_TAKE_MASK), count);
+}
+
 #define STEP_BYTES 16u
 
 static inline void copy_word(unsigned char *out, const unsigned char *from)
@@ -73,16 +78,26 @@ static inline void copy_portable(unsigned char *out, uint32_t distance, const un
 #define IMGZ_LOOP_NAME   run_portable
 #define IMGZ_LOOP_TARGET /* any processor */
 #define IMGZ_LOOP_LOW    low_portable
+#define IMGZ_LOOP_NEXT   next_portable
 #define IMGZ_LOOP_COPY   copy_portable
 #include "codec/inflate_loop.inc"
 #undef IMGZ_LOOP_NAME
 #undef IMGZ_LOOP_TARGET
 #undef IMGZ_LOOP_LOW
+#undef IMGZ_LOOP_NEXT
 #undef IMGZ_LOOP_COPY
 
 #if defined(__x86_64__)
 
-#define BMI2 __attribute__((target("bmi2,ssse3")))
+#define BMI2 __attribute__((target("bmi,bmi2,ssse3")))
+
+/* BEXTR is made for it: the entry's lowest byte says where to start, the next one how many bits to
+ * take. (A literal or length is not special, so that byte is nothing but the count.) */
+BMI2 static inline uint64_t next_bmi2(uint64_t bits, uint32_t entry, uint32_t count)
+{
+    (void)count;
+    return __builtin_ia32_bextr_u64(bits, entry);
+}
 
 /* For distances up to 15, and 16 for all others: which of the 16 bytes there go into the first
  * step, and which into the second. */
@@ -140,12 +155,14 @@ BMI2 static inline void copy_bmi2(unsigned char *out, uint32_t distance, const u
 
 static bool bmi2_usable(void)
 {
-    return __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("ssse3");
+    return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("ssse3");
 }
 
 #define IMGZ_LOOP_NAME   run_bmi2
 #define IMGZ_LOOP_TARGET BMI2
 #define IMGZ_LOOP_LOW    _bzhi_u64
+#define IMGZ_LOOP_NEXT   next_bmi2
 #define IMGZ_LOOP_COPY   copy_bmi2
 #include "codec/inflate_loop.inc"
 

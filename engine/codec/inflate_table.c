@@ -9,11 +9,13 @@
 _Static_assert(IMGZ_INFLATE_LITLEN_ENTRIES < 1u << 15, "a subtable's place fits its field");
 _Static_assert(IMGZ_INFLATE_DISTANCE_ENTRIES < 1u << 15, "a subtable's place fits its field");
 
-/* What a table is filled from: the entry of each symbol, without its code. */
+/* What a table is filled from: the entry of each symbol, without its code, and where in the entry
+ * the length of that is. */
 struct source {
     const struct imgz_huffman *code;
     const uint32_t *entries;
     uint32_t index_bits;
+    uint32_t code_shift;
 };
 
 static uint32_t litlen_entry(uint32_t symbol)
@@ -21,13 +23,14 @@ static uint32_t litlen_entry(uint32_t symbol)
     const uint32_t match = symbol - IMGZ_SYMBOL_FIRST_LENGTH;
 
     if (symbol < IMGZ_SYMBOL_END_OF_BLOCK)
-        return IMGZ_INFLATE_LITERAL | symbol << IMGZ_INFLATE_BASE_SHIFT;
+        return IMGZ_INFLATE_LITERAL | symbol << IMGZ_INFLATE_BASE_SHIFT |
+               IMGZ_INFLATE_LITLEN_BITS << IMGZ_INFLATE_NEXT_SHIFT;
     if (symbol == IMGZ_SYMBOL_END_OF_BLOCK)
         return IMGZ_INFLATE_END_OF_BLOCK;
     if (match >= IMGZ_SYMBOL_LENGTH_COUNT)
         return IMGZ_INFLATE_BAD;
     return (uint32_t)imgz_length_bases[match] << IMGZ_INFLATE_BASE_SHIFT |
-           imgz_length_extra_bits[match];
+           IMGZ_INFLATE_DISTANCE_BITS << IMGZ_INFLATE_NEXT_SHIFT | imgz_length_extra_bits[match];
 }
 
 static uint32_t distance_entry(uint32_t symbol)
@@ -38,11 +41,13 @@ static uint32_t distance_entry(uint32_t symbol)
            imgz_distance_extra_bits[symbol];
 }
 
-/* With a code of 'code_bits'; in a subtable, of so many behind the index. */
-static uint32_t with_code(uint32_t entry, uint32_t code_bits)
+/* The entry of a symbol with a code of 'code_bits'; in a subtable, of so many behind the index. */
+static uint32_t entry_of(const struct source *source, uint32_t symbol, uint32_t code_bits)
 {
+    const uint32_t entry = source->entries[symbol];
+
     return entry == IMGZ_INFLATE_BAD ? entry
-                                     : entry + (code_bits | code_bits << IMGZ_INFLATE_CODE_SHIFT);
+                                     : entry + (code_bits | code_bits << source->code_shift);
 }
 
 /*
@@ -60,7 +65,7 @@ static uint32_t fill_index(const struct source *source, uint32_t *table, const u
 
         memcpy(table + half, table, half * sizeof(*table));
         for (uint32_t i = 0; i < source->code->counts[length]; i++) {
-            table[reversed] = with_code(source->entries[*(*symbol)++], length);
+            table[reversed] = entry_of(source, *(*symbol)++, length);
             reversed = imgz_huffman_next(reversed, length);
         }
     }
@@ -78,7 +83,7 @@ static void fill_subtables(const struct source *source, uint32_t *table, const u
 
     for (uint32_t length = index_bits + 1; length <= IMGZ_HUFFMAN_BITS_MAX; length++) {
         for (uint32_t i = 0; i < source->code->counts[length]; i++) {
-            const uint32_t entry = with_code(source->entries[*symbol++], length - index_bits);
+            const uint32_t entry = entry_of(source, *symbol++, length - index_bits);
             const uint32_t first = reversed >> index_bits;
 
             if ((reversed & ((1u << index_bits) - 1)) != index) {
@@ -126,12 +131,15 @@ int imgz_inflate_tables_set(struct imgz_inflate_tables *tables, const uint8_t *l
     rc = imgz_huffman_init(&code, lengths, litlen_count, IMGZ_HUFFMAN_MAY_BE_SINGLE);
     if (rc < 0)
         return rc;
-    fill(&(struct source){&code, tables->litlen_symbols, IMGZ_INFLATE_LITLEN_BITS}, tables->litlen);
+    fill(&(struct source){&code, tables->litlen_symbols, IMGZ_INFLATE_LITLEN_BITS,
+                          IMGZ_INFLATE_LENGTH_CODE},
+         tables->litlen);
     rc = imgz_huffman_init(&code, lengths + litlen_count, distance_count,
                            IMGZ_HUFFMAN_MAY_BE_SINGLE);
     if (rc < 0)
         return rc;
-    fill(&(struct source){&code, tables->distance_symbols, IMGZ_INFLATE_DISTANCE_BITS},
+    fill(&(struct source){&code, tables->distance_symbols, IMGZ_INFLATE_DISTANCE_BITS,
+                          IMGZ_INFLATE_DISTANCE_CODE},
          tables->distance);
     return 0;
 }

@@ -35,20 +35,35 @@
      (IMGZ_INFLATE_DISTANCE_COUNT / 2 << IMGZ_INFLATE_DISTANCE_SUB_BITS))
 
 /*
- * An entry:
- *   bits 0 to 5     how many bits to take: of the code, and of extra bits
- *   bits 8 to 13    for a match: of them, those of the code, which are behind in the number's
- * lowest bit 14          SUBTABLE bit 15          SPECIAL: a subtable, the end of the block, or an
- * error bits 16 to 30   the literal; the base of a length or distance; the first entry of a
- * subtable bit 31          LITERAL
+ * An entry, of either table:
+ *
+ *   bits 0 to 5    how many bits to take: those of the code, then extra bits
+ *   bit 14         SUBTABLE: the code is longer; take the index, and look there
+ *   bit 15         SPECIAL: a subtable, the end of the block, or an error
+ *   bits 16 to 30  the first entry of a subtable, or else as below
+ *
+ * Of a literal or length:
+ *
+ *   bits 8 to 13   how many bits index the table that is next
+ *   bits 16 to 24  the literal; the base of the length
+ *   bits 25 to 30  how many of the bits to take are the code's
+ *   bit 31         LITERAL
+ *
+ * Of a distance:
+ *
+ *   bits 8 to 13   how many of the bits to take are the code's
+ *   bits 16 to 30  the base of the distance
  */
-#define IMGZ_INFLATE_TAKE_MASK  63u
-#define IMGZ_INFLATE_CODE_SHIFT 8u
-#define IMGZ_INFLATE_CODE_MASK  63u
-#define IMGZ_INFLATE_SUBTABLE   (1u << 14)
-#define IMGZ_INFLATE_SPECIAL    (1u << 15)
-#define IMGZ_INFLATE_BASE_SHIFT 16u
-#define IMGZ_INFLATE_LITERAL    (1u << 31)
+#define IMGZ_INFLATE_TAKE_MASK      63u
+#define IMGZ_INFLATE_SUBTABLE       (1u << 14)
+#define IMGZ_INFLATE_SPECIAL        (1u << 15)
+#define IMGZ_INFLATE_BASE_SHIFT     16u
+#define IMGZ_INFLATE_LITERAL        (1u << 31)
+#define IMGZ_INFLATE_NEXT_SHIFT     8u
+#define IMGZ_INFLATE_LENGTH_MASK    511u
+#define IMGZ_INFLATE_LENGTH_CODE    25u
+#define IMGZ_INFLATE_DISTANCE_CODE  8u
+#define IMGZ_INFLATE_CODE_BITS_MASK 63u
 
 /* What is special. An error takes no bits, so that nothing else is like it. */
 #define IMGZ_INFLATE_BAD          IMGZ_INFLATE_SPECIAL
