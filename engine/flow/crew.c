@@ -31,10 +31,10 @@ struct crew {
     struct imgz_crew_plan plan; /* empty for a call; a copy, for those that are left behind */
     int (*call)(void *context);
     void *call_context;
-    uint64_t start_ns;
 
     /* Owned by the caller's thread. */
-    uint64_t stuck_ns; /* when it learned that a thread is stuck; 0: not yet */
+    struct imgz_stopwatch stopwatch; /* unless there is one for all of the job */
+    uint64_t stuck_ns;               /* when it learned that a thread is stuck; 0: not yet */
 
     /* Guarded by lock. */
     struct imgz_mutex lock;
@@ -162,28 +162,22 @@ static int start_hand(struct hand *hand)
     return rc;
 }
 
-static uint64_t read_meter(const _Atomic(uint64_t) *figure)
-{
-    return atomic_load_explicit(figure, memory_order_relaxed);
-}
-
 static void show_progress(struct crew *crew)
 {
     const struct imgz_crew_watch *watch = &crew->watch;
     const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
     struct imgz_progress progress = {
-        .phase = IMGZ_PHASE_COPY,
+        .phase = IMGZ_PHASE_OPEN,
         .raw_bytes_total = watch->raw_bytes_total,
-        .elapsed_ns = imgz_clock_ns() - crew->start_ns,
+        .elapsed_ns = imgz_stopwatch_look(watch->stopwatch, imgz_clock_ns()),
+        .work_bytes_total = IMGZ_SIZE_UNKNOWN,
     };
 
     if (crew->line != NULL) {
         const struct imgz_meter *meter = &crew->line->meter;
 
         progress.phase = (enum imgz_phase)atomic_load_explicit(&meter->phase, memory_order_relaxed);
-        progress.raw_bytes_done = read_meter(&meter->raw_bytes_done);
-        progress.zero_bytes_done = read_meter(&meter->zero_bytes_done);
-        progress.image_bytes_done = read_meter(&meter->image_bytes_done);
+        imgz_meter_read(meter, &progress);
     }
     if (watch->progress == NULL || watch->progress(&progress, watch->progress_context) == 0)
         return;
@@ -229,7 +223,10 @@ static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
         return -ENOMEM;
     crew->watch = *watch;
     crew->stop = stop;
-    crew->start_ns = watch->start_ns != 0 ? watch->start_ns : imgz_clock_ns();
+    if (watch->stopwatch == NULL) {
+        imgz_stopwatch_start(&crew->stopwatch, imgz_clock_ns());
+        crew->watch.stopwatch = &crew->stopwatch;
+    }
     imgz_mutex_init(&crew->lock);
     imgz_never_fails(pthread_condattr_init(&attributes));
     imgz_never_fails(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));

@@ -17,6 +17,7 @@
 #ifndef IMGZ_CREW_H
 #define IMGZ_CREW_H
 
+#include "base/stopwatch.h"
 #include "flow/line.h"
 
 /* Who did not end. 'drain': the one that writes is among them, or the thread of a call, and what is
@@ -32,7 +33,7 @@ struct imgz_crew_watch {
     void *progress_context;
     uint32_t progress_interval_ms;
     uint64_t raw_bytes_total;
-    uint64_t start_ns; /* when the job began (clock.h); 0: now */
+    struct imgz_stopwatch *stopwatch; /* the job's; NULL: it begins now */
 
     /* Asked once every interval: true once a thread is stuck, which was raised. May be NULL. */
     bool (*stuck)(void *context);

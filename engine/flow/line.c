@@ -26,11 +26,13 @@ int imgz_line_create_placed(const struct imgz_pool_config *config,
                             const struct imgz_placement *placement, struct imgz_stop *stop,
                             struct imgz_log *log, struct imgz_line **result)
 {
+    const struct imgz_meter_config meter = {0};
     struct imgz_line *line = calloc(1, sizeof(*line));
     int rc;
 
     if (line == NULL)
         return -ENOMEM;
+    imgz_meter_init(&line->meter, &meter);
     line->stop = stop;
     line->log = log;
     line->placement = placement;
@@ -97,6 +99,7 @@ int imgz_line_feed(struct imgz_line *line, struct imgz_slot **slot)
 {
     IMGZ_ASSERT((*slot)->pending_count == 0);
     imgz_slot_move(*slot, IMGZ_SLOT_FEED, IMGZ_SLOT_WORK);
+    (*slot)->fed_zero = (*slot)->kind == IMGZ_SLOT_ZERO;
     return imgz_queue_give(line->queue, slot);
 }
 

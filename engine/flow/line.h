@@ -13,23 +13,13 @@
 #ifndef IMGZ_LINE_H
 #define IMGZ_LINE_H
 
-#include <stdatomic.h>
-
 #include "flow/log.h"
+#include "flow/meter.h"
 #include "flow/order.h"
 #include "flow/placement.h"
 #include "flow/queue.h"
 #include "flow/slot.h"
 #include "flow/stop.h"
-
-/* How far the job is: written by the drain, read by the monitor. Relaxed order: each is a figure
- * for display, no other data hangs on it. */
-struct imgz_meter {
-    _Atomic(uint64_t) raw_bytes_done;
-    _Atomic(uint64_t) zero_bytes_done;
-    _Atomic(uint64_t) image_bytes_done;
-    atomic_int phase; /* enum imgz_phase */
-};
 
 struct imgz_line {
     /* Set before any thread starts. */

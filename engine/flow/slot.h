@@ -68,6 +68,7 @@ struct imgz_slot {
     bool checked;      /* the raw bytes were proven against their hash */
     uint8_t *zero_map; /* one per IMGZ_BLOCK_BYTES of raw: 1 where all zero */
 
+    bool fed_zero;          /* it was fed as zeros: nothing had to be read for it */
     bool unread;            /* the feeder left reading to the worker: see source.h */
     int read_rc;            /* how that ended: a negative errno, or 0 where the source did */
     uint64_t read_bytes;    /* ... behind so many bytes */

@@ -141,6 +141,23 @@ int imgz_index_seek(struct imgz_index_cursor *cursor, uint64_t offset, struct im
     return rc;
 }
 
+void imgz_index_sum(const struct imgz_index *index, uint64_t disk_bytes, uint64_t end_bytes,
+                    struct imgz_index_sums *sums)
+{
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+
+    *sums = (struct imgz_index_sums){0};
+    imgz_index_rewind(index, disk_bytes, &cursor);
+    while (imgz_index_next(&cursor, &item) == 0 && item.raw_offset < end_bytes) {
+        if (item.kind == IMGZ_NOTE_ZERO)
+            sums->zero_bytes += item.raw_bytes;
+        else
+            sums->data_bytes += item.raw_bytes;
+        sums->stored_bytes += IMGZ_NOTE_CARRIER_BYTES + item.segment_bytes;
+    }
+}
+
 uint64_t imgz_index_data_end(const struct imgz_index *index, uint64_t disk_bytes)
 {
     struct imgz_index_cursor cursor;

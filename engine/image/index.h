@@ -67,6 +67,15 @@ IMGZ_MUST_CHECK int imgz_index_next(struct imgz_index_cursor *cursor, struct img
 IMGZ_MUST_CHECK int imgz_index_seek(struct imgz_index_cursor *cursor, uint64_t offset,
                                     struct imgz_index_item *item);
 
+/* What the entries hold of the disk's first 'end_bytes', where an entry ends. */
+struct imgz_index_sums {
+    uint64_t data_bytes;
+    uint64_t zero_bytes;
+    uint64_t stored_bytes; /* notes and segments */
+};
+void imgz_index_sum(const struct imgz_index *index, uint64_t disk_bytes, uint64_t end_bytes,
+                    struct imgz_index_sums *sums);
+
 /* Where a disk of 'disk_bytes' ends for those who need no zeros: behind its last CHUNK. */
 uint64_t imgz_index_data_end(const struct imgz_index *index, uint64_t disk_bytes);
 

@@ -41,6 +41,17 @@ int imgz_device_read_only(int fd, bool *read_only)
     return 0;
 }
 
+bool imgz_device_zeroes(int fd)
+{
+    struct imgz_sysfs sysfs = {.root = ""};
+    struct imgz_sysfs_place place;
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISBLK(status.st_mode) &&
+           imgz_sysfs_find(&sysfs, status.st_rdev, &place) &&
+           imgz_sysfs_number(&sysfs, place.disk, "queue/write_zeroes_max_bytes") > 0;
+}
+
 /* The bus by the name of the driver subsystem, except that a USB disk says "scsi" there. */
 static void find_bus(const char *disk, char *bus, size_t bus_bytes)
 {

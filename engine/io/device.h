@@ -32,6 +32,9 @@ struct imgz_device_part {
 /* 0, or why that cannot be told. */
 IMGZ_MUST_CHECK int imgz_device_find_part(int fd, struct imgz_device_part *part);
 
+/* Whether it zeroes a range when it is told to; otherwise the system writes zeros all over it. */
+bool imgz_device_zeroes(int fd);
+
 /* Fills in what sysfs knows of device 'number' (st_rdev): what it is, not what is on it nor who
  * uses it. For a partition, model, serial and bus are its disk's. */
 void imgz_device_describe(dev_t number, struct imgz_device *device);

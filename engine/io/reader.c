@@ -9,6 +9,7 @@
 #include "io/extent.h"
 #include "io/pump.h"
 #include "io/rescue.h"
+#include "io/survey.h"
 
 /* A hole shorter than this inside a chunk is read along with its neighbours: one request more costs
  * about as much as copying 64 KiB. */
@@ -18,12 +19,16 @@
  * when it is full the reader handles results first. */
 #define REQUESTS_PER_SLOT 2u
 
+/* Nobody waits longer to be told how long it will take. */
+#define SURVEY_NS_MAX ((uint64_t)100000000)
+
 struct reader {
     const struct imgz_reader_config *config;
     struct imgz_line *line;
     struct imgz_pump pump;
     struct imgz_ahead ahead;
     struct imgz_extent extent; /* the data at or after the place that is looked at */
+    uint64_t surveyed_end;     /* holes behind it are news to the meter */
 };
 
 static int raise_short(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset)
@@ -121,9 +126,20 @@ static int look_up_extent(struct reader *reader, uint64_t from)
     return 0;
 }
 
+/* It was taken for data. */
+static void correct_total(struct reader *reader, uint64_t hole_bytes)
+{
+    struct imgz_meter *meter = &reader->line->meter;
+
+    imgz_meter_reduce_total(meter, imgz_meter_weigh(meter, hole_bytes, 0) -
+                                       imgz_meter_weigh(meter, 0, hole_bytes));
+}
+
 /* Feeds the hole from 'from' to 'end' as ZERO slots. */
 static int feed_hole(struct reader *reader, uint64_t from, uint64_t end)
 {
+    if (reader->config->survey && end > reader->surveyed_end)
+        correct_total(reader, end - imgz_max(from, reader->surveyed_end));
     while (from < end) {
         struct imgz_slot *slot = NULL;
         int rc = take_slot(reader, &slot);
@@ -264,11 +280,37 @@ static int read_all(struct reader *reader)
     return reader->pump.io != NULL ? imgz_pump_settle(&reader->pump) : 0;
 }
 
+static int survey(struct reader *reader)
+{
+    const struct imgz_reader_config *config = reader->config;
+    struct imgz_meter *meter = &reader->line->meter;
+    struct imgz_survey found = {
+        .chunk_bytes = config->chunk_bytes,
+        .size_bytes = config->size_bytes,
+        .from_bytes = config->from_bytes,
+        .ns_max = SURVEY_NS_MAX,
+    };
+    uint64_t before;
+    int rc = imgz_survey_run(&found, config->source);
+
+    if (rc < 0)
+        return imgz_stop_raise_system(reader->line->stop, rc, reader->pump.place,
+                                      "looking for holes in");
+    before = imgz_meter_weigh(meter, found.before.data_bytes, found.before.hole_bytes);
+    imgz_meter_set_total(meter, before + imgz_meter_weigh(meter, found.behind.data_bytes,
+                                                          found.behind.hole_bytes));
+    imgz_meter_take_over(meter, before);
+    reader->surveyed_end = found.end;
+    return 0;
+}
+
 static int run_seekable(struct reader *reader)
 {
     const struct imgz_source *source = reader->config->source;
-    int rc = 0;
+    int rc = reader->config->survey ? survey(reader) : 0;
 
+    if (rc < 0)
+        return rc;
     *reader->config->io_name = "pread";
     if (source->direct)
         rc = create_io(reader);

@@ -26,6 +26,7 @@ struct imgz_reader_config {
     uint64_t size_bytes;     /* where to end: the source's, or less; IMGZ_SIZE_UNKNOWN: a stream */
     uint32_t chunk_bytes;    /* of a DATA slot; the slots' raw buffers hold as much */
     uint64_t zero_bytes_max; /* of a ZERO slot; a multiple of chunk_bytes */
+    bool survey;             /* tell the line's meter first how much there is to do */
     const char **io_name;    /* receives a static text: how it was read */
 };
 

@@ -94,10 +94,12 @@ static int on_progress(const struct imgz_progress *progress, void *context)
         .phase = progress->phase == IMGZ_PHASE_FINISH ? IMGZ_PHASE_FINISH : IMGZ_PHASE_COPY,
         .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
         .elapsed_ns = imgz_clock_ns() - bench->job.start_ns,
+        .work_bytes_total = IMGZ_SIZE_UNKNOWN,
     };
 
     for (uint32_t i = 0; i < bench->result.done_count; i++)
         all.raw_bytes_done += bench->result.rows[i].bytes;
+    all.work_bytes_done = all.raw_bytes_done;
     return bench->progress(&all, bench->progress_context);
 }
 

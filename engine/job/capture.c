@@ -39,6 +39,7 @@ static int feed(void *context, struct imgz_line *line)
         .size_bytes = capture->source.size_bytes,
         .chunk_bytes = capture->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
+        .survey = true,
         .io_name = &capture->job.io_name,
     };
 

@@ -76,6 +76,17 @@ static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
     return decode->raw_wanted ? 0 : create_lent(decode, job);
 }
 
+uint64_t imgz_decode_weigh(const struct imgz_decode *decode, const struct imgz_job *job,
+                           uint64_t end_bytes)
+{
+    const struct imgz_meter *meter = &job->line->meter;
+    struct imgz_index_sums sums;
+
+    imgz_index_sum(&decode->image.index, decode->image.end.raw_bytes, end_bytes, &sums);
+    return meter->config.by_stored ? sums.stored_bytes
+                                   : imgz_meter_weigh(meter, sums.data_bytes, sums.zero_bytes);
+}
+
 int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
 {
     const bool fed_stored = decode->raw_wanted || !decode->image.seekable;
@@ -90,6 +101,7 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
         .stored_bytes =
             fed_stored ? imgz_max(stored_bytes_max(decode), decode->stored_bytes_min) : 0,
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
+        .meter = {.by_stored = decode->scrub || decode->by_stored, .zero_cost = decode->zero_cost},
         .continues = decode->continues,
     };
     int rc;
@@ -98,7 +110,12 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
     rc = imgz_job_prepare(job, &needs);
     if (decode->image.seekable)
         job->image_bytes = decode->image.image_bytes;
-    return rc < 0 ? rc : create_workers(decode, job);
+    if (rc < 0)
+        return rc;
+    if (decode->image.seekable)
+        imgz_meter_set_total(&job->line->meter,
+                             imgz_decode_weigh(decode, job, decode->image.end.raw_bytes));
+    return create_workers(decode, job);
 }
 
 void imgz_decode_release(struct imgz_decode *decode)

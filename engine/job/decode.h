@@ -25,6 +25,7 @@ struct imgz_decode {
     struct imgz_image image;
     bool raw_wanted; /* the raw bytes go on to the drain: to be written, or for digests */
     bool scrub;      /* nothing is inflated: only what is stored is checked */
+    bool by_stored;  /* progress counts what is stored */
     bool continues;  /* the run before this one: see imgz_job_needs */
 
     /* mend: so much room in a slot's buffers, for what is read and packed anew; 0: as the image
@@ -35,6 +36,9 @@ struct imgz_decode {
     /* restore: what is held already is not written; may be NULL */
     const struct imgz_source *target;
     bool by_bytes; /* ... which bytes tell, and not their hash */
+
+    uint32_t
+        zero_cost; /* what zeros cost whoever takes them: see flow/meter.h; 0: next to nothing */
 
     /* Made by prepare(). */
     struct imgz_decode_worker *workers;
@@ -48,6 +52,11 @@ struct imgz_decode {
 
 /* For an image that is open: line, tally and workers. */
 IMGZ_MUST_CHECK int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job);
+/* The work (flow/meter.h) that the first 'end_bytes' of the disk are, where an entry of the index
+ * ends. */
+uint64_t imgz_decode_weigh(const struct imgz_decode *decode, const struct imgz_job *job,
+                           uint64_t end_bytes);
+
 void imgz_decode_release(struct imgz_decode *decode);
 
 /* The crew's bodies. */

@@ -112,6 +112,8 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
 
     memset(job, 0, sizeof(*job));
     job->start_ns = imgz_clock_ns();
+    imgz_stopwatch_start(&job->stopwatch, job->start_ns);
+    job->run_phase = IMGZ_PHASE_COPY;
     job->bad_offset = IMGZ_OFFSET_NONE;
     job->backup_gpt_offset = IMGZ_OFFSET_NONE;
     job->read_fd = -1;
@@ -195,6 +197,16 @@ static int count_slots(struct imgz_job *job, const struct imgz_job_needs *needs,
     return 0;
 }
 
+/* Digests are made of every byte, be it in a hole. */
+static void init_meter(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    struct imgz_meter_config config = needs->meter;
+
+    if (needs->tally.digests != NULL && needs->tally.raw_present)
+        config.zero_cost = IMGZ_METER_COST_DATA;
+    imgz_meter_init(&job->line->meter, &config);
+}
+
 static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
     struct imgz_pool_config pool = {
@@ -209,7 +221,11 @@ static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
         rc = imgz_job_place(job);
     if (rc < 0)
         return rc;
-    return imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
+    rc = imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
+    if (rc < 0)
+        return rc;
+    init_meter(job, needs);
+    return 0;
 }
 
 /* A line whose meter starts where the last one's is. */
@@ -292,7 +308,7 @@ static struct imgz_crew_watch make_watch(struct imgz_job *job, uint64_t raw_byte
         .progress_context = job->options.progress_context,
         .progress_interval_ms = job->options.progress_interval_ms,
         .raw_bytes_total = raw_bytes_total,
-        .start_ns = job->start_ns,
+        .stopwatch = &job->stopwatch,
         .stuck = job->deadline != NULL ? reads_hang : NULL,
         .stuck_context = job,
         .left = &job->left,
@@ -330,20 +346,13 @@ int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, voi
     return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
 }
 
-static void add_to(_Atomic(uint64_t) *figure, uint64_t bytes)
-{
-    atomic_fetch_add_explicit(figure, bytes, memory_order_relaxed);
-}
-
 void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t image_bytes_done)
 {
     struct imgz_meter *meter = &job->line->meter;
 
     imgz_tally_add(job->tally, slot);
-    add_to(&meter->raw_bytes_done, slot->raw_bytes);
-    if (slot->kind == IMGZ_SLOT_ZERO)
-        add_to(&meter->zero_bytes_done, slot->raw_bytes);
-    else if (slot->stored_form)
+    imgz_meter_add(meter, slot);
+    if (slot->kind == IMGZ_SLOT_DATA && slot->stored_form)
         job->stored_chunk_count += 1;
     atomic_store_explicit(&meter->image_bytes_done, image_bytes_done, memory_order_relaxed);
 }
@@ -364,15 +373,17 @@ void imgz_job_sum_up(struct imgz_job *job)
 
 void imgz_job_finish(struct imgz_job *job)
 {
-    const struct imgz_progress progress = {
-        .phase = IMGZ_PHASE_FINISH,
-        .raw_bytes_done = job->sum.raw_bytes,
-        .raw_bytes_total = job->sum.raw_bytes,
-        .zero_bytes_done = job->sum.zero_bytes,
-        .image_bytes_done = job->image_bytes,
-        .elapsed_ns = imgz_clock_ns() - job->start_ns,
-    };
+    struct imgz_progress progress = {0};
 
+    if (job->line != NULL)
+        imgz_meter_read(&job->line->meter, &progress);
+    progress.phase = IMGZ_PHASE_FINISH;
+    progress.raw_bytes_done = job->sum.raw_bytes;
+    progress.raw_bytes_total = job->sum.raw_bytes;
+    progress.zero_bytes_done = job->sum.zero_bytes;
+    progress.image_bytes_done = job->image_bytes;
+    progress.elapsed_ns = imgz_stopwatch_look(&job->stopwatch, imgz_clock_ns());
+    progress.work_bytes_total = progress.work_bytes_done;
     if (job->options.progress != NULL)
         (void)job->options.progress(&progress, job->options.progress_context);
 }

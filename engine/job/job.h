@@ -23,6 +23,7 @@ struct imgz_job {
     struct imgz_log log;
     struct imgz_stop *stop; /* NULL if even that could not be made */
     uint64_t start_ns;
+    struct imgz_stopwatch stopwatch; /* for progress */
     struct imgz_machine *machine;
 
     /* What is read and written, for the placement; set by the job before imgz_job_prepare(). -1:
@@ -97,6 +98,7 @@ struct imgz_job_needs {
     uint64_t raw_bytes;    /* of a slot's raw buffer, as far as the disk is so large; 0: none */
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
     uint64_t raw_bytes_total;
+    struct imgz_meter_config meter;
     bool continues; /* the run before this one: its tally and figures count on */
 };
 IMGZ_MUST_CHECK int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs);

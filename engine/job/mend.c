@@ -261,26 +261,16 @@ static int mend_missing(struct mend *mend)
     return rc < 0 ? rc : commit(mend);
 }
 
-static uint64_t count_zeros(const struct imgz_image *image)
-{
-    struct imgz_index_cursor cursor;
-    struct imgz_index_item item;
-    uint64_t bytes = 0;
-
-    imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
-    while (imgz_index_next(&cursor, &item) == 0)
-        bytes += item.kind == IMGZ_NOTE_ZERO ? item.raw_bytes : 0;
-    return bytes;
-}
-
 /* Nothing is missing: what the image says of itself is the result. */
 static void adopt_sum(struct mend *mend)
 {
     const struct imgz_image *image = &mend->mender.decode.image;
+    struct imgz_index_sums sums;
 
+    imgz_index_sum(&image->index, image->end.raw_bytes, image->end.raw_bytes, &sums);
     mend->job.sum = (struct imgz_tally_sum){
         .raw_bytes = image->end.raw_bytes,
-        .zero_bytes = count_zeros(image),
+        .zero_bytes = sums.zero_bytes,
         .chunk_count = imgz_div_up(image->end.raw_bytes, image->header.chunk_bytes),
         .crc32 = image->end.raw_crc32,
         .root_hash = image->end.root_hash,

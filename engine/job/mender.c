@@ -288,6 +288,9 @@ int imgz_mender_prepare(struct imgz_mender *mender)
     rc = imgz_decode_prepare(&mender->decode, mender->job);
     if (rc < 0)
         return rc;
+    imgz_meter_take_over(&mender->job->line->meter,
+                         imgz_decode_weigh(&mender->decode, mender->job,
+                                           mender->earlier.whole.raw_bytes));
     if (imgz_tally_create(&old_config, &mender->old_tally) < 0)
         return imgz_job_raise_memory(mender->job);
     rc = create_was(mender);

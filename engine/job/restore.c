@@ -8,6 +8,7 @@
 
 #include "image/damage.h"
 #include "io/append.h"
+#include "io/device.h"
 #include "io/sparse.h"
 #include "job/decode.h"
 #include "job/missing.h"
@@ -22,6 +23,11 @@ struct restore {
     struct imgz_output output;
     struct imgz_source held; /* the target, to be read; fd -1 if all of it is written */
 };
+
+static bool has_flag(const struct restore *restore, enum imgz_flag flag)
+{
+    return (restore->job.options.flags & flag) != 0;
+}
 
 /* ---- The crew's bodies -------------------------------------------------------------------- */
 
@@ -51,9 +57,11 @@ static int accept_item(struct restore *restore, struct imgz_slot *slot)
     return 0;
 }
 
-/* The target holds it already. */
+/* The target holds it already: from an interrupted run, or all along. */
 static void skip_item(struct restore *restore, struct imgz_slot **slot)
 {
+    if (has_flag(restore, IMGZ_FLAG_RESUME))
+        imgz_meter_take_over_item(&restore->job.line->meter, *slot);
     restore->job.same_bytes += (*slot)->raw_bytes;
     imgz_line_give_back(restore->job.line, slot);
 }
@@ -159,11 +167,6 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- Reading the target ------------------------------------------------------------------- */
 
-static bool has_flag(const struct restore *restore, enum imgz_flag flag)
-{
-    return (restore->job.options.flags & flag) != 0;
-}
-
 /* Bytes are compared where something is compared at all; and a pipe does not give the image twice,
  * which comparing what was read back takes. */
 static int check_paranoid(const struct restore *restore)
@@ -234,6 +237,19 @@ static int read_back(struct restore *restore)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
+static uint32_t zero_cost(const struct imgz_output *output)
+{
+    switch (output->kind) {
+    case IMGZ_OUTPUT_FILE:
+        return IMGZ_METER_COST_HOLE;
+    case IMGZ_OUTPUT_DEVICE:
+        return imgz_device_zeroes(output->fd) ? IMGZ_METER_COST_ZERO : IMGZ_METER_COST_DATA;
+    case IMGZ_OUTPUT_STREAM:
+        break;
+    }
+    return IMGZ_METER_COST_DATA;
+}
+
 static int open_both(void *context)
 {
     struct restore *restore = context;
@@ -276,6 +292,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     if (rc == 0)
         rc = imgz_job_call(&restore.job, open_both, &restore);
     restore.job.write_fd = restore.output.fd;
+    restore.decode.zero_cost = zero_cost(&restore.output);
     if (rc == 0)
         rc = check_readable(&restore);
     if (rc == 0)

@@ -77,6 +77,7 @@ int imgz_scan_feed(struct imgz_scan *scan)
         .size_bytes = scan->size_bytes,
         .chunk_bytes = scan->job->chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(scan->job->chunk_bytes),
+        .survey = true,
         .io_name = &scan->job->io_name,
     };
 

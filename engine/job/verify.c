@@ -54,6 +54,8 @@ static int take_item(struct verify *verify, struct imgz_slot *slot)
     /* With a gap nothing adds up any more. */
     if (job->bad_chunk_count == 0)
         imgz_job_count(job, slot, slot->image_offset + slot->stored_bytes);
+    else
+        imgz_meter_add(&job->line->meter, slot);
     return 0;
 }
 

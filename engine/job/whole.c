@@ -121,7 +121,13 @@ static int run(struct search *search)
 
     if (rc == 0)
         rc = imgz_decode_prepare(&search->decode, search->job);
-    return rc < 0 ? rc : imgz_job_run(search->job, &bodies, search);
+    if (rc < 0)
+        return rc;
+    imgz_meter_set_total(&search->job->line->meter, search->decode.image.source.size_bytes);
+    search->job->run_phase = IMGZ_PHASE_CHECK;
+    rc = imgz_job_run(search->job, &bodies, search);
+    search->job->run_phase = IMGZ_PHASE_COPY;
+    return rc;
 }
 
 int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config,
@@ -130,7 +136,9 @@ int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config
     struct search search = {
         .job = job,
         .config = config,
-        .decode = {.image.source.fd = -1, .raw_wanted = job->options.digests != NULL},
+        .decode = {.image.source.fd = -1,
+                   .raw_wanted = job->options.digests != NULL,
+                   .by_stored = true},
         .whole = whole,
     };
     int rc;

@@ -100,6 +100,8 @@ enum imgz_phase {
     IMGZ_PHASE_FLUSH,     /* all data is handed over; the system writes it to stable storage */
     IMGZ_PHASE_FINISH,    /* closed and renamed: the last call of a job that succeeded */
     IMGZ_PHASE_READ_BACK, /* after the flush: what was written is read from the drive again */
+    IMGZ_PHASE_OPEN,  /* before anything else: opens what is read and written, and waits for it */
+    IMGZ_PHASE_CHECK, /* before the copy: what an interrupted run left is checked */
 };
 
 struct imgz_progress {
@@ -108,7 +110,17 @@ struct imgz_progress {
     uint64_t raw_bytes_total;  /* IMGZ_SIZE_UNKNOWN while a pipe has not ended */
     uint64_t zero_bytes_done;  /* of raw_bytes_done: zeros and holes */
     uint64_t image_bytes_done; /* of the image, read or written; 0 when there is none */
-    uint64_t elapsed_ns;
+    uint64_t elapsed_ns; /* since the job began, without the time that the process was stopped */
+
+    /*
+     * Of this phase: what costs time. Data counts in full, be it read, compressed or written; zeros
+     * as much as they cost this job, which may be next to nothing; and where only what is stored is
+     * looked at, the image counts instead of the disk. What an earlier run has done already is in
+     * both sums, and in the third.
+     */
+    uint64_t work_bytes_done;
+    uint64_t work_bytes_total; /* may be corrected on the way; IMGZ_SIZE_UNKNOWN: cannot be told */
+    uint64_t work_bytes_taken_over;
 };
 
 /* Called every progress_interval_ms from the thread that called the job, never under a lock, and
