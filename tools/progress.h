@@ -14,25 +14,15 @@
 
 #include <imgz/imgz.h>
 
+#include "forecast.h"
 #include "options.h"
-
-/* How many moments are kept to tell the speed of now: about three seconds of them. */
-#define PROGRESS_MOMENTS 16
-
-struct progress_moment {
-    uint64_t elapsed_ns;
-    uint64_t raw_bytes_done;
-};
 
 struct progress {
     const char *verb; /* the command's name */
     enum progress_mode mode;
-    uint64_t interval_ns;      /* between two displays */
-    uint64_t shown_ns;         /* when the last was */
-    enum imgz_phase phase;     /* that it showed */
-    uint64_t flush_started_ns; /* when the data was through */
-    uint64_t moment_count;     /* ever kept; the last PROGRESS_MOMENTS are there */
-    struct progress_moment moments[PROGRESS_MOMENTS];
+    uint64_t shown_ns;     /* when the last display was; 0: none yet */
+    enum imgz_phase phase; /* of the last call */
+    struct forecast forecast;
 };
 
 /* Chooses the display and hangs it, and with --verbose the log, into 'job'. 'progress' must stay

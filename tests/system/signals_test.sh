@@ -50,10 +50,11 @@ title "twice in a moment, as timeout(1) does"
 for signal in TERM INT HUP; do
     started env --default-signal "$IMGZ" capture pipe x.gz
     python3 - "$CHILD" "$signal" <<'PYTHON'
-import os, signal, sys, time
-for _ in range(3):
-    os.kill(int(sys.argv[1]), getattr(signal, "SIG" + sys.argv[2]))
-    time.sleep(0.002)
+import contextlib, os, signal, sys, time
+with contextlib.suppress(ProcessLookupError):
+    for _ in range(3):
+        os.kill(int(sys.argv[1]), getattr(signal, "SIG" + sys.argv[2]))
+        time.sleep(0.002)
 PYTHON
     ended
     equal "exit code" "$CODE" $((128 + $(kill -l "$signal")))
@@ -88,11 +89,13 @@ kill "$CHILD"
 ended
 # Before there is anything to show, and where nothing is ever to be cleaned up.
 mkfifo nobody
+catches_usr1() {
+    (( 0x$(sed -n 's/^SigCgt:\t//p' "/proc/$CHILD/status") & 0x200 ))
+}
 launch env --default-signal "$IMGZ" capture nobody x.gz
-wait_until grep -q 'nobody' "/proc/$CHILD/cmdline"
-sleep 0.3
+ok "it is prepared" wait_until catches_usr1
 kill -USR1 "$CHILD"
-ok "a line while it waits" wait_until grep -Eq '^imgz: capture: ' "$ERR"
+ok "a line while it waits" wait_until grep -Eq '^imgz: capture, opening: ' "$ERR"
 kill "$CHILD"
 reap
 equal "exit code" "$CODE" 143

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How fast a job is, and how long it will take: worked out of what it tells (struct imgz_progress),
+ * and of nothing else. It reads no clock and writes nothing, so that recorded jobs can be replayed.
+ *
+ * Each phase is by itself: what follows it begins anew, with a clock of its own.
+ */
+#ifndef IMGZ_TOOLS_FORECAST_H
+#define IMGZ_TOOLS_FORECAST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <imgz/imgz.h>
+
+/* How many moments are kept to tell the speed of now: about three seconds of them. */
+#define FORECAST_MOMENTS 16
+
+#define FORECAST_PERCENT_UNKNOWN UINT32_MAX
+
+struct forecast_moment {
+    uint64_t elapsed_ns;
+    uint64_t work_bytes; /* done by this run */
+};
+
+/* All zero: before the first event. */
+struct forecast {
+    struct imgz_progress at; /* the last event */
+    bool begun;
+    uint64_t phase_start_ns;           /* in elapsed time, as all here */
+    struct forecast_moment work_start; /* behind what an earlier run has done already */
+    uint64_t moment_count;             /* of this phase; the last FORECAST_MOMENTS are kept */
+    struct forecast_moment moments[FORECAST_MOMENTS];
+};
+
+struct forecast_figures {
+    uint64_t phase_ns;
+    uint32_t percent;             /* of the work; below 100 while there is any, or UNKNOWN */
+    uint64_t now_bytes, now_ns;   /* of work: in the last three seconds or so */
+    uint64_t mean_bytes, mean_ns; /* in all of the phase */
+    uint64_t left_seconds;        /* of the phase, at least 1; or IMGZ_SIZE_UNKNOWN */
+};
+
+/* The next event. */
+void forecast_add(struct forecast *forecast, const struct imgz_progress *at);
+
+/* By the last event. */
+struct forecast_figures forecast_figures(const struct forecast *forecast);
+
+#endif /* IMGZ_TOOLS_FORECAST_H */
