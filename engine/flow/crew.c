@@ -47,6 +47,16 @@ struct crew {
 
 #define FEEDER_AND_DRAIN 2u
 
+/* A thread's stack, one line per part. By itself a thread gets the size of RLIMIT_STACK, which may
+ * be 64 KiB, or without a limit. Pages that are not touched cost address space only. */
+#define STACK_ENGINE_BYTES ((size_t)256 << 10) /* io/stack.c: 8 devices deep, 17 KiB each, and 40  \
+                                                */
+#define STACK_LIBRARIES_BYTES ((size_t)64 << 10)  /* codecs, digests and printf(): 20 KiB seen */
+#define STACK_CALLER_BYTES    ((size_t)128 << 10) /* thread-local data of the whole process */
+#define STACK_SPARE_BYTES     ((size_t)64 << 10)  /* instrumented builds, other versions */
+#define STACK_BYTES                                                                                \
+    (STACK_ENGINE_BYTES + STACK_LIBRARIES_BYTES + STACK_CALLER_BYTES + STACK_SPARE_BYTES)
+
 /* Binds the calling thread. Where that fails it runs where the system puts it. */
 static void bind_hand(const struct hand *hand, const char *who, hwloc_const_cpuset_t processors)
 {
@@ -149,16 +159,20 @@ static void *run_hand(void *argument)
 }
 
 /* Starts a thread for which every signal is blocked: they belong to the caller's threads. */
-static int start_hand(struct hand *hand)
+static int start_thread(pthread_t *thread, void *(*body)(void *argument), void *argument)
 {
+    pthread_attr_t attributes;
     sigset_t all;
     sigset_t before;
     int rc;
 
+    imgz_never_fails(pthread_attr_init(&attributes));
+    imgz_never_fails(pthread_attr_setstacksize(&attributes, STACK_BYTES));
     sigfillset(&all);
     imgz_never_fails(pthread_sigmask(SIG_SETMASK, &all, &before));
-    rc = -pthread_create(&hand->thread, NULL, run_hand, hand);
+    rc = -pthread_create(thread, &attributes, body, argument);
     imgz_never_fails(pthread_sigmask(SIG_SETMASK, &before, NULL));
+    imgz_never_fails(pthread_attr_destroy(&attributes));
     return rc;
 }
 
@@ -245,7 +259,7 @@ static uint32_t start_all(struct crew *crew, uint32_t hand_count)
 
     crew->running_count = hand_count;
     for (uint32_t i = 0; i < hand_count; i++) {
-        int rc = start_hand(&crew->hands[i]);
+        int rc = start_thread(&crew->hands[i].thread, run_hand, &crew->hands[i]);
 
         if (rc == 0)
             continue;
@@ -395,4 +409,32 @@ int imgz_crew_call(int (*body)(void *context), void *context, const struct imgz_
     crew->call_context = context;
     crew->hands[0].body = call_body;
     return run_crew(crew, 1, NULL);
+}
+
+/* ---- One call on a stack of its own ------------------------------------------------------- */
+
+struct deep_call {
+    int (*body)(void *context);
+    void *context;
+    int rc;
+};
+
+static void *run_deep_call(void *argument)
+{
+    struct deep_call *call = argument;
+
+    call->rc = call->body(call->context);
+    return NULL;
+}
+
+int imgz_crew_call_deep(int (*body)(void *context), void *context)
+{
+    struct deep_call call = {.body = body, .context = context};
+    pthread_t thread;
+    int rc = start_thread(&thread, run_deep_call, &call);
+
+    if (rc < 0)
+        return rc;
+    imgz_never_fails(pthread_join(thread, NULL));
+    return call.rc;
 }

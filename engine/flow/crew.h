@@ -74,4 +74,8 @@ IMGZ_MUST_CHECK int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz
 IMGZ_MUST_CHECK int imgz_crew_call(int (*body)(void *context), void *context,
                                    const struct imgz_crew_watch *watch, struct imgz_stop *stop);
 
+/* Runs one function in a thread of its own and waits for it: for what needs more stack than the
+ * caller may have. What it returns, or what the system says of a thread. */
+IMGZ_MUST_CHECK int imgz_crew_call_deep(int (*body)(void *context), void *context);
+
 #endif /* IMGZ_CREW_H */

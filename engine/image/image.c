@@ -20,7 +20,7 @@
 #include "image/damage.h"
 #include "image/ending.h"
 
-#define PAYLOAD_PIECE_BYTES 8000u
+#define PAYLOAD_PIECE_BYTES 1000u /* eight times that on the stack */
 _Static_assert(PAYLOAD_PIECE_BYTES % 5 == 0, "pieces fill their carriers");
 
 /* Reads on through a file. */

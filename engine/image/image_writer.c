@@ -10,7 +10,7 @@
 #include "image/pack.h"
 
 /* Payload carried per write: a multiple of the carrier's group of 5. */
-#define PAYLOAD_PIECE_BYTES 8000u
+#define PAYLOAD_PIECE_BYTES 1000u /* eight times that on the stack */
 
 static int raise_memory(struct imgz_image_writer *writer)
 {

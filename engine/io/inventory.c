@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/text.h"
+#include "flow/crew.h"
 #include "io/claims.h"
 #include "io/contents.h"
 #include "io/device.h"
@@ -274,9 +275,23 @@ static void tell(struct imgz_error *error, int rc, const char *path)
                    strcmp(path, SYSFS_DISKS) == 0 ? "; is /sys mounted?" : "");
 }
 
+struct listing {
+    const char *path;
+    struct imgz_device **devices;
+    size_t *count;
+};
+
+static int list_into(void *context)
+{
+    const struct listing *listing = context;
+
+    return list_devices(listing->path, listing->devices, listing->count);
+}
+
 int imgz_devices_list(struct imgz_device **devices, size_t *count, struct imgz_error *error)
 {
-    int rc = list_devices(NULL, devices, count);
+    struct listing listing = {NULL, devices, count};
+    int rc = imgz_crew_call_deep(list_into, &listing);
 
     if (rc < 0)
         tell(error, rc, SYSFS_DISKS);
@@ -287,7 +302,8 @@ int imgz_devices_find(const char *path, struct imgz_device **device, struct imgz
 {
     struct imgz_device *found = NULL;
     size_t count = 0;
-    int rc = list_devices(path, &found, &count);
+    struct listing listing = {path, &found, &count};
+    int rc = imgz_crew_call_deep(list_into, &listing);
 
     if (rc == 0 && count == 0)
         rc = -ENOMEDIUM;
