@@ -49,8 +49,9 @@ struct crew {
 
 /* A thread's stack, one line per part. By itself a thread gets the size of RLIMIT_STACK, which may
  * be 64 KiB, or without a limit. Pages that are not touched cost address space only. */
-#define STACK_ENGINE_BYTES ((size_t)256 << 10) /* io/stack.c: 8 devices deep, 17 KiB each, and 40  \
-                                                */
+#define STACK_ENGINE_BYTES                                                                         \
+    ((size_t)256 << 10) /* io/stack.c: 8 devices deep, 17 KiB each, and 40                         \
+                         */
 #define STACK_LIBRARIES_BYTES ((size_t)64 << 10)  /* codecs, digests and printf(): 20 KiB seen */
 #define STACK_CALLER_BYTES    ((size_t)128 << 10) /* thread-local data of the whole process */
 #define STACK_SPARE_BYTES     ((size_t)64 << 10)  /* instrumented builds, other versions */

@@ -8,6 +8,16 @@
 #include "codec/zerorun.h"
 #include "image/note.h"
 
+/* libdeflate's slow levels keep all matches of a chunk: 9 MiB, measured. */
+#define SLOW_LEVEL_MIN        10
+#define SLOW_COMPRESSOR_BYTES ((uint64_t)10 << 20)
+#define COMPRESSOR_BYTES      ((uint64_t)1 << 20)
+
+uint64_t imgz_packer_bytes(int level)
+{
+    return level >= SLOW_LEVEL_MIN ? SLOW_COMPRESSOR_BYTES : COMPRESSOR_BYTES;
+}
+
 int imgz_packer_init(struct imgz_packer *packer, int level)
 {
     int rc;

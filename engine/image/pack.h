@@ -21,6 +21,9 @@ struct imgz_packer {
     struct imgz_hasher *hasher;
 };
 
+/* How much memory one takes, about. */
+uint64_t imgz_packer_bytes(int level);
+
 /* 0, or -ENOMEM. 'level' must be valid. In any case to be ended by fini. */
 IMGZ_MUST_CHECK int imgz_packer_init(struct imgz_packer *packer, int level);
 void imgz_packer_fini(struct imgz_packer *packer);

@@ -350,6 +350,20 @@ static int check_chunk_count(const struct capture *capture)
         capture->source.path, chunk_bytes);
 }
 
+/* Holes of a file have no chunks. */
+static uint64_t index_bytes(const struct capture *capture)
+{
+    const struct imgz_source *source = &capture->source;
+    uint64_t data_bytes = source->size_bytes;
+
+    if (source->kind == IMGZ_SOURCE_STREAM)
+        return 0;
+    if (source->kind == IMGZ_SOURCE_FILE)
+        data_bytes = imgz_min(data_bytes, (uint64_t)source->status.st_blocks * 512);
+    return imgz_div_up(data_bytes, capture->job.options.chunk_bytes) *
+           (IMGZ_INDEX_ENTRY_BYTES + IMGZ_HASH_BYTES);
+}
+
 static int prepare(struct capture *capture)
 {
     const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
@@ -359,6 +373,8 @@ static int prepare(struct capture *capture)
                   .crc_wanted = true,
                   .raw_present = true},
         .raw_bytes = chunk_bytes,
+        .index_bytes = index_bytes(capture),
+        .worker_bytes = imgz_packer_bytes(capture->job.options.level),
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
         .continues = capture->leftover.whole.image_bytes > 0,

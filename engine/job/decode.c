@@ -21,16 +21,39 @@ static uint64_t stored_bytes_max(const struct imgz_decode *decode)
     return imgz_check_stored_bytes(imgz_image_segment_bytes_max(&decode->image));
 }
 
-/* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a
- * page. */
-static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
+/* The buffers that a worker lends, and how large each is. */
+struct lent_sizes {
+    uint64_t raw_bytes;
+    uint64_t stored_bytes;
+    uint64_t map_bytes;
+};
+
+static struct lent_sizes lent_sizes(const struct imgz_decode *decode)
 {
     const uint64_t raw_bytes =
         decode->scrub ? 0
                       : imgz_align_up(imgz_image_data_bytes_max(&decode->image), IMGZ_BLOCK_BYTES);
-    const uint64_t stored_bytes = imgz_align_up(stored_bytes_max(decode), IMGZ_BLOCK_BYTES);
-    const uint64_t map_bytes = imgz_align_up(raw_bytes / IMGZ_BLOCK_BYTES, IMGZ_BLOCK_BYTES);
-    const uint64_t worker_bytes = raw_bytes + stored_bytes + map_bytes;
+
+    return (struct lent_sizes){
+        .raw_bytes = raw_bytes,
+        .stored_bytes = imgz_align_up(stored_bytes_max(decode), IMGZ_BLOCK_BYTES),
+        .map_bytes = imgz_align_up(raw_bytes / IMGZ_BLOCK_BYTES, IMGZ_BLOCK_BYTES),
+    };
+}
+
+static uint64_t lent_bytes(const struct imgz_decode *decode)
+{
+    const struct lent_sizes sizes = lent_sizes(decode);
+
+    return sizes.raw_bytes + sizes.stored_bytes + sizes.map_bytes;
+}
+
+/* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a
+ * page. */
+static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
+{
+    const struct lent_sizes sizes = lent_sizes(decode);
+    const uint64_t worker_bytes = lent_bytes(decode);
     unsigned char *at;
 
     decode->lent_bytes = worker_bytes * decode->worker_count;
@@ -40,8 +63,8 @@ static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
     decode->lent = at;
     for (uint32_t i = 0; i < decode->worker_count; i++, at += worker_bytes) {
         decode->workers[i].raw = at;
-        decode->workers[i].stored = at + raw_bytes;
-        decode->workers[i].zero_map = at + raw_bytes + stored_bytes;
+        decode->workers[i].stored = at + sizes.raw_bytes;
+        decode->workers[i].zero_map = at + sizes.raw_bytes + sizes.stored_bytes;
     }
     return 0;
 }
@@ -100,6 +123,7 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
                                         : 0,
         .stored_bytes =
             fed_stored ? imgz_max(stored_bytes_max(decode), decode->stored_bytes_min) : 0,
+        .worker_bytes = decode->raw_wanted ? decode->worker_bytes : lent_bytes(decode),
         .raw_bytes_total = imgz_image_raw_bytes(&decode->image),
         .meter = {.by_stored = decode->scrub || decode->by_stored, .zero_cost = decode->zero_cost},
         .continues = decode->continues,

@@ -32,6 +32,7 @@ struct imgz_decode {
      * needs */
     uint64_t raw_bytes_min;
     uint64_t stored_bytes_min;
+    uint64_t worker_bytes; /* mend: of what a worker has beside its checker */
 
     /* restore: what is held already is not written; may be NULL */
     const struct imgz_source *target;

@@ -175,11 +175,12 @@ static int prepare(struct run *run)
         .stored_bytes = specimen->stored_room,
         .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
     };
-    const uint32_t count = run->job.options.thread_count;
+    uint32_t count;
     int rc = imgz_job_prepare(&run->job, &needs);
 
     if (rc < 0)
         return rc;
+    count = run->job.options.thread_count;
     run->hands = calloc(count, sizeof(run->hands[0]));
     if (run->hands == NULL)
         return imgz_job_raise_memory(&run->job);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "codec/deflate.h"
 #include "io/device.h"
+#include "job/allot.h"
 #include "job/budget.h"
 #include "job/topology.h"
 
@@ -174,29 +175,6 @@ static uint64_t raw_capacity_bytes(const struct imgz_job_needs *needs)
     return imgz_min(needs->raw_bytes, imgz_max(needs->raw_bytes_total, IMGZ_CHUNK_BYTES_MIN));
 }
 
-/* Decides how many slots there are. */
-static int count_slots(struct imgz_job *job, const struct imgz_job_needs *needs,
-                       struct imgz_pool_config *pool)
-{
-    const uint64_t chunk_bytes = needs->tally.chunk_bytes;
-    const struct imgz_budget_needs wanted = {
-        .worker_count = worker_count(job),
-        .worker_count_min = worker_count(job),
-        .chunk_count = needs->raw_bytes_total == IMGZ_SIZE_UNKNOWN
-                           ? IMGZ_BUDGET_UNLIMITED
-                           : imgz_div_up(needs->raw_bytes_total, chunk_bytes),
-        .slot_bytes = imgz_pool_slot_bytes(pool),
-    };
-    struct imgz_budget budget;
-    int rc = imgz_budget_make(&wanted, IMGZ_BUDGET_UNLIMITED, &budget);
-
-    if (rc < 0)
-        return rc;
-    job->slot_count = budget.slot_count;
-    pool->slot_count = budget.slot_count;
-    return 0;
-}
-
 /* Digests are made of every byte, be it in a hole. */
 static void init_meter(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
@@ -216,7 +194,7 @@ static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
     int rc;
 
     retire_line(job);
-    rc = count_slots(job, needs, &pool);
+    rc = imgz_allot(job, needs, &pool);
     if (rc == 0)
         rc = imgz_job_place(job);
     if (rc < 0)
@@ -275,7 +253,7 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
         return rc;
     rc = needs->continues ? continue_line(job, needs) : create_line(job, needs);
     if (rc < 0)
-        return imgz_job_raise_memory(job);
+        return imgz_stop_raised(job->stop) ? rc : imgz_job_raise_memory(job);
     imgz_topology_log(job);
     return 0;
 }

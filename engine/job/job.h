@@ -40,7 +40,8 @@ struct imgz_job {
     struct imgz_placement *placement;
     struct imgz_line *line;
     struct imgz_tally *tally;
-    uint32_t slot_count; /* before: where nothing is short */
+    uint32_t slot_count;     /* before: where nothing is short */
+    bool worker_count_fixed; /* the first run decides it: what workers have is made once */
     uint32_t chunk_bytes;
     uint64_t raw_bytes_total; /* or IMGZ_SIZE_UNKNOWN */
 
@@ -97,6 +98,8 @@ struct imgz_job_needs {
     struct imgz_tally_config tally;
     uint64_t raw_bytes;    /* of a slot's raw buffer, as far as the disk is so large; 0: none */
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
+    uint64_t worker_bytes; /* of what a worker has, beside the usual */
+    uint64_t index_bytes;  /* of what grows on the way, if that is known */
     uint64_t raw_bytes_total;
     struct imgz_meter_config meter;
     bool continues; /* the run before this one: its tally and figures count on */

@@ -283,6 +283,7 @@ int imgz_mender_prepare(struct imgz_mender *mender)
 
     mender->decode.raw_wanted = true;
     mender->decode.continues = mender->earlier.whole.raw_bytes > 0;
+    mender->decode.worker_bytes = chunk_bytes + imgz_packer_bytes(mender->job->options.level);
     mender->decode.raw_bytes_min = chunk_bytes;
     mender->decode.stored_bytes_min = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes);
     rc = imgz_decode_prepare(&mender->decode, mender->job);

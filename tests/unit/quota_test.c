@@ -2,14 +2,7 @@
 /* Control groups as files in a folder that stands for the root. */
 #include "flow/quota.h"
 
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "fixture.h"
+#include "group_tree.h"
 
 #define V2_MOUNT "30 24 0:26 / /cg rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
 #define V1_MOUNT                                                                                   \
@@ -17,17 +10,11 @@
     "32 24 0:28 / /cg/set rw - cgroup cgroup rw,cpuset\n"                                          \
     "33 24 0:29 / /cg/cpu rw - cgroup cgroup rw,cpuacct,cpu\n"
 
-/* What one file holds. */
-struct tree_file {
-    const char *path;
-    const char *text;
-};
-
 struct tree {
     const char *name;
     const char *cgroup;    /* /proc/self/cgroup; NULL: none */
     const char *mountinfo; /* NULL: none */
-    struct tree_file files[4];
+    struct group_file files[GROUP_FILES_MAX];
     uint64_t millis;
 };
 
@@ -97,59 +84,20 @@ static const struct tree trees[] = {
      IMGZ_QUOTA_NONE},
 };
 
-/* ---- Making such a tree ------------------------------------------------------------------------
- */
-
-static char root[200];
-
-static void put(const char *path, const char *text)
-{
-    char full[512];
-    FILE *file;
-
-    snprintf(full, sizeof(full), "%s%s", root, path);
-    for (char *at = full + strlen(root) + 1; (at = strchr(at, '/')) != NULL; at++) {
-        *at = '\0';
-        (void)mkdir(full, 0700);
-        *at = '/';
-    }
-    file = fopen(full, "we");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
-{
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static void the_tightest_group_counts(void **state)
 {
-    struct imgz_fixture fixture;
-
     (void)state;
-    imgz_fixture_init(&fixture);
-    snprintf(root, sizeof(root), "%s/root", fixture.folder);
     for (size_t i = 0; i < IMGZ_COUNT_OF(trees); i++) {
         const struct tree *tree = &trees[i];
+        struct group_tree groups;
 
-        assert_int_equal(mkdir(root, 0700), 0);
-        if (tree->cgroup != NULL)
-            put("/proc/self/cgroup", tree->cgroup);
-        if (tree->mountinfo != NULL)
-            put("/proc/self/mountinfo", tree->mountinfo);
-        for (size_t f = 0; f < IMGZ_COUNT_OF(tree->files) && tree->files[f].path != NULL; f++)
-            put(tree->files[f].path, tree->files[f].text);
-        if (imgz_quota_read(root) != tree->millis)
+        group_tree_make(&groups, tree->cgroup, tree->mountinfo, tree->files);
+        if (imgz_quota_read(groups.root) != tree->millis)
             fail_msg("%s: %llu instead of %llu", tree->name,
-                     (unsigned long long)imgz_quota_read(root), (unsigned long long)tree->millis);
-        assert_int_equal(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+                     (unsigned long long)imgz_quota_read(groups.root),
+                     (unsigned long long)tree->millis);
+        group_tree_remove(&groups);
     }
-    imgz_fixture_fini(&fixture);
 }
 
 /* Whatever this machine says: it is read without harm. */
