@@ -47,7 +47,8 @@ static void print_good(const struct options *options, const struct imgz_report *
     const char *image = report_path(options->operands[0], OPERAND_IMAGE);
 
     if (options->against != NULL)
-        streams_note("compared   %s with %s: %s, %" PRIu64 " chunks, all equal",
+        streams_note("compared   %s%s with %s: %s, %" PRIu64 " chunks, all equal",
+                     report->against_image != 0 ? "the disk in " : "",
                      report_path(options->against, OPERAND_SOURCE), image,
                      units_size(report->raw_bytes).text, report->chunk_count);
     else
@@ -93,8 +94,9 @@ const struct command cmd_verify = {
     .summary = "check an image, or compare a drive with it",
     .about = "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
              "digests named by --digest. With --against nothing is decoded: SOURCE is read and\n"
-             "compared with the hashes in the image. With --scrub every chunk is checked as it is\n"
-             "stored, without decoding it: as fast as IMAGE can be read. '-' is standard input.\n"
+             "compared with the hashes in the image; if SOURCE is an image itself, it is decoded,\n"
+             "and the disk in it compared. With --scrub every chunk is checked as it is stored,\n"
+             "without decoding it: as fast as IMAGE can be read. '-' is standard input.\n"
              "\n"
              "The hashes find accidents. With --against, what was changed on purpose is found by\n"
              "--digest, if IMAGE records it, or by --paranoid.\n",

@@ -118,6 +118,7 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"rest_zero_bytes", report_json_number(job->rest_zero_bytes)},
         {"rest_zero", json_rest_zero(job->rest)},
         {"backup_gpt_offset", report_json_number(job->backup_gpt_offset)},
+        {"against_image", json_boolean(job->against_image)},
         {"root_hash", whole ? json_string(job->root_hash) : json_null()},
         {"crc32", job->crc32_known != 0 ? json_string(crc32) : json_null()},
         {"digests", json_digests(job)},

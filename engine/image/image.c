@@ -85,6 +85,26 @@ static int read_header(struct imgz_image *image, struct imgz_stop *stop)
     return 0;
 }
 
+int imgz_image_recognize(struct imgz_source *source, struct imgz_stop *stop, bool *is_image,
+                         struct imgz_frame_header *header)
+{
+    unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
+    enum imgz_frame_sort sort;
+    size_t done_bytes = 0;
+    int rc;
+
+    *is_image = false;
+    *header = (struct imgz_frame_header){0};
+    if (source->kind == IMGZ_SOURCE_DEVICE)
+        return 0;
+    rc = imgz_source_peek(source, stop, bytes, sizeof(bytes), &done_bytes);
+    if (rc < 0)
+        return rc;
+    sort = imgz_frame_decode_header(bytes, done_bytes, header);
+    *is_image = sort != IMGZ_FRAME_GZIP && sort != IMGZ_FRAME_OTHER;
+    return 0;
+}
+
 static int read_end(struct imgz_image *image, struct imgz_stop *stop, struct imgz_log *log)
 {
     struct imgz_ending ending;

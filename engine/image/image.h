@@ -34,6 +34,12 @@ struct imgz_image {
     uint64_t segment_bytes_max;
 };
 
+/* Whether a raw disk or an image was named: '*is_image' if 'source' begins as an image does, be it
+ * a damaged one; 'header' is then what it says, or zeros if that cannot be read. A block device is
+ * no image: what is on it first is its own business. */
+IMGZ_MUST_CHECK int imgz_image_recognize(struct imgz_source *source, struct imgz_stop *stop,
+                                         bool *is_image, struct imgz_frame_header *header);
+
 /* Opens 'path' (must outlive the image) and reads the parts. 'image' may be uninitialized; on
  * failure nothing is held. */
 IMGZ_MUST_CHECK int imgz_image_init(const char *path, enum imgz_image_parts parts,

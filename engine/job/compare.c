@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compare: a source is held against the hashes of an image (match.h), and what differs is told. Of
- * the image only its end, sizes and hashes are read.
+ * Compare: a source, or the disk in another image, is held against the hashes of an image (match.h,
+ * twins.h), and what differs is told. Of the first image only its end, sizes and hashes are read.
  */
 #include "job/compare.h"
 
@@ -14,6 +14,7 @@
 #include "job/missing.h"
 #include "job/recorded.h"
 #include "job/rest.h"
+#include "job/twins.h"
 
 struct compare {
     struct imgz_job *job;
@@ -61,11 +62,12 @@ static int raise_chunks(const struct compare *compare)
 
     place.stage = IMGZ_STAGE_COMPARE;
     return imgz_stop_raise(job->stop, -EBADMSG, place,
-                           "comparing %s with %s: %" PRIu64 " of %" PRIu64
-                           " chunks of %u bytes differ, the first at offset %" PRIu64
-                           "; restore it again, or capture it anew",
-                           compare->source.path, compare->image.source.path, job->bad_chunk_count,
-                           job->sum.chunk_count, job->chunk_bytes, job->bad_offset);
+                           "comparing %s%s with %s: %" PRIu64 " of %" PRIu64
+                           " chunks of %u bytes differ, the first at offset %" PRIu64 "%s",
+                           job->against_image ? "the disk in " : "", compare->source.path,
+                           compare->image.source.path, job->bad_chunk_count, job->sum.chunk_count,
+                           job->chunk_bytes, job->bad_offset,
+                           job->against_image ? "" : "; restore it again, or capture it anew");
 }
 
 static int judge(const struct compare *compare)
@@ -87,12 +89,43 @@ static int look_behind(const struct compare *compare)
     return imgz_rest_look(compare->job, &compare->source, disk_bytes);
 }
 
+/* An image stands for the disk in it; unless the disk in the first image is itself an image, and
+ * by the sizes this one. */
+static int look_inside(void *context)
+{
+    struct compare *compare = context;
+    const uint64_t disk_bytes = compare->image.end.raw_bytes;
+    struct imgz_frame_header header;
+    bool is_image;
+    int rc = imgz_image_recognize(&compare->source, compare->job->stop, &is_image, &header);
+
+    compare->job->against_image =
+        rc == 0 && is_image &&
+        (header.raw_bytes == disk_bytes || compare->source.size_bytes != disk_bytes);
+    return rc;
+}
+
+static int match_source(struct compare *compare)
+{
+    struct imgz_source other;
+
+    if (!compare->job->against_image)
+        return imgz_match_run(compare->job, &compare->image, &compare->source);
+    imgz_source_use_cache(&compare->source);
+    other = compare->source;
+    other.stage = IMGZ_STAGE_READ_IMAGE;
+    compare->source.fd = -1; /* it is taken over */
+    return imgz_twins_run(compare->job, &compare->image, &other);
+}
+
 static int run(struct compare *compare)
 {
-    int rc;
+    int rc = imgz_job_call(compare->job, look_inside, compare);
 
+    if (rc < 0)
+        return rc;
     compare->job->image_bytes = compare->image.image_bytes;
-    rc = imgz_match_run(compare->job, &compare->image, &compare->source);
+    rc = match_source(compare);
     if (rc == 0)
         rc = imgz_missing_tell(&compare->image, compare->job);
     if (rc == 0)

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "image/frame.h"
+#include "image/image.h"
 #include "job/scan.h"
 #include "job/verify.h"
 
@@ -60,25 +60,12 @@ static int hash_raw(struct hash *hash)
     return rc;
 }
 
-/* Whether the source is an image, as its first bytes say. A block device is not: what is on it
- * first is its own business. */
 static int look_inside(void *context)
 {
     struct hash *hash = context;
-    unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
     struct imgz_frame_header header;
-    enum imgz_frame_sort sort;
-    size_t done_bytes;
-    int rc;
 
-    if (hash->scan.source->kind == IMGZ_SOURCE_DEVICE)
-        return 0;
-    rc = imgz_source_peek(hash->scan.source, hash->job->stop, bytes, sizeof(bytes), &done_bytes);
-    if (rc < 0)
-        return rc;
-    sort = imgz_frame_decode_header(bytes, done_bytes, &header);
-    hash->is_image = sort != IMGZ_FRAME_GZIP && sort != IMGZ_FRAME_OTHER;
-    return 0;
+    return imgz_image_recognize(hash->scan.source, hash->job->stop, &hash->is_image, &header);
 }
 
 /* Takes over the source. */

@@ -403,6 +403,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->mended = job->mended;
     report->missing_bytes = job->missing_bytes;
     report->regained_bytes = job->regained_bytes;
+    report->against_image = job->against_image;
     if (job->left.drain)
         return; /* which has its hands on the rest */
     report->unreadable_bytes = job->unreadable.bytes + job->unlisted_bytes;

@@ -73,6 +73,7 @@ struct imgz_job {
     bool mended;
     uint64_t missing_bytes;
     uint64_t regained_bytes;
+    bool against_image;
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */

@@ -2,25 +2,21 @@
 #include "job/match.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/checksum.h"
 #include "codec/zero.h"
 #include "image/damage.h"
 #include "image/unpack.h"
+#include "job/expected.h"
 #include "job/scan.h"
 
 struct match {
     struct imgz_job *job;
     const struct imgz_image *image;
+    struct imgz_expected expected;   /* owned by the drain */
     struct imgz_scan scan;           /* of the source */
     struct imgz_unpacker *unpackers; /* one per worker, to compare bytes; NULL: hashes do */
-
-    /* Owned by the drain. */
-    struct imgz_index_cursor cursor;
-    struct imgz_index_item item; /* of the image, at or before the chunk that is compared */
 };
 
 static int feed(void *context, struct imgz_line *line)
@@ -104,57 +100,9 @@ static void destroy_unpackers(struct match *match)
     free(match->unpackers);
 }
 
-/* ---- By hashes: in the drain -------------------------------------------------------------- */
-
 static int raise_size(const struct match *match, uint64_t source_bytes)
 {
-    struct imgz_place place = imgz_source_place(match->scan.source, IMGZ_OFFSET_NONE);
-
-    place.stage = IMGZ_STAGE_COMPARE;
-    return imgz_stop_raise(match->job->stop, -EBADMSG, place,
-                           "comparing %s with %s: it has %" PRIu64
-                           " bytes, the disk in the image has %" PRIu64
-                           "; they are not the same disk",
-                           match->scan.source->path, match->image->source.path, source_bytes,
-                           match->image->end.raw_bytes);
-}
-
-static void count_bad(struct imgz_job *job, uint64_t offset, uint32_t count)
-{
-    if (job->bad_chunk_count == 0)
-        job->bad_offset = offset;
-    job->bad_chunk_count += count;
-}
-
-static void match_chunk(struct match *match, uint64_t offset, uint64_t bytes,
-                        const struct imgz_hash *hash)
-{
-    struct imgz_hash expected;
-    int rc = imgz_index_seek(&match->cursor, offset, &match->item);
-
-    IMGZ_ASSERT(rc == 0); /* the index was checked when it was loaded */
-    if (match->item.kind == IMGZ_NOTE_ZERO)
-        expected = imgz_tally_zero_hash(match->job->tally, bytes);
-    else
-        expected = match->image->index.hashes[match->item.hash_index];
-    if (!imgz_hash_equal(hash, &expected))
-        count_bad(match->job, offset, 1);
-}
-
-static void match_slot(struct match *match, const struct imgz_slot *slot)
-{
-    const uint64_t end = slot->raw_offset + slot->raw_bytes;
-    uint64_t at = slot->raw_offset;
-
-    while (at < end) {
-        const uint64_t bytes = imgz_min(match->job->chunk_bytes, end - at);
-        const struct imgz_hash hash = slot->kind == IMGZ_SLOT_ZERO
-                                          ? imgz_tally_zero_hash(match->job->tally, bytes)
-                                          : slot->raw_hash;
-
-        match_chunk(match, at, bytes, &hash);
-        at += bytes;
-    }
+    return imgz_expected_raise_size(&match->expected, match->scan.source, source_bytes);
 }
 
 /* ---- The drain ---------------------------------------------------------------------------- */
@@ -171,9 +119,9 @@ static int take_slot(struct match *match, struct imgz_slot *slot)
     if (rc < 0)
         return rc;
     if (match->unpackers == NULL)
-        match_slot(match, slot);
+        imgz_expected_match(&match->expected, slot);
     else if (slot->differ_count > 0)
-        count_bad(match->job, slot->differ_offset, slot->differ_count);
+        imgz_expected_count(&match->expected, slot->differ_offset, slot->differ_count);
     return 0;
 }
 
@@ -219,6 +167,7 @@ int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct 
     struct match match = {
         .job = job,
         .image = image,
+        .expected = {.job = job, .image = image},
         .scan = {.job = job,
                  .source = source,
                  .raw_wanted = (job->options.flags & IMGZ_FLAG_PARANOID) != 0},
@@ -230,7 +179,7 @@ int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct 
     if (rc == 0)
         rc = create_unpackers(&match);
     if (rc == 0) {
-        imgz_index_rewind(&image->index, image->end.raw_bytes, &match.cursor);
+        imgz_expected_begin(&match.expected, job, image, job->tally);
         rc = imgz_job_run(job, &bodies, &match);
     }
     imgz_scan_release(&match.scan);

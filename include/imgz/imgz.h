@@ -293,6 +293,8 @@ struct imgz_report {
     enum imgz_rest rest;
     uint64_t rest_bytes;      /* behind the disk */
     uint64_t rest_zero_bytes; /* zeros that these begin with, as far as they were read */
+    uint32_t against_image;   /* verify: 1 if 'against' is an image, and the disk in it was
+                                 compared */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
@@ -338,7 +340,13 @@ IMGZ_API int imgz_restore(const char *image, const char *target, const struct im
  * is inflated: that file, device or pipe is hashed and compared with the hashes in the image, and
  * with the digests it carries where options->digests names them. Of a device that is larger, as
  * much as the disk has is compared, and the report tells what is behind it. The hashes find
- * accidents; with IMGZ_FLAG_PARANOID the image is inflated, and bytes are compared. With
+ * accidents; with IMGZ_FLAG_PARANOID the image is inflated, and bytes are compared.
+ *
+ * If 'against' is an image, it is decoded and checked, and the disk in it compared (by hashes:
+ * -EOPNOTSUPP with IMGZ_FLAG_PARANOID); unless the disk in 'image' is itself an image, of the size
+ * of that file.
+ *
+ * With
  * IMGZ_FLAG_SCRUB nothing is inflated either: every note and segment must be as it was written, and
  * the raw hashes in the notes must add up to the root hash. That finds all that storage does to an
  * image, at the speed of reading it; it takes the raw hashes on the word of who captured. */

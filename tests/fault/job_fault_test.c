@@ -70,6 +70,11 @@ static int verify_against(struct imgz_report *report, struct imgz_error *error)
     return imgz_verify(path("image").text, path("disk").text, &world.options, report, error);
 }
 
+static int verify_against_image(struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_verify(path("image").text, path("coarse").text, &world.options, report, error);
+}
+
 static int hash(struct imgz_report *report, struct imgz_error *error)
 {
     return imgz_hash(path("disk").text, &world.options, report, error);
@@ -239,6 +244,7 @@ static const struct job {
     {"verify", verify, same_hash, .makes_file = false},
     {"verify what lacks an end", verify_lacking, lacks_the_end, .makes_file = false},
     {"verify --against", verify_against, same_hash, .makes_file = false},
+    {"verify --against an image", verify_against_image, same_hash, .makes_file = false},
     {"hash", hash, same_hash, .makes_file = false},
     {"capture --on-error=zero", capture_unreadable, captured_in_part, .makes_file = true,
      .bad_read_offset = BAD_OFFSET},
@@ -296,6 +302,15 @@ static int capture_lacking(struct imgz_error *error)
     return rc;
 }
 
+/* The same disk in chunks of another size. */
+static int capture_coarse(struct imgz_error *error)
+{
+    struct imgz_options options = world.options;
+
+    options.chunk_bytes = 4 * CHUNK;
+    return imgz_capture(path("disk").text, path("coarse").text, &options, NULL, error);
+}
+
 static void attach_device(void)
 {
     unsigned char *nothing = calloc(1, DEVICE_BYTES);
@@ -321,7 +336,7 @@ static int set_up(void **state)
     imgz_fixture_write(&world.fixture, "disk", world.disk, DISK_BYTES);
     if (imgz_capture(path("disk").text, path("image").text, &world.options, NULL, &error) < 0 ||
         imgz_verify(path("image").text, NULL, &world.options, &world.right, &error) < 0 ||
-        hash_zeroed(&error) < 0 || capture_lacking(&error) < 0) {
+        hash_zeroed(&error) < 0 || capture_lacking(&error) < 0 || capture_coarse(&error) < 0) {
         print_error("%s\n", error.text);
         return -1;
     }
