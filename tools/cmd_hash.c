@@ -20,10 +20,11 @@ static void tag_of_digest(const char *name, char *tag, size_t size)
             *tag = (char)toupper((unsigned char)*tag);
 }
 
-/* "TAG (path) = hex". As coreutils do, a path with a line break or a backslash is escaped, and the
- * line then starts with a backslash. */
-static void print_tag_line(const char *tag, const char *path, const char *hex)
+/* "TAG (path) = hex", behind 'lead'. As coreutils do, a path with a line break or a backslash is
+ * escaped, and the line then starts with a backslash. */
+static void print_tag_line(const char *lead, const char *tag, const char *path, const char *hex)
 {
+    fputs(lead, stdout);
     if (strpbrk(path, "\\\n\r") != NULL)
         putchar('\\');
     printf("%s (", tag);
@@ -40,20 +41,21 @@ static void print_tag_line(const char *tag, const char *path, const char *hex)
     printf(") = %s\n", hex);
 }
 
+/* With digests the root hash is a comment: sha256sum --check would complain of any other line. */
 static void print_hashes(const char *path, const struct imgz_report *report)
 {
     char tag[32] = "IMGZ-ROOT";
 
     if (report->chunk_bytes != IMGZ_CHUNK_BYTES_DEFAULT)
         snprintf(tag, sizeof(tag), "IMGZ-ROOT-%" PRIu32, report->chunk_bytes);
-    print_tag_line(tag, path, report->root_hash);
+    print_tag_line(report->digest_count > 0 ? "# " : "", tag, path, report->root_hash);
     for (uint32_t i = 0; i < report->digest_count; i++) {
         tag_of_digest(report->digests[i].name, tag, sizeof(tag));
-        print_tag_line(tag, path, report->digests[i].hex);
+        print_tag_line("", tag, path, report->digests[i].hex);
     }
 }
 
-static int run(const struct options *options)
+static int hash_one(const struct options *options)
 {
     struct runner runner;
     int exit_code;
@@ -69,6 +71,13 @@ static int run(const struct options *options)
     return exit_code;
 }
 
+static int run(const struct options *options)
+{
+    unsigned failed_count;
+
+    return command_each(options, hash_one, &failed_count);
+}
+
 const struct command cmd_hash = {
     .name = "hash",
     .bit = COMMAND_HASH,
@@ -80,6 +89,7 @@ const struct command cmd_hash = {
                 "  imgz hash disk.img.gz\n"
                 "  imgz hash --digest sha256,md5 disk.img > disk.sums\n",
     .operand_count = 1,
+    .several = true,
     .operands = {{"SOURCE|IMAGE", "path", OPERAND_SOURCE}},
     .run = run,
 };

@@ -89,6 +89,8 @@ static int show_image(const struct options *options)
     }
     if (rc == 0 && !options_has(options, OPTION_JSON))
         print_table(options->operands[0], image, &info);
+    if (rc == 0 && !options_has(options, OPTION_JSON) && options->is_one_of_several)
+        printf("\n");
     if (rc == 0 && options_has(options, OPTION_JSON))
         report.details = json_info(image, &info);
     if (options_has(options, OPTION_JSON))
@@ -99,7 +101,11 @@ static int show_image(const struct options *options)
 
 static int run(const struct options *options)
 {
-    return options_has(options, OPTION_TOPOLOGY) ? info_topology_run(options) : show_image(options);
+    unsigned failed_count;
+
+    if (options_has(options, OPTION_TOPOLOGY))
+        return info_topology_run(options);
+    return command_each(options, show_image, &failed_count);
 }
 
 const struct command cmd_info = {
@@ -116,6 +122,7 @@ const struct command cmd_info = {
                 "  imgz info --json disk.img.gz\n"
                 "  imgz info --topology\n",
     .operand_count = 1,
+    .several = true,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}},
     .run = run,
 };

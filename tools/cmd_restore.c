@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "confirm.h"
+#include "peek.h"
 #include "report.h"
 #include "runner.h"
 #include "streams.h"
@@ -49,11 +50,9 @@ static void print_device_notes(const struct options *options, const struct imgz_
 /* A drive to restore from, or the name of an image to restore to: the other way round is meant. */
 static bool looks_swapped(const char *image, const char *target)
 {
-    const size_t length = strlen(target);
     struct stat status;
 
-    return (length > 3 && strcmp(target + length - 3, ".gz") == 0) ||
-           (stat(image, &status) == 0 && S_ISBLK(status.st_mode));
+    return peek_is_image_name(target) || (stat(image, &status) == 0 && S_ISBLK(status.st_mode));
 }
 
 /* The first bytes of what should be an image show that it is none. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "command.h"
+#include "peek.h"
 #include "report.h"
 #include "runner.h"
 #include "streams.h"
@@ -57,18 +60,19 @@ static void print_good(const struct options *options, const struct imgz_report *
                      units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
                      report->chunk_count);
     print_rest(options, report);
-    report_print_summary(options, report);
+    if (!options->is_one_of_several || options_has(options, OPTION_VERBOSE))
+        report_print_summary(options, report);
     print_not_recorded(options, report);
 }
 
-/* The error speaks of the first bad chunk only. */
+/* The error of an image that is damaged speaks of the first bad chunk only. */
 static void print_bad(const struct imgz_report *report)
 {
     streams_note("found      %" PRIu64 " bad chunks, the first at byte %" PRIu64 " of the disk",
                  report->bad_chunk_count, report->bad_offset);
 }
 
-static int run(const struct options *options)
+static int verify_one(const struct options *options)
 {
     struct runner runner;
     int exit_code;
@@ -83,8 +87,46 @@ static int run(const struct options *options)
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && runner_wants_summary(options))
         print_good(options, &runner.report);
-    else if (runner.report.bad_chunk_count > 1 && runner_wants_summary(options))
+    else if (runner.report.bad_chunk_count > 1 && options->against == NULL &&
+             runner_wants_summary(options))
         print_bad(&runner.report);
+    return exit_code;
+}
+
+/* Somebody who names a drive beside an image means to compare them: said before an hour is spent on
+ * the image. */
+static int check_operands(const struct options *options, struct options_problem *problem)
+{
+    for (unsigned i = 0; i < options->operand_count && options->operand_count > 1; i++) {
+        const char *path = options->operands[i];
+
+        if (strcmp(path, "-") == 0 || !peek_is_raw_disk(path))
+            continue;
+        snprintf(problem->text, sizeof(problem->text),
+                 "%s is not an image; to compare it with one: imgz verify %s --against %s", path,
+                 options->operands[i > 0 ? 0 : 1], path);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int run(const struct options *options)
+{
+    struct options_problem problem;
+    unsigned failed_count;
+    int exit_code;
+
+    if (check_operands(options, &problem) < 0)
+        return command_refuse(options, problem.text);
+    exit_code = command_each(options, verify_one, &failed_count);
+    if (options->operand_count == 1 || !runner_wants_summary(options))
+        return exit_code;
+    if (failed_count == 0)
+        streams_note("%-9s  %u images, all good",
+                     options_has(options, OPTION_SCRUB) ? "scrubbed" : "verified",
+                     options->operand_count);
+    else if (exit_code < EXIT_CODE_SIGNAL)
+        streams_note("failed     %u of %u images", failed_count, options->operand_count);
     return exit_code;
 }
 
@@ -92,19 +134,25 @@ const struct command cmd_verify = {
     .name = "verify",
     .bit = COMMAND_VERIFY,
     .summary = "check an image, or compare a drive with it",
-    .about = "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
-             "digests named by --digest. With --against nothing is decoded: SOURCE is read and\n"
-             "compared with the hashes in the image; if SOURCE is an image itself, it is decoded,\n"
-             "and the disk in it compared. With --scrub every chunk is checked as it is stored,\n"
-             "without decoding it: as fast as IMAGE can be read. '-' is standard input.\n"
-             "\n"
-             "The hashes find accidents. With --against, what was changed on purpose is found by\n"
-             "--digest, if IMAGE records it, or by --paranoid.\n",
+    .about =
+        "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
+        "digests named by --digest. Of several images each gets a line, or a JSON object on\n"
+        "a line; the exit code is the highest of all. '-' is standard input.\n"
+        "\n"
+        "With --against nothing is decoded: SOURCE is read and compared with the hashes in\n"
+        "the image; if SOURCE is an image itself, it is decoded, and the disk in it compared.\n"
+        "With --scrub every chunk is checked as it is stored, without decoding it: as fast\n"
+        "as IMAGE can be read.\n"
+        "\n"
+        "The hashes find accidents. With --against, what was changed on purpose is found by\n"
+        "--digest, if IMAGE records it, or by --paranoid.\n",
     .examples = "  imgz verify disk.img.gz\n"
+                "  imgz verify *.img.gz\n"
                 "  imgz verify disk.img.gz --against /dev/sda\n"
                 "  imgz verify --scrub disk.img.gz\n"
                 "  imgz verify --digest sha256 disk.img.gz\n",
     .operand_count = 1,
+    .several = true,
     .operands = {{"IMAGE", "image", OPERAND_IMAGE}},
     .run = run,
 };

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -122,10 +123,16 @@ static const char *refuse_stream(const struct options *options, enum operand_rol
 static const char *check_streams(const struct options *options)
 {
     const char *refusal = NULL;
+    unsigned stream_count = 0;
 
-    for (unsigned i = 0; i < options->command->operand_count && refusal == NULL; i++)
-        if (options->operands[i] != NULL && strcmp(options->operands[i], "-") == 0)
-            refusal = refuse_stream(options, options->command->operands[i].role);
+    for (unsigned i = 0; i < options->operand_count && refusal == NULL; i++) {
+        if (strcmp(options->operands[i], "-") != 0)
+            continue;
+        refusal = refuse_stream(options, command_operand(options->command, i)->role);
+        stream_count += 1;
+    }
+    if (refusal == NULL && stream_count > 1 && options->command->several)
+        return "standard input can be read once only";
     if (refusal == NULL && options->against != NULL && strcmp(options->against, "-") == 0)
         refusal = refuse_stream(options, OPERAND_SOURCE);
     return refusal;
@@ -133,22 +140,55 @@ static const char *check_streams(const struct options *options)
 
 /* ---- Dispatch -------------------------------------------------------------------------------- */
 
+const struct operand *command_operand(const struct command *command, unsigned index)
+{
+    return &command->operands[index < command->operand_count ? index : command->operand_count - 1];
+}
+
+int command_each(const struct options *options, int (*one)(const struct options *options),
+                 unsigned *failed_count)
+{
+    int worst = EXIT_CODE_DONE;
+
+    *failed_count = 0;
+    for (unsigned i = 0; i < options->operand_count && worst < EXIT_CODE_SIGNAL; i++) {
+        struct options alone = *options;
+        int exit_code;
+
+        alone.operands = options->operands + i;
+        alone.operand_count = 1;
+        alone.is_one_of_several = options->operand_count > 1;
+        exit_code = one(&alone);
+        (void)fflush(stdout); /* each is told when it is known; streams_finish() sees a failure */
+        *failed_count += exit_code != EXIT_CODE_DONE ? 1 : 0;
+        worst = exit_code > worst ? exit_code : worst;
+    }
+    return worst;
+}
+
+static int run_parsed(const struct options *options)
+{
+    const char *refusal = check_streams(options);
+
+    if (options_has(options, OPTION_HELP)) {
+        help_print_command(options->command);
+        return EXIT_CODE_DONE;
+    }
+    return refusal != NULL ? command_refuse(options, refusal) : options->command->run(options);
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
     struct options_problem problem;
     struct options options;
-    const char *refusal;
+    int exit_code;
 
     if (options_parse(command, argc, argv, &options, &problem) < 0)
-        return fail_usage(command, NULL, mentions_json(argc, argv), problem.text);
-    if (options_has(&options, OPTION_HELP)) {
-        help_print_command(command);
-        return EXIT_CODE_DONE;
-    }
-    refusal = check_streams(&options);
-    if (refusal != NULL)
-        return command_refuse(&options, refusal);
-    return command->run(&options);
+        exit_code = fail_usage(command, NULL, mentions_json(argc, argv), problem.text);
+    else
+        exit_code = run_parsed(&options);
+    options_release(&options);
+    return exit_code;
 }
 
 /* imgz help [COMMAND] */

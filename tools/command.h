@@ -5,6 +5,7 @@
 #ifndef IMGZ_TOOLS_COMMAND_H
 #define IMGZ_TOOLS_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,7 @@ struct command {
     uint32_t overrides;      /* what its --override takes, of enum imgz_override */
     unsigned operand_count;  /* none are needed with --topology */
     unsigned optional_count; /* of the operands: the last ones, which may be left out */
+    bool several;            /* more may follow that are like the last */
     struct operand operands[COMMAND_OPERANDS_MAX];
     enum exit_code unreadable_code; /* of a job that is done, where the image lacks sectors: what
                                        only reads an image as it is has done all it was to do */
@@ -74,8 +76,17 @@ extern const struct command cmd_bench;
 /* All commands in the order of imgz --help, with a NULL at the end. */
 extern const struct command *const command_table[];
 
+/* Operand 'index' of a command line, which may have several like the last. */
+const struct operand *command_operand(const struct command *command, unsigned index);
+
 /* Does what argv says and returns the exit code. */
 int command_main(int argc, char **argv);
+
+/* For a command that takes several operands: calls 'one' for each in turn, with options that have
+ * it alone, until all are done or a signal ends it. Returns the highest of the exit codes;
+ * '*failed_count' is how many were not 0. */
+int command_each(const struct options *options, int (*one)(const struct options *options),
+                 unsigned *failed_count);
 
 /* A usage error that only the command itself can see: says it and returns the exit code. */
 int command_refuse(const struct options *options, const char *text);

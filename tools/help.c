@@ -26,7 +26,8 @@ static void print_synopsis(const struct command *command, const char *lead)
     printf("%simgz %s %s", lead, command->name, only_json ? "[--json]" : "[options]");
     for (unsigned i = 0; i < command->operand_count; i++)
         printf(i < needed_count ? " %s" : " [%s]", command->operands[i].name);
-    printf("%s\n", options_takes(command, OPTION_AGAINST) ? " [--against SOURCE]" : "");
+    printf("%s%s\n", command->several ? "..." : "",
+           options_takes(command, OPTION_AGAINST) ? " [--against SOURCE]" : "");
     if (topology)
         printf("%*simgz %s --topology [options]\n", (int)strlen(lead), "", command->name);
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "habits.h"
@@ -130,8 +131,7 @@ static int check_long_names(const struct command *command, int argc, char **argv
     return 0;
 }
 
-static int add_operand(struct options *options, unsigned *count, const char *value,
-                       struct options_problem *problem)
+static int add_operand(struct options *options, const char *value, struct options_problem *problem)
 {
     const struct command *command = options->command;
     const char *habit = habits_of_operand(value);
@@ -139,12 +139,13 @@ static int add_operand(struct options *options, unsigned *count, const char *val
     if (habit != NULL)
         return options_refuse(problem, "%s; a file of the name '%s' is './%s'", habit, value,
                               value);
-    if (*count == command->operand_count)
+    if (options->operand_count == command->operand_count && !command->several)
         return options_refuse(problem, "'%s' is one argument too many", value);
     if (value[0] == '\0')
-        return options_refuse(problem, "%s is empty", command->operands[*count].name);
-    options->operands[*count] = value;
-    *count += 1;
+        return options_refuse(problem, "%s is empty",
+                              command_operand(command, options->operand_count)->name);
+    options->operands[options->operand_count] = value;
+    options->operand_count += 1;
     return 0;
 }
 
@@ -193,36 +194,38 @@ static int apply_option(struct options *options, int code, const char *value,
 }
 
 /* info shows an image, or with --topology this machine; the options of a plan go with that. */
-static int check_topology(const struct options *options, unsigned operand_count,
-                          struct options_problem *problem)
+static int check_topology(const struct options *options, struct options_problem *problem)
 {
     if (!options_has(options, OPTION_TOPOLOGY))
         return options_has(options, OPTION_THREADS) || options_has(options, OPTION_CHUNK_SIZE)
                    ? options_refuse(problem, "--threads and --chunk-size go with --topology")
                    : 0;
-    return operand_count > 0
+    return options->operand_count > 0
                ? options_refuse(problem, "--topology is about this machine: no %s is needed",
                                 options->command->operands[0].name)
                : 0;
 }
 
 /* What only the whole line can tell. */
-static int check_together(const struct options *options, unsigned operand_count,
-                          struct options_problem *problem)
+static int check_together(const struct options *options, struct options_problem *problem)
 {
     const struct command *command = options->command;
 
     if (options_has(options, OPTION_HELP))
         return 0;
     if (options_takes(command, OPTION_TOPOLOGY)) {
-        int rc = check_topology(options, operand_count, problem);
+        int rc = check_topology(options, problem);
 
         if (rc < 0)
             return rc;
     }
-    if (operand_count < command->operand_count - command->optional_count &&
+    if (options->operand_count < command->operand_count - command->optional_count &&
         !options_has(options, OPTION_TOPOLOGY))
-        return options_refuse(problem, "%s is missing", command->operands[operand_count].name);
+        return options_refuse(problem, "%s is missing",
+                              command->operands[options->operand_count].name);
+    if (options_has(options, OPTION_AGAINST) && options->operand_count > 1)
+        return options_refuse(problem, "--against goes with one image: leave out '%s'",
+                              options->operands[1]);
     if (options_has(options, OPTION_QUIET) && options_has(options, OPTION_VERBOSE))
         return options_refuse(problem, "--quiet and --verbose contradict each other");
     if (options_has(options, OPTION_SCRUB) &&
@@ -241,11 +244,13 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
 {
     struct option table[OPTION_COUNT + 1];
     char letters[LETTERS_BYTES];
-    unsigned operand_count = 0;
     int code;
     int rc;
 
     *result = (struct options){.command = command};
+    result->operands = calloc((size_t)argc + COMMAND_OPERANDS_MAX, sizeof(result->operands[0]));
+    if (result->operands == NULL)
+        return options_refuse(problem, "out of memory");
     imgz_options_init(&result->job, sizeof(result->job));
     make_getopt_letters(letters);
     make_getopt_table(table);
@@ -259,15 +264,21 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
         if (code == -1)
             break;
         if (code == 1)
-            rc = add_operand(result, &operand_count, optarg, problem);
+            rc = add_operand(result, optarg, problem);
         else if (code == ':' || code == '?')
             rc = refuse_malformed(code, argument, problem);
         else
             rc = apply_option(result, code, optarg, problem);
     }
     for (; rc == 0 && optind < argc; optind++)
-        rc = add_operand(result, &operand_count, argv[optind], problem);
-    return rc < 0 ? rc : check_together(result, operand_count, problem);
+        rc = add_operand(result, argv[optind], problem);
+    return rc < 0 ? rc : check_together(result, problem);
+}
+
+void options_release(struct options *options)
+{
+    free(options->operands);
+    options->operands = NULL;
 }
 
 /* ---- Help ----------------------------------------------------------------------------------- */

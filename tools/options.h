@@ -61,7 +61,9 @@ enum progress_mode {
 
 struct options {
     const struct command *command;
-    const char *operands[COMMAND_OPERANDS_MAX];
+    const char **operands;   /* by the command's; NULL where an optional one is left out */
+    unsigned operand_count;  /* that are there */
+    bool is_one_of_several;  /* of the operands of a command line, this is one alone */
     struct imgz_options job; /* what goes to the library; the callbacks are not set */
     const char *against;     /* verify: NULL, or what to compare with */
     enum progress_mode progress;
@@ -86,6 +88,9 @@ struct options_problem {
 __attribute__((warn_unused_result)) int options_parse(const struct command *command, int argc,
                                                       char **argv, struct options *result,
                                                       struct options_problem *problem);
+
+/* Frees what options_parse() got, however it ended. */
+void options_release(struct options *options);
 
 /* Prints the options 'command' takes, a line each. */
 void options_print_help(const struct command *command, FILE *stream);

@@ -67,7 +67,7 @@ no "another disk has another root" test "$(fill mixed 5000 6 | root_of -)" = "$r
 
 title "digests"
 expect_exit 0 "$IMGZ" hash --digest sha256,md5,sha1 disk
-equal "the root comes first" "$(head -n 1 "$OUT")" "IMGZ-ROOT (disk) = $root"
+equal "the root comes first" "$(head -n 1 "$OUT")" "# IMGZ-ROOT (disk) = $root"
 equal "sha256" "$(sed -n 's/^SHA256 (disk) = //p' "$OUT")" "$(sha256sum disk | cut -d' ' -f 1)"
 equal "md5" "$(sed -n 's/^MD5 (disk) = //p' "$OUT")" "$(md5sum disk | cut -d' ' -f 1)"
 equal "sha1" "$(sed -n 's/^SHA1 (disk) = //p' "$OUT")" "$(sha1sum disk | cut -d' ' -f 1)"

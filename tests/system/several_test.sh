@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# verify, hash and info of several files: each is worked on whatever became of the others, the exit
+# code is the highest of all, and there is a line, or a JSON object on a line, for each.
+source "$(dirname "$0")/lib.sh"
+need python3 sha256sum
+
+fill mixed 3145728 1 >disk
+fill mixed 2000000 2 >other
+expect_exit 0 "$IMGZ" capture -q disk a.gz
+expect_exit 0 "$IMGZ" capture -q other b.gz
+cp a.gz bad.gz
+flip bad.gz 200000 1
+
+# objects CODES: what is on stdout is an object on each line, with these exit codes in turn.
+cat >objects.py <<'PYTHON'
+import json, sys
+codes = [json.loads(line)["exit_code"] for line in open(sys.argv[1], encoding="utf-8")]
+assert codes == [int(code) for code in sys.argv[2:]], codes
+PYTHON
+objects() {
+    ok "JSON objects with exit codes $*" python3 objects.py "$OUT" "$@"
+}
+
+title "verify"
+expect_exit 0 "$IMGZ" verify a.gz b.gz
+expect_text '^verified   a.gz .*all good'
+expect_text '^verified   b.gz .*all good'
+expect_text '^verified   2 images, all good'
+equal "a line each and one for all" "$(wc -l <"$ERR")" 3
+equal "nothing on stdout" "$(cat "$OUT")" ""
+expect_exit 0 "$IMGZ" verify --scrub a.gz b.gz
+expect_text '^scrubbed   2 images, all good'
+expect_exit 0 "$IMGZ" verify -v a.gz b.gz
+expect_text '^root hash'
+expect_exit 0 "$IMGZ" verify -q a.gz b.gz
+equal "-q: silent" "$(cat "$OUT" "$ERR")" ""
+expect_error 3 bad.gz -- "$IMGZ" verify a.gz bad.gz b.gz
+expect_text '^verified   b.gz'
+expect_text '^failed     1 of 3 images'
+expect_error 1 missing -- "$IMGZ" verify missing a.gz
+expect_text '^verified   a.gz'
+expect_error 3 bad.gz -- "$IMGZ" verify bad.gz missing a.gz # the highest, not the last
+expect_text '^failed     2 of 3 images'
+expect_error 3 bad.gz -- "$IMGZ" verify missing bad.gz
+expect_exit 3 "$IMGZ" verify --json a.gz bad.gz missing b.gz
+objects 0 3 1 0
+expect_exit 0 "$IMGZ" verify --json a.gz b.gz
+objects 0 0
+expect_exit 0 bash -c '"$1" verify a.gz - b.gz <b.gz' - "$IMGZ"
+expect_error 2 "once" -- bash -c '"$1" verify - a.gz - <b.gz' - "$IMGZ"
+expect_error 2 "--against goes with one image" -- "$IMGZ" verify a.gz b.gz --against disk
+
+title "a drive beside an image is to be compared with it"
+for words in "a.gz disk" "disk a.gz" "a.gz b.gz disk"; do
+    # shellcheck disable=SC2086 # several words
+    expect_error 2 "imgz verify a.gz --against disk" -- "$IMGZ" verify $words
+    no "and nothing was verified before" grep -q verified "$ERR"
+done
+expect_exit 2 "$IMGZ" verify --json a.gz disk
+objects 2
+expect_exit 3 "$IMGZ" verify --json disk # alone it is what is to be checked
+objects 3
+head -c 1000 disk >cut.gz # the name of an image: damage, to be reported as that
+expect_exit 3 "$IMGZ" verify a.gz cut.gz
+expect_text '^verified   a.gz'
+if (($(id -u) == 0)) && losetup -f >/dev/null 2>&1; then
+    attach disk
+    expect_error 2 "imgz verify a.gz --against $LOOP" -- "$IMGZ" verify a.gz "$LOOP"
+    expect_exit 0 "$IMGZ" verify a.gz --against "$LOOP"
+else
+    skip "block devices" "no loop devices"
+fi
+
+title "hash"
+expect_exit 0 "$IMGZ" hash disk b.gz
+equal "a line each" "$(cat "$OUT")" "$("$IMGZ" hash disk)"$'\n'"$("$IMGZ" hash b.gz)"
+expect_exit 3 "$IMGZ" hash --json disk bad.gz b.gz
+objects 0 3 0
+expect_error 1 missing -- "$IMGZ" hash missing disk
+equal "the other is hashed" "$(cat "$OUT")" "$("$IMGZ" hash disk)"
+
+title "digests: what sha256sum --check takes without a word"
+expect_exit 0 "$IMGZ" hash --digest sha256 disk other
+cp "$OUT" sums
+expect_out "^# IMGZ-ROOT \(disk\) = $(root_of disk)\$"
+expect_exit 0 sha256sum --check --strict sums
+equal "no warning" "$(cat "$ERR")" ""
+equal "both are right" "$(cat "$OUT")" $'disk: OK\nother: OK'
+expect_exit 0 "$IMGZ" hash --digest sha256,md5 disk
+cp "$OUT" sums
+expect_exit 0 cksum --check --strict sums
+equal "cksum takes several digests" "$(cat "$ERR")" ""
+printf -v name 'line\nbreak \\ # and (more)'
+cp disk "$name"
+expect_exit 0 "$IMGZ" hash --digest sha256 "$name"
+cp "$OUT" sums
+expect_exit 0 sha256sum --check --strict sums
+equal "whatever the name" "$(cat "$ERR")" ""
+expect_exit 0 "$IMGZ" hash disk
+expect_out "^IMGZ-ROOT \(disk\) = "
+
+title "info"
+expect_exit 0 "$IMGZ" info a.gz b.gz
+equal "a table each" "$(grep -c '^raw size' "$OUT")" 2
+expect_exit 3 "$IMGZ" info --json a.gz disk b.gz
+objects 0 3 0
+expect_error 1 missing -- "$IMGZ" info missing a.gz
+expect_out '^image +a.gz'
+
+title "a signal ends all of them"
+mkfifo pipe
+"$IMGZ" verify pipe a.gz 2>said &
+pid=$!
+CHILDREN+=("$pid")
+for ((try = 0; try < 100; try++)); do
+    grep -q pipe "/proc/$pid/cmdline" && break
+    sleep 0.1
+done
+sleep 0.5
+kill -TERM "$pid"
+wait "$pid"
+equal "128 + 15" $? 143
+no "the next one was not begun" grep -q a.gz said
+
+finish
