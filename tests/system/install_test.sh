@@ -19,7 +19,8 @@ title "installing"
 ok "cmake --install" cmake --install "$IMGZ_BUILD" --prefix "$root"
 libdir=$(dirname "$(find "$root" -name 'libimgz.so' | head -n 1)")
 for file in bin/imgz include/imgz/imgz.h share/man/man1/imgz.1 \
-    share/bash-completion/completions/imgz; do
+    share/bash-completion/completions/imgz share/zsh/site-functions/_imgz \
+    share/fish/vendor_completions.d/imgz.fish; do
     ok "$file is installed" test -s "$root/$file"
 done
 for file in libimgz.so libimgz.so.1 libimgz.a pkgconfig/imgz.pc cmake/imgz/imgzConfig.cmake \

@@ -1,0 +1,118 @@
+#compdef imgz
+# SPDX-License-Identifier: MIT
+#
+# Zsh completion of imgz: commands, the options of each command, their values, files and devices.
+# Installed as zsh/site-functions/_imgz; to try it, copy it as _imgz into a folder of $fpath.
+
+# Sets 'names' to the options of command $1.
+_imgz_options_of() {
+    local -a job=(threads digest json progress quiet verbose help)
+    case $1 in
+    capture)
+        names=($job level chunk-size direct on-error retries map timeout resume override force
+            mode reproducible allow-empty)
+        ;;
+    restore) names=($job only-changed read-back resume paranoid discard override yes force mode) ;;
+    verify) names=($job against paranoid scrub direct) ;;
+    hash) names=($job chunk-size direct) ;;
+    info) names=(topology threads chunk-size json help) ;;
+    devices) names=(json help) ;;
+    bench) names=(threads chunk-size direct seconds write-to json progress quiet verbose help) ;;
+    *) names=() ;;
+    esac
+}
+
+# Adds option $1 to 'specs', as _arguments wants it.
+_imgz_add_spec() {
+    case $1 in
+    level) specs+=('--level=[compression]:level:(fast 0 1 2 3 4 5 6 7 8 9 10 11 12)') ;;
+    chunk-size)
+        specs+=('--chunk-size=[bytes hashed as one]:size:(64K 128K 256K 512K 1M 2M 4M 8M 16M)')
+        ;;
+    against) specs+=('--against=[compare this with the image]:source:_imgz_path') ;;
+    scrub) specs+=('--scrub[check what is stored, inflate nothing]') ;;
+    digest) specs+=('--digest=[digests of the raw disk]:list:_imgz_digests') ;;
+    topology) specs+=('--topology[show where threads and buffers would go]') ;;
+    threads) specs+=('(-T --threads)'{-T+,--threads=}'[workers, 0 for all]:number: ') ;;
+    direct) specs+=('--direct=[read past the page cache]:when:(auto on off)') ;;
+    seconds) specs+=('--seconds=[time for all of it]:seconds:(5 10 30 60)') ;;
+    write-to) specs+=('--write-to=[also restore to a file in there]:folder:_directories') ;;
+    on-error) specs+=('--on-error=[unreadable sectors]:what:(stop zero)') ;;
+    retries) specs+=('--retries=[how often to try such a sector again]:number:(0 1 3 10)') ;;
+    map) specs+=('--map=[keep what was read and what was not]:file:_files') ;;
+    timeout) specs+=('--timeout=[end when a read takes longer]:seconds:(30 60 120 300)') ;;
+    only-changed) specs+=('--only-changed[write only chunks that the device does not hold]') ;;
+    read-back) specs+=('--read-back[read what was written, and check it]') ;;
+    resume) specs+=('--resume[go on from where an interrupted run stopped]') ;;
+    paranoid) specs+=('--paranoid[compare bytes, not hashes]') ;;
+    discard) specs+=('--discard[first let the device forget all it holds]') ;;
+    override) specs+=('--override=[do it all the same]:list:_imgz_overrides') ;;
+    yes) specs+=('(-y --yes)'{-y,--yes}'[do not ask before a device is overwritten]') ;;
+    force) specs+=('(-f --force)'{-f,--force}'[replace an existing file]') ;;
+    mode) specs+=('--mode=[who may read a new file]:octal:(0600 0640 0644)') ;;
+    reproducible) specs+=('--reproducible[leave times and names out of the image]') ;;
+    allow-empty) specs+=('--allow-empty[accept a pipe that gives nothing]') ;;
+    json) specs+=('--json[print one JSON object on standard output]') ;;
+    progress) specs+=('--progress=[how progress is shown]:how:(auto bar json none)') ;;
+    quiet) specs+=('(-q --quiet -v --verbose)'{-q,--quiet}'[say nothing but errors]') ;;
+    verbose) specs+=('(-q --quiet -v --verbose)'{-v,--verbose}'[say what happens]') ;;
+    help) specs+=('(- *)'{-h,--help}'[show the options of the command]') ;;
+    esac
+}
+
+_imgz_digests() {
+    _values -s , digest md5 sha1 sha224 sha256 sha384 sha512 b2
+}
+
+_imgz_overrides() {
+    if [[ $command == capture ]]; then
+        _values -s , reason changed
+    else
+        _values -s , reason mounted swap held root image-disk sector-size too-small
+    fi
+}
+
+# Files and folders; in /dev only block devices.
+_imgz_path() {
+    if [[ $PREFIX == /dev/* ]]; then
+        _files -g '*(%b)'
+    else
+        _files
+    fi
+}
+
+_imgz() {
+    local -a commands=(
+        'capture:read a drive, file or pipe into an image'
+        'restore:write the disk in an image to a drive, file or pipe'
+        'verify:check an image, or compare a drive with it'
+        'hash:print the hashes of a drive or of the disk in an image'
+        'info:show what an image says about itself'
+        'devices:list the drives of this machine'
+        'bench:measure what this machine can do'
+        'help:show the options of a command'
+    )
+    local -a names specs
+    local name command curcontext=$curcontext state
+
+    _arguments -C '(- *)'{-h,--help}'[show the commands]' \
+        '(- *)'{-V,--version}'[show the version]' ':command:->command' '*::argument:->argument'
+    case $state in
+    command) _describe command commands ;;
+    argument)
+        command=$words[1]
+        if [[ $command == help ]]; then
+            _arguments ':command:(capture restore verify hash info devices bench)'
+            return
+        fi
+        _imgz_options_of $command
+        for name in $names; do
+            _imgz_add_spec $name
+        done
+        [[ $command == devices ]] || specs+=('*:path:_imgz_path')
+        _arguments -s $specs
+        ;;
+    esac
+}
+
+_imgz "$@"
