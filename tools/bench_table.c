@@ -39,10 +39,10 @@ void bench_table_print_head(const struct imgz_bench_result *result, const char *
     if (path != NULL)
         snprintf(source, sizeof(source), ": %s, of which a sample",
                  units_size(result->source_bytes).text);
-    streams_print("%s%s of %s; %" PRIu32 " thread%s, chunks of %s",
-                  path != NULL ? path : "A synthetic mix", source,
-                  units_size(result->sample_bytes).text, result->thread_count,
-                  result->thread_count == 1 ? "" : "s", units_size(result->chunk_bytes).text);
+    streams_print("%s%s of %s; %s, chunks of %s", path != NULL ? path : "A synthetic mix", source,
+                  units_size(result->sample_bytes).text,
+                  units_count(result->thread_count, "thread").text,
+                  units_size(result->chunk_bytes).text);
     printf("\n%-14s %10s %8s%s\n", "", "speed", "ratio",
            result->source_bytes > 0 ? "  keeps up" : "");
 }

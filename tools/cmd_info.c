@@ -22,9 +22,9 @@ static void print_table(const char *path, const struct imgz_image *image,
     print_bytes("raw size", info->raw_bytes);
     print_bytes("image size", info->image_bytes);
     printf("%-11s %s\n", "ratio", units_ratio(info->raw_bytes, info->image_bytes).text);
-    printf("%-11s %" PRIu64 " of %s: %" PRIu64 " with data, %" PRIu64 " zero run%s\n", "chunks",
-           info->chunk_count, units_size(info->chunk_bytes).text, info->data_chunk_count,
-           info->zero_run_count, info->zero_run_count == 1 ? "" : "s");
+    printf("%-11s %" PRIu64 " of %s: %" PRIu64 " with data, %s\n", "chunks", info->chunk_count,
+           units_size(info->chunk_bytes).text, info->data_chunk_count,
+           units_count(info->zero_run_count, "zero run").text);
     printf("%-11s %" PRIu64 " bytes (%s)\n", "zeros", info->zero_bytes,
            units_share(info->zero_bytes, info->raw_bytes).text);
     printf("%-11s %s\n", "root hash", info->root_hash);

@@ -35,9 +35,9 @@ static void print_device_notes(const struct options *options, const struct imgz_
     const char *path = options->operands[1];
 
     if (report->left_out_bytes > 0)
-        streams_note("left out   the last %" PRIu64
-                     " bytes of the disk, all zeros: %s is too small",
-                     report->left_out_bytes, path);
+        streams_note("left out   the last %s of the disk (%" PRIu64
+                     " bytes), all zeros: %s is too small",
+                     units_size(report->left_out_bytes).text, report->left_out_bytes, path);
     if (options_has(options, OPTION_DISCARD) && report->discarded_bytes == 0)
         streams_note("discard    %s cannot discard; it was only overwritten", path);
     if (report->backup_gpt_offset != IMGZ_OFFSET_NONE)

@@ -50,15 +50,16 @@ static void print_good(const struct options *options, const struct imgz_report *
     const char *image = report_path(options->operands[0], OPERAND_IMAGE);
 
     if (options->against != NULL)
-        streams_note("compared   %s%s with %s: %s, %" PRIu64 " chunks, all equal",
+        streams_note("compared   %s%s with %s: %s, %s, all equal",
                      report->against_image != 0 ? "the disk in " : "",
                      report_path(options->against, OPERAND_SOURCE), image,
-                     units_size(report->raw_bytes).text, report->chunk_count);
+                     units_size(report->raw_bytes).text,
+                     units_count(report->chunk_count, "chunk").text);
     else
-        streams_note("%-9s  %s (%s): %s, %" PRIu64 " chunks, all good",
+        streams_note("%-9s  %s (%s): %s, %s, all good",
                      options_has(options, OPTION_SCRUB) ? "scrubbed" : "verified", image,
                      units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
-                     report->chunk_count);
+                     units_count(report->chunk_count, "chunk").text);
     print_rest(options, report);
     if (!options->is_one_of_several || options_has(options, OPTION_VERBOSE))
         report_print_summary(options, report);
@@ -68,8 +69,8 @@ static void print_good(const struct options *options, const struct imgz_report *
 /* The error of an image that is damaged speaks of the first bad chunk only. */
 static void print_bad(const struct imgz_report *report)
 {
-    streams_note("found      %" PRIu64 " bad chunks, the first at byte %" PRIu64 " of the disk",
-                 report->bad_chunk_count, report->bad_offset);
+    streams_note("found      %s bad, the first at byte %" PRIu64 " of the disk",
+                 units_count(report->bad_chunk_count, "chunk").text, report->bad_offset);
 }
 
 static int verify_one(const struct options *options)

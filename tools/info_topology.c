@@ -9,18 +9,12 @@
 #include "runner.h"
 #include "units.h"
 
-/* The word for a number: it follows the number. */
-static const char *plural(uint32_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* ---- For people --------------------------------------------------------------------------- */
 
 static void print_extent(const char *name, uint32_t nodes, uint32_t cores, uint32_t processors)
 {
-    printf("%-11s %" PRIu32 " node%s, %" PRIu32 " core%s, %" PRIu32 " processor%s", name, nodes,
-           plural(nodes), cores, plural(cores), processors, plural(processors));
+    printf("%-11s %s, %s, %s", name, units_count(nodes, "node").text,
+           units_count(cores, "core").text, units_count(processors, "processor").text);
 }
 
 static void print_binding(const struct imgz_topology_info *info)

@@ -296,7 +296,7 @@ const struct option_spec option_table[OPTION_COUNT] = {
     [OPTION_DISCARD] = {"discard", 0, NULL, RESTORE, IMGZ_FLAG_DISCARD, NULL,
                         "first let the device forget all it holds"},
     [OPTION_OVERRIDE] = {"override", 0, "LIST", CAPTURE | RESTORE, 0, apply_override,
-                         "do it all the same: mounted,held... (see above)"},
+                         "override these refusals, by the names above"},
     [OPTION_YES] = {"yes", 'y', NULL, RESTORE, 0, NULL,
                     "do not ask before a device is overwritten"},
     [OPTION_FORCE] = {"force", 'f', NULL, CAPTURE | RESTORE, IMGZ_FLAG_FORCE, NULL,

@@ -206,10 +206,39 @@ const char *report_path(const char *path, enum operand_role role)
 
 static void print_unreadable(const struct imgz_report *job)
 {
-    streams_note("unreadable %s in %" PRIu64 " place%s, the first at byte %" PRIu64
-                 "; the image has zeros there",
-                 units_size(job->unreadable_bytes).text, job->unreadable_range_count,
-                 job->unreadable_range_count == 1 ? "" : "s", job->unreadable[0].offset);
+    streams_note("unreadable %s in %s, the first at byte %" PRIu64 "; the image has zeros there",
+                 units_size(job->unreadable_bytes).text,
+                 units_count(job->unreadable_range_count, "place").text, job->unreadable[0].offset);
+}
+
+/* Zeros cost next to nothing, as holes that are not read: where they are the most, data counts. */
+static bool is_mostly_zero(const struct imgz_report *job)
+{
+    return job->zero_bytes > job->raw_bytes / 2;
+}
+
+/* What the job itself went through: not what an earlier run had done. */
+static uint64_t count_worked_bytes(const struct imgz_report *job)
+{
+    const uint64_t data_bytes = job->raw_bytes - (is_mostly_zero(job) ? job->zero_bytes : 0);
+
+    if (job->mended != 0)
+        return job->missing_bytes;
+    return data_bytes > job->resumed_bytes ? data_bytes - job->resumed_bytes : 0;
+}
+
+static void print_time(const struct imgz_report *job)
+{
+    const uint64_t worked_bytes = count_worked_bytes(job);
+    char speed[64] = "";
+    char flush[64] = "";
+
+    if (worked_bytes > 0)
+        snprintf(speed, sizeof(speed), ", %s%s", units_speed(worked_bytes, job->elapsed_ns).text,
+                 is_mostly_zero(job) && job->mended == 0 ? " of data" : "");
+    if (job->flush_ns >= 10 * 1000 * 1000)
+        snprintf(flush, sizeof(flush), ", of it %s to flush", units_duration(job->flush_ns).text);
+    streams_note("time       %s%s%s", units_duration(job->elapsed_ns).text, speed, flush);
 }
 
 void report_print_summary(const struct options *options, const struct imgz_report *job)
@@ -220,15 +249,9 @@ void report_print_summary(const struct options *options, const struct imgz_repor
         streams_note("root hash  %s", job->root_hash);
     for (uint32_t i = 0; i < job->digest_count; i++)
         streams_note("%-9s  %s", job->digests[i].name, job->digests[i].hex);
-    if (job->flush_ns >= 10 * 1000 * 1000)
-        streams_note("time       %s, %s, of it %s to flush", units_duration(job->elapsed_ns).text,
-                     units_speed(job->raw_bytes, job->elapsed_ns).text,
-                     units_duration(job->flush_ns).text);
-    else
-        streams_note("time       %s, %s", units_duration(job->elapsed_ns).text,
-                     units_speed(job->raw_bytes, job->elapsed_ns).text);
+    print_time(job);
     if (options_has(options, OPTION_VERBOSE))
-        streams_note("used       %" PRIu32 " thread%s, chunks of %s, %s", job->thread_count,
-                     job->thread_count == 1 ? "" : "s", units_size(job->chunk_bytes).text,
-                     job->io_name);
+        streams_note("used       %s, chunks of %s, %s",
+                     units_count(job->thread_count, "thread").text,
+                     units_size(job->chunk_bytes).text, job->io_name);
 }

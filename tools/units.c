@@ -2,6 +2,7 @@
 #include "units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,15 @@ struct units_text units_share(uint64_t part, uint64_t whole)
     if (part < whole && percent > 99.9)
         percent = 99.9;
     snprintf(result.text, sizeof(result.text), "%.1f%%", percent);
+    return result;
+}
+
+struct units_text units_count(uint64_t count, const char *noun)
+{
+    struct units_text result;
+
+    snprintf(result.text, sizeof(result.text), "%" PRIu64 " %s%s", count, noun,
+             count == 1 ? "" : "s");
     return result;
 }
 

@@ -32,6 +32,9 @@ struct units_text units_ratio(uint64_t raw_bytes, uint64_t image_bytes);
 /* "85.1%", and never "100.0%" for less than all. "-" of nothing. */
 struct units_text units_share(uint64_t part, uint64_t whole);
 
+/* "1 chunk", "2 chunks". */
+struct units_text units_count(uint64_t count, const char *noun);
+
 /* A decimal number without sign, space or anything after it. 0, or -EINVAL (not a number) or
  * -ERANGE (does not fit 64 bits). */
 __attribute__((warn_unused_result)) int units_parse_number(const char *text, uint64_t *result);

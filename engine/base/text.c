@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,34 @@ bool imgz_text_append(char *list, size_t list_bytes, const char *separator, cons
     memcpy(list + length, separator, lead_bytes);
     imgz_text_copy(list + length + lead_bytes, list_bytes - length - lead_bytes, item);
     return fits;
+}
+
+struct imgz_text_words imgz_text_count(uint64_t count, const char *noun)
+{
+    struct imgz_text_words words;
+
+    imgz_text_set(words.text, sizeof(words.text), "%" PRIu64 " %s%s", count, noun,
+                  count == 1 ? "" : "s");
+    return words;
+}
+
+/* Three digits, of which zeros behind the point are left out where the size is exactly that. */
+struct imgz_text_words imgz_text_size(uint64_t bytes)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    struct imgz_text_words words = imgz_text_count(bytes, "byte");
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+    int decimals;
+
+    if (bytes < 1024)
+        return words;
+    for (; value >= 1023.5 && unit + 1 < IMGZ_COUNT_OF(units); unit++)
+        value /= 1024;
+    decimals = value == (double)(uint64_t)value ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+    imgz_text_set(words.text, sizeof(words.text), "%.*f %s (%" PRIu64 " bytes)", decimals, value,
+                  units[unit], bytes);
+    return words;
 }
 
 /* ---- Texts on a terminal -------------------------------------------------------------------- */

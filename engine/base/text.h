@@ -20,6 +20,17 @@ void imgz_text_set(char *to, size_t to_bytes, const char *format, ...) IMGZ_PRIN
  * does not fit; of others nothing is added then. False if there was no room for all of it. */
 bool imgz_text_append(char *list, size_t list_bytes, const char *separator, const char *item);
 
+/* Words for people, to stand in a printf argument: imgz_text_count(1, "chunk").text. */
+struct imgz_text_words {
+    char text[56];
+};
+
+/* "1 chunk", "2 chunks". */
+struct imgz_text_words imgz_text_count(uint64_t count, const char *noun);
+
+/* "2.86 MiB (3000000 bytes)", "1 GiB (1073741824 bytes)"; "512 bytes" below a KiB. */
+struct imgz_text_words imgz_text_size(uint64_t bytes);
+
 /* Length of the character that 'text' begins with. 0 if it is none that can be shown as it is: the
  * end of the text, a control character (U+0080 to U+009F, too), one that reorders or breaks lines,
  * or a byte that is not of UTF-8. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "image/damage.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,11 +32,12 @@ int imgz_damage_raise_behind(struct imgz_stop *stop, const struct imgz_source *s
     const bool stream = source->kind == IMGZ_SOURCE_STREAM;
 
     return imgz_stop_raise(stop, -EBADMSG, imgz_source_place(source, image_bytes),
-                           "reading %s at offset %" PRIu64 ": %" PRIu64
-                           " bytes follow the image, which ends here; they are no padding (zeros), "
+                           "reading %s at offset %" PRIu64
+                           ": %s follow%s the image, which ends here; they are no padding (zeros), "
                            "and some decoders would unpack them, too; 'head -c %" PRIu64
                            "%s%s' passes the image alone",
-                           source->path, image_bytes, behind_bytes, image_bytes, stream ? "" : " ",
+                           source->path, image_bytes, imgz_text_count(behind_bytes, "byte").text,
+                           behind_bytes == 1 ? "s" : "", image_bytes, stream ? "" : " ",
                            stream ? "" : source->path);
 }
 

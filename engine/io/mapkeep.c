@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 /* So often the file is saved at most: what a crash loses is read again in about that time. Sooner
  * when a bad place was found, because those are what costs. */
@@ -128,10 +129,10 @@ static int check_claims(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
         return 0;
     return imgz_stop_raise(
         stop, -EEXIST, place_of(keep),
-        "%s says that %" PRIu64 " bytes were read before, but they are not in %s; name the image "
+        "%s says that %s were read before, but they are not in %s; name the image "
         "that has them, go on with --resume if that capture was interrupted, or read all again: "
         "with another map, or --force",
-        keep->config.name->path, finished_bytes, keep->config.image_path);
+        keep->config.name->path, imgz_text_size(finished_bytes).text, keep->config.image_path);
 }
 
 static void drop(struct imgz_mapkeep *keep)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "io/ahead.h"
 #include "io/extent.h"
 #include "io/pump.h"
@@ -35,9 +36,9 @@ static int raise_short(struct imgz_stop *stop, const struct imgz_source *source,
 {
     return imgz_stop_raise(
         stop, -ENODATA, imgz_source_place(source, offset),
-        "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
-        " bytes when it was opened; something shrinks it, stop that and run again",
-        source->path, offset, source->size_bytes);
+        "reading %s: it ended at offset %" PRIu64
+        " but had %s when it was opened; something shrinks it, stop that and run again",
+        source->path, offset, imgz_text_size(source->size_bytes).text);
 }
 
 static uint32_t deadline_entry(const struct imgz_slot *slot)

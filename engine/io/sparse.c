@@ -10,6 +10,7 @@
  * cache. The two never touch the same page.
  */
 #include "io/sparse.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -294,9 +295,9 @@ static int check_fits(struct imgz_sparse *sparse, const struct imgz_slot *slot)
         slot->raw_offset <= output->size_bytes - slot->raw_bytes)
         return 0;
     return imgz_stop_raise(sparse->line->stop, -ENOSPC, imgz_output_place(output, slot->raw_offset),
-                           "writing %s at offset %" PRIu64 ": it holds only %" PRIu64
-                           " bytes, the disk has more; use a larger target",
-                           output->path, slot->raw_offset, output->size_bytes);
+                           "writing %s at offset %" PRIu64
+                           ": it holds only %s, the disk has more; use a larger target",
+                           output->path, slot->raw_offset, imgz_text_size(output->size_bytes).text);
 }
 
 /* What an earlier run left at the item's place may be anything: it becomes a hole again, or zeros

@@ -263,15 +263,16 @@ static int check_size(const struct refusal *refusal, struct imgz_target *target)
     if (zeros && (config->overrides & IMGZ_OVERRIDE_TOO_SMALL) != 0) {
         target->left_out_bytes = missing_bytes;
         imgz_log_line(refusal->log,
-                      "overruled: %s is too small; the last %" PRIu64
-                      " bytes, all zeros, are left out",
-                      config->path, missing_bytes);
+                      "overruled: %s is too small; the last %s, all zeros, are left out",
+                      config->path, imgz_text_size(missing_bytes).text);
         return 0;
     }
     return imgz_stop_raise(refusal->stop, -ENOSPC, place_of(refusal),
-                           "%s holds %" PRIu64 " bytes but the disk has %" PRIu64 ": %" PRIu64
-                           " bytes too small%s; nothing was written, use a larger target%s",
-                           config->path, target->size_bytes, config->need_bytes, missing_bytes,
+                           "%s holds %s, but the disk has %s: it is %s too small%s; nothing was "
+                           "written, use a larger target%s",
+                           config->path, imgz_text_size(target->size_bytes).text,
+                           imgz_text_size(config->need_bytes).text,
+                           imgz_text_size(missing_bytes).text,
                            zeros ? ", and the image has only zeros there"
                            : config->data_bytes == IMGZ_SIZE_UNKNOWN
                                ? ", and a stream does not tell what is there"
@@ -334,6 +335,6 @@ uint64_t imgz_target_discard(int fd, const char *path, struct imgz_stop *stop, s
         imgz_log_line(log, "discarding %s at offset %" PRIu64 ": %s; going on without", path,
                       range[0], strerrordesc_np(-rc));
     else
-        imgz_log_line(log, "discarded %" PRIu64 " bytes of %s", range[0], path);
+        imgz_log_line(log, "discarded %s of %s", imgz_text_size(range[0]).text, path);
     return range[0];
 }

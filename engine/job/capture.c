@@ -3,9 +3,11 @@
  * Capture: source -> reader -> workers (zero test, hashes, compress) -> image writer -> image.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "image/image_writer.h"
 #include "image/pack.h"
 #include "io/mapkeep.h"
@@ -74,10 +76,9 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
     if (imgz_badlist_add_slot(list, slot) < 0)
         return imgz_job_raise_memory(&capture->job);
     if (list->count != count_before && list->count <= BAD_LINES_MAX)
-        imgz_log_line(&capture->job.log, "%s cannot be read at offset %llu: %llu bytes of zeros",
-                      capture->source.path,
-                      (unsigned long long)list->ranges[list->count - 1].offset,
-                      (unsigned long long)list->ranges[list->count - 1].bytes);
+        imgz_log_line(&capture->job.log, "%s cannot be read at offset %" PRIu64 ": zeros for %s",
+                      capture->source.path, list->ranges[list->count - 1].offset,
+                      imgz_text_size(list->ranges[list->count - 1].bytes).text);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "codec/checksum.h"
 #include "image/damage.h"
 #include "job/match.h"
@@ -62,11 +63,12 @@ static int raise_chunks(const struct compare *compare)
 
     place.stage = IMGZ_STAGE_COMPARE;
     return imgz_stop_raise(job->stop, -EBADMSG, place,
-                           "comparing %s%s with %s: %" PRIu64 " of %" PRIu64
-                           " chunks of %u bytes differ, the first at offset %" PRIu64 "%s",
+                           "comparing %s%s with %s: they differ in %" PRIu64
+                           " of %s of %u KiB, the first at offset %" PRIu64 "%s",
                            job->against_image ? "the disk in " : "", compare->source.path,
-                           compare->image.source.path, job->bad_chunk_count, job->sum.chunk_count,
-                           job->chunk_bytes, job->bad_offset,
+                           compare->image.source.path, job->bad_chunk_count,
+                           imgz_text_count(job->sum.chunk_count, "chunk").text,
+                           job->chunk_bytes / 1024, job->bad_offset,
                            job->against_image ? "" : "; restore it again, or capture it anew");
 }
 

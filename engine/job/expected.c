@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "codec/checksum.h"
 
 void imgz_expected_begin(struct imgz_expected *expected, struct imgz_job *job,
@@ -20,11 +21,11 @@ int imgz_expected_raise_size(const struct imgz_expected *expected, const struct 
 
     place.stage = IMGZ_STAGE_COMPARE;
     return imgz_stop_raise(expected->job->stop, -EBADMSG, place,
-                           "comparing %s with %s: it has %" PRIu64
-                           " bytes, the disk in the image has %" PRIu64
-                           "; they are not the same disk",
-                           source->path, expected->image->source.path, disk_bytes,
-                           expected->image->end.raw_bytes);
+                           "comparing %s with %s: it has %s, the disk in the image has %s; they "
+                           "are not the same disk",
+                           source->path, expected->image->source.path,
+                           imgz_text_size(disk_bytes).text,
+                           imgz_text_size(expected->image->end.raw_bytes).text);
 }
 
 void imgz_expected_count(struct imgz_expected *expected, uint64_t offset, uint32_t count)

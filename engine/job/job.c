@@ -9,6 +9,7 @@
 
 #include "base/advice.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "codec/deflate.h"
 #include "io/device.h"
 #include "job/allot.h"
@@ -135,10 +136,11 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
 
 int imgz_job_raise_memory(struct imgz_job *job)
 {
-    return imgz_stop_raise(job->stop, -ENOMEM, nowhere,
-                           "preparing %u threads with chunks of %u bytes: out of memory; use fewer "
-                           "--threads or a smaller --chunk-size",
-                           job->options.thread_count, job->chunk_bytes);
+    return imgz_stop_raise(
+        job->stop, -ENOMEM, nowhere,
+        "preparing %s with chunks of %u KiB: out of memory; use fewer --threads or a "
+        "smaller --chunk-size",
+        imgz_text_count(job->options.thread_count, "thread").text, job->chunk_bytes / 1024);
 }
 
 static uint64_t flush_ns(const struct imgz_job *job)
@@ -270,12 +272,13 @@ static bool reads_hang(void *context)
     if (!imgz_deadline_tick(job->deadline, imgz_clock_ns(), &place.offset))
         return false;
     if (place.offset == IMGZ_OFFSET_NONE)
-        imgz_stop_raise(job->stop, -ETIMEDOUT, place, "opening %s: no answer for %u seconds; %s",
-                        place.path, job->options.timeout_s, advice);
+        imgz_stop_raise(job->stop, -ETIMEDOUT, place, "opening %s: no answer for %s; %s",
+                        place.path, imgz_text_count(job->options.timeout_s, "second").text, advice);
     else
         imgz_stop_raise(job->stop, -ETIMEDOUT, place,
-                        "reading %s at offset %" PRIu64 ": no answer for %u seconds; %s",
-                        place.path, place.offset, job->options.timeout_s, advice);
+                        "reading %s at offset %" PRIu64 ": no answer for %s; %s", place.path,
+                        place.offset, imgz_text_count(job->options.timeout_s, "second").text,
+                        advice);
     return true;
 }
 

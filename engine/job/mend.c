@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "image/damage.h"
 #include "io/mapfile.h"
 #include "job/mender.h"
@@ -53,18 +54,19 @@ static int check_sizes(const struct mend *mend)
     const struct imgz_place place = imgz_source_place(&image->source, IMGZ_OFFSET_NONE);
 
     if (source->size_bytes != imgz_image_raw_bytes(image))
-        return imgz_stop_raise_usage(mend->job.stop, place,
-                                     "the disk in %s has %" PRIu64 " bytes, but %s has %" PRIu64
-                                     ": it is of another disk, or of a copy that ended early; name "
-                                     "another, or capture all of it",
-                                     mend->image_path, imgz_image_raw_bytes(image), source->path,
-                                     source->size_bytes);
+        return imgz_stop_raise_usage(
+            mend->job.stop, place,
+            "the disk in %s has %s, but %s has %s: it is of another disk, or of "
+            "a copy that ended early; name "
+            "another, or capture all of it",
+            mend->image_path, imgz_text_size(imgz_image_raw_bytes(image)).text, source->path,
+            imgz_text_size(source->size_bytes).text);
     if (mend->job.options.chunk_bytes != image->header.chunk_bytes)
         return imgz_stop_raise_usage(mend->job.stop, place,
-                                     "%s has chunks of %" PRIu32 " bytes, not of %" PRIu32
+                                     "%s has chunks of %" PRIu32 " KiB, not of %" PRIu32
                                      ": use --chunk-size %" PRIu32 "K, or name another image",
-                                     mend->image_path, image->header.chunk_bytes,
-                                     mend->job.options.chunk_bytes,
+                                     mend->image_path, image->header.chunk_bytes / 1024,
+                                     mend->job.options.chunk_bytes / 1024,
                                      image->header.chunk_bytes / 1024);
     return 0;
 }
@@ -87,11 +89,11 @@ static int load_map(struct mend *mend)
         return rc;
     rc = imgz_mapfile_fit(&mend->map, mend->source.size_bytes);
     if (rc == -ERANGE)
-        return imgz_stop_raise_usage(mend->job.stop, place,
-                                     "%s is the map of %" PRIu64 " bytes, but %s has %" PRIu64
-                                     ": it is of another disk; name another map",
-                                     path, imgz_mapfile_end(&mend->map), mend->source.path,
-                                     mend->source.size_bytes);
+        return imgz_stop_raise_usage(
+            mend->job.stop, place,
+            "%s is the map of %s, but %s has %s: it is of another disk; name another map", path,
+            imgz_text_size(imgz_mapfile_end(&mend->map)).text, mend->source.path,
+            imgz_text_size(mend->source.size_bytes).text);
     return rc < 0 ? imgz_job_raise_memory(&mend->job) : 0;
 }
 
@@ -105,8 +107,9 @@ static int find_missing(struct mend *mend)
                                  "its list of unreadable ranges cannot be right");
     if (rc < 0)
         return imgz_job_raise_memory(&mend->job);
-    imgz_log_line(&mend->job.log, "%s lacks %" PRIu64 " bytes in %zu places", mend->image_path,
-                  mend->missing.bytes, mend->missing.count);
+    imgz_log_line(&mend->job.log, "%s lacks %s in %s", mend->image_path,
+                  imgz_text_size(mend->missing.bytes).text,
+                  imgz_text_count(mend->missing.count, "place").text);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "job/match.h"
 
 /* What was read must have the digests of what was written. */
@@ -34,11 +35,12 @@ static int raise_chunks(const struct imgz_job *job, const struct imgz_output *ou
 
     place.stage = IMGZ_STAGE_COMPARE;
     return imgz_stop_raise(job->stop, -EBADMSG, place,
-                           "reading back %s: %" PRIu64 " of %" PRIu64
-                           " chunks of %u bytes are not what was written, the first at offset "
-                           "%" PRIu64 "; it does not keep what it is given, use another target",
-                           output->path, job->bad_chunk_count, job->sum.chunk_count,
-                           job->chunk_bytes, job->bad_offset);
+                           "reading back %s: it differs from what was written in %" PRIu64
+                           " of %s of %u KiB, the first at offset %" PRIu64
+                           "; it does not keep what it is given, use another target",
+                           output->path, job->bad_chunk_count,
+                           imgz_text_count(job->sum.chunk_count, "chunk").text,
+                           job->chunk_bytes / 1024, job->bad_offset);
 }
 
 int imgz_readback_run(struct imgz_job *job, const struct imgz_image *image,

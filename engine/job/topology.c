@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "codec/deflate.h"
 #include "image/note.h"
 
@@ -74,9 +75,10 @@ void imgz_topology_log(struct imgz_job *job)
                   quota_text(machine, quota, sizeof(quota)), binding_text(placement->binding),
                   placement->reason);
     imgz_pool_memory(job->line->pool, &memory, &memory_bytes);
-    imgz_log_line(&job->log, "%u workers, %u slots of %" PRIu64 " bytes, chunks of %u bytes",
-                  placement->config.worker_count, slot_count, memory_bytes / slot_count,
-                  job->chunk_bytes);
+    imgz_log_line(&job->log, "%s, %s of %s, chunks of %u KiB",
+                  imgz_text_count(placement->config.worker_count, "worker").text,
+                  imgz_text_count(slot_count, "slot").text,
+                  imgz_text_size(memory_bytes / slot_count).text, job->chunk_bytes / 1024);
 }
 
 /* ---- The public face ---------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "image/damage.h"
 #include "job/compare.h"
 #include "job/decode.h"
@@ -84,8 +85,8 @@ static int judge(struct verify *verify)
 
     if (verify->job->bad_chunk_count == 0)
         return imgz_decode_check_sum(&verify->decode, verify->job);
-    imgz_log_line(&verify->job->log, "%" PRIu64 " chunks of %s are bad",
-                  verify->job->bad_chunk_count, source->path);
+    imgz_log_line(&verify->job->log, "%s of %s bad",
+                  imgz_text_count(verify->job->bad_chunk_count, "chunk").text, source->path);
     return imgz_damage_raise_fault(verify->job->stop, source, &verify->bad_slot);
 }
 

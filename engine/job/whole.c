@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "job/decode.h"
 
 struct search {
@@ -77,14 +78,14 @@ static int drain(void *context, struct imgz_line *line)
 
 static int raise_other(const struct search *search, const struct imgz_frame_header *found)
 {
-    return imgz_stop_raise(search->job->stop, -EEXIST,
-                           imgz_output_place(search->config->output, IMGZ_OFFSET_NONE),
-                           "resuming %s: %s.partial is of a disk of %" PRIu64
-                           " bytes in chunks of %u, but %s has %" PRIu64
-                           " and --chunk-size is %u; name what it was begun with, or remove it",
-                           search->config->output->path, search->config->output->path,
-                           found->raw_bytes, found->chunk_bytes, search->config->disk,
-                           search->config->header.raw_bytes, search->config->header.chunk_bytes);
+    return imgz_stop_raise(
+        search->job->stop, -EEXIST, imgz_output_place(search->config->output, IMGZ_OFFSET_NONE),
+        "resuming %s: %s.partial is of a disk of %s in chunks of %u KiB, but %s has %s and "
+        "--chunk-size is %uK; name what it was begun with, or remove it",
+        search->config->output->path, search->config->output->path,
+        imgz_text_size(found->raw_bytes).text, found->chunk_bytes / 1024, search->config->disk,
+        imgz_text_size(search->config->header.raw_bytes).text,
+        search->config->header.chunk_bytes / 1024);
 }
 
 /* Opens the file as an image. -ENODATA: it has not even a header. */
@@ -151,9 +152,9 @@ int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config
         rc = 0;
     if (rc == 0)
         imgz_log_line(&job->log,
-                      "%s.partial holds %" PRIu64 " bytes of the disk, in its first %" PRIu64
-                      " bytes; going on from there",
-                      config->output->path, whole->raw_bytes, whole->image_bytes);
+                      "%s.partial holds %s of the disk, in its first %s; going on from there",
+                      config->output->path, imgz_text_size(whole->raw_bytes).text,
+                      imgz_text_size(whole->image_bytes).text);
     return rc;
 }
 

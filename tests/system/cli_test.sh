@@ -177,6 +177,36 @@ flip bad.gz 200000 1
 expect_error 3 bad.gz -- "$IMGZ" verify -q bad.gz
 equal "one line" "$(wc -l <"$ERR")" 1
 
+title "no word too much, none that is not true"
+fill mixed 900000 3 >little
+expect_exit 0 "$IMGZ" capture -v -T 1 little little.gz
+expect_text ' 1 worker, '
+expect_text 'used +1 thread, '
+expect_exit 0 "$IMGZ" verify little.gz
+expect_text ' 1 chunk, all good'
+expect_exit 0 "$IMGZ" verify disk.gz --against disk
+expect_text ' 3 chunks, all equal'
+cp disk other
+flip other 100000 1
+flip other 2500000 1
+expect_error 3 'they differ in 2 of 3 chunks of 1024 KiB' -- "$IMGZ" verify disk.gz --against other
+no "what differs is not called bad" grep -q bad "$ERR"
+expect_error 3 'other.* it has 879 KiB .900000 bytes.' -- \
+    bash -c 'cp little other; exec "$1" verify disk.gz --against other' - "$IMGZ"
+truncate -s 500M hole
+for words in "capture -f hole hole.gz" "verify hole.gz" "verify hole.gz --against hole"; do
+    # shellcheck disable=SC2086 # several words
+    expect_exit 0 "$IMGZ" $words
+    expect_text '^time +[0-9.]+ s'
+    no "$words: no speed where nothing was read" grep -q '/s' "$ERR"
+done
+dd if=disk of=hole bs=1M count=1 seek=100 conv=notrunc status=none
+expect_exit 0 "$IMGZ" capture -f hole hole.gz
+expect_text '^time .*/s of data'
+expect_exit 0 "$IMGZ" capture --help
+no "capture names no reasons that only restore has" grep -qE 'mounted|held' "$OUT"
+rm -f hole hole.gz little little.gz other
+
 title "JSON"
 # json CODE KEYS ARGUMENTS...: stdout holds exactly one object with these keys and 'ok' and
 # 'exit_code' as the exit code says; a failure has an error with its own keys.

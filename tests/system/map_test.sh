@@ -151,7 +151,7 @@ rule clear 'fail r 39999488 1024 5 -1' 'fail r 50000384 512 5 -1' 'fail r 671083
 expect_exit 4 "$IMGZ" capture -q --reproducible --chunk-size 64K --on-error=zero --map holes.map \
     "$LOOP" holes.gz
 rule clear
-expect_error 2 'chunks of 65536 bytes' 'chunk-size 64K' -- "$IMGZ" capture --map holes.map \
+expect_error 2 'chunks of 64 KiB' 'chunk-size 64K' -- "$IMGZ" capture --map holes.map \
     "$LOOP" holes.gz
 expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-size 64K --threads 3 --map holes.map \
     "$LOOP" holes.gz
@@ -168,8 +168,8 @@ rule clear "$A" "$C" "$END"
 run ddrescue -q --no-trim --no-scrape "$LOOP" raw rescue.map
 equal "its file ends where it could read last" "$(stat -c %s raw)" 11534336
 expect_exit 0 "$IMGZ" capture -q raw short.gz
-expect_error 2 'has 11534336 bytes, but .* has 12582912' 'a copy that ended early' -- \
-    "$IMGZ" capture --map rescue.map "$LOOP" short.gz
+expect_error 2 'has 11 MiB .11534336 bytes., but .* has 12 MiB .12582912 bytes.' \
+    'a copy that ended early' -- "$IMGZ" capture --map rescue.map "$LOOP" short.gz
 truncate -s "$(blockdev --getsize64 "$LOOP")" raw
 expect_exit 0 "$IMGZ" capture -q raw rescue.gz
 rule clear "$A"

@@ -43,7 +43,7 @@ no "there is nothing else to say" grep -q 'records no' "$ERR"
 
 title "verify --against --paranoid"
 expect_exit 3 "$IMGZ" verify --paranoid plain.gz --against twin
-expect_text '1 of 8 chunks of 1048576 bytes differ, the first at offset 3145728'
+expect_text 'they differ in 1 of 8 chunks of 1024 KiB, the first at offset 3145728'
 for options in '' '--direct=on' '--threads 1' '--digest sha256'; do
     # shellcheck disable=SC2086 # options are words
     expect_exit 0 "$IMGZ" verify -q --paranoid $options disk.gz --against disk
@@ -62,7 +62,7 @@ assert report["bad_chunk_count"] == 2 and report["bad_offset"] == 4194304, repor
 for bytes in $((4 * MIB)) $((8 * MIB - 1)) $((8 * MIB + 1)); do
     cp disk other
     truncate -s "$bytes" other
-    expect_error 3 "it has $bytes bytes" -- "$IMGZ" verify --paranoid plain.gz --against other
+    expect_error 3 "it has .*[( ]$bytes bytes" -- "$IMGZ" verify --paranoid plain.gz --against other
     expect_exit 3 "$IMGZ" verify --paranoid plain.gz --against - < <(cat other)
 done
 cp plain.gz bad.gz

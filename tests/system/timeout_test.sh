@@ -29,7 +29,7 @@ hangs_at() {
     shift
     answer_late &
     late=$!
-    expect_error 1 "$pattern: no answer for 1 seconds" 'the device hangs' -- "$@" --timeout 1
+    expect_error 1 "$pattern: no answer for 1 second;" 'the device hangs' -- "$@" --timeout 1
     ok "it did not wait for the device" test $((SECONDS - start)) -le 10
     kill "$late"
     wait "$late" 2>/dev/null
@@ -55,7 +55,7 @@ sleep 4
 rule clear
 reap
 equal "exit code" "$CODE" 1
-expect_text 'no answer for 1 seconds'
+expect_text 'no answer for 1 second;'
 absent a.gz
 
 title "going back"
@@ -83,7 +83,7 @@ fi
 
 title "what was captured is kept to go on with"
 rule 'slow 6291456 512 -1'
-expect_error 1 'no answer for 1 seconds' 'r.gz.partial is kept' -- \
+expect_error 1 'no answer for 1 second;' 'r.gz.partial is kept' -- \
     "$IMGZ" capture --resume --timeout 1 --threads 1 --map r.map "$LOOP" r.gz
 ok "the map tells how far it came" ddrescuelog -t r.map
 ok "which is somewhere" grep -q ' +$' r.map

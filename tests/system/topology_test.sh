@@ -51,7 +51,7 @@ plan = json.load(sys.stdin)
 print(plan["allowed"]["processors"], plan["worker_count"], plan["binding"])')" "$one 1 none"
 expect_exit 0 taskset -c "$one" "$IMGZ" capture -v --reproducible disk one.gz
 expect_text '^imgz: 1 of .* nodes, 1 of .* cores, 1 of .* processors \('"$one"'\)'
-expect_text '^imgz: 1 workers, '
+expect_text '^imgz: 1 worker, '
 ok "the image is the same" same one.gz disk.gz
 expect_exit 0 taskset -c "$one" "$IMGZ" capture -v --reproducible --threads 3 disk three.gz
 expect_text '^imgz: 3 workers, '
@@ -130,7 +130,8 @@ for HWLOC_SYNTHETIC in "node:2 core:2 pu:1" "node:4 core:2 pu:2" "pack:3 [numa] 
     rm -f four.gz back
     expect_exit 0 "$IMGZ" capture -v --reproducible disk four.gz
     expect_text 'of [234] nodes.*workers are bound to cores'
-    memory=$(sed -nE 's/^imgz: [0-9]+ workers, ([0-9]+) slots of ([0-9]+) bytes.*/\1 \2/p' "$ERR")
+    memory=$(sed -nE "s/^imgz: .* workers?, ([0-9]+) slots? of .*\(([0-9]+) bytes\).*/\1 \2/p" \
+        "$ERR")
     equal "the plan told before is the one in use" "$memory" \
         "$(plan 'str(plan["slot_count"]) + " " + str(plan["slot_bytes"])')"
     ok "$HWLOC_SYNTHETIC: the image is the same" same four.gz disk.gz

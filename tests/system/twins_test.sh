@@ -46,11 +46,11 @@ expect_exit 0 bash -c 'gunzip -c fine.gz | "$1" verify --paranoid image.gz --aga
 title "different"
 for one in image fine coarse; do
     for two in other other-fine; do
-        expect_error 3 "comparing the disk in $two.gz with $one.gz: 1 of" -- \
+        expect_error 3 "comparing the disk in $two.gz with $one.gz: they differ in 1 of" -- \
             "$IMGZ" verify $one.gz --against $two.gz
     done
 done
-expect_error 3 "1 of 81 chunks of 65536 bytes differ, the first at offset 3997696" -- \
+expect_error 3 "they differ in 1 of 81 chunks of 64 KiB, the first at offset 3997696" -- \
     "$IMGZ" verify fine.gz --against other.gz
 head -c 5200000 disk >shorter
 for chunk in 64K 1M; do
@@ -81,7 +81,7 @@ expect_exit 0 "$IMGZ" verify inner.gz --against image.gz
 expect_text 'compared +image.gz with inner.gz'
 cp image.gz bad.gz
 flip bad.gz 300000 1
-expect_error 3 "chunks of 1048576 bytes differ" -- "$IMGZ" verify inner.gz --against bad.gz
+expect_error 3 "they differ in 1 of 1 chunk of 1024 KiB" -- "$IMGZ" verify inner.gz --against bad.gz
 expect_exit 0 "$IMGZ" capture -q image.gz inner2.gz
 expect_exit 0 "$IMGZ" verify inner.gz --against inner2.gz
 expect_text 'compared +the disk in inner2.gz with inner.gz'

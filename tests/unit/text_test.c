@@ -27,6 +27,32 @@ static void copies_are_cut(void **state)
     assert_string_equal(text, "");
 }
 
+static void numbers_come_in_words(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } sizes[] = {
+        {0, "0 bytes"},
+        {1, "1 byte"},
+        {1023, "1023 bytes"},
+        {1024, "1 KiB (1024 bytes)"},
+        {1536, "1.50 KiB (1536 bytes)"},
+        {3000000, "2.86 MiB (3000000 bytes)"},
+        {(uint64_t)1 << 20, "1 MiB (1048576 bytes)"},
+        {((uint64_t)1 << 20) - 1, "1.00 MiB (1048575 bytes)"},
+        {(uint64_t)1 << 31, "2 GiB (2147483648 bytes)"},
+        {UINT64_MAX, "16 EiB (18446744073709551615 bytes)"},
+    };
+
+    (void)state;
+    assert_string_equal(imgz_text_count(0, "chunk").text, "0 chunks");
+    assert_string_equal(imgz_text_count(1, "chunk").text, "1 chunk");
+    assert_string_equal(imgz_text_count(2, "chunk").text, "2 chunks");
+    for (size_t i = 0; i < IMGZ_COUNT_OF(sizes); i++)
+        assert_string_equal(imgz_text_size(sizes[i].bytes).text, sizes[i].text);
+}
+
 static void lists_grow_by_whole_items(void **state)
 {
     char list[12] = "";
@@ -87,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_are_cut),
+        cmocka_unit_test(numbers_come_in_words),
         cmocka_unit_test(lists_grow_by_whole_items),
         cmocka_unit_test(the_first_item_is_cut),
         cmocka_unit_test(what_plays_tricks_on_a_terminal_is_replaced),
