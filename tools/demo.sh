@@ -14,10 +14,34 @@ export PATH="$here/build:$PATH:/usr/sbin:/sbin"
 DRIVE_BYTES=$((4 << 30))
 FILES_BYTES=$((600 << 20)) # how much of /usr goes on the sample drive
 
+# quietly WHAT COMMAND...: says what is done, and every five seconds that it is still at it. What
+# the command itself says is shown only if it fails.
+quietly() {
+    local what=$1 started=$SECONDS log code=0 worker
+    shift
+    log=$(mktemp)
+    printf '%s ...' "$what"
+    "$@" >"$log" 2>&1 &
+    worker=$!
+    while sleep 1 && kill -0 "$worker" 2>/dev/null; do
+        (((SECONDS - started) % 5 != 0)) || printf ' %d s' $((SECONDS - started))
+    done
+    wait "$worker" || code=$?
+    if ((code != 0)); then
+        printf ' failed:\n'
+        tail -n 40 "$log"
+    else
+        printf ' done\n'
+    fi
+    rm -f "$log"
+    return "$code"
+}
+
 build() {
-    "$here/tools/install.sh" build
-    cmake -S "$here" -B "$here/build" -DCMAKE_BUILD_TYPE=Release -DIMGZ_TESTS=OFF
-    cmake --build "$here/build" --parallel "$(nproc)"
+    quietly "Installing what is missing" "$here/tools/install.sh" build
+    quietly "Configuring" \
+        cmake -S "$here" -B "$here/build" -DCMAKE_BUILD_TYPE=Release -DIMGZ_TESTS=OFF
+    quietly "Building imgz" cmake --build "$here/build" --parallel "$(nproc)"
 }
 
 # ---- On the user's own -------------------------------------------------------------------------
@@ -68,12 +92,10 @@ show() {
     folder=$(mktemp -d "$here/build/demo.XXXXXX")
     trap 'rm -rf "$folder"' EXIT
     cd "$folder"
-    echo
-    echo "Making a sample drive: $(human "$DRIVE_BYTES") of ext4 with files from /usr ..."
-    make_drive
+    quietly "Making a sample drive, $(human "$DRIVE_BYTES") of ext4 with files from /usr" make_drive
 
     step "capture" "imgz capture drive.img drive.img.gz"
-    step "gunzip, compare" "gunzip -c drive.img.gz | cmp - drive.img"
+    step "gunzip, compare" "gunzip -c drive.img.gz | cmp - drive.img # one thread: the longest wait"
     step "restore, sparse" "imgz restore drive.img.gz copy.img"
     step "verify" "imgz verify drive.img.gz"
     step "compare by hashes" "imgz verify drive.img.gz --against copy.img"
