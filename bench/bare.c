@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The physical limit that bench/rivals holds imgz against: threads that read, compress or inflate
+ * The bare libraries, which bench/rivals holds imgz against: threads that read, compress or inflate
  * and write chunks of 1 MiB, and do nothing else. No hash, no check, no order, no flush.
  *
  *     imgz_bare isal-LEVEL|libdeflate-LEVEL THREADS INPUT PACK

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Times imgz beside the tools people use today and beside the physical limit, and draws the result.
+"""Times imgz beside the tools people use today and beside the bare libraries, and draws the result.
 
 Called by bench/rivals. Exit 0: all that was asked for was
 measured, whether or not targets were reached; 1: imgz failed, or nothing could be measured."""

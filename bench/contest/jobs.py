@@ -89,6 +89,15 @@ CAPTURE_6 = Job(
      Speed("bare libdeflate 6", 0.92, "imgz -6",
            "reopening its last block, and all else, costs 8 % at most")))
 
+# Every level, for the plot of throughput against ratio.
+LEVELS = Job(
+    "levels", "capture real files, every level", "real",
+    (imgz("capture -q --json --force {in} {out}", "gunzip", "imgz fast"),
+     *(imgz(f"capture -{level} -q --json --force {{in}} {{out}}", "gunzip", f"imgz -{level}")
+       for level in range(13)),
+     *(Contestant(f"zstd -{level}", f"zstd -{level} -T{{threads}} -q -c {{in}} > {{out}}", "zstd")
+       for level in (1, 2, 3))))
+
 CAPTURE_RANDOM = Job(
     "capture-random", "capture random bytes", "random",
     (imgz("capture -q --json --force {in} {out}", "gunzip"),
@@ -226,7 +235,8 @@ def memory_by_threads():
 def all_jobs(mib, threads):
     """Every job by name, in the order in which they run."""
     gib = mib / 1024
-    jobs = (CAPTURE, CAPTURE_6, CAPTURE_RANDOM, CAPTURE_MIXED, CAPTURE_SPARSE, CAPTURE_DEVICE,
+    jobs = (CAPTURE, CAPTURE_6, LEVELS, CAPTURE_RANDOM, CAPTURE_MIXED, CAPTURE_SPARSE,
+            CAPTURE_DEVICE,
             RESTORE, RESTORE_SPARSE, VERIFY, SCRUB, HASH, AGAINST, memory_by_threads(),
             memory_by_size(gib), growth_by_threads(threads), growth_by_size(gib))
     return {job.name: job for job in jobs}

@@ -67,9 +67,27 @@ def facts(folder, imgz):
     }
 
 
+def _count(number, noun):
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def processors(machine):
+    """What plots say in their title."""
+    return (f"{_count(machine['cpu_count'], 'processor')} of {machine['cpu']}"
+            f"{' (virtual)' if machine['virtual'] else ''}")
+
+
+def threads(machine):
+    """As many as each contestant has, where nothing else is said."""
+    return _count(machine["cpu_count"], "thread")
+
+
+def caption(machine):
+    return f"{threads(machine)} on {processors(machine)}"
+
+
 def describe(machine):
     """One line for people."""
-    return (f"{machine['cpu_count']} processors of {machine['cpu']}"
-            f"{' (virtual)' if machine['virtual'] else ''}, {machine['memory_gib']} GiB, "
+    return (f"{processors(machine)}, {machine['memory_gib']} GiB, "
             f"{machine['filesystem']}, {machine['os']}, Linux {machine['kernel']}, "
             f"{machine['date']}")

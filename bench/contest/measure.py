@@ -240,14 +240,16 @@ class Runner:
 
     def rounds_of(self, job, contestant, wall_s):
         """How many rounds come after the checked one, and whether that one counts too, as it does
-        for a rival that runs fewer rounds than it should. Whom no target is about gets less time.
+        for a rival that runs fewer rounds than it should, and for imgz where no target is set at
+        all. Of a job with targets, whom none is about gets less time.
         """
         rounds = min(self.options.rounds, job.rounds_max)
         patience = self.options.patience
-        if not any(getattr(target, "rival", None) == contestant.name for target in job.targets):
+        if job.targets and contestant.name not in {getattr(target, "rival", None)
+                                                   for target in job.targets}:
             patience /= 4
         affordable = int(patience / wall_s)
-        if contestant.ours or affordable >= rounds:
+        if contestant.ours and job.targets or affordable >= rounds:
             return rounds, False
         return max(1, affordable) - 1, True
 

@@ -3,11 +3,12 @@
 import dataclasses
 import math
 import os
+import statistics
 import subprocess
 
-from contest import targets
+from contest import machine, targets
 
-OURS, GZIP, OTHER, LIMIT = "#1b6ac9", "#c76b1e", "#6f5aa8", "#8a8a8a"
+OURS, GZIP, OTHER, BARE = "#1b6ac9", "#c76b1e", "#6f5aa8", "#8a8a8a"
 PALE = "#bcd6f5"
 GZIP_TOOLS = ("pigz", "igzip", "bgzip", "gunzip", "rapidgzip", "partclone|igzip")
 FONT_PX = 13
@@ -23,7 +24,7 @@ def kind_of(name, contestant):
     if contestant["ours"]:
         return OURS, "imgz"
     if name.startswith("bare "):
-        return LIMIT, "physical limit: the bare library, no checks"
+        return BARE, "the bare library: no format, no checks"
     if name.startswith(GZIP_TOOLS):
         return GZIP, "tools for .gz"
     return OTHER, "other formats and tools"
@@ -31,6 +32,12 @@ def kind_of(name, contestant):
 
 def mbps(contestant, wall_s=None):
     return contestant["corpus_bytes"] / (wall_s or targets.median_wall(contestant)) / 1e6
+
+
+def speed_range(contestant):
+    """(least, most) of its runs, for error bars."""
+    return mbps(contestant, max(targets.walls(contestant))), \
+        mbps(contestant, min(targets.walls(contestant)))
 
 
 def quote(text):
@@ -66,7 +73,7 @@ class Labels:
     def place(self, x, y, text):
         """The middle of the text's place, the nearest that is free, and whether it is far off."""
         wide, high = len(text) * CHARACTER_PX / 2 + 3, FONT_PX / 2 + 2
-        for distance in (12, 20, 30, 42, 56, 72):
+        for distance in (12, 20, 30, 42, 56, 72, 90, 110, 135):
             for degrees in (0, 180, 90, 270, 45, 315, 135, 225):
                 dx, dy = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
                 middle_x = x + dx * (distance + wide * (abs(dx) > 0.1))
@@ -84,53 +91,74 @@ class Labels:
                         or other[3] <= box[1] for other in self.taken))
 
 
+@dataclasses.dataclass(frozen=True)
+class RatioPoint:
+    name: str
+    ratio: float   # input bytes / image bytes
+    speed: float   # MB/s: the median, and the least and the most of all runs
+    low: float
+    high: float
+    colour: str
+    word: str      # of the legend
+
+
 def ratio_points(results):
-    """(name, in/out, MB/s, colour, word) of all that pack the real files."""
-    for job in ("capture", "capture-6"):
+    """All that pack the real files, each once: every level, and who takes part in other jobs."""
+    found = {}
+    for job in ("levels", "capture", "capture-6"):
         for name, contestant in results["jobs"].get(job, {}).get("contestants", {}).items():
-            yield (name, contestant["corpus_bytes"] / contestant["out_bytes"], mbps(contestant),
-                   *kind_of(name, contestant))
+            if name == "imgz" and "imgz fast" in found:
+                continue
+            found.setdefault(name, RatioPoint(
+                name, contestant["corpus_bytes"] / contestant["out_bytes"], mbps(contestant),
+                *speed_range(contestant), *kind_of(name, contestant)))
+    return list(found.values())
 
 
 def draw_ratio(results, path):
-    points = list(ratio_points(results))
+    points = ratio_points(results)
     if not points:
         return False
-    size, left, right, bottom, top = (1000, 640), 0.085, 0.97, 0.115, 0.85
-    low_x, high_x = min(p[1] for p in points) - 0.06, max(p[1] for p in points) + 0.06
-    low_y, high_y = min(p[2] for p in points) / 1.5, max(p[2] for p in points) * 1.5
+    size, left, right, bottom, top = (1000, 700), 0.085, 0.97, 0.105, 0.83
+    low_x, high_x = min(p.ratio for p in points) - 0.08, max(p.ratio for p in points) + 0.08
+    low_y, high_y = min(p.low for p in points) / 1.5, max(p.high for p in points) * 1.5
     wide, high = size[0] * (right - left), size[1] * (top - bottom)
 
     def pixel(point):
-        return ((point[1] - low_x) / (high_x - low_x) * wide,
-                math.log(point[2] / low_y) / math.log(high_y / low_y) * high)
+        return ((point.ratio - low_x) / (high_x - low_x) * wide,
+                math.log(point.speed / low_y) / math.log(high_y / low_y) * high)
 
     labels = Labels(wide, high, [pixel(point) for point in points])
     lines = [f"set lmargin at screen {left}", f"set rmargin at screen {right}",
              f"set bmargin at screen {bottom}", f"set tmargin at screen {top}",
              f"set xrange [{low_x}:{high_x}]", f"set yrange [{low_y}:{high_y}]", "set logscale y",
              "set ytics (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)",
-             "set xlabel 'input bytes / image bytes (further right: smaller image)'",
+             "set xlabel 'input bytes / image bytes (further right: smaller image); "
+             f"the axis begins at {low_x:.2f}, not at 0'",
              "set ylabel 'MB/s of input, logarithmic (further up: faster)'",
              "set label 'Capture of real files: throughput against ratio' center "
-             "at screen 0.5,0.965",
-             "set key at screen 0.5,0.935 center top horizontal maxrows 2 width 1 Left reverse",
+             "at screen 0.5,0.97",
+             f"set label {quote(machine.caption(results['machine']))} center at screen 0.5,0.94",
+             "set label 'Points are medians, bars the slowest and the fastest run' center "
+             "at screen 0.5,0.91",
+             "set key at screen 0.5,0.895 center top horizontal maxrows 2 width 1 Left reverse",
              "set format x '%.2f'"]
-    for point in sorted(points, key=lambda p: p[3] != OURS):
+    for point in sorted(points, key=lambda p: p.colour != OURS):
         x, y = pixel(point)
-        text_x, text_y, far = labels.place(x, y, point[0])
-        lines.append(f"set label {quote(point[0])} at graph {text_x / wide:.4f},{text_y / high:.4f}"
-                     f" center textcolor rgb '{point[3]}'")
+        text_x, text_y, far = labels.place(x, y, point.name)
+        lines.append(f"set label {quote(point.name)} at graph {text_x / wide:.4f},"
+                     f"{text_y / high:.4f} center textcolor rgb '{point.colour}'")
         if far:
             lines.append(f"set arrow from graph {x / wide:.4f},{y / high:.4f} to "
                          f"graph {text_x / wide:.4f},{text_y / high:.4f} nohead lc rgb '#c0c0c0'"
                          " back")
-    words = dict.fromkeys((p[4], p[3]) for p in points)
+    words = dict.fromkeys((p.word, p.colour) for p in points)
     plots = []
     for index, (word, colour) in enumerate(words):
-        lines += data_block(f"d{index}", [(p[1], p[2]) for p in points if p[4] == word])
-        plots.append(f"$d{index} with points pt {6 if colour == LIMIT else 7} ps 1.6 lw 2 "
-                     f"lc rgb '{colour}' title {quote(word)}")
+        lines += data_block(f"d{index}", [(p.ratio, p.speed, p.low, p.high) for p in points
+                                          if p.word == word])
+        plots.append(f"$d{index} using 1:2:3:4 with yerrorbars pt {6 if colour == BARE else 7} "
+                     f"ps 1.2 lw 1.5 lc rgb '{colour}' title {quote(word)}")
     render(path, size, [*lines, "plot " + ", ".join(plots)])
     return True
 
@@ -140,12 +168,14 @@ def draw_ratio(results, path):
 def bar_panel(index, job, goals):
     """The panel of one job: rows from the top, ours first."""
     names = list(job["contestants"])
-    bars, pale, marks, texts, tics = [], [], [], [], []
+    bars, spans, pale, marks, texts, tics = [], [], [], [], [], []
     for row, name in enumerate(names):
         contestant = job["contestants"][name]
         speed = mbps(contestant)
         bars.append((speed, row, int(kind_of(name, contestant)[0][1:], 16)))
-        texts.append((speed, row, f"{speed:.0f}"))
+        low, fast = speed_range(contestant)
+        spans.append((speed, row, low, fast))
+        texts.append((fast, row, f"{speed:.0f}"))
         if contestant["ours"]:
             calm = [sample["wall_s"] - targets.flush_s(sample)
                     for sample in targets.counted_samples(contestant)]
@@ -153,11 +183,12 @@ def bar_panel(index, job, goals):
         if name in goals:
             marks.append((speed * goals[name], row))
         tics.append(f"{quote(name)} {row}")
-    most = max(row[0] for row in bars + pale + marks)
+    most = max(row[0] for row in bars + pale + marks + [(span[3],) for span in spans])
     texts = [(max([x] + [mark[0] for mark in marks + pale if mark[1] == row
                          and x < mark[0] + 0.03 * most < x + 0.2 * most]), row, text)
              for x, row, text in texts]
-    lines = [*data_block(f"bars{index}", bars), *data_block(f"pale{index}", pale or [(0, 0)]),
+    lines = [*data_block(f"bars{index}", bars), *data_block(f"spans{index}", spans),
+             *data_block(f"pale{index}", pale or [(0, 0)]),
              *data_block(f"marks{index}", marks or [(-1, 0)]),
              *data_block(f"texts{index}", texts),
              f"set title {quote(job['title'])}", f"set xrange [0:{most * 1.3:.6g}]",
@@ -167,6 +198,7 @@ def bar_panel(index, job, goals):
     lines.append(
         f"plot $pale{index} {box} with boxxyerror fs solid noborder lc rgb '{PALE}' notitle, "
         f"$bars{index} {box}:3 with boxxyerror fs solid noborder lc rgb variable notitle, "
+        f"$spans{index} using 1:2:3:4 with xerrorbars pt -1 lc rgb '#404040' notitle, "
         f"$marks{index} using 1:2 with points pt 13 ps 1.2 lc rgb '#101010' notitle, "
         f"$texts{index} using 1:2:3 with labels left offset 0.7,0 notitle")
     return lines
@@ -184,18 +216,21 @@ def draw_bars(results, all_jobs, path):
         return False
     columns = min(3, len(names))
     rows = math.ceil(len(names) / columns)
-    wide, high = 430 * columns, 70 + 245 * rows
+    wide, high = 430 * columns, 95 + 245 * rows
     lines = [f"set multiplot layout {rows},{columns} margins screen {135 / wide:.4f},"
-             f"{1 - 20 / wide:.4f},{35 / high:.4f},{1 - 95 / high:.4f} "
+             f"{1 - 20 / wide:.4f},{35 / high:.4f},{1 - 120 / high:.4f} "
              f"spacing screen {155 / wide:.4f},{65 / high:.4f}",
              "set ytics scale 0", "set grid noy",
-             "set label 'MB/s of the disk.   \u25c6 what imgz is to reach beside this rival.   "
-             f"Pale: imgz without its flush.' at screen 0.5,{1 - 18 / high:.4f} center"]
+             f"set label {quote(machine.caption(results['machine']))} at screen "
+             f"0.5,{1 - 18 / high:.4f} center",
+             "set label 'MB/s of the disk: medians, with the slowest and the fastest run.   "
+             "\u25c6 what imgz is to reach beside this rival.   "
+             f"Pale: imgz without its flush.' at screen 0.5,{1 - 42 / high:.4f} center"]
     words = dict.fromkeys(kind_of(*item) for name in names
                           for item in results["jobs"][name]["contestants"].items())
     for index, (colour, word) in enumerate(words):
         lines.append(f"set label {quote(word)} at screen {(index + 0.5) / len(words):.4f},"
-                     f"{1 - 42 / high:.4f} center textcolor rgb '{colour}'")
+                     f"{1 - 66 / high:.4f} center textcolor rgb '{colour}'")
     for index, name in enumerate(names):
         goals = {target.rival: target.at_least for target in all_jobs[name].targets
                  if isinstance(target, targets.Speed)}
@@ -206,7 +241,7 @@ def draw_bars(results, all_jobs, path):
 
 # ---- Lines --------------------------------------------------------------------------------------
 
-COLOURS = (OURS, GZIP, "#2e8b57", "#a03060", LIMIT)
+COLOURS = (OURS, GZIP, "#2e8b57", "#a03060", BARE)
 POINTS = (7, 5, 9, 13, 11)
 
 
@@ -218,12 +253,13 @@ def series_of(job):
     return found
 
 
-def line_panel(key, panel, lines_of):
+def line_panel(key, panel, title, lines_of):
     """A panel of lines: {name: [(x, y, low, high)]}, with a tic at each value of x."""
     tics = sorted({point[0] for points in lines_of.values() for point in points})
     most = max(point[3] for points in lines_of.values() for point in points)
     x_text = targets.size_text if panel.x_label == "disk" else "{:g}".format
-    lines = [f"set title {quote(panel.title)}", f"set xlabel {quote(panel.x_label)}",
+    x_label = panel.x_label + (", logarithmic" if panel.log_x else "")
+    lines = [f"set title {quote(title)}", f"set xlabel {quote(x_label)}",
              f"set ylabel {quote(panel.y_label)}",
              "set logscale x 2" if panel.log_x else "unset logscale x",
              "set xtics (" + ", ".join(f"{quote(x_text(x))} {x:.6g}" for x in tics) + ")",
@@ -234,7 +270,7 @@ def line_panel(key, panel, lines_of):
              "set yrange [*:*]" if panel.log_y else f"set yrange [0:{most * 1.15:.6g}]"]
     plots = []
     for index, (name, points) in enumerate(lines_of.items()):
-        colour = LIMIT if name.startswith("bare ") else COLOURS[index % len(COLOURS)]
+        colour = BARE if name.startswith("bare ") else COLOURS[index % len(COLOURS)]
         lines += data_block(f"{key}{index}", points)
         plots.append(f"${key}{index} using 1:2:3:4 with yerrorbars pt {POINTS[index]} ps 0.8 "
                      f"lc rgb '{colour}' notitle, ${key}{index} using 1:2 with lines lw 2 "
@@ -242,9 +278,13 @@ def line_panel(key, panel, lines_of):
     return [*lines, "plot " + ", ".join(plots)]
 
 
+def spread(x, samples):
+    """(x, median, least, most)"""
+    return x, statistics.median(samples), min(samples), max(samples)
+
+
 def speed_lines(job):
-    return {name: [(c["x"], mbps(c), mbps(c, max(targets.walls(c))), mbps(c, min(targets.walls(c))))
-                   for c in contestants]
+    return {name: [(c["x"], mbps(c), *speed_range(c)) for c in contestants]
             for name, contestants in series_of(job).items()}
 
 
@@ -253,16 +293,20 @@ def cost_lines(job):
     lines = {}
     for name, contestants in series_of(job).items():
         lines[f"{name}, all" if name == "imgz" else name] = [
-            (c["x"], *[targets.cpu_ns_per_mib(c) / 1000] * 3) for c in contestants]
+            spread(c["x"], [cost / 1000 for cost in targets.cpu_samples_ns_per_mib(c)])
+            for c in contestants]
         for stage in targets.STAGES if name == "imgz" else ():
-            costs = [(c["x"], targets.stage_ns_per_mib(c, stage)) for c in contestants]
-            if all(cost for _, cost in costs):
-                lines[stage] = [(x, *[cost / 1000] * 3) for x, cost in costs]
+            costs = [(c["x"], targets.stage_samples_ns_per_mib(c, stage)) for c in contestants]
+            if all(samples for _, samples in costs):
+                lines[stage] = [spread(x, [cost / 1000 for cost in samples])
+                                for x, samples in costs]
     return lines
 
 
 def peak_lines(job):
-    return {name: [(c["x"], *[targets.peak_mib(c)] * 3) for c in contestants]
+    """Of a peak the most of all runs counts."""
+    return {name: [(c["x"], targets.peak_mib(c), min(targets.peak_samples_mib(c)),
+                    targets.peak_mib(c)) for c in contestants]
             for name, contestants in series_of(job).items()}
 
 
@@ -278,7 +322,7 @@ class Panel:
 
 
 PANELS = {
-    "growth": (Panel("growth-size", "Capture of growing disks, 1/16 data", "disk",
+    "growth": (Panel("growth-size", "Capture of growing disks, 1/16 data, {threads}", "disk",
                      "MB/s of the disk", speed_lines),
                Panel("growth-size", "Processor time of it", "disk",
                      "us / MiB of the disk, logarithmic", cost_lines, log_y=True),
@@ -298,10 +342,13 @@ def draw_lines(results, name, path):
     if not panels:
         return False
     rows = math.ceil(len(panels) / 2)
-    lines = [f"set multiplot layout {rows},2"]
+    caption = machine.processors(results["machine"]) + "; bars: the slowest and the fastest run"
+    lines = [f"set multiplot layout {rows},2 title {quote(caption)}"]
     for index, panel in enumerate(panels):
-        lines += line_panel(f"p{index}_", panel, panel.lines_of(results["jobs"][panel.job]))
-    render(path, (1000, 380 * rows), [*lines, "unset multiplot"])
+        title = panel.title.format(threads=machine.threads(results["machine"]))
+        lines += line_panel(f"p{index}_", panel, title,
+                            panel.lines_of(results["jobs"][panel.job]))
+    render(path, (1000, 30 + 380 * rows), [*lines, "unset multiplot"])
     return True
 
 

@@ -38,8 +38,12 @@ def flush_s(sample):
     return ((sample["report"] or {}).get("flush_ns") or 0) / 1e9
 
 
+def peak_samples_mib(contestant):
+    return [sample["rss_kib"] / 1024 for sample in contestant["samples"]]
+
+
 def peak_mib(contestant):
-    return max(sample["rss_kib"] for sample in contestant["samples"]) / 1024
+    return max(peak_samples_mib(contestant))
 
 
 def pairs(contestants, ours, rival):
@@ -144,9 +148,14 @@ class PeakSlope:
                        slope <= self.at_most_mib)
 
 
+def cpu_samples_ns_per_mib(contestant):
+    """Processor time for a MiB of the disk, of each run."""
+    return [sample["cpu_s"] * 1e9 / (contestant["corpus_bytes"] / MIB)
+            for sample in counted_samples(contestant)]
+
+
 def cpu_ns_per_mib(contestant):
-    return statistics.median(sample["cpu_s"] for sample in counted_samples(contestant)) * 1e9 / (
-        contestant["corpus_bytes"] / MIB)
+    return statistics.median(cpu_samples_ns_per_mib(contestant))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,11 +177,16 @@ class FlatCost:
 STAGES = ("feed", "work", "drain")
 
 
-def stage_ns_per_mib(contestant, stage):
-    """Processor time of a stage for a MiB of the disk, or None where imgz does not tell."""
+def stage_samples_ns_per_mib(contestant, stage):
+    """Processor time of a stage for a MiB of the disk, of each run where imgz tells."""
     key = stage + "_cpu_ns"
     reports = [sample["report"] or {} for sample in counted_samples(contestant)]
-    values = [r[key] * MIB / r["raw_bytes"] for r in reports if r.get(key) and r.get("raw_bytes")]
+    return [r[key] * MIB / r["raw_bytes"] for r in reports if r.get(key) and r.get("raw_bytes")]
+
+
+def stage_ns_per_mib(contestant, stage):
+    """The median of these, or None where imgz does not tell."""
+    values = stage_samples_ns_per_mib(contestant, stage)
     return statistics.median(values) if values else None
 
 
