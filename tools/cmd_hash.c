@@ -44,11 +44,13 @@ static void print_tag_line(const char *lead, const char *tag, const char *path, 
 /* With digests the root hash is a comment: sha256sum --check would complain of any other line. */
 static void print_hashes(const char *path, const struct imgz_report *report)
 {
-    char tag[32] = "IMGZ-ROOT";
+    const bool sha256 = report->chunk_hash == IMGZ_CHUNK_HASH_SHA256;
+    char tag[32];
+    int length = snprintf(tag, sizeof(tag), "IMGZ-ROOT%s", sha256 ? "-SHA256" : "");
 
     if (report->chunk_bytes != IMGZ_CHUNK_BYTES_DEFAULT)
-        snprintf(tag, sizeof(tag), "IMGZ-ROOT-%" PRIu32, report->chunk_bytes);
-    print_tag_line(report->digest_count > 0 ? "# " : "", tag, path, report->root_hash);
+        snprintf(tag + length, sizeof(tag) - (size_t)length, "-%" PRIu32, report->chunk_bytes);
+    print_tag_line(report->digest_count > 0 ? "# " : "", tag, path, report->root_hash_text);
     for (uint32_t i = 0; i < report->digest_count; i++) {
         tag_of_digest(report->digests[i].name, tag, sizeof(tag));
         print_tag_line("", tag, path, report->digests[i].hex);
@@ -87,6 +89,7 @@ const struct command cmd_hash = {
              "digests, in lines that sha256sum --check and its kin accept.\n",
     .examples = "  imgz hash /dev/sda\n"
                 "  imgz hash disk.img.gz\n"
+                "  imgz hash --chunk-hash sha256 /dev/sda\n"
                 "  imgz hash --digest sha256,md5 disk.img > disk.sums\n",
     .operand_count = 1,
     .several = true,

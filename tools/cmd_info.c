@@ -27,7 +27,9 @@ static void print_table(const char *path, const struct imgz_image *image,
            units_count(info->zero_run_count, "zero run").text);
     printf("%-11s %" PRIu64 " bytes (%s)\n", "zeros", info->zero_bytes,
            units_share(info->zero_bytes, info->raw_bytes).text);
-    printf("%-11s %s\n", "root hash", info->root_hash);
+    if (info->chunk_hash != IMGZ_CHUNK_HASH_XXH3)
+        printf("%-11s %s\n", "chunk hash", imgz_chunk_hash_name(info->chunk_hash));
+    printf("%-11s %s\n", "root hash", info->root_hash_text);
     printf("%-11s %08" PRIx32 "\n", "crc32", info->crc32);
     for (uint32_t i = 0; i < info->meta_count; i++) {
         const char *key, *value;
@@ -65,7 +67,8 @@ static json_t *json_info(const struct imgz_image *image, const struct imgz_image
         {"chunk_count", report_json_number(info->chunk_count)},
         {"data_chunk_count", report_json_number(info->data_chunk_count)},
         {"zero_run_count", report_json_number(info->zero_run_count)},
-        {"root_hash", json_string(info->root_hash)},
+        {"chunk_hash", json_string(imgz_chunk_hash_name(info->chunk_hash))},
+        {"root_hash", json_string(info->root_hash_text)},
         {"crc32", json_string(crc32)},
         {"meta", json_meta(image, info->meta_count)},
     };

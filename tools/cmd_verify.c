@@ -146,7 +146,8 @@ const struct command cmd_verify = {
         "as IMAGE can be read.\n"
         "\n"
         "The hashes find accidents. With --against, what was changed on purpose is found by\n"
-        "--digest, if IMAGE records it, or by --paranoid.\n",
+        "--digest, if IMAGE records it, by --paranoid, or if IMAGE was captured with\n"
+        "--chunk-hash sha256.\n",
     .examples = "  imgz verify disk.img.gz\n"
                 "  imgz verify *.img.gz\n"
                 "  imgz verify disk.img.gz --against /dev/sda\n"

@@ -5,23 +5,23 @@
 # Installed as bash-completion/completions/imgz; to try it: source tools/imgz.bash
 
 # The options that take a value.
-_imgz_valued='--level --chunk-size --against --digest --threads --direct --progress --on-error'
-_imgz_valued+=' --retries --map --timeout --seconds --write-to --override --mode'
+_imgz_valued='--level --chunk-size --chunk-hash --against --digest --threads --direct --progress'
+_imgz_valued+=' --on-error --retries --map --timeout --seconds --write-to --override --mode'
 
 # The options of command $1.
 _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --direct --on-error --retries --map --timeout --resume"
-        echo '--override --force --mode --reproducible --allow-empty'
+        echo "$job --level --chunk-size --chunk-hash --direct --on-error --retries --map"
+        echo '--timeout --resume --override --force --mode --reproducible --allow-empty'
         ;;
     restore)
         echo "$job --only-changed --read-back --resume --paranoid --discard --override --yes"
         echo '--force --mode'
         ;;
     verify) echo "$job --against --paranoid --scrub --direct" ;;
-    hash) echo "$job --chunk-size --direct" ;;
+    hash) echo "$job --chunk-size --chunk-hash --direct" ;;
     info) echo '--topology --threads --chunk-size --json --help' ;;
     devices) echo '--json --help' ;;
     bench)
@@ -36,6 +36,7 @@ _imgz_values() {
     case $1 in
     --level) echo 'fast 0 1 2 3 4 5 6 7 8 9 10 11 12' ;;
     --chunk-size) echo '64K 128K 256K 512K 1M 2M 4M 8M 16M' ;;
+    --chunk-hash) echo 'xxh3 sha256' ;;
     --direct) echo 'auto on off' ;;
     --on-error) echo 'stop zero' ;;
     --mode) echo '0600 0640 0644' ;;

@@ -9,12 +9,12 @@ _imgz_options_of() {
     local -a job=(threads digest json progress quiet verbose help)
     case $1 in
     capture)
-        names=($job level chunk-size direct on-error retries map timeout resume override force
-            mode reproducible allow-empty)
+        names=($job level chunk-size chunk-hash direct on-error retries map timeout resume override
+            force mode reproducible allow-empty)
         ;;
     restore) names=($job only-changed read-back resume paranoid discard override yes force mode) ;;
     verify) names=($job against paranoid scrub direct) ;;
-    hash) names=($job chunk-size direct) ;;
+    hash) names=($job chunk-size chunk-hash direct) ;;
     info) names=(topology threads chunk-size json help) ;;
     devices) names=(json help) ;;
     bench) names=(threads chunk-size direct seconds write-to json progress quiet verbose help) ;;
@@ -29,6 +29,7 @@ _imgz_add_spec() {
     chunk-size)
         specs+=('--chunk-size=[bytes hashed as one]:size:(64K 128K 256K 512K 1M 2M 4M 8M 16M)')
         ;;
+    chunk-hash) specs+=('--chunk-hash=[how chunks are hashed]:hash:(xxh3 sha256)') ;;
     against) specs+=('--against=[compare this with the image]:source:_imgz_path') ;;
     scrub) specs+=('--scrub[check what is stored, inflate nothing]') ;;
     digest) specs+=('--digest=[digests of the raw disk]:list:_imgz_digests') ;;

@@ -68,6 +68,20 @@ static int apply_chunk_size(struct options *options, const char *value,
     return 0;
 }
 
+static int apply_chunk_hash(struct options *options, const char *value,
+                            struct options_problem *problem)
+{
+    static const enum imgz_chunk_hash hashes[] = {IMGZ_CHUNK_HASH_XXH3, IMGZ_CHUNK_HASH_SHA256};
+
+    for (size_t i = 0; i < COUNT_OF(hashes); i++) {
+        if (strcmp(value, imgz_chunk_hash_name(hashes[i])) == 0) {
+            options->job.chunk_hash = hashes[i];
+            return 0;
+        }
+    }
+    return options_refuse(problem, "--chunk-hash '%s': it is xxh3 or sha256", value);
+}
+
 static int apply_digest(struct options *options, const char *value, struct options_problem *problem)
 {
     if (value[0] == '\0')
@@ -262,6 +276,8 @@ const struct option_spec option_table[OPTION_COUNT] = {
                       "fast (the default), or 0 to 12; also as -0 to -12"},
     [OPTION_CHUNK_SIZE] = {"chunk-size", 0, "SIZE", CAPTURE | HASH | INFO | BENCH, 0,
                            apply_chunk_size, "bytes hashed as one, 64K to 16M (1M)"},
+    [OPTION_CHUNK_HASH] = {"chunk-hash", 0, "HASH", CAPTURE | HASH, 0, apply_chunk_hash,
+                           "xxh3 (fast, the default), or sha256: finds tampering"},
     [OPTION_AGAINST] = {"against", 0, "SOURCE", VERIFY, 0, apply_against,
                         "compare this file or device with the image"},
     [OPTION_SCRUB] = {"scrub", 0, NULL, VERIFY, IMGZ_FLAG_SCRUB, NULL,

@@ -90,7 +90,7 @@ static json_t *json_unreadable(const struct imgz_report *job)
 
 static void add_job(json_t *object, const struct imgz_report *job)
 {
-    bool whole = job->root_hash[0] != '\0'; /* the job came to the end of the disk */
+    bool whole = job->root_hash_text[0] != '\0'; /* the job came to the end of the disk */
     char crc32[9];
 
     snprintf(crc32, sizeof(crc32), "%08" PRIx32, job->crc32);
@@ -119,7 +119,8 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"rest_zero", json_rest_zero(job->rest)},
         {"backup_gpt_offset", report_json_number(job->backup_gpt_offset)},
         {"against_image", json_boolean(job->against_image)},
-        {"root_hash", whole ? json_string(job->root_hash) : json_null()},
+        {"chunk_hash", whole ? json_string(imgz_chunk_hash_name(job->chunk_hash)) : json_null()},
+        {"root_hash", whole ? json_string(job->root_hash_text) : json_null()},
         {"crc32", job->crc32_known != 0 ? json_string(crc32) : json_null()},
         {"digests", json_digests(job)},
         {"compared_digests", json_compared_digests(job)},
@@ -245,8 +246,8 @@ void report_print_summary(const struct options *options, const struct imgz_repor
 {
     if (job->unreadable_bytes > 0)
         print_unreadable(job);
-    if (job->root_hash[0] != '\0')
-        streams_note("root hash  %s", job->root_hash);
+    if (job->root_hash_text[0] != '\0')
+        streams_note("root hash  %s", job->root_hash_text);
     for (uint32_t i = 0; i < job->digest_count; i++)
         streams_note("%-9s  %s", job->digests[i].name, job->digests[i].hex);
     print_time(job);

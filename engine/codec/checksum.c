@@ -73,15 +73,38 @@ bool imgz_hash_equal(const struct imgz_hash *a, const struct imgz_hash *b)
     return memcmp(a->bytes, b->bytes, IMGZ_HASH_BYTES) == 0;
 }
 
-void imgz_hash_format(const struct imgz_hash *hash, char text[IMGZ_HASH_TEXT_BYTES])
+bool imgz_sha256_equal(const struct imgz_sha256 *a, const struct imgz_sha256 *b)
+{
+    return memcmp(a->bytes, b->bytes, IMGZ_SHA256_BYTES) == 0;
+}
+
+static void format_byte(unsigned char byte, char *text)
 {
     static const char digits[] = "0123456789abcdef";
 
-    for (size_t i = 0; i < IMGZ_HASH_BYTES; i++) {
-        unsigned char byte = hash->bytes[IMGZ_HASH_BYTES - 1 - i];
+    text[0] = digits[byte >> 4];
+    text[1] = digits[byte & 15];
+}
 
-        text[2 * i] = digits[byte >> 4];
-        text[2 * i + 1] = digits[byte & 15];
-    }
+void imgz_hash_format(const struct imgz_hash *hash, char text[IMGZ_HASH_TEXT_BYTES])
+{
+    for (size_t i = 0; i < IMGZ_HASH_BYTES; i++)
+        format_byte(hash->bytes[IMGZ_HASH_BYTES - 1 - i], text + 2 * i);
     text[IMGZ_HASH_TEXT_BYTES - 1] = '\0';
+}
+
+void imgz_sha256_format(const struct imgz_sha256 *sha256, char text[IMGZ_SHA256_TEXT_BYTES])
+{
+    for (size_t i = 0; i < IMGZ_SHA256_BYTES; i++)
+        format_byte(sha256->bytes[i], text + 2 * i);
+    text[IMGZ_SHA256_TEXT_BYTES - 1] = '\0';
+}
+
+void imgz_root_format(enum imgz_hash_kind kind, const struct imgz_hash *root_hash,
+                      const struct imgz_sha256 *root_sha256, char text[IMGZ_SHA256_TEXT_BYTES])
+{
+    if (kind == IMGZ_HASH_SHA256)
+        imgz_sha256_format(root_sha256, text);
+    else
+        imgz_hash_format(root_hash, text);
 }

@@ -28,10 +28,20 @@ struct imgz_hash imgz_xxh3_128(const void *data, size_t bytes);
 struct imgz_hash imgz_hash_from_words(uint64_t low, uint64_t high);
 
 bool imgz_hash_equal(const struct imgz_hash *a, const struct imgz_hash *b);
+bool imgz_sha256_equal(const struct imgz_sha256 *a, const struct imgz_sha256 *b);
 
 #define IMGZ_HASH_TEXT_BYTES 33u
 
 /* 32 hex digits, most significant first as xxhsum prints them, and a NUL. */
 void imgz_hash_format(const struct imgz_hash *hash, char text[IMGZ_HASH_TEXT_BYTES]);
+
+#define IMGZ_SHA256_TEXT_BYTES 65u
+
+/* 64 hex digits as sha256sum prints them, and a NUL. */
+void imgz_sha256_format(const struct imgz_sha256 *sha256, char text[IMGZ_SHA256_TEXT_BYTES]);
+
+/* A root hash: which of the two it is depends on the chunk hash. */
+void imgz_root_format(enum imgz_hash_kind kind, const struct imgz_hash *root_hash,
+                      const struct imgz_sha256 *root_sha256, char text[IMGZ_SHA256_TEXT_BYTES]);
 
 #endif /* IMGZ_CHECKSUM_H */

@@ -2,7 +2,9 @@
 #include "codec/hasher.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/checksum.h"
 #include "codec/crc32.h"
@@ -12,63 +14,118 @@
 #define PIECE_BYTES ((size_t)16 << 10)
 
 struct imgz_hasher {
-    XXH3_state_t *state;
+    enum imgz_hash_kind kind;
+    XXH3_state_t *xxh3; /* one of these */
+    EVP_MD_CTX *sha256;
 };
 
-int imgz_hasher_create(struct imgz_hasher **result)
+/* What it needs is fetched here, so that to begin again takes no memory. */
+static int create_sha256(struct imgz_hasher *hasher)
+{
+    hasher->sha256 = EVP_MD_CTX_new();
+    return hasher->sha256 != NULL && EVP_DigestInit_ex(hasher->sha256, EVP_sha256(), NULL) == 1
+               ? 0
+               : -ENOMEM;
+}
+
+static int create_state(struct imgz_hasher *hasher)
+{
+    switch (hasher->kind) {
+    case IMGZ_HASH_XXH3:
+        hasher->xxh3 = XXH3_createState();
+        return hasher->xxh3 != NULL ? 0 : -ENOMEM;
+    case IMGZ_HASH_SHA256:
+        return create_sha256(hasher);
+    }
+    IMGZ_ASSERT(false);
+    return -EINVAL;
+}
+
+int imgz_hasher_create(enum imgz_hash_kind kind, struct imgz_hasher **result)
 {
     struct imgz_hasher *hasher = calloc(1, sizeof(*hasher));
+    int rc;
 
     if (hasher == NULL)
         return -ENOMEM;
-    hasher->state = XXH3_createState();
-    if (hasher->state == NULL) {
-        free(hasher);
-        return -ENOMEM;
+    hasher->kind = kind;
+    rc = create_state(hasher);
+    if (rc == 0) {
+        *result = hasher;
+        hasher = NULL;
     }
-    *result = hasher;
-    return 0;
+    imgz_hasher_destroy(hasher);
+    return rc;
 }
 
 void imgz_hasher_destroy(struct imgz_hasher *hasher)
 {
     if (hasher == NULL)
         return;
-    XXH3_freeState(hasher->state);
+    XXH3_freeState(hasher->xxh3);
+    EVP_MD_CTX_free(hasher->sha256);
     free(hasher);
+}
+
+enum imgz_hash_kind imgz_hasher_kind(const struct imgz_hasher *hasher)
+{
+    return hasher->kind;
 }
 
 void imgz_hasher_reset(struct imgz_hasher *hasher)
 {
-    XXH3_128bits_reset(hasher->state);
+    if (hasher->kind == IMGZ_HASH_XXH3)
+        XXH3_128bits_reset(hasher->xxh3);
+    else
+        IMGZ_ASSERT(EVP_DigestInit_ex(hasher->sha256, NULL, NULL) == 1);
 }
 
 void imgz_hasher_add(struct imgz_hasher *hasher, const void *data, size_t bytes)
 {
-    XXH3_128bits_update(hasher->state, data, bytes);
+    if (hasher->kind == IMGZ_HASH_XXH3)
+        XXH3_128bits_update(hasher->xxh3, data, bytes);
+    else
+        IMGZ_ASSERT(EVP_DigestUpdate(hasher->sha256, data, bytes) == 1);
 }
 
-struct imgz_hash imgz_hasher_hash(const struct imgz_hasher *hasher)
+struct imgz_hasher_sums imgz_hasher_take(struct imgz_hasher *hasher)
 {
-    const XXH128_hash_t value = XXH3_128bits_digest(hasher->state);
+    struct imgz_hasher_sums sums = {.crc32 = 0};
 
-    return imgz_hash_from_words(value.low64, value.high64);
+    if (hasher->kind == IMGZ_HASH_XXH3) {
+        const XXH128_hash_t value = XXH3_128bits_digest(hasher->xxh3);
+
+        sums.hash = imgz_hash_from_words(value.low64, value.high64);
+    } else {
+        IMGZ_ASSERT(EVP_DigestFinal_ex(hasher->sha256, sums.sha256.bytes, NULL) == 1);
+        memcpy(sums.hash.bytes, sums.sha256.bytes, IMGZ_HASH_BYTES);
+    }
+    return sums;
+}
+
+struct imgz_hasher_sums imgz_hasher_hash(struct imgz_hasher *hasher, const void *data, size_t bytes)
+{
+    imgz_hasher_reset(hasher);
+    imgz_hasher_add(hasher, data, bytes);
+    return imgz_hasher_take(hasher);
 }
 
 struct imgz_hasher_sums imgz_hasher_sum(struct imgz_hasher *hasher, const void *data, size_t bytes)
 {
-    struct imgz_hasher_sums sums = {.crc32 = 0};
+    struct imgz_hasher_sums sums;
     const unsigned char *at = data;
+    uint32_t crc32 = 0;
 
     imgz_hasher_reset(hasher);
     while (bytes > 0) {
         const size_t piece_bytes = (size_t)imgz_min(bytes, PIECE_BYTES);
 
         imgz_hasher_add(hasher, at, piece_bytes);
-        sums.crc32 = imgz_crc32_update(sums.crc32, at, piece_bytes);
+        crc32 = imgz_crc32_update(crc32, at, piece_bytes);
         at += piece_bytes;
         bytes -= piece_bytes;
     }
-    sums.xxh3_128 = imgz_hasher_hash(hasher);
+    sums = imgz_hasher_take(hasher);
+    sums.crc32 = crc32;
     return sums;
 }

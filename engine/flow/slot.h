@@ -63,7 +63,8 @@ struct imgz_slot {
     bool stored_form;      /* the segment is stored blocks: not compressed */
 
     uint32_t raw_crc32;
-    struct imgz_hash raw_hash; /* XXH3-128 of the raw bytes; of no meaning for ZERO */
+    struct imgz_hash raw_hash;     /* of the raw bytes; of no meaning for ZERO */
+    struct imgz_sha256 raw_sha256; /* the same, all of it, if that is the chunk hash */
     enum imgz_fault fault;
     bool checked;      /* the raw bytes were proven against their hash */
     uint8_t *zero_map; /* one per IMGZ_BLOCK_BYTES of raw: 1 where all zero */

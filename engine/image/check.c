@@ -8,13 +8,13 @@
 #include "codec/zerorun.h"
 #include "image/note.h"
 
-int imgz_checker_init(struct imgz_checker *checker)
+int imgz_checker_init(struct imgz_checker *checker, enum imgz_hash_kind hash)
 {
     int rc;
 
     *checker = (struct imgz_checker){0};
     rc = imgz_inflate_create(&checker->inflate);
-    return rc < 0 ? rc : imgz_hasher_create(&checker->hasher);
+    return rc < 0 ? rc : imgz_hasher_create(hash, &checker->hasher);
 }
 
 void imgz_checker_fini(struct imgz_checker *checker)
@@ -73,9 +73,10 @@ static enum imgz_fault check_data(const struct imgz_checker *checker, const stru
                              note->payload_bytes, slot->raw, raw_bytes) < 0)
         return IMGZ_FAULT_INFLATE;
     sums = imgz_hasher_sum(checker->hasher, slot->raw, raw_bytes);
-    slot->raw_hash = sums.xxh3_128;
+    slot->raw_hash = sums.hash;
+    slot->raw_sha256 = sums.sha256;
     slot->raw_crc32 = sums.crc32;
-    if (!imgz_hash_equal(&sums.xxh3_128, &note->raw_hash) || sums.crc32 != note->raw_crc32)
+    if (!imgz_hash_equal(&sums.hash, &note->raw_hash) || sums.crc32 != note->raw_crc32)
         return IMGZ_FAULT_RAW;
     imgz_zero_map(slot->raw, raw_bytes, slot->zero_map);
     return IMGZ_FAULT_NONE;

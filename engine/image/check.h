@@ -21,8 +21,8 @@ struct imgz_checker {
     struct imgz_hasher *hasher;
 };
 
-/* 0, or -ENOMEM. In any case to be ended by fini. */
-IMGZ_MUST_CHECK int imgz_checker_init(struct imgz_checker *checker);
+/* 'hash' is the image's. 0, or -ENOMEM. In any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_checker_init(struct imgz_checker *checker, enum imgz_hash_kind hash);
 void imgz_checker_fini(struct imgz_checker *checker);
 
 /* So much room a slot's stored buffer needs for such a segment: note and segment. */

@@ -73,8 +73,9 @@ int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *sou
     case IMGZ_FRAME_IMAGE_NEWER:
         return imgz_stop_raise(stop, -EBADMSG, place,
                                "reading %s at offset 16: this image has a format version unknown "
-                               "to imgz %s (it knows version %u); use a newer imgz, or gunzip",
-                               source->path, IMGZ_VERSION, IMGZ_FRAME_VERSION);
+                               "to imgz %s (it knows versions 1 to %u); use a newer imgz, or "
+                               "gunzip",
+                               source->path, IMGZ_VERSION, IMGZ_FRAME_VERSION_MAX);
     case IMGZ_FRAME_IMAGE:
     case IMGZ_FRAME_IMAGE_BAD:
         return imgz_damage_raise(stop, source, 0, "the header of the image is not right");

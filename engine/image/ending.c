@@ -61,17 +61,18 @@ static int read_at(const struct search *search, uint64_t offset, void *buffer, s
 static int try_tail(const struct search *search, uint64_t image_bytes, struct imgz_ending *ending,
                     int *tail_rc)
 {
-    unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
+    const uint32_t tail_bytes = imgz_frame_tail_bytes(search->header->hash);
+    unsigned char tail[IMGZ_FRAME_TAIL_BYTES_MAX];
     int rc;
 
     *tail_rc = -EBADMSG;
-    if (image_bytes < IMGZ_FRAME_HEADER_BYTES + sizeof(tail) ||
+    if (image_bytes < IMGZ_FRAME_HEADER_BYTES + tail_bytes ||
         image_bytes > search->source->size_bytes)
         return 0;
-    rc = read_at(search, image_bytes - sizeof(tail), tail, sizeof(tail));
+    rc = read_at(search, image_bytes - tail_bytes, tail, tail_bytes);
     if (rc < 0)
         return rc;
-    *tail_rc = imgz_frame_decode_tail(tail, &ending->end);
+    *tail_rc = imgz_frame_decode_tail(search->header->hash, tail, &ending->end);
     if (*tail_rc == 0)
         ending->image_bytes = image_bytes;
     return 0;
@@ -81,7 +82,7 @@ static int try_tail(const struct search *search, uint64_t image_bytes, struct im
  * has the metadata there must be it, or the tail itself. */
 static int check_own(const struct search *search, const struct imgz_ending *ending, bool *own)
 {
-    const uint64_t tail_offset = ending->image_bytes - IMGZ_FRAME_TAIL_BYTES;
+    const uint64_t tail_offset = ending->image_bytes - imgz_frame_tail_bytes(search->header->hash);
     const uint64_t meta_offset = ending->end.meta_offset;
     unsigned char carrier[IMGZ_NOTE_CARRIER_BYTES];
     struct imgz_note note;
@@ -222,14 +223,15 @@ static uint64_t note_step(const struct search *search, const struct imgz_note *n
 static int judge_tail(const struct search *search, uint64_t at, struct imgz_ending *ending,
                       enum walk_end *why)
 {
+    const uint32_t tail_bytes = imgz_frame_tail_bytes(search->header->hash);
     int tail_rc;
     int rc;
 
-    if (search->source->size_bytes - at < IMGZ_FRAME_TAIL_BYTES) {
+    if (search->source->size_bytes - at < tail_bytes) {
         *why = WALK_CUT;
         return 0;
     }
-    rc = try_tail(search, at + IMGZ_FRAME_TAIL_BYTES, ending, &tail_rc);
+    rc = try_tail(search, at + tail_bytes, ending, &tail_rc);
     *why = tail_rc == 0 ? WALK_AT_TAIL : tail_rc == -EPROTO ? WALK_MISMATCH : WALK_UNKNOWN;
     return rc;
 }
@@ -289,7 +291,7 @@ static int look_from_front(const struct search *search, uint64_t last_end,
     case WALK_CUT:
         return imgz_damage_raise_cut(search->stop, search->source, search->source->size_bytes);
     case WALK_MISMATCH:
-        return raise_mismatch(search, at + IMGZ_FRAME_TAIL_BYTES);
+        return raise_mismatch(search, at + imgz_frame_tail_bytes(search->header->hash));
     case WALK_UNKNOWN:
         break;
     }

@@ -216,15 +216,16 @@ static int read_padding(struct stream_feeder *feeder)
 static int read_tail(struct stream_feeder *feeder)
 {
     struct imgz_image *image = feeder->image;
-    unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
+    const enum imgz_hash_kind hash = image->header.hash;
+    unsigned char tail[IMGZ_FRAME_TAIL_BYTES_MAX];
     int rc;
 
     memcpy(tail, feeder->carrier, sizeof(feeder->carrier));
-    rc =
-        read_stream(feeder, tail + sizeof(feeder->carrier), sizeof(tail) - sizeof(feeder->carrier));
+    rc = read_stream(feeder, tail + sizeof(feeder->carrier),
+                     imgz_frame_tail_bytes(hash) - sizeof(feeder->carrier));
     if (rc < 0)
         return rc;
-    rc = imgz_frame_decode_tail(tail, &image->end);
+    rc = imgz_frame_decode_tail(hash, tail, &image->end);
     if (rc < 0)
         return raise_damage(feeder, feeder->note_offset,
                             rc == -EPROTO ? "the gzip trailer does not fit the end record"

@@ -14,22 +14,37 @@
 #include "base/base.h"
 #include "base/hash.h"
 
-#define IMGZ_FRAME_VERSION      1u
+/* Version 1 has XXH3, version 2 another chunk hash. */
+#define IMGZ_FRAME_VERSION_MAX  2u
 #define IMGZ_FRAME_HEADER_BYTES 34u
 
 /* END note, its carried record, the empty final block, CRC-32 and ISIZE: the last bytes of every
- * image. */
-#define IMGZ_FRAME_TAIL_BYTES 733u
+ * image. With SHA-256 the record is longer. */
+#define IMGZ_FRAME_TAIL_BYTES     733u
+#define IMGZ_FRAME_TAIL_BYTES_MAX 993u
+
+static inline uint32_t imgz_frame_tail_bytes(enum imgz_hash_kind hash)
+{
+    return hash == IMGZ_HASH_XXH3 ? IMGZ_FRAME_TAIL_BYTES : IMGZ_FRAME_TAIL_BYTES_MAX;
+}
+
+static inline uint32_t imgz_frame_version(enum imgz_hash_kind hash)
+{
+    return hash == IMGZ_HASH_XXH3 ? 1 : 2;
+}
 
 struct imgz_frame_header {
     uint32_t chunk_bytes;
-    uint64_t raw_bytes; /* of the disk; IMGZ_SIZE_UNKNOWN if it was captured from a stream */
+    uint64_t raw_bytes;       /* of the disk; IMGZ_SIZE_UNKNOWN if it was captured from a stream */
+    enum imgz_hash_kind hash; /* of chunks */
 };
 
 struct imgz_frame_end {
+    enum imgz_hash_kind hash; /* as in the header */
     uint64_t raw_bytes;
     uint32_t raw_crc32;
     struct imgz_hash root_hash;
+    struct imgz_sha256 root_sha256; /* with SHA-256 */
     uint32_t chunk_bytes;
     uint64_t entry_count;   /* CHUNK and ZERO notes */
     uint64_t index_offset;  /* in the image: of the INDEX note */
@@ -54,11 +69,12 @@ void imgz_frame_encode_header(const struct imgz_frame_header *header, unsigned c
 enum imgz_frame_sort imgz_frame_decode_header(const unsigned char *data, size_t bytes,
                                               struct imgz_frame_header *header);
 
-/* 'out' has room for IMGZ_FRAME_TAIL_BYTES. */
+/* 'out' has room for imgz_frame_tail_bytes(end->hash). */
 void imgz_frame_encode_tail(const struct imgz_frame_end *end, unsigned char *out);
 
-/* -EBADMSG: no end record; -EPROTO: an end record, but the final block or the trailer's CRC-32 or
- * ISIZE do not fit it. */
-IMGZ_MUST_CHECK int imgz_frame_decode_tail(const unsigned char *tail, struct imgz_frame_end *end);
+/* The tail of an image with such a chunk hash. -EBADMSG: no end record; -EPROTO: an end record, but
+ * the final block or the trailer's CRC-32 or ISIZE do not fit it. */
+IMGZ_MUST_CHECK int imgz_frame_decode_tail(enum imgz_hash_kind hash, const unsigned char *tail,
+                                           struct imgz_frame_end *end);
 
 #endif /* IMGZ_FRAME_H */

@@ -33,14 +33,15 @@ static bool holds_zeros(const struct imgz_source *target, unsigned char *piece,
 }
 
 static bool holds_data(const struct imgz_source *target, struct imgz_hasher *hasher,
-                       const struct imgz_slot *slot)
+                       struct imgz_slot *slot)
 {
     struct imgz_hasher_sums sums;
 
     if (!read_target(target, slot->raw_offset, slot->raw_bytes, slot->raw))
         return false;
     sums = imgz_hasher_sum(hasher, slot->raw, (size_t)slot->raw_bytes);
-    return imgz_hash_equal(&sums.xxh3_128, &slot->raw_hash) && sums.crc32 == slot->raw_crc32;
+    slot->raw_sha256 = sums.sha256;
+    return imgz_hash_equal(&sums.hash, &slot->raw_hash) && sums.crc32 == slot->raw_crc32;
 }
 
 bool imgz_held_test(const struct imgz_source *target, struct imgz_hasher *hasher,

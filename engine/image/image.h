@@ -55,7 +55,7 @@ void imgz_image_fini(struct imgz_image *image);
 /* Where the END note is, in an image that is loaded. */
 static inline uint64_t imgz_image_tail_offset(const struct imgz_image *image)
 {
-    return image->image_bytes - IMGZ_FRAME_TAIL_BYTES;
+    return image->image_bytes - imgz_frame_tail_bytes(image->header.hash);
 }
 
 /* The disk's size: from the end record, or from a stream's header (may be IMGZ_SIZE_UNKNOWN). */

@@ -192,12 +192,14 @@ int imgz_image_writer_finish(struct imgz_image_writer *writer, const struct imgz
 {
     const struct imgz_index *index = &writer->index;
     struct imgz_frame_end end = {
+        .hash = sum->hash,
         .raw_bytes = sum->raw_bytes,
         .raw_crc32 = sum->crc32,
         .root_hash = sum->root_hash,
+        .root_sha256 = sum->root_sha256,
         .chunk_bytes = writer->chunk_bytes,
     };
-    unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
+    unsigned char tail[IMGZ_FRAME_TAIL_BYTES_MAX];
     int rc = end_run(writer);
 
     end.entry_count = index->entry_count;
@@ -215,7 +217,7 @@ int imgz_image_writer_finish(struct imgz_image_writer *writer, const struct imgz
     if (rc < 0)
         return rc;
     imgz_frame_encode_tail(&end, tail);
-    rc = imgz_append_bytes(&writer->append, tail, sizeof(tail));
+    rc = imgz_append_bytes(&writer->append, tail, imgz_frame_tail_bytes(end.hash));
     return rc < 0 ? rc : imgz_append_finish(&writer->append);
 }
 

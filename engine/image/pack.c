@@ -18,13 +18,13 @@ uint64_t imgz_packer_bytes(int level)
     return level >= SLOW_LEVEL_MIN ? SLOW_COMPRESSOR_BYTES : COMPRESSOR_BYTES;
 }
 
-int imgz_packer_init(struct imgz_packer *packer, int level)
+int imgz_packer_init(struct imgz_packer *packer, int level, enum imgz_hash_kind hash)
 {
     int rc;
 
     *packer = (struct imgz_packer){0};
     rc = imgz_deflate_create(level, &packer->deflate);
-    return rc < 0 ? rc : imgz_hasher_create(&packer->hasher);
+    return rc < 0 ? rc : imgz_hasher_create(hash, &packer->hasher);
 }
 
 void imgz_packer_fini(struct imgz_packer *packer)
@@ -47,7 +47,8 @@ static int pack_data(const struct imgz_packer *packer, struct imgz_slot *slot)
     if (rc < 0)
         return rc;
     sums = imgz_hasher_sum(packer->hasher, slot->raw, raw_bytes);
-    slot->raw_hash = sums.xxh3_128;
+    slot->raw_hash = sums.hash;
+    slot->raw_sha256 = sums.sha256;
     slot->raw_crc32 = sums.crc32;
     slot->stored_form = form == IMGZ_DEFLATE_STORED;
     slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;

@@ -24,8 +24,9 @@ struct imgz_packer {
 /* How much memory one takes, about. */
 uint64_t imgz_packer_bytes(int level);
 
-/* 0, or -ENOMEM. 'level' must be valid. In any case to be ended by fini. */
-IMGZ_MUST_CHECK int imgz_packer_init(struct imgz_packer *packer, int level);
+/* 0, or -ENOMEM. 'level' must be valid; 'hash' is the image's. In any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_packer_init(struct imgz_packer *packer, int level,
+                                     enum imgz_hash_kind hash);
 void imgz_packer_fini(struct imgz_packer *packer);
 
 /* The slot holds raw bytes, or is of kind ZERO already. Afterwards it is of kind ZERO if all of

@@ -35,7 +35,7 @@ int imgz_unpacker_init(struct imgz_unpacker *unpacker, const struct imgz_image *
 
     *unpacker = (struct imgz_unpacker){.image = image};
     imgz_index_rewind(&image->index, image->end.raw_bytes, &unpacker->cursor);
-    rc = imgz_checker_init(&unpacker->checker);
+    rc = imgz_checker_init(&unpacker->checker, image->header.hash);
     return rc < 0 ? rc : create_buffers(unpacker);
 }
 

@@ -132,6 +132,7 @@ static int add_meta(struct capture *capture)
 static struct imgz_frame_header make_header(const struct capture *capture)
 {
     return (struct imgz_frame_header){
+        .hash = imgz_job_hash(&capture->job),
         .chunk_bytes = capture->job.options.chunk_bytes,
         .raw_bytes = capture->source.size_bytes,
     };
@@ -327,7 +328,8 @@ static int create_packers(struct capture *capture)
     if (capture->packers == NULL)
         return imgz_job_raise_memory(&capture->job);
     for (uint32_t i = 0; i < options->thread_count; i++) {
-        if (imgz_packer_init(&capture->packers[i], options->level) < 0)
+        if (imgz_packer_init(&capture->packers[i], options->level, imgz_job_hash(&capture->job)) <
+            0)
             return imgz_job_raise_memory(&capture->job);
     }
     imgz_log_line(&capture->job.log, "compressing with %s",
@@ -370,6 +372,7 @@ static int prepare(struct capture *capture)
     const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
     const struct imgz_job_needs needs = {
         .tally = {.chunk_bytes = chunk_bytes,
+                  .hash = imgz_job_hash(&capture->job),
                   .digests = capture->job.options.digests,
                   .crc_wanted = true,
                   .raw_present = true},

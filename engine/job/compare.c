@@ -30,7 +30,7 @@ static int check_root(const struct compare *compare)
 {
     const struct imgz_image *image = &compare->image;
 
-    if (imgz_hash_equal(&compare->job->sum.root_hash, &image->end.root_hash))
+    if (imgz_tally_has_roots(&compare->job->sum, &image->end.root_hash, &image->end.root_sha256))
         return 0;
     return imgz_damage_raise(compare->job->stop, &image->source, image->end.hashes_offset,
                              "the table of hashes does not fit the root hash");

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "codec/checksum.h"
 #include "image/damage.h"
 #include "image/held.h"
 #include "job/recorded.h"
@@ -91,7 +92,7 @@ static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
         return imgz_job_raise_memory(job);
     decode->worker_count = count;
     for (uint32_t i = 0; i < count && !decode->scrub; i++) {
-        if (imgz_checker_init(&decode->workers[i].checker) < 0)
+        if (imgz_checker_init(&decode->workers[i].checker, decode->image.header.hash) < 0)
             return imgz_job_raise_memory(job);
     }
     if (decode->target != NULL && create_pieces(decode) < 0)
@@ -115,6 +116,8 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
     const bool fed_stored = decode->raw_wanted || !decode->image.seekable;
     const struct imgz_job_needs needs = {
         .tally = {.chunk_bytes = decode->image.header.chunk_bytes,
+                  .hash = decode->image.header.hash,
+                  .hash_cut = decode->scrub,
                   .digests = job->options.digests,
                   .crc_wanted = true,
                   .raw_present = decode->raw_wanted},
@@ -251,7 +254,7 @@ static int check_frame(const struct imgz_decode *decode, struct imgz_stop *stop,
 
     place.stage = IMGZ_STAGE_CHECK;
     if (sum->raw_bytes != end->raw_bytes || sum->crc32 != end->raw_crc32 ||
-        !imgz_hash_equal(&sum->root_hash, &end->root_hash))
+        !imgz_tally_has_roots(sum, &end->root_hash, &end->root_sha256))
         return imgz_stop_raise(stop, -EBADMSG, place,
                                "checking %s at offset %" PRIu64
                                ": the chunks do not add up to the size, CRC-32 and root hash here; "
@@ -276,5 +279,7 @@ int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job
     IMGZ_ASSERT(job->sum_done);
     job->image_bytes = decode->image.image_bytes;
     rc = check_frame(decode, job->stop, &job->sum);
+    if (decode->scrub) /* as it takes the raw hashes, on the word of who captured */
+        job->sum.root_sha256 = decode->image.end.root_sha256;
     return rc < 0 ? rc : check_digests(decode, job, &job->sum, &job->compared_digests);
 }

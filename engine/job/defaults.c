@@ -66,6 +66,19 @@ const char *imgz_override_name(enum imgz_override what)
     return NULL;
 }
 
+const char *imgz_chunk_hash_name(enum imgz_chunk_hash hash)
+{
+    switch (hash) {
+    case IMGZ_CHUNK_HASH_XXH3:
+        return "xxh3";
+    case IMGZ_CHUNK_HASH_SHA256:
+        return "sha256";
+    case IMGZ_CHUNK_HASH_DEFAULT:
+        break;
+    }
+    return NULL;
+}
+
 void imgz_options_init(struct imgz_options *options, size_t struct_bytes)
 {
     const struct imgz_options defaults = {

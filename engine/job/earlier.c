@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "codec/checksum.h"
+
 /* ---- Whether it is of this image ---------------------------------------------------------- */
 
 /* Items of one image, in order. */

@@ -8,7 +8,7 @@
 #include "codec/checksum.h"
 
 void imgz_expected_begin(struct imgz_expected *expected, struct imgz_job *job,
-                         const struct imgz_image *image, const struct imgz_tally *tally)
+                         const struct imgz_image *image, struct imgz_tally *tally)
 {
     *expected = (struct imgz_expected){.job = job, .image = image, .tally = tally};
     imgz_index_rewind(&image->index, image->end.raw_bytes, &expected->cursor);
@@ -43,7 +43,7 @@ static void match_chunk(struct imgz_expected *expected, uint64_t offset, uint64_
 
     IMGZ_ASSERT(rc == 0); /* the index was checked when it was loaded */
     if (expected->item.kind == IMGZ_NOTE_ZERO)
-        wanted = imgz_tally_zero_hash(expected->tally, bytes);
+        wanted = imgz_tally_zero_hash(expected->tally, bytes).hash;
     else
         wanted = expected->image->index.hashes[expected->item.hash_index];
     if (!imgz_hash_equal(hash, &wanted))
@@ -59,7 +59,7 @@ void imgz_expected_match(struct imgz_expected *expected, const struct imgz_slot 
     while (at < end) {
         const uint64_t bytes = imgz_min(chunk_bytes, end - at);
         const struct imgz_hash hash = slot->kind == IMGZ_SLOT_ZERO
-                                          ? imgz_tally_zero_hash(expected->tally, bytes)
+                                          ? imgz_tally_zero_hash(expected->tally, bytes).hash
                                           : slot->raw_hash;
 
         match_chunk(expected, at, bytes, &hash);

@@ -19,14 +19,14 @@
 struct imgz_expected {
     struct imgz_job *job;
     const struct imgz_image *image;
-    const struct imgz_tally *tally; /* of the image's chunk size: it knows the hashes of zeros */
+    struct imgz_tally *tally; /* of the image's chunk size: it knows the hashes of zeros */
     struct imgz_index_cursor cursor;
     struct imgz_index_item item; /* of the image: the one that holds what was compared last */
 };
 
 /* The image's index, hashes and end are loaded, and outlive the comparison; so does 'tally'. */
 void imgz_expected_begin(struct imgz_expected *expected, struct imgz_job *job,
-                         const struct imgz_image *image, const struct imgz_tally *tally);
+                         const struct imgz_image *image, struct imgz_tally *tally);
 
 /* The next zeros, or the next chunk of data, of the image's size, with its hash; within the
  * image's disk. */

@@ -161,9 +161,9 @@ static int equip_hand(const struct imgz_gauge *gauge, struct gauge_hand *hand)
 {
     const bool packs = gauge->work == IMGZ_GAUGE_PACK || gauge->work == IMGZ_GAUGE_PROVE;
     const bool inflates = gauge->work == IMGZ_GAUGE_UNPACK || gauge->work == IMGZ_GAUGE_PROVE;
-    int rc = packs ? imgz_packer_init(&hand->packer, gauge->level) : 0;
+    int rc = packs ? imgz_packer_init(&hand->packer, gauge->level, IMGZ_HASH_XXH3) : 0;
 
-    return rc == 0 && inflates ? imgz_checker_init(&hand->checker) : rc;
+    return rc == 0 && inflates ? imgz_checker_init(&hand->checker, IMGZ_HASH_XXH3) : rc;
 }
 
 static int prepare(struct run *run)

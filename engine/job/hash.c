@@ -52,7 +52,8 @@ static int drain(void *context, struct imgz_line *line)
 static int hash_raw(struct hash *hash)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    int rc = imgz_scan_prepare(&hash->scan, hash->job->options.chunk_bytes);
+    int rc =
+        imgz_scan_prepare(&hash->scan, hash->job->options.chunk_bytes, imgz_job_hash(hash->job));
 
     if (rc == 0)
         rc = imgz_job_run(hash->job, &bodies, hash);

@@ -69,7 +69,8 @@ void imgz_image_close(struct imgz_image *image)
 void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info)
 {
     *info = (struct imgz_image_info){
-        .format_version = IMGZ_FRAME_VERSION,
+        .format_version = imgz_frame_version(image->header.hash),
+        .chunk_hash = imgz_job_hash_named(image->header.hash),
         .chunk_bytes = image->header.chunk_bytes,
         .raw_bytes = imgz_image_raw_bytes(image),
         .meta_count = image->meta.count,
@@ -80,7 +81,10 @@ void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info 
         return;
     info->image_bytes = image->image_bytes;
     info->crc32 = image->end.raw_crc32;
-    imgz_hash_format(&image->end.root_hash, info->root_hash);
+    imgz_root_format(image->header.hash, &image->end.root_hash, &image->end.root_sha256,
+                     info->root_hash_text);
+    if (image->header.hash == IMGZ_HASH_XXH3)
+        imgz_hash_format(&image->end.root_hash, info->root_hash);
     count_items(image, info);
 }
 

@@ -10,6 +10,7 @@
 #include "base/advice.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "codec/checksum.h"
 #include "codec/deflate.h"
 #include "io/device.h"
 #include "job/allot.h"
@@ -59,6 +60,10 @@ static int check_options(struct imgz_job *job)
     if (options->on_error != IMGZ_ON_ERROR_STOP && options->on_error != IMGZ_ON_ERROR_ZERO)
         return imgz_stop_raise_usage(job->stop, nowhere, "on_error %d is not known: stop or zero",
                                      (int)options->on_error);
+    if (options->chunk_hash != IMGZ_CHUNK_HASH_DEFAULT &&
+        imgz_chunk_hash_name(options->chunk_hash) == NULL)
+        return imgz_stop_raise_usage(job->stop, nowhere, "there is no chunk hash %d",
+                                     (int)options->chunk_hash);
     if ((options->flags & ~known_flags) != 0)
         return imgz_stop_raise_usage(job->stop, nowhere, "the flags 0x%x are not known",
                                      options->flags & ~known_flags);
@@ -130,6 +135,31 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
         rc = load_machine(job);
     job->slot_count = imgz_budget_slot_count(worker_count(job));
     return rc < 0 ? rc : create_deadline(job);
+}
+
+enum imgz_hash_kind imgz_job_hash(const struct imgz_job *job)
+{
+    return job->options.chunk_hash == IMGZ_CHUNK_HASH_SHA256 ? IMGZ_HASH_SHA256 : IMGZ_HASH_XXH3;
+}
+
+enum imgz_chunk_hash imgz_job_hash_named(enum imgz_hash_kind hash)
+{
+    return hash == IMGZ_HASH_SHA256 ? IMGZ_CHUNK_HASH_SHA256 : IMGZ_CHUNK_HASH_XXH3;
+}
+
+int imgz_job_check_hash(struct imgz_job *job, const char *image_path, enum imgz_hash_kind hash)
+{
+    const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, image_path, IMGZ_OFFSET_NONE};
+    const enum imgz_chunk_hash found = imgz_job_hash_named(hash);
+
+    if (job->options.chunk_hash == IMGZ_CHUNK_HASH_DEFAULT || job->options.chunk_hash == found)
+        return 0;
+    return imgz_stop_raise_usage(
+        job->stop, place,
+        "%s has the chunk hash %s, not %s: leave out --chunk-hash, or take the "
+        "disk in it: 'imgz restore IMAGE - | imgz hash --chunk-hash %s -'",
+        image_path, imgz_chunk_hash_name(found), imgz_chunk_hash_name(job->options.chunk_hash),
+        imgz_chunk_hash_name(job->options.chunk_hash));
 }
 
 /* ---- Line and crew ------------------------------------------------------------------------ */
@@ -345,7 +375,7 @@ void imgz_job_sum_up(struct imgz_job *job)
 
     imgz_tally_finish(job->tally, &job->sum);
     if (job->sum.crc_left_out && job->sum_done &&
-        imgz_hash_equal(&earlier.root_hash, &job->sum.root_hash)) {
+        imgz_tally_has_roots(&earlier, &job->sum.root_hash, &job->sum.root_sha256)) {
         job->sum.crc32 = earlier.crc32;
         job->sum.crc_left_out = earlier.crc_left_out;
     }
@@ -425,7 +455,11 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->digest_count = job->sum.digest_count;
     memcpy(report->digests, job->sum.digests, sizeof(report->digests));
     report->compared_digests = job->compared_digests;
-    imgz_hash_format(&job->sum.root_hash, report->root_hash);
+    report->chunk_hash = imgz_job_hash_named(job->sum.hash);
+    imgz_root_format(job->sum.hash, &job->sum.root_hash, &job->sum.root_sha256,
+                     report->root_hash_text);
+    if (job->sum.hash == IMGZ_HASH_XXH3)
+        imgz_hash_format(&job->sum.root_hash, report->root_hash);
 }
 
 /* The latch's story, or a plain one where there is no latch. */

@@ -87,6 +87,16 @@ IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc, struct imgz_repor
 /* The end of a job that could not even be made. Returns 'rc'. */
 int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error);
 
+/* The chunk hash that the options ask for; XXH3 unless they do. */
+enum imgz_hash_kind imgz_job_hash(const struct imgz_job *job);
+
+/* As the public header names it. */
+enum imgz_chunk_hash imgz_job_hash_named(enum imgz_hash_kind hash);
+
+/* -EINVAL, raised, if the options ask for another one than the image has. */
+IMGZ_MUST_CHECK int imgz_job_check_hash(struct imgz_job *job, const char *image_path,
+                                        enum imgz_hash_kind hash);
+
 /* Opens what is read and written: what may block on a pipe, while a wish to cancel is heard. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
 

@@ -25,6 +25,7 @@ static int compare(struct imgz_job *job, const struct imgz_leftover_config *conf
     const struct imgz_samples samples = {
         .source = config->source,
         .index = &whole->index,
+        .hash = config->header.hash,
         .raw_bytes = whole->raw_bytes,
         .unread = &job->unreadable,
     };

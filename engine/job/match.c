@@ -175,7 +175,7 @@ int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct 
     int rc = find_size(&match);
 
     if (rc == 0)
-        rc = imgz_scan_prepare(&match.scan, image->header.chunk_bytes);
+        rc = imgz_scan_prepare(&match.scan, image->header.chunk_bytes, image->header.hash);
     if (rc == 0)
         rc = create_unpackers(&match);
     if (rc == 0) {

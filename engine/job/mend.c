@@ -147,6 +147,9 @@ static int open_all(void *context)
     if (rc == 0)
         rc = check_sizes(mend);
     if (rc == 0)
+        rc = imgz_job_check_hash(&mend->job, mend->image_path,
+                                 mend->mender.decode.image.header.hash);
+    if (rc == 0)
         rc = load_map(mend);
     if (rc == 0)
         rc = find_missing(mend);
@@ -170,6 +173,7 @@ static int check_disk(struct mend *mend)
     const struct imgz_samples samples = {
         .source = &mend->source,
         .index = &image->index,
+        .hash = image->header.hash,
         .raw_bytes = image->end.raw_bytes,
         .unread = &mend->missing,
     };
@@ -276,7 +280,9 @@ static void adopt_sum(struct mend *mend)
         .zero_bytes = sums.zero_bytes,
         .chunk_count = imgz_div_up(image->end.raw_bytes, image->header.chunk_bytes),
         .crc32 = image->end.raw_crc32,
+        .hash = image->header.hash,
         .root_hash = image->end.root_hash,
+        .root_sha256 = image->end.root_sha256,
     };
     mend->job.sum_done = true;
     mend->job.chunk_bytes = image->header.chunk_bytes;

@@ -24,6 +24,7 @@ struct imgz_mender_hand {
 struct imgz_mender_was {
     enum imgz_slot_kind kind;
     struct imgz_hash raw_hash;
+    struct imgz_sha256 raw_sha256;
     uint32_t raw_crc32;
     unsigned char *raw; /* for digests */
     bool source_failed; /* the slot's fault is the source's, not the image's */
@@ -79,7 +80,11 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     if (slot->unread)
         imgz_decode_work(&mender->decode, worker_index, slot);
     slot->stored_form = is_stored(slot);
-    *was = (struct imgz_mender_was){slot->kind, slot->raw_hash, slot->raw_crc32, slot->raw, false};
+    *was = (struct imgz_mender_was){.kind = slot->kind,
+                                    .raw_hash = slot->raw_hash,
+                                    .raw_sha256 = slot->raw_sha256,
+                                    .raw_crc32 = slot->raw_crc32,
+                                    .raw = slot->raw};
     if (slot->fault != IMGZ_FAULT_NONE || is_there(mender, slot) ||
         !imgz_badlist_within(mender->missing, slot->raw_offset, slot->raw_bytes))
         return 0;
@@ -104,6 +109,7 @@ static int accept_old(struct imgz_mender *mender, const struct imgz_slot *slot)
 
     old.kind = was->kind;
     old.raw_hash = was->raw_hash;
+    old.raw_sha256 = was->raw_sha256;
     old.raw_crc32 = was->raw_crc32;
     old.raw = was->raw;
     if (was->source_failed || slot->fault == IMGZ_FAULT_CODEC)
@@ -255,6 +261,7 @@ static int create_was(struct imgz_mender *mender)
 
 static int create_hands(struct imgz_mender *mender)
 {
+    const enum imgz_hash_kind hash = mender->decode.image.header.hash;
     const uint32_t count = mender->job->options.thread_count;
 
     mender->hands = calloc(count, sizeof(mender->hands[0]));
@@ -266,7 +273,7 @@ static int create_hands(struct imgz_mender *mender)
         hand->reread = (struct imgz_reread){.source = mender->source, .missing = mender->missing};
         hand->reread.scratch = malloc(mender->job->chunk_bytes);
         if (hand->reread.scratch == NULL ||
-            imgz_packer_init(&hand->packer, mender->job->options.level) < 0)
+            imgz_packer_init(&hand->packer, mender->job->options.level, hash) < 0)
             return imgz_job_raise_memory(mender->job);
     }
     return 0;
@@ -276,6 +283,7 @@ int imgz_mender_prepare(struct imgz_mender *mender)
 {
     const uint32_t chunk_bytes = mender->decode.image.header.chunk_bytes;
     const struct imgz_tally_config old_config = {.chunk_bytes = chunk_bytes,
+                                                 .hash = mender->decode.image.header.hash,
                                                  .digests = mender->recorded,
                                                  .crc_wanted = true,
                                                  .raw_present = true};

@@ -23,7 +23,7 @@ int imgz_rehash_create(const struct imgz_rehash_config *config, struct imgz_reha
     if (rehash == NULL)
         return -ENOMEM;
     rehash->config = *config;
-    if (imgz_hasher_create(&rehash->hasher) < 0) {
+    if (imgz_hasher_create(config->hash, &rehash->hasher) < 0) {
         imgz_rehash_destroy(rehash);
         return -ENOMEM;
     }
@@ -48,11 +48,13 @@ static void give(struct imgz_rehash *rehash, const struct imgz_slot *slot)
 
 static void give_chunk(struct imgz_rehash *rehash)
 {
+    const struct imgz_hasher_sums sums = imgz_hasher_take(rehash->hasher);
     const struct imgz_slot chunk = {
         .kind = IMGZ_SLOT_DATA,
         .raw_offset = rehash->offset,
         .raw_bytes = rehash->fill_bytes,
-        .raw_hash = imgz_hasher_hash(rehash->hasher),
+        .raw_hash = sums.hash,
+        .raw_sha256 = sums.sha256,
     };
 
     give(rehash, &chunk);

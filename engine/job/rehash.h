@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cuts a disk that comes in items of one image into chunks of another size, each with its hash.
+ * Cuts a disk that comes in items of one image into chunks of another size, or with another chunk
+ * hash.
  *
- * Place: the drain of a comparison of two images whose chunks differ in size.
+ * Place: the drain of a comparison of two images whose chunks differ in size or hash.
  *
  * Threads    one.
  * Errors     create: -ENOMEM. Nothing else fails.
@@ -12,12 +13,14 @@
 #define IMGZ_REHASH_H
 
 #include "base/base.h"
+#include "base/hash.h"
 
 struct imgz_slot;
 struct imgz_rehash;
 
 struct imgz_rehash_config {
     uint32_t chunk_bytes; /* of what comes out */
+    enum imgz_hash_kind hash;
 
     /* Takes the next piece in disk order: a chunk of data with its hash but without its bytes, or
      * chunks of zeros. A chunk may be all zeros though it is called data. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "codec/checksum.h"
+#include "codec/hasher.h"
 #include "codec/zero.h"
 
 /* Chunks of data, and of zeros, that are read again. A chance hit of another disk needs all of them
@@ -19,6 +20,7 @@
 struct comparison {
     struct imgz_samples samples;
     unsigned char *raw; /* room for a chunk, in whole blocks */
+    struct imgz_hasher *hasher;
     uint32_t failed_count;
     bool differs;
     uint64_t offset; /* where */
@@ -46,7 +48,7 @@ static bool is_same(struct comparison *comparison, uint64_t offset, uint64_t byt
         return false;
     if (expected == NULL)
         return imgz_zero_test(raw, (size_t)bytes);
-    hash = imgz_xxh3_128(raw, (size_t)bytes);
+    hash = imgz_hasher_hash(comparison->hasher, raw, (size_t)bytes).hash;
     return imgz_hash_equal(&hash, expected);
 }
 
@@ -103,6 +105,15 @@ static int compare_items(void *context)
     return 0;
 }
 
+static void destroy(struct comparison *comparison)
+{
+    if (comparison == NULL)
+        return;
+    imgz_hasher_destroy(comparison->hasher);
+    free(comparison->raw);
+    free(comparison);
+}
+
 static struct comparison *create(const struct imgz_samples *samples)
 {
     struct comparison *comparison = calloc(1, sizeof(*comparison));
@@ -111,8 +122,10 @@ static struct comparison *create(const struct imgz_samples *samples)
         return NULL;
     comparison->samples = *samples;
     if (posix_memalign((void **)&comparison->raw, IMGZ_BLOCK_BYTES,
-                       imgz_align_up(samples->index->chunk_bytes, IMGZ_BLOCK_BYTES)) != 0) {
-        free(comparison);
+                       imgz_align_up(samples->index->chunk_bytes, IMGZ_BLOCK_BYTES)) != 0)
+        comparison->raw = NULL;
+    if (comparison->raw == NULL || imgz_hasher_create(samples->hash, &comparison->hasher) < 0) {
+        destroy(comparison);
         return NULL;
     }
     return comparison;
@@ -135,7 +148,6 @@ int imgz_samples_compare(const struct imgz_samples *samples, struct imgz_job *jo
         *offset = comparison->offset;
         rc = -EEXIST;
     }
-    free(comparison->raw);
-    free(comparison);
+    destroy(comparison);
     return rc;
 }

@@ -20,6 +20,7 @@
 struct imgz_samples {
     const struct imgz_source *source;
     const struct imgz_index *index;    /* with its hashes */
+    enum imgz_hash_kind hash;          /* which those are */
     uint64_t raw_bytes;                /* of the disk, which the index covers */
     const struct imgz_badlist *unread; /* for which zeros stand in the image, or may */
 };

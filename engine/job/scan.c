@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "codec/checksum.h"
 #include "codec/zero.h"
 #include "image/note.h"
 #include "io/reader.h"
@@ -21,7 +20,7 @@
  * copies at 2 GB/s instead of 8 (REP MOVSB), and malloc() gives 16. */
 #define PIECE_BYTES ((size_t)128 << 10)
 
-static int create_workers(struct imgz_scan *scan)
+static int create_workers(struct imgz_scan *scan, enum imgz_hash_kind hash)
 {
     const uint32_t count = scan->job->options.thread_count;
 
@@ -37,16 +36,17 @@ static int create_workers(struct imgz_scan *scan)
         struct imgz_scan_worker *worker = &scan->workers[i];
 
         worker->piece = scan->pieces + i * PIECE_BYTES;
-        if (imgz_hasher_create(&worker->hasher) < 0)
+        if (imgz_hasher_create(hash, &worker->hasher) < 0)
             return imgz_job_raise_memory(scan->job);
     }
     return 0;
 }
 
-int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes)
+int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes, enum imgz_hash_kind hash)
 {
     const struct imgz_job_needs needs = {
         .tally = {.chunk_bytes = chunk_bytes,
+                  .hash = hash,
                   .digests = scan->job->options.digests,
                   .raw_present = true},
         .raw_bytes = chunk_bytes,
@@ -56,7 +56,7 @@ int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes)
 
     scan->job->read_fd = scan->source->fd;
     rc = imgz_job_prepare(scan->job, &needs);
-    return rc < 0 ? rc : create_workers(scan);
+    return rc < 0 ? rc : create_workers(scan, hash);
 }
 
 void imgz_scan_release(struct imgz_scan *scan)
@@ -84,6 +84,12 @@ int imgz_scan_feed(struct imgz_scan *scan)
     return imgz_reader_run(&config, scan->job->line);
 }
 
+static void take_hash(struct imgz_slot *slot, struct imgz_hasher_sums sums)
+{
+    slot->raw_hash = sums.hash;
+    slot->raw_sha256 = sums.sha256;
+}
+
 /* A chunk that was not read yet, through the worker's buffer. */
 static void hash_pieces(const struct imgz_source *source, struct imgz_scan_worker *worker,
                         struct imgz_slot *slot)
@@ -101,7 +107,7 @@ static void hash_pieces(const struct imgz_source *source, struct imgz_scan_worke
         imgz_hasher_add(worker->hasher, worker->piece, bytes);
     }
     slot->kind = zero ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA;
-    slot->raw_hash = imgz_hasher_hash(worker->hasher);
+    take_hash(slot, imgz_hasher_take(worker->hasher));
 }
 
 void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_slot *slot)
@@ -117,7 +123,8 @@ void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_s
     if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
         slot->kind = IMGZ_SLOT_ZERO;
     else
-        slot->raw_hash = imgz_xxh3_128(slot->raw, (size_t)slot->raw_bytes);
+        take_hash(slot, imgz_hasher_hash(scan->workers[worker_index].hasher, slot->raw,
+                                         (size_t)slot->raw_bytes));
 }
 
 int imgz_scan_accept(struct imgz_scan *scan, const struct imgz_slot *slot)

@@ -32,7 +32,8 @@ struct imgz_scan {
 };
 
 /* Line and tally for the source in chunks of 'chunk_bytes'. To be released in any case. */
-IMGZ_MUST_CHECK int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes);
+IMGZ_MUST_CHECK int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes,
+                                      enum imgz_hash_kind hash);
 void imgz_scan_release(struct imgz_scan *scan);
 
 /* The crew's bodies. */

@@ -2,9 +2,9 @@
 /*
  * other image -> feeder -> workers (inflate, check) -> comparison.
  *
- * Where chunks have the same size in both, their hashes are compared as they are. Otherwise the
- * drain hashes the bytes anew in chunks of the first image's size, which is many times faster than
- * to inflate them, and sums these up in a tally of their own.
+ * Where chunks have the same size and hash in both, their hashes are compared as they are.
+ * Otherwise the drain hashes the bytes anew in chunks of the first image's size, which is many
+ * times faster than to inflate them, and sums these up in a tally of their own.
  */
 #include "job/twins.h"
 
@@ -22,7 +22,7 @@ struct twins {
     struct imgz_decode decode; /* of the other */
     struct imgz_expected expected;
 
-    /* NULL where chunks have the same size. */
+    /* NULL where chunks have the same size and hash. */
     struct imgz_rehash *rehash;
     struct imgz_tally *tally;
 };
@@ -96,14 +96,16 @@ static int load_other(void *context)
                            &twins->job->log);
 }
 
-/* For chunks of another size: what makes those of the first image of them. */
+/* For chunks of another size, or of another hash: what makes those of the first image of them. */
 static int prepare_rehash(struct twins *twins)
 {
     const uint32_t chunk_bytes = twins->image->header.chunk_bytes;
-    const struct imgz_rehash_config config = {chunk_bytes, take_rehashed, twins};
-    const struct imgz_tally_config tally = {.chunk_bytes = chunk_bytes};
+    const enum imgz_hash_kind hash = twins->image->header.hash;
+    const struct imgz_rehash_config config = {chunk_bytes, hash, take_rehashed, twins};
+    const struct imgz_tally_config tally = {.chunk_bytes = chunk_bytes, .hash = hash};
 
-    if (chunk_bytes == twins->decode.image.header.chunk_bytes)
+    if (chunk_bytes == twins->decode.image.header.chunk_bytes &&
+        hash == twins->decode.image.header.hash)
         return 0;
     twins->decode.raw_wanted = true;
     if (imgz_rehash_create(&config, &twins->rehash) < 0 ||
@@ -162,7 +164,10 @@ static int judge(struct twins *twins)
     if (rc < 0 || twins->tally == NULL)
         return rc;
     imgz_tally_finish(twins->tally, &sum);
+    job->sum.hash = sum.hash;
     job->sum.root_hash = sum.root_hash;
+    job->sum.root_sha256_known = sum.root_sha256_known;
+    job->sum.root_sha256 = sum.root_sha256;
     job->sum.chunk_count = sum.chunk_count;
     job->chunk_bytes = twins->image->header.chunk_bytes;
     return 0;

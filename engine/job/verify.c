@@ -110,6 +110,8 @@ int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
     int rc = imgz_job_call(job, open_image, &verify);
 
     if (rc == 0)
+        rc = imgz_job_check_hash(job, source->path, verify.decode.image.header.hash);
+    if (rc == 0)
         rc = imgz_decode_prepare(&verify.decode, job);
     if (rc == 0)
         rc = imgz_job_run(job, &bodies, &verify);

@@ -76,6 +76,18 @@ static int drain(void *context, struct imgz_line *line)
     return rc == -ENODATA ? 0 : rc;
 }
 
+static int raise_other_hash(const struct search *search, enum imgz_hash_kind found)
+{
+    const char *path = search->config->output->path;
+    const char *name = imgz_chunk_hash_name(imgz_job_hash_named(found));
+
+    return imgz_stop_raise(search->job->stop, -EEXIST,
+                           imgz_output_place(search->config->output, IMGZ_OFFSET_NONE),
+                           "resuming %s: %s.partial was begun with --chunk-hash %s; name that "
+                           "again, or remove it",
+                           path, path, name);
+}
+
 static int raise_other(const struct search *search, const struct imgz_frame_header *found)
 {
     return imgz_stop_raise(
@@ -110,6 +122,8 @@ static int open_image(struct search *search)
     if (image->header.chunk_bytes != search->config->header.chunk_bytes ||
         image->header.raw_bytes != search->config->header.raw_bytes)
         return raise_other(search, &image->header);
+    if (image->header.hash != search->config->header.hash)
+        return raise_other_hash(search, image->header.hash);
     return 0;
 }
 

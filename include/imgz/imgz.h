@@ -148,6 +148,16 @@ enum imgz_on_error {
     IMGZ_ON_ERROR_ZERO, /* capture: take exactly them for zeros, go on, and tell which */
 };
 
+/* How chunks are hashed, and from that the root hash. */
+enum imgz_chunk_hash {
+    IMGZ_CHUNK_HASH_DEFAULT, /* XXH3; for what is in an image: its own */
+    IMGZ_CHUNK_HASH_XXH3,    /* XXH3-128, at the speed of memory: finds accidents */
+    IMGZ_CHUNK_HASH_SHA256,  /* finds tampering, too; the image is of format version 2 */
+};
+
+/* "xxh3", "sha256"; NULL for what is neither. */
+IMGZ_API const char *imgz_chunk_hash_name(enum imgz_chunk_hash hash);
+
 enum imgz_flag {
     IMGZ_FLAG_FORCE = 1,         /* replace an existing file */
     IMGZ_FLAG_REPRODUCIBLE = 2,  /* leave times and names of this machine out of the image */
@@ -219,6 +229,7 @@ struct imgz_options {
     imgz_confirm_fn confirm;     /* restore; may be NULL */
     void *confirm_context;       /* of either */
     imgz_confirm_image_fn confirm_image; /* restore; called instead of 'confirm' if it is set */
+    enum imgz_chunk_hash chunk_hash;     /* capture, hash; default IMGZ_CHUNK_HASH_DEFAULT */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -267,7 +278,8 @@ struct imgz_report {
     uint32_t thread_count; /* workers used */
     uint32_t crc32;        /* of the raw disk: the gzip trailer's; if crc32_known */
     uint32_t digest_count;
-    char root_hash[33]; /* hex; "" if the job did not come that far */
+    char root_hash[33]; /* hex; "" if the job did not come that far, or with SHA-256: see
+                           root_hash_text */
     char io_name[16];   /* "io_uring" or "pread" */
     struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
     uint64_t same_bytes;       /* restore: what the target held already, and was not written */
@@ -295,6 +307,9 @@ struct imgz_report {
     uint64_t rest_zero_bytes; /* zeros that these begin with, as far as they were read */
     uint32_t against_image;   /* verify: 1 if 'against' is an image, and the disk in it was
                                  compared */
+
+    enum imgz_chunk_hash chunk_hash;
+    char root_hash_text[65]; /* of either chunk hash: 32 or 64 hex digits; or "" */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
@@ -354,7 +369,8 @@ IMGZ_API int imgz_verify(const char *image, const char *against, const struct im
                          struct imgz_report *report, struct imgz_error *error);
 
 /* Hashes a raw source, or the disk inside an image if 'path' is one: the same disk gives the same
- * root hash for the same chunk size. An image's own chunk size is used for an image. */
+ * root hash for the same chunk size and chunk hash. Of an image these are its own; to ask for
+ * another chunk hash is -EINVAL. */
 IMGZ_API int imgz_hash(const char *path, const struct imgz_options *options,
                        struct imgz_report *report, struct imgz_error *error);
 
@@ -439,7 +455,9 @@ struct imgz_image_info {
     uint64_t zero_run_count;
     uint32_t crc32;      /* of the raw disk */
     uint32_t meta_count; /* key and value pairs, see imgz_image_meta() */
-    char root_hash[33];
+    char root_hash[33];  /* "" with SHA-256 */
+    enum imgz_chunk_hash chunk_hash;
+    char root_hash_text[65]; /* of either chunk hash */
 };
 
 /* Opens a seekable image and reads its end record, sizes and metadata, not its data. */

@@ -89,6 +89,8 @@ static void run_jobs(const char *disk, char root_hash[33])
     CHECK(seen.finished && seen.calls > 0 && seen.done_bytes == report.raw_bytes);
     CHECK(log_count > 0);
     CHECK(strlen(report.root_hash) == 32);
+    CHECK(strcmp(report.root_hash_text, report.root_hash) == 0);
+    CHECK(report.chunk_hash == IMGZ_CHUNK_HASH_XXH3);
     CHECK(report.crc32_known == 1);
     CHECK(report.digest_count == 1 && strcmp(report.digests[0].name, "sha256") == 0);
     CHECK(report.thread_count == 2 && report.chunk_bytes == IMGZ_CHUNK_BYTES_DEFAULT);

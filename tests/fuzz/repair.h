@@ -53,9 +53,11 @@ static inline size_t imgz_repair_note(unsigned char *carrier, size_t bytes)
 static inline void imgz_repair_image(unsigned char *image, size_t bytes)
 {
     size_t at = IMGZ_FRAME_HEADER_BYTES;
+    size_t tail_bytes;
 
     if (bytes < at)
         return;
+    tail_bytes = imgz_frame_tail_bytes(image[16] == 2 ? IMGZ_HASH_SHA256 : IMGZ_HASH_XXH3);
     imgz_put_le32(image + IMGZ_REPAIR_HEADER_CHECK_AT,
                   (uint32_t)imgz_xxh3_64(image, IMGZ_REPAIR_HEADER_CHECK_AT));
     while (at < bytes) {
@@ -65,8 +67,8 @@ static inline void imgz_repair_image(unsigned char *image, size_t bytes)
             break;
         at += step;
     }
-    if (bytes >= IMGZ_FRAME_HEADER_BYTES + IMGZ_FRAME_TAIL_BYTES)
-        (void)imgz_repair_note(image + bytes - IMGZ_FRAME_TAIL_BYTES, IMGZ_FRAME_TAIL_BYTES);
+    if (bytes >= IMGZ_FRAME_HEADER_BYTES + tail_bytes)
+        (void)imgz_repair_note(image + bytes - tail_bytes, tail_bytes);
 }
 
 /* Hands a copy of the input to 'check', and, if that makes a difference, a repaired one. */

@@ -12,42 +12,51 @@
 #include "image/frame.h"
 #include "image/note.h"
 
-#define RECORD_BYTES 40u
+#define RECORD_BYTES     40u
+#define RECORD_BYTES_MAX 72u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-static void check_tail(const unsigned char *tail)
+static void check_tail(enum imgz_hash_kind hash, const unsigned char *tail)
 {
-    unsigned char again[IMGZ_FRAME_TAIL_BYTES];
+    unsigned char again[IMGZ_FRAME_TAIL_BYTES_MAX];
     struct imgz_frame_end end;
-    int rc = imgz_frame_decode_tail(tail, &end);
+    int rc = imgz_frame_decode_tail(hash, tail, &end);
 
     IMGZ_ASSERT(rc == 0 || rc == -EBADMSG || rc == -EPROTO);
     if (rc < 0)
         return;
     imgz_frame_encode_tail(&end, again);
-    IMGZ_ASSERT(memcmp(again, tail, sizeof(again)) == 0);
+    IMGZ_ASSERT(memcmp(again, tail, imgz_frame_tail_bytes(hash)) == 0);
+}
+
+static void check_both(enum imgz_hash_kind hash, uint32_t record_bytes, const uint8_t *data,
+                       size_t bytes)
+{
+    const uint32_t tail_bytes = imgz_frame_tail_bytes(hash);
+    unsigned char *tail = calloc(1, tail_bytes);
+    unsigned char record[RECORD_BYTES_MAX] = {0};
+    struct imgz_frame_end end = {.hash = hash, .raw_bytes = bytes};
+    struct imgz_note note = {.kind = IMGZ_NOTE_END, .payload_bytes = record_bytes};
+
+    IMGZ_ASSERT(tail != NULL);
+    if (bytes > 0)
+        memcpy(tail, data, imgz_min(bytes, tail_bytes));
+    check_tail(hash, tail);
+    if (bytes > 0)
+        memcpy(record, data, imgz_min(bytes, record_bytes));
+    imgz_frame_encode_tail(&end, tail);
+    note.raw_offset = end.raw_bytes;
+    note.payload_xxh3 = imgz_xxh3_64(record, record_bytes);
+    imgz_note_encode(&note, tail);
+    imgz_carrier_encode(record, record_bytes, tail + IMGZ_NOTE_CARRIER_BYTES);
+    check_tail(hash, tail);
+    free(tail);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    unsigned char *tail = calloc(1, IMGZ_FRAME_TAIL_BYTES);
-    unsigned char record[RECORD_BYTES] = {0};
-    struct imgz_frame_end end = {.raw_bytes = bytes};
-    struct imgz_note note = {.kind = IMGZ_NOTE_END, .payload_bytes = RECORD_BYTES};
-
-    IMGZ_ASSERT(tail != NULL);
-    if (bytes > 0)
-        memcpy(tail, data, imgz_min(bytes, IMGZ_FRAME_TAIL_BYTES));
-    check_tail(tail);
-    if (bytes > 0)
-        memcpy(record, data, imgz_min(bytes, sizeof(record)));
-    imgz_frame_encode_tail(&end, tail);
-    note.raw_offset = end.raw_bytes;
-    note.payload_xxh3 = imgz_xxh3_64(record, sizeof(record));
-    imgz_note_encode(&note, tail);
-    imgz_carrier_encode(record, sizeof(record), tail + IMGZ_NOTE_CARRIER_BYTES);
-    check_tail(tail);
-    free(tail);
+    check_both(IMGZ_HASH_XXH3, RECORD_BYTES, data, bytes);
+    check_both(IMGZ_HASH_SHA256, RECORD_BYTES_MAX, data, bytes);
     return 0;
 }

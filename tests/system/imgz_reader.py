@@ -24,7 +24,7 @@ import struct
 import sys
 import zlib
 
-HEADER_BYTES, NOTE_BYTES, RECORD_BYTES, END_BYTES, TAIL_BYTES = 34, 400, 50, 40, 733
+HEADER_BYTES, NOTE_BYTES, RECORD_BYTES = 34, 400, 50
 CHUNK, ZERO, INDEX, HASHES, META, END = range(1, 7)
 KIND_NAMES = {CHUNK: "CHUNK", ZERO: "ZERO", INDEX: "INDEX", HASHES: "HASHES", META: "META",
               END: "END"}
@@ -34,9 +34,9 @@ NO_HASH = bytes(16)
 
 Note = collections.namedtuple("Note", "offset kind payload_bytes raw_offset raw_bytes raw_crc32 "
                                       "payload_xxh3 raw_hash")
-Header = collections.namedtuple("Header", "chunk_bytes raw_bytes")
-Tail = collections.namedtuple("Tail", "raw_bytes raw_crc32 root_hash index_offset hashes_offset "
-                                      "meta_offset entry_count chunk_bytes")
+Header = collections.namedtuple("Header", "version chunk_bytes raw_bytes")
+Tail = collections.namedtuple("Tail", "raw_bytes raw_crc32 root_hash root_sha256 index_offset "
+                                      "hashes_offset meta_offset entry_count chunk_bytes")
 
 
 class Damage(Exception):
@@ -73,9 +73,19 @@ def xxh3_128(data):
     return struct.pack("<QQ", words.low, words.high)
 
 
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
 def hash_text(stored):
     """As people read it: most significant digit first."""
     return stored[::-1].hex()
+
+
+# What a format version is: the hash of pieces, of which notes and HASHES have 16 bytes; byte 17 of
+# the header, which names it; and the length of END's payload and of the tail.
+Version = collections.namedtuple("Version", "number hash hash_name end_bytes tail_bytes")
+VERSIONS = {1: Version(1, xxh3_128, 0, 40, 733), 2: Version(2, sha256, 1, 72, 993)}
 
 
 # ---- Carriers, notes, header and tail ----------------------------------------------------------
@@ -121,27 +131,28 @@ def parse_header(data):
     need(len(data) == HEADER_BYTES, 0, "an image begins with a header of 34 bytes")
     need(data[:16] == bytes.fromhex("1f8b08040000000000ff1600495a1200"), 0,
          "the first 16 bytes are those of an image")
-    version, flags, chunk_bytes, raw_bytes, check = struct.unpack_from("<BBIQI", data, 16)
-    need(version == 1, 16, "the format version is 1")
-    need(flags == 0, 17, "the flags are zero")
+    number, hash_name, chunk_bytes, raw_bytes, check = struct.unpack_from("<BBIQI", data, 16)
+    need(number in VERSIONS, 16, "the format version is 1 or 2")
+    need(hash_name == VERSIONS[number].hash_name, 17, "the flags are zero, or name SHA-256")
     need(check == xxh3_64(data[:30]) & 0xFFFFFFFF, 30, "the header's check fits the header")
     need(chunk_bytes in (1 << n for n in range(16, 25)), 18, "64 KiB to 16 MiB, a power of two")
-    return Header(chunk_bytes, raw_bytes)
+    return Header(VERSIONS[number], chunk_bytes, raw_bytes)
 
 
-def parse_tail(data, offset):
+def parse_tail(data, offset, version):
+    end_bytes, at = version.end_bytes, offset + NOTE_BYTES
     note = parse_note(data[:NOTE_BYTES], offset)
-    need(note.kind == END and note.payload_bytes == END_BYTES and note.raw_bytes == 0, offset,
-         "733 bytes before the image's end is an END note")
-    record = uncarry(data[NOTE_BYTES:NOTE_BYTES + END_BYTES * 8], END_BYTES, offset + NOTE_BYTES)
-    need(xxh3_64(record) == note.payload_xxh3, offset + NOTE_BYTES, "the end record fits its hash")
-    *fields, version = struct.unpack("<QQQQII", record)
-    need(version == 1, offset, "the end record's version is 1")
+    need(note.kind == END and note.payload_bytes == end_bytes and note.raw_bytes == 0, offset,
+         "so many bytes before the image's end is an END note")
+    record = uncarry(data[NOTE_BYTES:NOTE_BYTES + carrier_bytes(end_bytes)], end_bytes, at)
+    need(xxh3_64(record) == note.payload_xxh3, at, "the end record fits its hash")
+    *fields, number = struct.unpack("<QQQQII", record[:40])
+    need(number == version.number, offset, "the end record's version is the header's")
     final, crc32, size = struct.unpack("<5sII", data[-13:])
-    need(final == b"\x01\x00\x00\xff\xff", offset + 720, "an empty final block follows END")
-    need(crc32 == note.raw_crc32, offset + 725, "the trailer's CRC-32 is END's")
-    need(size == note.raw_offset & 0xFFFFFFFF, offset + 729, "the trailer's ISIZE is END's size")
-    return Tail(note.raw_offset, note.raw_crc32, note.raw_hash, *fields)
+    need(final == b"\x01\x00\x00\xff\xff", at, "an empty final block follows END")
+    need(crc32 == note.raw_crc32, at, "the trailer's CRC-32 is END's")
+    need(size == note.raw_offset & 0xFFFFFFFF, at, "the trailer's ISIZE is END's size")
+    return Tail(note.raw_offset, note.raw_crc32, note.raw_hash, record[40:], *fields)
 
 
 # ---- Segments ----------------------------------------------------------------------------------
@@ -216,10 +227,11 @@ def prove_zero_run(raw_bytes):
 class Disk:
     """What the items of an image add up to."""
 
-    def __init__(self, chunk_bytes, sink=None):
-        self.chunk_bytes, self.sink = chunk_bytes, sink
+    def __init__(self, version, chunk_bytes, sink=None):
+        self.version, self.chunk_bytes, self.sink = version, chunk_bytes, sink
         self.raw_bytes = self.crc32 = 0
-        self.hashes = bytearray()  # of all pieces of chunk_bytes, zeros too
+        self.hashes = bytearray()  # of all pieces of chunk_bytes, zeros too: as notes have them
+        self.whole_hashes = bytearray()
         self.sha256 = hashlib.sha256()
         self.zero_hashes = {}
 
@@ -230,25 +242,26 @@ class Disk:
         if self.sink:
             self.sink.write(data)
 
-    def add_chunk(self, data, raw_hash):
-        self.hashes += raw_hash
+    def add_chunk(self, data, whole_hash):
+        self.hashes += whole_hash[:16]
+        self.whole_hashes += whole_hash
         self.add(data)
 
     def add_zeros(self, count):
         while count:
             piece = bytes(min(count, self.chunk_bytes))
             if len(piece) not in self.zero_hashes:
-                self.zero_hashes[len(piece)] = xxh3_128(piece)
+                self.zero_hashes[len(piece)] = self.version.hash(piece)
             self.add_chunk(piece, self.zero_hashes[len(piece)])
             count -= len(piece)
-
-    def root_hash(self):
-        return xxh3_128(self.hashes)
 
     def check_end(self, tail, offset):
         need(self.raw_bytes == tail.raw_bytes, offset, "the items add up to END's size")
         need(self.crc32 == tail.raw_crc32, offset, "the items add up to END's CRC-32")
-        need(self.root_hash() == tail.root_hash, offset, "the items add up to END's root hash")
+        need(self.version.hash(self.hashes)[:16] == tail.root_hash, offset,
+             "the items add up to END's root hash")
+        need(not tail.root_sha256 or sha256(self.whole_hashes) == tail.root_sha256, offset,
+             "the items add up to END's whole root hash")
 
 
 def check_place(note, disk):
@@ -279,8 +292,9 @@ def add_item(note, segment, disk):
         return
     raw = inflate(segment, note.raw_bytes, at)
     need(zlib.crc32(raw) == note.raw_crc32, note.offset, "the chunk fits its CRC-32")
-    need(xxh3_128(raw) == note.raw_hash, note.offset, "the chunk fits its XXH3-128")
-    disk.add_chunk(raw, note.raw_hash)
+    whole_hash = disk.version.hash(raw)
+    need(whole_hash[:16] == note.raw_hash, note.offset, "the chunk fits its hash")
+    disk.add_chunk(raw, whole_hash)
 
 
 # ---- Metadata ----------------------------------------------------------------------------------
@@ -346,7 +360,7 @@ class Front:
 
     def read(self):
         header = parse_header(self.take(HEADER_BYTES))
-        self.disk = disk = Disk(header.chunk_bytes, self.sink)
+        self.disk = disk = Disk(header.version, header.chunk_bytes, self.sink)
         index, hashes = bytearray(), bytearray()
         note = self.take_note()
         while note.kind in (CHUNK, ZERO):
@@ -374,11 +388,11 @@ class Front:
     def take_tail(self, note, header, seen):
         """The note is read already: it is put before the rest again."""
         need(note.kind == END, note.offset, "here follows END")
-        rest = self.take(TAIL_BYTES - NOTE_BYTES)
+        rest = self.take(header.version.tail_bytes - NOTE_BYTES)
         for piece in iter(lambda: self.stream.read(1 << 20), b""):
             need(not piece.strip(b"\0"), self.offset, "nothing but zeros follows the image")
         self.header = header
-        self.tail = tail = parse_tail(carry_note(note) + rest, note.offset)
+        self.tail = tail = parse_tail(carry_note(note) + rest, note.offset, header.version)
         need((tail.index_offset, tail.hashes_offset, tail.meta_offset, tail.entry_count) == seen,
              note.offset, "END says where the sections were")
         check_frame(header, tail, note.offset)
@@ -408,11 +422,14 @@ def check_frame(header, tail, offset):
 # ---- From the end ------------------------------------------------------------------------------
 
 class Back:
-    """Reads an image that can be seeked in: END, header, index, hashes, metadata, then the items
+    """Reads an image that can be seeked in: header, END, index, hashes, metadata, then the items
     where the index says they are."""
 
     def __init__(self, file, sink=None):
         self.file, self.sink = file, sink
+        file.seek(0)
+        self.header = parse_header(file.read(HEADER_BYTES))
+        self.tail_bytes = self.header.version.tail_bytes
         self.image_bytes = self.find_end(file.seek(0, io.SEEK_END))
 
     def find_end(self, file_bytes):
@@ -424,10 +441,10 @@ class Back:
             piece = self.file.read(end - at).rstrip(b"\0")
             end = at + len(piece)
         for image_bytes in range(end, min(end + 8, file_bytes) + 1):
-            at = image_bytes - TAIL_BYTES
+            at = image_bytes - self.tail_bytes
             self.file.seek(max(0, at))
             try:
-                parse_tail(self.file.read(TAIL_BYTES), at)
+                parse_tail(self.file.read(self.tail_bytes), at, self.header.version)
                 return image_bytes
             except (Damage, struct.error):
                 pass
@@ -439,7 +456,7 @@ class Back:
         return self.file.read(count)
 
     def take_section(self, kind, offset, end):
-        need(offset + NOTE_BYTES <= end <= self.image_bytes - TAIL_BYTES, offset,
+        need(offset + NOTE_BYTES <= end <= self.image_bytes - self.tail_bytes, offset,
              f"{KIND_NAMES[kind]} is within the image")
         note = parse_note(self.take(offset, NOTE_BYTES), offset)
         need(note.kind == kind, offset, f"here is {KIND_NAMES[kind]}")
@@ -451,10 +468,9 @@ class Back:
         return payload
 
     def read(self):
-        at = self.image_bytes - TAIL_BYTES
+        at = self.image_bytes - self.tail_bytes
         need(at >= HEADER_BYTES, 0, "an image has at least header and tail")
-        self.tail = tail = parse_tail(self.take(at, TAIL_BYTES), at)
-        self.header = parse_header(self.take(0, HEADER_BYTES))
+        self.tail = tail = parse_tail(self.take(at, self.tail_bytes), at, self.header.version)
         check_frame(self.header, tail, at)
         index = self.take_section(INDEX, tail.index_offset, tail.hashes_offset)
         hashes = self.take_section(HASHES, tail.hashes_offset, tail.meta_offset)
@@ -470,7 +486,7 @@ class Back:
 
     def read_items(self, hashes):
         tail, offset, used = self.tail, HEADER_BYTES, 0
-        self.disk = disk = Disk(tail.chunk_bytes, self.sink)
+        self.disk = disk = Disk(self.header.version, tail.chunk_bytes, self.sink)
         for (entry,) in self.entries:
             left = tail.raw_bytes - disk.raw_bytes
             need(left > 0, offset, "the index does not go beyond the disk")
@@ -492,7 +508,7 @@ class Back:
             offset += NOTE_BYTES + note.payload_bytes
         need(offset == tail.index_offset, offset, "behind the last item is INDEX")
         need(used == len(hashes), tail.hashes_offset, "HASHES has one hash for each CHUNK")
-        disk.check_end(tail, self.image_bytes - TAIL_BYTES)
+        disk.check_end(tail, self.image_bytes - self.tail_bytes)
 
 
 # ---- As plain gzip, and what is left of a ruin -------------------------------------------------
@@ -514,6 +530,14 @@ def read_gzip(file):
     return digest
 
 
+def add_to_any(note, segment):
+    """Without a header the version is not known: the hash of one of them fits."""
+    try:
+        add_item(note, segment, Disk(VERSIONS[1], 1 << 24))
+    except Damage:
+        add_item(note, segment, Disk(VERSIONS[2], 1 << 24))
+
+
 def salvage(data):
     """Notes and chunks found by scanning: all that is right in itself. A segment that fits its hash
     is passed over, for the disk may hold images of its own."""
@@ -524,8 +548,7 @@ def salvage(data):
             note = parse_note(data[at:at + NOTE_BYTES], at)
             segment = data[at + NOTE_BYTES:at + NOTE_BYTES + note.payload_bytes]
             if note.kind in (CHUNK, ZERO) and xxh3_64(segment) == note.payload_xxh3:
-                disk = Disk(1 << 24)
-                add_item(note, segment, disk)
+                add_to_any(note, segment)
                 yield note
                 after = at + NOTE_BYTES + note.payload_bytes
         except Damage:
@@ -559,7 +582,8 @@ def check(path):
         "entry_count": back.tail.entry_count, "chunk_notes": kinds["CHUNK"],
         "zero_notes": kinds["ZERO"], "zero_runs": [
             [note.raw_offset, note.raw_bytes] for note in front.notes if note.kind == ZERO],
-        "crc32": "%08x" % back.tail.raw_crc32, "root_hash": hash_text(back.tail.root_hash),
+        "crc32": "%08x" % back.tail.raw_crc32, "version": back.header.version.number,
+        "root_hash": back.tail.root_sha256.hex() or hash_text(back.tail.root_hash),
         "sha256": digest.hexdigest(), "meta": back.meta}
 
 

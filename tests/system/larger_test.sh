@@ -77,10 +77,10 @@ ok "it is not known" grep -q '"rest_zero": null' "$OUT"
 title "smaller, or no device"
 head -c $((3 * MIB)) disk >small
 attach small
-expect_error 3 "it has $((3 * MIB)) bytes" -- "$IMGZ" verify disk.gz --against "$LOOP"
+expect_error 3 "$((3 * MIB)) bytes|it has 3 MiB" -- "$IMGZ" verify disk.gz --against "$LOOP"
 cp disk longer
 printf '\0' >>longer
-expect_error 3 "it has $((SIZE + 1)) bytes" -- "$IMGZ" verify disk.gz --against longer
+expect_error 3 "\($((SIZE + 1)) bytes\)" -- "$IMGZ" verify disk.gz --against longer
 expect_exit 3 "$IMGZ" verify -q disk.gz --against - < <(cat longer)
 
 finish

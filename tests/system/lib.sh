@@ -403,7 +403,7 @@ gunzips_to() {
 
 # The root hash imgz prints for a source or an image.
 root_of() {
-    "$IMGZ" hash "$@" | sed -n '1s/^IMGZ-ROOT.* = \([0-9a-f]\{32\}\)$/\1/p'
+    "$IMGZ" hash "$@" | sed -n '1s/^IMGZ-ROOT.* = \([0-9a-f]\{32,64\}\)$/\1/p'
 }
 
 # flip FILE OFFSET [BIT]: inverts one bit.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # XXH3 and CRC-32 find accidents. A drive that was changed on purpose keeps both (twin.py), and used
-# to pass every comparison; with a digest that is recorded it does not.
+# to pass every comparison; with a digest that is recorded, with --paranoid, or with the chunk hash
+# sha256 it does not.
 source "$(dirname "$0")/lib.sh"
 source "$HERE/faultdisk.sh"
 need python3 cmp sha256sum
@@ -72,6 +73,79 @@ expect_error 2 'how --against compares' -- "$IMGZ" verify --paranoid disk.gz
 expect_error 2 'one of them' -- "$IMGZ" restore --paranoid disk.gz back
 absent back
 
+title "the chunk hash sha256"
+expect_exit 0 "$IMGZ" capture --chunk-hash sha256 disk sha.gz
+ROOT=$(root_of --chunk-hash sha256 disk)
+equal "64 digits" ${#ROOT} 64
+expect_text "^root hash  $ROOT$"
+expect_exit 0 "$IMGZ" info sha.gz
+expect_out '^chunk hash  sha256$'
+expect_out "^root hash   $ROOT$"
+expect_out '^format      imgz 2,'
+for command in 'capture --force --chunk-hash sha256 disk sha.gz' 'hash sha.gz' 'verify sha.gz' \
+    'verify --scrub sha.gz' 'restore --force sha.gz back' 'info sha.gz' \
+    'verify sha.gz --against disk' 'verify --paranoid sha.gz --against disk'; do
+    # shellcheck disable=SC2086 # words
+    expect_exit 0 "$IMGZ" ${command%% *} --json ${command#* }
+    ok "${command%% *} knows it" grep -Eq \
+        "\"chunk_hash\": \"sha256\", \"root_hash\": \"$ROOT\"" "$OUT"
+done
+no "the twin has another root hash" test "$(root_of --chunk-hash sha256 twin)" = "$ROOT"
+expect_exit 0 "$IMGZ" hash --chunk-hash sha256 sha.gz
+expect_out "^IMGZ-ROOT-SHA256 \(sha.gz\) = $ROOT$"
+expect_exit 0 "$IMGZ" hash --chunk-hash sha256 --chunk-size 64K disk
+expect_out '^IMGZ-ROOT-SHA256-65536 '
+expect_error 2 'has the chunk hash sha256, not xxh3' -- "$IMGZ" hash --chunk-hash xxh3 sha.gz
+expect_error 2 'has the chunk hash xxh3, not sha256' -- "$IMGZ" hash --chunk-hash sha256 disk.gz
+equal "the way round that is named" \
+    "$("$IMGZ" restore -q disk.gz - | "$IMGZ" hash --chunk-hash sha256 - | sed 's/.*= //')" "$ROOT"
+expect_error 2 'xxh3 or sha256' -- "$IMGZ" hash --chunk-hash md5 disk
+for option in '' --direct=on --paranoid '--threads 1' '--digest md5'; do
+    # shellcheck disable=SC2086 # words
+    expect_exit 0 "$IMGZ" verify -q $option sha.gz --against disk
+    # shellcheck disable=SC2086
+    expect_exit 3 "$IMGZ" verify $option sha.gz --against twin
+    expect_text 'differ in 1 of 8 chunks of 1024 KiB, the first at offset 3145728'
+done
+expect_exit 3 "$IMGZ" verify -q sha.gz --against - < <(cat twin)
+# Of an image with another hash the disk is hashed anew.
+expect_exit 0 "$IMGZ" capture -q --chunk-size 64K twin twin.gz
+expect_exit 0 "$IMGZ" capture -q --chunk-size 64K --chunk-hash sha256 twin twinsha.gz
+for pair in 'sha.gz disk.gz' 'disk.gz sha.gz' 'twinsha.gz twin.gz' 'twin.gz twinsha.gz'; do
+    expect_exit 0 "$IMGZ" verify -q "${pair% *}" --against "${pair#* }"
+done
+for pair in 'sha.gz twin.gz' 'sha.gz twinsha.gz' 'twinsha.gz disk.gz' 'twinsha.gz sha.gz'; do
+    expect_exit 3 "$IMGZ" verify -q "${pair% *}" --against "${pair#* }"
+done
+cp sha.gz bad.gz
+flip bad.gz 100000
+expect_error 3 'checking bad.gz at offset' -- "$IMGZ" verify bad.gz
+# A reader of version 1 must not take it for damaged, but say what it is: gunzip can read it.
+ok "gunzip reads it" gunzips_to sha.gz disk
+
+rm back
+
+title "the chunk hash sha256: going on and going back"
+expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-hash sha256 disk whole.gz
+head -c $(($(stat -c %s whole.gz) / 2)) whole.gz >long.gz.partial
+expect_error 1 'begun with --chunk-hash sha256' -- "$IMGZ" capture --resume disk long.gz
+cp long.gz.partial kept
+expect_exit 0 "$IMGZ" capture --resume --reproducible --chunk-hash sha256 disk long.gz
+expect_text '^resumed'
+ok "the same image" cmp long.gz whole.gz
+# The samples are compared by it: the twin is another disk.
+rm long.gz
+cp kept long.gz.partial
+expect_error 1 'has other bytes' -- "$IMGZ" capture --resume --chunk-hash sha256 twin long.gz
+rm long.gz.partial
+printf '0 + 1\n0 %d +\n%d 512 ?\n%d %d +\n' $((5 * MIB)) $((5 * MIB)) $((5 * MIB + 512)) \
+    $((3 * MIB - 512)) >sha.map
+cp sha.map again.map
+expect_error 2 'not xxh3' -- "$IMGZ" capture --chunk-hash xxh3 --map again.map disk sha.gz
+expect_exit 0 "$IMGZ" capture -q --map sha.map disk sha.gz
+expect_exit 0 "$IMGZ" verify -q sha.gz
+equal "a mended image has it" "$(root_of sha.gz)" "$ROOT"
+
 title "an image whose digest is that of another disk"
 expect_exit 0 "$IMGZ" capture -q --digest sha256 twin lying.gz
 ok "the metadata lies" python3 "$HERE/damage.py" meta lying.gz \
@@ -107,12 +181,19 @@ for option in --only-changed --resume; do
     ok "$option --paranoid wrote that chunk" python3 -c 'import json, sys
 assert json.load(open(sys.argv[1]))["same_bytes"] == 7 << 20' "$OUT"
     ok "now it is the disk" cmp disk "$LOOP"
+    ok "a twin" python3 "$HERE/twin.py" plant "$LOOP" $PLACE $MIB 'changed on purpose'
+    expect_exit 0 "$IMGZ" restore --json $option sha.gz "$LOOP"
+    ok "$option by sha256 wrote that chunk" grep -q "\"same_bytes\": $((7 * MIB))," "$OUT"
+    ok "now it is the disk" cmp disk "$LOOP"
     expect_exit 0 "$IMGZ" restore --json --paranoid $option plain.gz "$LOOP"
     ok "and nothing is written" grep -q '"same_bytes": 8388608' "$OUT"
     ok "a twin" python3 "$HERE/twin.py" plant "$LOOP" $PLACE $MIB 'changed on purpose'
 done
 expect_exit 0 "$IMGZ" restore -q --paranoid --only-changed - "$LOOP" <plain.gz
 ok "from a pipe, too" cmp disk "$LOOP"
+ok "a twin" python3 "$HERE/twin.py" plant "$LOOP" $PLACE $MIB 'changed on purpose'
+expect_exit 0 "$IMGZ" restore -q --only-changed - "$LOOP" <sha.gz
+ok "from a pipe by sha256" cmp disk "$LOOP"
 
 title "restore --read-back, from a drive that keeps what it had"
 cp twin backing
@@ -127,6 +208,10 @@ for image in disk.gz plain.gz; do
 done
 expect_error 3 'reading back' '1 of 8 chunks' -- \
     "$IMGZ" restore --yes --read-back --paranoid plain.gz "$LOOP"
+expect_error 3 'reading back' '1 of 8 chunks' -- \
+    "$IMGZ" restore --yes --read-back sha.gz "$LOOP"
+expect_error 3 'reading back' '1 of 8 chunks' -- \
+    "$IMGZ" restore --yes --read-back - "$LOOP" <sha.gz
 expect_error 2 'as a file' -- "$IMGZ" restore --yes --read-back --paranoid - "$LOOP" <plain.gz
 rule clear
 expect_exit 0 "$IMGZ" restore -q --read-back --paranoid plain.gz "$LOOP"

@@ -31,7 +31,7 @@ static void open_world(struct world *world)
 {
     memset(world, 0, sizeof(*world));
     assert_int_equal(imgz_deflate_create(1, &world->deflate), 0);
-    assert_int_equal(imgz_checker_init(&world->checker), 0);
+    assert_int_equal(imgz_checker_init(&world->checker, IMGZ_HASH_XXH3), 0);
     world->disk = malloc(CHUNK);
     world->slot.raw = malloc(CHUNK);
     world->slot.stored = malloc(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(CHUNK));

@@ -73,7 +73,7 @@ static void hasher_makes_the_same_sums(void **state)
     struct imgz_hasher *hasher = NULL;
 
     (void)state;
-    assert_int_equal(imgz_hasher_create(&hasher), 0);
+    assert_int_equal(imgz_hasher_create(IMGZ_HASH_XXH3, &hasher), 0);
     for (size_t i = 0; i < IMGZ_COUNT_OF(sizes); i++) {
         unsigned char *data = imgz_guard_create(sizes[i]);
         struct imgz_hash expected;
@@ -83,17 +83,52 @@ static void hasher_makes_the_same_sums(void **state)
         imgz_sample_fill(IMGZ_SAMPLE_RANDOM, i, data, sizes[i]);
         expected = imgz_xxh3_128(data, sizes[i]);
         sums = imgz_hasher_sum(hasher, data, sizes[i]);
-        assert_true(imgz_hash_equal(&sums.xxh3_128, &expected));
+        assert_true(imgz_hash_equal(&sums.hash, &expected));
         assert_int_equal(sums.crc32, naive_crc32(data, sizes[i]));
         imgz_hasher_reset(hasher);
         for (size_t at = 0; at < sizes[i]; at += 1000)
             imgz_hasher_add(hasher, data + at, imgz_min(1000, sizes[i] - at));
-        hash = imgz_hasher_hash(hasher);
+        hash = imgz_hasher_take(hasher).hash;
+        assert_true(imgz_hash_equal(&hash, &expected));
+        hash = imgz_hasher_hash(hasher, data, sizes[i]).hash;
         assert_true(imgz_hash_equal(&hash, &expected));
         imgz_guard_destroy(data, sizes[i]);
     }
     imgz_hasher_destroy(hasher);
     imgz_hasher_destroy(NULL);
+}
+
+/* FIPS 180-2, appendix B, and what sha256sum prints for nothing. A note has the first 16 bytes. */
+static void sha256_is_that_of_the_standard(void **state)
+{
+    static const struct {
+        const char *data;
+        const char *sha256;
+    } cases[] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    };
+    struct imgz_hasher *hasher = NULL;
+
+    (void)state;
+    assert_int_equal(imgz_hasher_create(IMGZ_HASH_SHA256, &hasher), 0);
+    assert_int_equal(imgz_hasher_kind(hasher), IMGZ_HASH_SHA256);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        const size_t bytes = strlen(cases[i].data);
+        struct imgz_hasher_sums sums = imgz_hasher_sum(hasher, cases[i].data, bytes);
+        char text[IMGZ_SHA256_TEXT_BYTES];
+
+        imgz_sha256_format(&sums.sha256, text);
+        assert_string_equal(text, cases[i].sha256);
+        assert_memory_equal(sums.hash.bytes, sums.sha256.bytes, IMGZ_HASH_BYTES);
+        assert_int_equal(sums.crc32, imgz_crc32(cases[i].data, bytes));
+        sums = imgz_hasher_hash(hasher, cases[i].data, bytes);
+        imgz_root_format(IMGZ_HASH_SHA256, &sums.hash, &sums.sha256, text);
+        assert_string_equal(text, cases[i].sha256);
+    }
+    imgz_hasher_destroy(hasher);
 }
 
 static void concat_is_the_crc_of_both(void **state)
@@ -191,6 +226,7 @@ int main(void)
         cmocka_unit_test(crc32_agrees_with_naive),
         cmocka_unit_test(crc32_variants_agree_with_naive),
         cmocka_unit_test(hasher_makes_the_same_sums),
+        cmocka_unit_test(sha256_is_that_of_the_standard),
         cmocka_unit_test(concat_is_the_crc_of_both),
         cmocka_unit_test(zeros_have_the_crc_of_zeros),
         cmocka_unit_test(hashes_are_those_of_xxhash),

@@ -65,9 +65,9 @@ static void header_bytes_are_pinned(void **state)
 static void header_round_trip(void **state)
 {
     static const struct imgz_frame_header cases[] = {
-        {IMGZ_CHUNK_BYTES_MIN, 0},
-        {IMGZ_CHUNK_BYTES_MAX, IMGZ_SIZE_UNKNOWN},
-        {IMGZ_CHUNK_BYTES_DEFAULT, 12345},
+        {IMGZ_CHUNK_BYTES_MIN, 0, IMGZ_HASH_XXH3},
+        {IMGZ_CHUNK_BYTES_MAX, IMGZ_SIZE_UNKNOWN, IMGZ_HASH_XXH3},
+        {IMGZ_CHUNK_BYTES_DEFAULT, 12345, IMGZ_HASH_SHA256},
     };
 
     (void)state;
@@ -79,6 +79,35 @@ static void header_round_trip(void **state)
         assert_int_equal(imgz_frame_decode_header(bytes, sizeof(bytes), &back), IMGZ_FRAME_IMAGE);
         assert_int_equal(back.chunk_bytes, cases[i].chunk_bytes);
         assert_int_equal(back.raw_bytes, cases[i].raw_bytes);
+        assert_int_equal(back.hash, cases[i].hash);
+        assert_int_equal(bytes[16], cases[i].hash == IMGZ_HASH_XXH3 ? 1 : 2);
+        assert_int_equal(bytes[17], cases[i].hash == IMGZ_HASH_XXH3 ? 0 : 1);
+    }
+}
+
+/* Version 2 may come to have other chunk hashes; then it is for another reader. */
+static void header_of_another_hash(void **state)
+{
+    static const struct {
+        unsigned char version;
+        unsigned char hash;
+        enum imgz_frame_sort sort;
+    } cases[] = {
+        {1, 0, IMGZ_FRAME_IMAGE},       {1, 1, IMGZ_FRAME_IMAGE_BAD},
+        {2, 1, IMGZ_FRAME_IMAGE},       {2, 0, IMGZ_FRAME_IMAGE_NEWER},
+        {2, 2, IMGZ_FRAME_IMAGE_NEWER}, {3, 1, IMGZ_FRAME_IMAGE_NEWER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
+        struct imgz_frame_header header;
+
+        encode_header(bytes);
+        bytes[16] = cases[i].version;
+        bytes[17] = cases[i].hash;
+        imgz_put_le32(bytes + 30, (uint32_t)imgz_xxh3_64(bytes, 30));
+        assert_int_equal(imgz_frame_decode_header(bytes, sizeof(bytes), &header), cases[i].sort);
     }
 }
 
@@ -140,7 +169,7 @@ static void header_chunk_sizes(void **state)
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
-        const struct imgz_frame_header header = {cases[i].chunk_bytes, 0};
+        const struct imgz_frame_header header = {.chunk_bytes = cases[i].chunk_bytes};
         unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
         struct imgz_frame_header back = {.chunk_bytes = 7};
 
@@ -181,8 +210,9 @@ static void other_files_are_told_apart(void **state)
         {"1f8b0800000000000003", IMGZ_FRAME_GZIP},
         {"1f8b080000000000000303000000000000000000", IMGZ_FRAME_GZIP},
         {"1f8b080400000000 00ff0600 4243 0200 1b00 0300 000000000000 00000000", IMGZ_FRAME_GZIP},
-        {"1f8b080400000000 00ff1600 495a 1200 02", IMGZ_FRAME_IMAGE_NEWER},
-        {"1f8b080400000000 00ff3200 495a 2e00 02 00 0000000000000000000000000000000000",
+        {"1f8b080400000000 00ff1600 495a 1200 02", IMGZ_FRAME_IMAGE_BAD},
+        {"1f8b080400000000 00ff1600 495a 1200 03", IMGZ_FRAME_IMAGE_NEWER},
+        {"1f8b080400000000 00ff3200 495a 2e00 03 00 0000000000000000000000000000000000",
          IMGZ_FRAME_IMAGE_NEWER},
         {"28b52ffd00000000000000000000000000000000000000000000000000000000000000000000",
          IMGZ_FRAME_OTHER},
@@ -232,7 +262,7 @@ static void tail_round_trip(void **state)
 
     (void)state;
     make_pinned_tail(tail);
-    assert_int_equal(imgz_frame_decode_tail(tail, &back), 0);
+    assert_int_equal(imgz_frame_decode_tail(IMGZ_HASH_XXH3, tail, &back), 0);
     assert_int_equal(back.raw_bytes, end_example.raw_bytes);
     assert_int_equal(back.raw_crc32, end_example.raw_crc32);
     assert_true(imgz_hash_equal(&back.root_hash, &end_example.root_hash));
@@ -244,21 +274,49 @@ static void tail_round_trip(void **state)
     imgz_guard_destroy(tail, IMGZ_FRAME_TAIL_BYTES);
 }
 
-static void tail_flipped_bits_are_seen(void **state)
+/* With SHA-256: the same, and the second root hash. */
+static void longer_tail_round_trip(void **state)
 {
-    unsigned char tail[IMGZ_FRAME_TAIL_BYTES];
-    struct imgz_frame_end end = {.raw_bytes = 42};
+    unsigned char *tail = imgz_guard_create(IMGZ_FRAME_TAIL_BYTES_MAX);
+    struct imgz_frame_end end = end_example;
+    struct imgz_frame_end back;
 
     (void)state;
-    imgz_frame_encode_tail(&end_example, tail);
-    for (size_t bit = 0; bit < sizeof(tail) * 8; bit++) {
-        tail[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        assert_int_equal(imgz_frame_decode_tail(tail, &end),
-                         bit / 8 < sizeof(tail) - 13 ? -EBADMSG : -EPROTO);
-        assert_int_equal(end.raw_bytes, 42);
-        tail[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    end.hash = IMGZ_HASH_SHA256;
+    for (size_t i = 0; i < IMGZ_SHA256_BYTES; i++)
+        end.root_sha256.bytes[i] = (unsigned char)(200 + i);
+    imgz_frame_encode_tail(&end, tail);
+    assert_int_equal(imgz_frame_decode_tail(IMGZ_HASH_SHA256, tail, &back), 0);
+    assert_int_equal(back.hash, IMGZ_HASH_SHA256);
+    assert_memory_equal(&back.root_sha256, &end.root_sha256, sizeof(end.root_sha256));
+    assert_true(imgz_hash_equal(&back.root_hash, &end.root_hash));
+    assert_int_equal(back.meta_offset, end.meta_offset);
+    assert_int_equal(imgz_frame_decode_tail(IMGZ_HASH_XXH3, tail, &back), -EBADMSG);
+    imgz_guard_destroy(tail, IMGZ_FRAME_TAIL_BYTES_MAX);
+}
+
+static void tail_flipped_bits_are_seen(void **state)
+{
+    static const enum imgz_hash_kind kinds[] = {IMGZ_HASH_XXH3, IMGZ_HASH_SHA256};
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(kinds); i++) {
+        const size_t bytes = imgz_frame_tail_bytes(kinds[i]);
+        unsigned char tail[IMGZ_FRAME_TAIL_BYTES_MAX];
+        struct imgz_frame_end end = end_example;
+
+        end.hash = kinds[i];
+        imgz_frame_encode_tail(&end, tail);
+        end.raw_bytes = 42;
+        for (size_t bit = 0; bit < bytes * 8; bit++) {
+            tail[bit / 8] ^= (unsigned char)(1u << bit % 8);
+            assert_int_equal(imgz_frame_decode_tail(kinds[i], tail, &end),
+                             bit / 8 < bytes - 13 ? -EBADMSG : -EPROTO);
+            assert_int_equal(end.raw_bytes, 42);
+            tail[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        }
+        assert_int_equal(imgz_frame_decode_tail(kinds[i], tail, &end), 0);
     }
-    assert_int_equal(imgz_frame_decode_tail(tail, &end), 0);
 }
 
 /* Records that lie, with every check made to fit. */
@@ -298,7 +356,7 @@ static void strange_tails_are_refused(void **state)
         note.payload_xxh3 = imgz_xxh3_64(record, sizeof(record));
         imgz_note_encode(&note, tail);
         imgz_hex_carry(record, sizeof(record), tail + IMGZ_NOTE_CARRIER_BYTES);
-        assert_int_equal(imgz_frame_decode_tail(tail, &end), cases[i].rc);
+        assert_int_equal(imgz_frame_decode_tail(IMGZ_HASH_XXH3, tail, &end), cases[i].rc);
     }
 }
 
@@ -331,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(header_bytes_are_pinned),
         cmocka_unit_test(header_round_trip),
+        cmocka_unit_test(header_of_another_hash),
         cmocka_unit_test(header_flipped_bits_are_seen),
         cmocka_unit_test(header_cut_short),
         cmocka_unit_test(header_chunk_sizes),
@@ -338,6 +397,7 @@ int main(void)
         cmocka_unit_test(other_files_are_told_apart),
         cmocka_unit_test(tail_bytes_are_pinned),
         cmocka_unit_test(tail_round_trip),
+        cmocka_unit_test(longer_tail_round_trip),
         cmocka_unit_test(tail_flipped_bits_are_seen),
         cmocka_unit_test(strange_tails_are_refused),
         cmocka_unit_test(header_and_tail_are_a_gzip_member),

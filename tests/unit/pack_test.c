@@ -27,7 +27,7 @@ static int set_up(void **state)
     struct world *world = calloc(1, sizeof(*world));
 
     assert_non_null(world);
-    assert_int_equal(imgz_packer_init(&world->packer, 1), 0);
+    assert_int_equal(imgz_packer_init(&world->packer, 1, IMGZ_HASH_XXH3), 0);
     world->slot.raw = malloc(CHUNK);
     world->slot.stored = malloc(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(CHUNK));
     assert_true(world->slot.raw != NULL && world->slot.stored != NULL);

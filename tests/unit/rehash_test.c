@@ -95,7 +95,7 @@ static void feed(const struct world *world, struct imgz_rehash *rehash, uint64_t
 
 static void rehash_disk(struct world *world, uint64_t item_bytes)
 {
-    const struct imgz_rehash_config config = {world->chunk_bytes, take, world};
+    const struct imgz_rehash_config config = {world->chunk_bytes, IMGZ_HASH_XXH3, take, world};
     struct imgz_rehash *rehash = NULL;
 
     world->seen_bytes = 0;

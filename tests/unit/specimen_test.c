@@ -259,8 +259,8 @@ static void open_world(struct world *world)
     *world = (struct world){0};
     load_file(&world->specimen, "world");
     assert_int_equal(world->specimen.chunk_count, 4);
-    assert_int_equal(imgz_packer_init(&world->packer, 1), 0);
-    assert_int_equal(imgz_checker_init(&world->checker), 0);
+    assert_int_equal(imgz_packer_init(&world->packer, 1, IMGZ_HASH_XXH3), 0);
+    assert_int_equal(imgz_checker_init(&world->checker, IMGZ_HASH_XXH3), 0);
     config.stored_capacity_bytes = world->specimen.stored_room;
     assert_int_equal(imgz_pool_create(&config, &world->pool), 0);
     assert_int_equal(imgz_pool_take(world->pool, &world->slot), 0);
