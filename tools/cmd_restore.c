@@ -99,7 +99,8 @@ const struct command cmd_restore = {
              "A device is refused while it, or what is on it, is mounted, swap, held (by LVM, MD,\n"
              "loop devices, other programs), root (the running system) or image-disk (what is\n"
              "read lies on it), for its sector-size (the disk's GPT counts in others), because\n"
-             "it is too-small (by zeros), or a partition (and the image is of a whole disk).\n"
+             "it is too-small (by zeros), or a partition (and the image is of a whole disk);\n"
+             "a file if there is no-room for the disk's data.\n"
              "--override takes a list of these words.\n",
     .examples = "  imgz restore disk.img.gz /dev/sdb\n"
                 "  imgz restore --read-back disk.img.gz /dev/sdb\n"

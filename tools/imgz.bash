@@ -76,7 +76,7 @@ _imgz_complete_value() { # _imgz_complete_value OPTION WORD
         ;;
     --digest) _imgz_complete_list "$2" 'md5 sha1 sha224 sha256 sha384 sha512 b2' ;;
     --override)
-        local reasons='mounted swap held root image-disk sector-size too-small partition'
+        local reasons='mounted swap held root image-disk sector-size too-small partition no-room'
 
         [[ ${COMP_WORDS[1]} == restore ]] || reasons=changed
         _imgz_complete_list "$2" "$reasons"

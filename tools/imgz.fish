@@ -88,7 +88,7 @@ __imgz_option 'capture restore' -l resume -d 'Go on from where an interrupted ru
 __imgz_option 'restore verify' -l paranoid -d 'Compare bytes, not hashes'
 __imgz_option restore -l discard -d 'First let the device forget all it holds'
 __imgz_option restore -x -l override -d 'Do it all the same' \
-    -a '(__imgz_list mounted swap held root image-disk sector-size partition too-small)'
+    -a '(__imgz_list mounted swap held root image-disk sector-size partition too-small no-room)'
 __imgz_option capture -x -l override -d 'Do it all the same' -a changed
 __imgz_option restore -s y -l yes -d 'Do not ask before a device is overwritten'
 __imgz_option 'capture restore' -s f -l force -d 'Replace an existing file'

@@ -69,7 +69,8 @@ _imgz_overrides() {
     if [[ $command == capture ]]; then
         _values -s , reason changed
     else
-        _values -s , reason mounted swap held root image-disk sector-size partition too-small
+        _values -s , reason mounted swap held root image-disk sector-size partition too-small \
+            no-room
     fi
 }
 

@@ -249,6 +249,7 @@ void imgz_claim_use(const struct imgz_claim *claim, char *text, size_t text_byte
     case IMGZ_OVERRIDE_TOO_SMALL:
     case IMGZ_OVERRIDE_CHANGED:
     case IMGZ_OVERRIDE_PARTITION:
+    case IMGZ_OVERRIDE_NO_ROOM:
         break;
     }
     text[0] = '\0';

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "io/preflight.h"
 
 /* So often the file is saved at most: what a crash loses is read again in about that time. Sooner
  * when a bad place was found, because those are what costs. */
@@ -75,8 +76,12 @@ int imgz_mapkeep_open_name(struct imgz_name *name, const char *path, struct imgz
     const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, path, IMGZ_OFFSET_NONE};
     int rc = imgz_name_open(name, path);
 
-    if (rc == 0)
-        return 0;
+    if (rc == 0) {
+        rc = imgz_preflight_name(name, ".partial", place.stage, stop);
+        if (rc < 0)
+            imgz_name_close(name);
+        return rc;
+    }
     if (imgz_name_explain(rc) != NULL)
         return imgz_stop_raise(stop, rc, place, "opening %s: %s", path, imgz_name_explain(rc));
     return imgz_stop_raise_system(stop, rc, place, "opening");

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "io/handle.h"
+#include "io/preflight.h"
 #include "io/stream.h"
 #include "io/target.h"
 
@@ -138,6 +139,37 @@ static int open_name(const struct imgz_output *output, const struct stat *existi
     return raise_changed(output);
 }
 
+/* What would fail only at the end. */
+static int foresee(const struct imgz_output_config *config, const struct imgz_output *output,
+                   const struct imgz_name *name, bool exists)
+{
+    const char *suffix = config->map_kept ? ".partial.map.partial" : ".partial";
+    int rc = imgz_preflight_name(name, suffix, output->stage, output->stop);
+
+    return rc == 0 && exists ? imgz_preflight_replace(name, output->stage, output->stop) : rc;
+}
+
+/* What an interrupted run wrote is there already. */
+static int check_room(const struct imgz_output_config *config, const struct imgz_output *output)
+{
+    const uint64_t free_bytes = imgz_preflight_room(output->fd);
+    struct stat status;
+    uint64_t held_bytes;
+
+    if (config->room_bytes == 0 || (config->overrides & IMGZ_OVERRIDE_NO_ROOM) != 0 ||
+        fstat(output->fd, &status) < 0)
+        return 0;
+    held_bytes = (uint64_t)status.st_blocks * 512;
+    if (config->room_bytes <= held_bytes || config->room_bytes - held_bytes <= free_bytes)
+        return 0;
+    return imgz_stop_raise(output->stop, -ENOSPC, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                           "creating %s: the disk has up to %s of data, but only %s are free "
+                           "there; free some space, choose another place, or try it all the same "
+                           "with --override no-room",
+                           output->path, imgz_text_size(config->room_bytes - held_bytes).text,
+                           imgz_text_size(free_bytes).text);
+}
+
 static int open_file(const struct imgz_output_config *config, struct imgz_output *output,
                      const struct stat *existing)
 {
@@ -148,6 +180,11 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
     rc = open_name(output, existing, &name);
     if (rc < 0)
         return rc;
+    rc = foresee(config, output, &name, existing != NULL);
+    if (rc < 0) {
+        imgz_name_close(&name);
+        return rc;
+    }
     rc = imgz_tempfile_open(&output->temp, &name);
     if (rc < 0)
         return raise_here(output, rc, "creating");
@@ -157,6 +194,8 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
     rc = config->resume ? take_over(output) : -ENOENT;
     if (rc == -ENOENT)
         rc = create_temporary(config, output);
+    if (rc == 0)
+        rc = check_room(config, output);
     if (rc == 0 && config->direct_wanted)
         output->direct_fd = imgz_tempfile_open_direct(&output->temp);
     return rc;

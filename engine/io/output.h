@@ -36,11 +36,14 @@ struct imgz_output_config {
     bool device_allowed;  /* restore: yes; an image needs a file */
     bool direct_wanted;   /* also open it with O_DIRECT, if its file system can */
     uint64_t need_bytes;  /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
+    uint64_t room_bytes;  /* a file takes so much at most, apart from holes; 0: cannot tell */
+    bool map_kept;        /* a map goes with the file while it is written */
     const struct stat *source; /* must not be the same file; NULL: nothing is read */
     uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
 
+    uint32_t overrides; /* of enum imgz_override */
+
     /* For a device, see target.h. */
-    uint32_t overrides;
     uint64_t data_bytes;
     int source_fd; /* what is read: must not be, or lie on, the device */
 };

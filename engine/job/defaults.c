@@ -62,6 +62,8 @@ const char *imgz_override_name(enum imgz_override what)
         return "changed";
     case IMGZ_OVERRIDE_PARTITION:
         return "partition";
+    case IMGZ_OVERRIDE_NO_ROOM:
+        return "no-room";
     }
     return NULL;
 }

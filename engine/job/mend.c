@@ -126,6 +126,7 @@ static int open_output(struct mend *mend)
         .force = true, /* it replaces the image it is made of, to which it adds */
         .replaces = &mend->mender.decode.image.source.status,
         .resume = wants_resume(mend),
+        .map_kept = true,
         .leftover_counts = true, /* a drive that fails may not give it twice */
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,

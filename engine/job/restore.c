@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "image/damage.h"
 #include "io/append.h"
@@ -210,6 +212,24 @@ static int check_readable(const struct restore *restore)
                                  restore->output.path, why);
 }
 
+/* Found out before it is written, not after. */
+static int try_reading(const struct restore *restore)
+{
+    bool direct;
+    int fd;
+
+    if (!has_flag(restore, IMGZ_FLAG_READ_BACK))
+        return 0;
+    fd = imgz_source_open_again(restore->output.fd, &direct);
+    if (fd >= 0)
+        return close(fd) < 0 ? -errno : 0;
+    return imgz_stop_raise(restore->job.stop, fd,
+                           imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
+                           "opening %s to read it back: %s, or leave out --read-back",
+                           restore->output.path,
+                           fd == -ENOTSUP ? "that needs /proc: mount it" : strerrordesc_np(-fd));
+}
+
 /* Opens the target for reading if it may hold something that need not be written. */
 static int open_held(struct restore *restore)
 {
@@ -272,9 +292,14 @@ static int open_both(void *context)
         return rc;
     config.need_bytes = imgz_image_raw_bytes(&restore->decode.image);
     config.source_fd = restore->decode.image.source.fd;
-    if (restore->decode.image.seekable)
-        config.data_bytes =
-            imgz_index_data_end(&restore->decode.image.index, restore->decode.image.end.raw_bytes);
+    if (restore->decode.image.seekable) {
+        const struct imgz_image *image = &restore->decode.image;
+        struct imgz_index_sums sums;
+
+        imgz_index_sum(&image->index, image->end.raw_bytes, image->end.raw_bytes, &sums);
+        config.data_bytes = imgz_index_data_end(&image->index, image->end.raw_bytes);
+        config.room_bytes = sums.data_bytes;
+    }
     return imgz_output_open(&config, restore->job.stop, &restore->job.log, &restore->output);
 }
 
@@ -297,6 +322,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = check_readable(&restore);
     if (rc == 0)
         rc = check_paranoid(&restore);
+    if (rc == 0)
+        rc = try_reading(&restore);
     if (rc == 0)
         rc = imgz_overwrite_allow(&restore.job, &restore.decode.image, &restore.output);
     if (rc == 0)

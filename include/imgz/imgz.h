@@ -186,8 +186,9 @@ enum imgz_override {
     IMGZ_OVERRIDE_TOO_SMALL = 64,   /* it has no room for the disk's end, which is all zeros */
     IMGZ_OVERRIDE_CHANGED = 128,    /* capture: the source has not the bytes that it had before */
     IMGZ_OVERRIDE_PARTITION = 256,  /* the disk has a partition table, and it is a partition */
+    IMGZ_OVERRIDE_NO_ROOM = 512,    /* restore to a file: less is free than the disk has of data */
 };
-#define IMGZ_OVERRIDE_ALL 511
+#define IMGZ_OVERRIDE_ALL 1023
 
 /* The name of one of them, as in "--override mounted"; NULL if there is no such. */
 IMGZ_API const char *imgz_override_name(enum imgz_override what);

@@ -121,7 +121,7 @@ title "no space left"
 if have_root && mkdir -p small && mount_at tmpfs small -t tmpfs -o size=2M 2>/dev/null; then
     expect_error 1 small/new "No space" -- "$IMGZ" capture -0 disk small/new
     absent small/new
-    expect_error 1 small/new "No space" -- "$IMGZ" restore disk.gz small/new
+    expect_error 1 small/new "No space" -- "$IMGZ" restore --override no-room disk.gz small/new
     absent small/new
     ok "nothing else lies there" test -z "$(ls -A small)"
     umount_at small
@@ -132,7 +132,7 @@ if have_root && mkdir -p small && mount_at tmpfs small -t tmpfs -o size=2M 2>/de
         expect_error 1 small/new "No space" -- "$IMGZ" capture -0 <(cat disk disk) small/new
         absent small/new
         expect_exit 0 "$IMGZ" capture -q <(cat disk disk) twice.gz
-        expect_error 1 small/new "No space" -- "$IMGZ" restore twice.gz small/new
+        expect_error 1 small/new "No space" -- "$IMGZ" restore --override no-room twice.gz small/new
         absent small/new
         umount_at small
         detach "$LOOP"

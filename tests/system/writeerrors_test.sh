@@ -39,7 +39,7 @@ fails_in() {
     shift 2
     for name in "${BACKENDS[@]}"; do
         backend "$name"
-        for job in "capture noise" "restore noise.gz"; do
+        for job in "capture noise" "restore --override no-room noise.gz"; do
             # shellcheck disable=SC2086 # the job and its operand are words of their own
             expect_error 1 "writing $folder/new at offset [0-9]+: $reason; .*nothing is left of" \
                 -- "$@" "${RUN[@]}" $job "$folder/new"
