@@ -63,7 +63,7 @@ struct finding {
 };
 
 static void record_locked(struct imgz_stop *stop, const struct finding *finding, const char *format,
-                          va_list args) IMGZ_REQUIRES(stop->lock);
+                          va_list args) IMGZ_REQUIRES(stop->lock) IMGZ_PRINTF(3, 0);
 static void record_locked(struct imgz_stop *stop, const struct finding *finding, const char *format,
                           va_list args)
 {
@@ -79,6 +79,8 @@ static void record_locked(struct imgz_stop *stop, const struct finding *finding,
     atomic_store_explicit(&stop->raised, true, memory_order_release);
 }
 
+static void raise_first(struct imgz_stop *stop, const struct finding *finding, const char *format,
+                        va_list args) IMGZ_PRINTF(3, 0);
 static void raise_first(struct imgz_stop *stop, const struct finding *finding, const char *format,
                         va_list args)
 {
