@@ -250,6 +250,11 @@ static int open_stream(struct imgz_output *output, int handle)
 {
     output->kind = IMGZ_OUTPUT_STREAM;
     output->fd = imgz_stream_open(handle, imgz_stop_fd(output->stop));
+    if (output->fd >= 0 && imgz_stream_is_own_terminal(output->fd))
+        return imgz_stop_raise_usage(output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                                     "%s is the terminal: a disk or an image is not written there; "
+                                     "name a file",
+                                     output->path);
     if (output->fd >= 0)
         return 0;
     if (output->fd == -ESTALE)

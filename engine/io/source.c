@@ -150,6 +150,13 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *
         return imgz_stop_raise_system(stop, rc, imgz_source_place(source, IMGZ_OFFSET_NONE),
                                       "opening");
     }
+    if (imgz_stream_is_own_terminal(source->fd)) {
+        imgz_source_close(source);
+        return imgz_stop_raise_usage(stop, imgz_source_place(source, IMGZ_OFFSET_NONE),
+                                     "%s is the terminal: disks and images cannot be typed in; "
+                                     "redirect standard input or name a file",
+                                     source->path);
+    }
     if (source->kind == IMGZ_SOURCE_FILE && !source->direct)
         posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     imgz_log_line(log, "reading %s, %s", source->path,

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "io/handle.h"
@@ -64,6 +65,14 @@ int imgz_stream_open(int handle, int stop_fd)
     if (fd >= 0)
         imgz_never_fails(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK));
     return fd;
+}
+
+/* tcgetsid(3) fails for every terminal but the controlling one. */
+bool imgz_stream_is_own_terminal(int fd)
+{
+    const pid_t session = tcgetsid(fd);
+
+    return session >= 0 && session == getsid(0);
 }
 
 static bool try_again(ssize_t moved)

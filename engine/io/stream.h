@@ -16,6 +16,10 @@
  * descriptor, or -errno; -ESTALE: the FIFO was removed or replaced meanwhile. */
 IMGZ_MUST_CHECK int imgz_stream_open(int handle, int stop_fd);
 
+/* True if it is the terminal that this process was started at: nobody types in a disk, and what a
+ * disk holds would confuse it. A serial line, which is a terminal too, may carry one. */
+bool imgz_stream_is_own_terminal(int fd);
+
 /* Reads until 'bytes' are there or the stream ends; '*done_bytes' tells, also on failure. */
 IMGZ_MUST_CHECK int imgz_stream_read(int fd, int stop_fd, void *buffer, size_t bytes,
                                      size_t *done_bytes);

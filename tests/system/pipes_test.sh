@@ -306,6 +306,11 @@ if have script; then
         script -qec "timeout 20 $IMGZ $job" /dev/null >typescript </dev/null
         equal "$job: nor is a disk" $? 2
     done
+    for job in 'capture /dev/stdin new.gz' 'capture /dev/tty new.gz' 'restore /dev/stdin new.gz' \
+        'capture disk /dev/stdout' 'restore disk.gz /dev/tty'; do
+        script -qec "timeout --foreground 20 $IMGZ $job" /dev/null >typescript </dev/null
+        equal "$job: nor under another name" $? 2
+    done
     absent new.gz
     # With a bar on the terminal the product is still only the product.
     script -qec "$IMGZ capture disk - >out.gz" /dev/null >typescript </dev/null
