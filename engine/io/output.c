@@ -238,17 +238,35 @@ static int open_device(const struct imgz_output_config *config, struct imgz_outp
 
 /* ---- All kinds ---------------------------------------------------------------------------- */
 
-static int open_standard_output(struct imgz_output *output)
+static int check_stream(const struct imgz_output_config *config, const struct imgz_output *output)
 {
+    if (config->why_no_stream == NULL)
+        return 0;
+    return imgz_stop_raise_usage(output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE), "%s %s",
+                                 output->path, config->why_no_stream);
+}
+
+static int open_standard_output(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    int rc;
+
     output->kind = IMGZ_OUTPUT_STREAM;
     output->path = "standard output";
+    rc = check_stream(config, output);
+    if (rc < 0)
+        return rc;
     output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return output->fd < 0 ? raise_here(output, -errno, "opening") : 0;
 }
 
-static int open_stream(struct imgz_output *output, int handle)
+static int open_stream(const struct imgz_output_config *config, struct imgz_output *output,
+                       int handle)
 {
+    int rc = check_stream(config, output);
+
     output->kind = IMGZ_OUTPUT_STREAM;
+    if (rc < 0)
+        return rc;
     output->fd = imgz_stream_open(handle, imgz_stop_fd(output->stop));
     if (output->fd >= 0 && imgz_stream_is_own_terminal(output->fd))
         return imgz_stop_raise_usage(output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
@@ -301,7 +319,7 @@ static int open_existing(const struct imgz_output_config *config, struct imgz_ou
     if (S_ISBLK(status.st_mode))
         return open_device(config, output, handle);
     if (!S_ISREG(status.st_mode))
-        return open_stream(output, handle);
+        return open_stream(config, output, handle);
     return open_file(config, output, &status);
 }
 
@@ -311,7 +329,7 @@ static int open_by_kind(const struct imgz_output_config *config, struct imgz_out
     int rc;
 
     if (strcmp(config->path, "-") == 0)
-        return open_standard_output(output);
+        return open_standard_output(config, output);
     handle = imgz_handle_get(config->path);
     if (handle == -ENOENT)
         return config->replaces != NULL ? raise_changed(output) : open_file(config, output, NULL);

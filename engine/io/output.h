@@ -34,10 +34,11 @@ struct imgz_output_config {
     bool leftover_counts; /* without resume, what an interrupted run left is not replaced:
                              -ENOTEMPTY */
     bool device_allowed;  /* restore: yes; an image needs a file */
-    bool direct_wanted;   /* also open it with O_DIRECT, if its file system can */
-    uint64_t need_bytes;  /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
-    uint64_t room_bytes;  /* a file takes so much at most, apart from holes; 0: cannot tell */
-    bool map_kept;        /* a map goes with the file while it is written */
+    const char *why_no_stream; /* "is a pipe ...": then one is refused, before it is waited for */
+    bool direct_wanted;        /* also open it with O_DIRECT, if its file system can */
+    uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
+    uint64_t room_bytes;       /* a file takes so much at most, apart from holes; 0: cannot tell */
+    bool map_kept;             /* a map goes with the file while it is written */
     const struct stat *source; /* must not be the same file; NULL: nothing is read */
     uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
 

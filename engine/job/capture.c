@@ -221,6 +221,29 @@ static const char *exists_advice(const struct imgz_options *options)
                  "(see --map in the manual); --force reads all of the source again";
 }
 
+static const char cannot_be_resumed[] = "is a pipe or the like: a capture from or to it cannot be "
+                                        "resumed; leave out --resume";
+
+/* What cannot be read from a place cannot be resumed; nor what would not be known of any more. */
+static int check_resumable(const struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+    const struct imgz_place place = imgz_source_place(&capture->source, IMGZ_OFFSET_NONE);
+
+    if (!wants_resume(capture))
+        return 0;
+    if (capture->source.kind == IMGZ_SOURCE_STREAM)
+        return imgz_stop_raise_usage(capture->job.stop, place, "%s %s", capture->source.path,
+                                     cannot_be_resumed);
+    if (options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL)
+        return imgz_stop_raise_usage(
+            capture->job.stop, place,
+            "what cannot be read of %s has to be remembered from one run to the next: with "
+            "--on-error=zero, --resume needs a --map",
+            capture->source.path);
+    return 0;
+}
+
 /* What is read and written. */
 static int open_both(void *context)
 {
@@ -239,6 +262,7 @@ static int open_both(void *context)
         .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
         .exists_advice = exists_advice(&capture->job.options),
         .resume = wants_resume(capture),
+        .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &capture->source.status,
@@ -249,35 +273,11 @@ static int open_both(void *context)
 
     if (rc == 0)
         rc = load_map(capture);
+    if (rc == 0)
+        rc = check_resumable(capture);
     if (rc < 0)
         return rc;
     return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
-}
-
-/* What cannot be read from a place, or gone on with at one, cannot be resumed; nor what would not
- * be known of any more. */
-static int check_resumable(const struct capture *capture)
-{
-    const struct imgz_options *options = &capture->job.options;
-    const bool source_streams = capture->source.kind == IMGZ_SOURCE_STREAM;
-
-    if (!wants_resume(capture))
-        return 0;
-    if (source_streams || capture->output.kind != IMGZ_OUTPUT_FILE)
-        return imgz_stop_raise_usage(capture->job.stop,
-                                     source_streams
-                                         ? imgz_source_place(&capture->source, IMGZ_OFFSET_NONE)
-                                         : imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
-                                     "%s is a pipe or the like: a capture from or to it cannot be "
-                                     "resumed; leave out --resume",
-                                     source_streams ? capture->source.path : capture->output.path);
-    if (options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL)
-        return imgz_stop_raise_usage(
-            capture->job.stop, imgz_output_place(&capture->output, IMGZ_OFFSET_NONE),
-            "what cannot be read of %s has to be remembered from one run to the "
-            "next: with --on-error=zero, --resume needs a --map",
-            capture->source.path);
-    return 0;
 }
 
 /* Whoever fails to read a disk often ends without a byte: what comes of it must not look like an
@@ -310,10 +310,10 @@ static int take_over(struct capture *capture)
         .header = make_header(capture),
         .map_name = map_name(capture),
     };
-    int rc = check_resumable(capture);
+    int rc;
 
-    if (rc < 0 || !capture->output.temp.taken_over)
-        return rc;
+    if (!capture->output.temp.taken_over)
+        return 0;
     rc = imgz_leftover_find(&capture->leftover, &capture->job, &config);
     capture->source.known_bad = &capture->leftover.unread.bad;
     capture->job.resumed_bytes = capture->leftover.whole.raw_bytes;

@@ -192,24 +192,28 @@ static int check_paranoid(const struct restore *restore)
     return 0;
 }
 
-/* A pipe keeps nothing that could be read; a file is written anew. */
+static const char nothing_to_keep[] = "is no block device: it is written anew, there is nothing to "
+                                      "keep; leave out --only-changed";
+
+/* What speaks against a pipe as the target: it keeps nothing that could be read. Or NULL. */
+static const char *why_no_stream(const struct restore *restore)
+{
+    if (has_flag(restore, IMGZ_FLAG_READ_BACK))
+        return "is a pipe or the like and cannot be read back; leave out --read-back";
+    if (has_flag(restore, IMGZ_FLAG_RESUME))
+        return "is a pipe or the like: a restore to it cannot be resumed; leave out --resume";
+    if (has_flag(restore, IMGZ_FLAG_DISCARD))
+        return "is no block device: there is nothing to discard; leave out --discard";
+    return has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) ? nothing_to_keep : NULL;
+}
+
 static int check_readable(const struct restore *restore)
 {
-    const enum imgz_output_kind kind = restore->output.kind;
-    const char *why = NULL;
-
-    if (has_flag(restore, IMGZ_FLAG_READ_BACK) && kind == IMGZ_OUTPUT_STREAM)
-        why = "is a pipe or the like and cannot be read back; leave out --read-back";
-    else if (has_flag(restore, IMGZ_FLAG_RESUME) && kind == IMGZ_OUTPUT_STREAM)
-        why = "is a pipe or the like: a restore to it cannot be resumed; leave out --resume";
-    else if (has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) && kind != IMGZ_OUTPUT_DEVICE)
-        why = "is no block device: it is written anew, there is nothing to keep; leave out "
-              "--only-changed";
-    if (why == NULL)
+    if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) || restore->output.kind == IMGZ_OUTPUT_DEVICE)
         return 0;
     return imgz_stop_raise_usage(restore->job.stop,
                                  imgz_output_place(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
-                                 restore->output.path, why);
+                                 restore->output.path, nothing_to_keep);
 }
 
 /* Found out before it is written, not after. */
@@ -279,6 +283,7 @@ static int open_both(void *context)
         .force = has_flag(restore, IMGZ_FLAG_FORCE),
         .resume = has_flag(restore, IMGZ_FLAG_RESUME),
         .device_allowed = true,
+        .why_no_stream = why_no_stream(restore),
         .direct_wanted = true,
         .source = &restore->decode.image.source.status,
         .file_mode = restore->job.options.file_mode,

@@ -84,8 +84,15 @@ else
     skip "no room" "a tmpfs cannot be mounted here"
 fi
 
-title "without /proc"
+title "a FIFO that nobody reads, and that would not do"
 mkfifo fifo
+for option in --read-back --resume --discard --only-changed; do
+    expect_error 2 "fifo is .*$option" -- timeout 20 "$IMGZ" restore $option disk.gz fifo
+    expect_error 2 "standard output is .*$option" -- "$IMGZ" restore $option disk.gz -
+done
+expect_error 2 "fifo is .*--resume" -- timeout 20 "$IMGZ" capture --resume disk fifo
+
+title "without /proc"
 if [[ -n $SANITIZED ]]; then
     skip "without /proc" "a sanitizer needs it"
 elif have_root && unshare -m sh -c 'umount -l /proc && test ! -e /proc/self' 2>/dev/null; then
