@@ -25,7 +25,7 @@ expect_exit 0 "$RIVALS" "${here[@]}" --imgz "$IMGZ" --folder folder
 # Without root there are no loop devices and no such job.
 left_out=0
 have_loop || left_out=1
-ok "every job has results" results "len(jobs) == 16 - $left_out"
+ok "every job has results" results "len(jobs) == 17 - $left_out"
 ok "imgz took part in every job" results \
     'all(any(c["ours"] for c in job["contestants"].values()) for job in jobs.values())'
 ok "what imgz says of its flush is kept" results \
@@ -40,6 +40,16 @@ ok "the table has the targets" \
 for plot in ratio jobs growth memory; do
     equal "$plot.png is one" "$(head -c 4 "folder/results/$plot.png" | tail -c 3)" PNG
     ok "$plot.svg ends" grep -q '^</svg>' "folder/results/$plot.svg"
+done
+for name in "imgz fast" "imgz -"{0..12} "zstd -"{1..3} "bare ISA-L"; do
+    ok "the ratio of $name is drawn" grep -qF ">$name<" folder/results/ratio.svg
+done
+ok "an axis that does not begin at 0 says so" grep -q 'not at 0<' folder/results/ratio.svg
+processor=$(python3 -c 'import json
+print(json.load(open("folder/results/rivals.json"))["machine"]["cpu"])')
+for plot in ratio jobs growth memory; do
+    ok "$plot names the processor" grep -qF " of $processor" "folder/results/$plot.svg"
+    no "$plot calls nothing the physical limit" grep -qi 'physical limit' "folder/results/$plot.svg"
 done
 mkdir -p copy/bench/results
 cp folder/results/rivals.json copy/bench/results
