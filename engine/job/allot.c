@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "flow/memory.h"
 #include "job/budget.h"
 
@@ -70,13 +71,15 @@ static int raise_short(struct imgz_job *job, const struct imgz_memory *memory,
 static void log_short(struct imgz_job *job, const struct imgz_memory *memory,
                       const struct imgz_budget *budget)
 {
+    const struct imgz_text_words workers = imgz_text_count(budget->worker_count, "worker");
+    const struct imgz_text_words slots = imgz_text_count(budget->slot_count, "slot");
+
     if (memory->left_bytes < memory->available_bytes)
-        imgz_log_line(&job->log, "%s leaves %" PRIu64 " MiB: %u workers and %u slots",
-                      memory->limit_name, memory->left_bytes >> 20, budget->worker_count,
-                      budget->slot_count);
+        imgz_log_line(&job->log, "%s leaves %" PRIu64 " MiB: %s and %s", memory->limit_name,
+                      memory->left_bytes >> 20, workers.text, slots.text);
     else
-        imgz_log_line(&job->log, "the machine has %" PRIu64 " MiB left: %u workers and %u slots",
-                      memory->available_bytes >> 20, budget->worker_count, budget->slot_count);
+        imgz_log_line(&job->log, "the machine has %" PRIu64 " MiB left: %s and %s",
+                      memory->available_bytes >> 20, workers.text, slots.text);
 }
 
 int imgz_allot(struct imgz_job *job, const struct imgz_job_needs *needs,
