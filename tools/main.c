@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
 #include "command.h"
 #include "signals.h"
@@ -14,8 +16,22 @@ static void calm_hwloc(void)
     setenv("HWLOC_HIDE_ERRORS", "2", 0);
 }
 
+/* A core dump would hold what is read and written. Whoever looks for an error of imgz itself keeps
+ * the limit of the shell, by IMGZ_CORE=1. */
+static void forbid_core_dumps(void)
+{
+    const char *wanted = getenv("IMGZ_CORE");
+    struct rlimit limit;
+
+    if ((wanted != NULL && strcmp(wanted, "1") == 0) || getrlimit(RLIMIT_CORE, &limit) < 0)
+        return;
+    limit.rlim_cur = 0;
+    (void)setrlimit(RLIMIT_CORE, &limit);
+}
+
 int main(int argc, char **argv)
 {
+    forbid_core_dumps();
     streams_fill_closed();
     streams_make_patient();
     calm_hwloc();

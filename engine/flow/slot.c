@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/mutex.h"
+#include "base/pages.h"
 #include "flow/placement.h"
 
 /* Slots are registered up to chunks of 2 MiB. By 16 MiB a request is so long that the kernel's own
@@ -88,8 +89,7 @@ int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **r
     if (pool->slots == NULL || pool->free_indexes == NULL || pool->zero_maps == NULL ||
         pool->bad_maps == NULL)
         goto out;
-    pool->memory =
-        mmap(NULL, pool->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pool->memory = imgz_pages_map(pool->memory_bytes);
     if (pool->memory == MAP_FAILED)
         goto out;
     lay_out_slots(pool, raw_bytes, stored_bytes);

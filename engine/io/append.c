@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/pages.h"
 #include "io/stream.h"
 
 #define BUFFER_BYTES ((uint64_t)1 << 20)
@@ -46,8 +47,7 @@ static int create_io(struct imgz_append *append)
 
 static int init_buffers(struct imgz_append *append)
 {
-    unsigned char *memory =
-        mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *memory = imgz_pages_map(MEMORY_BYTES);
 
     if (memory == MAP_FAILED)
         return -ENOMEM;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "io/io.h"
+#include "base/pages.h"
 #include "io/rescue.h"
 #include "io/source.h"
 
@@ -207,8 +208,7 @@ static int rescue_slot(const struct imgz_source *source, uint64_t offset, unsign
     int rc;
 
     *done_bytes = 0;
-    rescue.bounce = mmap(NULL, IMGZ_RESCUE_STEP_BYTES, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    rescue.bounce = imgz_pages_map(IMGZ_RESCUE_STEP_BYTES);
     if (rescue.bounce == MAP_FAILED)
         return -ENOMEM;
     rescue.fd = open_for_rescue(source);

@@ -139,6 +139,9 @@ static int create_exclusive(struct imgz_tempfile *temp, int *fd)
     *fd = openat(temp->directory_fd, temp->temp_name, flags, FILE_MODE);
     if (*fd < 0)
         return -errno;
+    /* A umask may have taken from the owner what is needed to open it again. File systems exist
+     * where files have no modes. */
+    (void)!fchmod(*fd, FILE_MODE);
     rc = lock_file(temp, *fd);
     if (rc == -EEXIST) {
         close_fd(fd);
@@ -231,6 +234,7 @@ static int mark_by_map(const struct imgz_tempfile *temp)
 
     if (fd < 0)
         return -errno;
+    (void)!fchmod(fd, FILE_MODE);
     close(fd);
     return imgz_tempfile_flush_name(temp);
 }

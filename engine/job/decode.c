@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/pages.h"
 #include "codec/checksum.h"
 #include "image/damage.h"
 #include "image/held.h"
@@ -58,7 +59,7 @@ static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
     unsigned char *at;
 
     decode->lent_bytes = worker_bytes * decode->worker_count;
-    at = mmap(NULL, decode->lent_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    at = imgz_pages_map(decode->lent_bytes);
     if (at == MAP_FAILED)
         return imgz_job_raise_memory(job);
     decode->lent = at;

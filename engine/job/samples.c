@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "codec/checksum.h"
 #include "codec/hasher.h"
 #include "codec/zero.h"
@@ -128,6 +129,7 @@ static struct comparison *create(const struct imgz_samples *samples)
         destroy(comparison);
         return NULL;
     }
+    imgz_pages_hide(comparison->raw, samples->index->chunk_bytes);
     return comparison;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/pages.h"
 #include "codec/zero.h"
 #include "image/note.h"
 #include "io/reader.h"
@@ -28,8 +29,7 @@ static int create_workers(struct imgz_scan *scan, enum imgz_hash_kind hash)
     if (scan->workers == NULL)
         return imgz_job_raise_memory(scan->job);
     scan->worker_count = count;
-    scan->pieces =
-        mmap(NULL, count * PIECE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    scan->pieces = imgz_pages_map(count * PIECE_BYTES);
     if (scan->pieces == MAP_FAILED)
         return imgz_job_raise_memory(scan->job);
     for (uint32_t i = 0; i < count; i++) {

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/pages.h"
 #include "codec/checksum.h"
 #include "codec/zero.h"
 #include "codec/zerorun.h"
@@ -143,7 +144,7 @@ uint32_t imgz_specimen_at(const struct imgz_specimen *specimen, uint64_t turn)
 
 static unsigned char *map(uint64_t bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory = imgz_pages_map(bytes);
 
     return memory != MAP_FAILED ? memory : NULL;
 }

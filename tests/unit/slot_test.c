@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -202,9 +203,49 @@ static void take_waits_for_give_or_close(void **state)
     }
 }
 
+/* What the kernel has noted of the mapping at 'memory': "dd" is among it if core dumps leave it
+ * out.
+ */
+static bool left_out_of_dumps(const unsigned char *memory)
+{
+    FILE *file = fopen("/proc/self/smaps", "re");
+    bool found = false;
+    bool here = false;
+    char line[512];
+
+    assert_non_null(file);
+    while (!found && fgets(line, sizeof(line), file) != NULL) {
+        char *end;
+        const unsigned long long from = strtoull(line, &end, 16);
+
+        if (*end == '-')
+            here = from <= (uintptr_t)memory && (uintptr_t)memory < strtoull(end + 1, NULL, 16);
+        else if (here && strncmp(line, "VmFlags:", 8) == 0)
+            found = strstr(line, " dd") != NULL;
+    }
+    assert_int_equal(fclose(file), 0);
+    return found;
+}
+
+static void slots_are_left_out_of_core_dumps(void **state)
+{
+    const struct imgz_pool_config config = {3, 8 * IMGZ_BLOCK_BYTES, 8 * IMGZ_BLOCK_BYTES};
+    struct imgz_pool *pool = NULL;
+    unsigned char *memory;
+    uint64_t bytes;
+
+    (void)state;
+    assert_int_equal(imgz_pool_create(&config, &pool), 0);
+    imgz_pool_memory(pool, &memory, &bytes);
+    assert_true(left_out_of_dumps(memory));
+    assert_true(left_out_of_dumps(memory + bytes - 1));
+    imgz_pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slots_are_left_out_of_core_dumps),
         cmocka_unit_test(buffers_are_apart_and_aligned),
         cmocka_unit_test(taken_slots_are_clean),
         cmocka_unit_test(slot_used_last_is_taken_first),
