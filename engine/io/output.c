@@ -87,6 +87,27 @@ static int take_over(struct imgz_output *output)
                            "is no plain file of yours that nobody else can write to; move it away");
 }
 
+/* Before the first read it is found out that the end will work. */
+static int try_publishing(const struct imgz_output *output)
+{
+    enum imgz_publish_way way;
+    int rc = imgz_tempfile_try(&output->temp, output->force, &way);
+
+    if (rc == -EPERM || rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP)
+        return imgz_stop_raise(output->stop, -EPERM, imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "creating %s: a file in that folder cannot be renamed (%s), so it "
+                               "could not get its name when it is complete; choose another place",
+                               output->path, strerrordesc_np(-rc));
+    if (rc < 0)
+        return raise_here(output, rc, "creating");
+    if (way == IMGZ_PUBLISH_CHECKED)
+        imgz_log_line(output->log,
+                      "%s: this file system can neither rename without replacing nor link: a file "
+                      "of that name that appears at the last moment is replaced",
+                      output->path);
+    return 0;
+}
+
 static int raise_both(const struct imgz_output *output, const char *suffix)
 {
     return imgz_stop_raise_usage(
@@ -189,6 +210,8 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
     if (rc < 0)
         return raise_here(output, rc, "creating");
     rc = check_place(config, output);
+    if (rc == 0)
+        rc = try_publishing(output);
     if (rc < 0)
         return rc;
     rc = config->resume ? take_over(output) : -ENOENT;
@@ -356,7 +379,7 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->log = log;
     rc = open_by_kind(config, output);
     if (rc < 0) {
-        imgz_output_abandon(output);
+        imgz_output_close(output);
         return rc;
     }
     imgz_log_line(log, "writing %s, %s", output->path,
@@ -431,6 +454,27 @@ static int give_mode(struct imgz_output *output)
                : 0;
 }
 
+/* The result is complete, and stays whatever comes of this. */
+static int show(struct imgz_output *output, struct imgz_place place)
+{
+    int rc = imgz_tempfile_show(&output->temp, output->force);
+
+    if (rc == -ESTALE)
+        return raise_temporary(output, rc, "completing", NULL);
+    if (rc == -EEXIST)
+        return imgz_stop_raise(
+            output->stop, rc, place,
+            "completing %s: a file of that name appeared meanwhile, and was left "
+            "as it is",
+            output->path);
+    if (rc < 0)
+        return imgz_stop_raise(output->stop, rc, place, "giving its final name to %s: %s",
+                               output->path, strerrordesc_np(-rc));
+    rc = imgz_tempfile_flush_name(&output->temp);
+    return rc < 0 ? imgz_stop_raise_system(output->stop, rc, place, "flushing the directory of")
+                  : 0;
+}
+
 int imgz_output_commit(struct imgz_output *output)
 {
     struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
@@ -445,61 +489,57 @@ int imgz_output_commit(struct imgz_output *output)
         rc = direct_rc;
     if (rc < 0)
         return imgz_stop_raise_system(output->stop, rc, place, "closing");
-    if (output->kind != IMGZ_OUTPUT_FILE)
-        return 0;
-    rc = imgz_tempfile_show(&output->temp, output->force);
-    if (rc == -ESTALE)
-        return raise_temporary(output, rc, "completing", NULL);
-    if (rc < 0)
-        return imgz_stop_raise_system(output->stop, rc, place, "giving its final name to");
-    rc = imgz_tempfile_flush_name(&output->temp);
-    if (rc < 0)
-        return imgz_stop_raise_system(output->stop, rc, place, "flushing the directory of");
-    output->committed = true;
-    return 0;
+    output->complete = true;
+    rc = output->kind == IMGZ_OUTPUT_FILE ? show(output, place) : 0;
+    output->committed = rc == 0;
+    return rc;
 }
 
-static bool worth_keeping(const struct imgz_output *output)
+bool imgz_output_keeps(const struct imgz_output *output)
 {
-    return output->resume && imgz_tempfile_begun(&output->temp);
+    return output->complete || (output->resume && imgz_tempfile_begun(&output->temp));
 }
 
-/* A file has its final name only when it is complete, so what was there before is there still. */
-static void tell_rest_of_file(const struct imgz_output *output)
+/* What is removed is said to be gone when it is. */
+static void remove_file(struct imgz_output *output)
 {
-    if (output->committed)
-        imgz_stop_add(output->stop, "; %s is complete", output->path);
-    else if (!output->temp.exists)
-        imgz_stop_add(output->stop,
-                      "; %s is complete, but may not survive a loss of power: verify it then",
-                      output->path);
-    else if (worth_keeping(output))
-        imgz_stop_add(output->stop, "; %s.partial is kept: the same command goes on from there",
-                      output->path);
-    else if (imgz_tempfile_name_taken(&output->temp))
+    int rc = imgz_tempfile_remove(&output->temp);
+
+    if (rc < 0)
+        imgz_stop_add(output->stop, "; %s.partial is left, and of no use: removing it failed (%s)",
+                      output->path, strerrordesc_np(-rc));
+    else if (output->begun && imgz_tempfile_name_taken(&output->temp))
         imgz_stop_add(output->stop, "; %s is as it was before", output->path);
-    else
+    else if (output->begun)
         imgz_stop_add(output->stop, "; nothing is left of %s", output->path);
 }
 
-void imgz_output_tell_rest(const struct imgz_output *output)
+/* A file has its final name only when it is complete, so what was there before is there still. */
+static void end_file(struct imgz_output *output)
 {
-    if (!output->begun)
-        return;
-    switch (output->kind) {
-    case IMGZ_OUTPUT_FILE:
-        tell_rest_of_file(output);
-        break;
-    case IMGZ_OUTPUT_DEVICE:
-    case IMGZ_OUTPUT_STREAM:
-        imgz_stop_add(output->stop, "; %s is incomplete", output->path);
-        break;
-    }
+    if (output->committed)
+        imgz_stop_add(output->stop, "; %s is complete", output->path);
+    else if (output->complete && !output->temp.exists)
+        imgz_stop_add(output->stop,
+                      "; %s is complete, but may not survive a loss of power: verify it then",
+                      output->path);
+    else if (!imgz_output_keeps(output))
+        remove_file(output);
+    else if (output->complete)
+        imgz_stop_add(output->stop, "; %s.partial is complete, and is kept: rename it yourself",
+                      output->path);
+    else if (output->begun)
+        imgz_stop_add(output->stop, "; %s.partial is kept: the same command goes on from there",
+                      output->path);
 }
 
-void imgz_output_abandon(struct imgz_output *output)
+void imgz_output_close(struct imgz_output *output)
 {
-    imgz_tempfile_abandon(&output->temp, worth_keeping(output));
+    if (output->kind == IMGZ_OUTPUT_FILE)
+        end_file(output);
+    else if (output->begun && !output->committed)
+        imgz_stop_add(output->stop, "; %s is incomplete", output->path);
+    imgz_tempfile_close(&output->temp);
     close_fd(&output->direct_fd);
     close_fd(&output->fd);
 }

@@ -2,8 +2,8 @@
 /*
  * What a job writes: a new file under a temporary name, an existing block device, or a stream.
  *
- * A file is written under a temporary name (tempfile.h) and shown by commit(); until then abandon()
- * removes it, unless it is to be resumed. A device is opened exclusively (target.h)
+ * A file is written under a temporary name (tempfile.h) and shown by commit(); until then close()
+ * removes it, unless it is to be resumed, or complete. A device is opened exclusively (target.h)
  * and never renamed. A stream is standard output, a FIFO, or a character device.
  *
  * Place: opened by the job, written by the drain, committed by the job.
@@ -30,7 +30,7 @@ struct imgz_output_config {
     bool force;                  /* an existing file may be replaced */
     const struct stat *replaces; /* by force: it alone, and nothing else; NULL: any */
     const char *exists_advice;   /* without force; NULL: to use it */
-    bool resume;          /* NAME.partial is taken over if it is there, and kept by abandon() */
+    bool resume;          /* NAME.partial is taken over if it is there, and kept by close() */
     bool leftover_counts; /* without resume, what an interrupted run left is not replaced:
                              -ENOTEMPTY */
     bool device_allowed;  /* restore: yes; an image needs a file */
@@ -60,8 +60,9 @@ struct imgz_output {
     uint32_t file_mode;
     bool force;
     bool resume;
-    bool begun; /* whoever writes has begun to */
-    bool committed;
+    bool begun;                /* whoever writes has begun to */
+    bool complete;             /* all is written, flushed and closed */
+    bool committed;            /* and has its name */
     struct imgz_tempfile temp; /* of a file */
     struct imgz_stop *stop;
     struct imgz_log *log;
@@ -97,12 +98,12 @@ IMGZ_MUST_CHECK int imgz_output_mark(struct imgz_output *output);
 /* After flush: closes, and gives a file its final name. */
 IMGZ_MUST_CHECK int imgz_output_commit(struct imgz_output *output);
 
-/* Of a job that failed, before abandon: adds to its story what will be left of the output, if
- * something may have been written. */
-void imgz_output_tell_rest(const struct imgz_output *output);
+/* True if close() will leave a file that was not committed: one that is complete and could not get
+ * its name, or is to be resumed and has something in it. */
+bool imgz_output_keeps(const struct imgz_output *output);
 
-/* Closes, and removes a file that was not committed, or leaves it to be resumed if anything is in
- * it. Accepts an output in any state. */
-void imgz_output_abandon(struct imgz_output *output);
+/* Closes. A file that was not committed, and is not to be kept, is removed. Adds to the story of a
+ * job that failed what is left of the output. Accepts an output in any state. */
+void imgz_output_close(struct imgz_output *output);
 
 #endif /* IMGZ_OUTPUT_H */

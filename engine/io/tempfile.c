@@ -9,6 +9,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "io/publish.h"
+
 /* A disk image holds everything the disk held: nobody else's business until it is complete, and not
  * then unless its owner says so. */
 #define FILE_MODE 0600
@@ -55,25 +57,22 @@ static bool means_file(const struct imgz_tempfile *temp, const struct stat *file
            imgz_same_file(&named, file);
 }
 
-/* True if the temporary name means the open file 'fd' and nothing else. */
-static bool name_means(const struct imgz_tempfile *temp, int fd)
-{
-    struct stat opened;
-
-    return fstat(fd, &opened) == 0 && means_file(temp, &opened);
-}
-
-/* True if the file has lost its name, or another has it. */
-static bool is_replaced(const struct imgz_tempfile *temp)
+/* 0: the temporary name means the open file 'fd'. -ESTALE: nothing, or another file. */
+static int check_name(const struct imgz_tempfile *temp, int fd)
 {
     struct stat named;
     struct stat opened;
 
-    if (fstat(temp->lock_fd, &opened) < 0)
-        return false;
+    if (fstat(fd, &opened) < 0)
+        return -errno;
     if (fstatat(temp->directory_fd, temp->temp_name, &named, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT;
-    return !imgz_same_file(&named, &opened);
+        return errno == ENOENT ? -ESTALE : -errno;
+    return imgz_same_file(&named, &opened) ? 0 : -ESTALE;
+}
+
+static bool is_replaced(const struct imgz_tempfile *temp)
+{
+    return check_name(temp, temp->lock_fd) == -ESTALE;
 }
 
 bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct stat *file)
@@ -89,18 +88,33 @@ static void remove_map(const struct imgz_tempfile *temp)
 
 /* ---- Creating it -------------------------------------------------------------------------- */
 
+/* Opens what lies under the temporary name. -ENOENT: nothing does. */
+static int open_stale(const struct imgz_tempfile *temp)
+{
+    const int fd =
+        openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+
+    if (fd >= 0)
+        return fd;
+    /* File systems exist that open no file twice, and say that it is not there: see lock_file(). */
+    if (errno == ENOENT &&
+        fstatat(temp->directory_fd, temp->temp_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return -EBUSY;
+    return -errno;
+}
+
 /* Removes what a killed run left behind. Its writer held a lock that died with it; a lock that
  * lives means a writer that lives. Between opening and locking the name may have come to mean
  * another file: then there is nothing to remove. */
 static int remove_stale(const struct imgz_tempfile *temp, bool empty_only)
 {
-    int fd =
-        openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = open_stale(temp);
     struct stat status;
     int rc = 0;
 
     if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
+        return fd == -ENOENT ? 0 : fd;
     if (fstat(fd, &status) < 0)
         rc = -errno;
     else if (!S_ISREG(status.st_mode))
@@ -109,28 +123,48 @@ static int remove_stale(const struct imgz_tempfile *temp, bool empty_only)
         rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
     else if (empty_only && status.st_size > 0)
         rc = -ENOTEMPTY;
-    else if (name_means(temp, fd) && unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
+    else if (check_name(temp, fd) == 0 && unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
         rc = -errno;
     close(fd);
     return rc;
 }
 
+/* A description of the file for its lock. File systems exist that open no file twice, whatever they
+ * call that; there it is the one of 'fd', which is there: then the lock may outlive a killed
+ * process for the moment that a ring holds the file open. */
+static int open_for_lock(const struct imgz_tempfile *temp, int fd)
+{
+    int again = openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int rc;
+
+    if (again >= 0)
+        return again;
+    rc = check_name(temp, fd);
+    if (rc < 0)
+        return rc;
+    again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return again < 0 ? -errno : again;
+}
+
 /* Locks the temporary file just opened. The lock lives on a descriptor of its own: fd is closed
  * before the file has its final name, because close() may fail, and a ring may hold fd's file open
- * for a moment after the process was killed. -EEXIST if the file was taken for stale between its
+ * for a moment after the process was killed. -ESTALE if the file was taken for stale between its
  * creation and the lock. */
 static int lock_file(struct imgz_tempfile *temp, int fd)
 {
-    temp->lock_fd = openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int rc;
+
+    temp->lock_fd = open_for_lock(temp, fd);
     if (temp->lock_fd < 0)
-        return errno == ENOENT ? -EEXIST : -errno;
+        return temp->lock_fd;
     /* File systems without locks exist; there a stale file is not told from a live one. */
-    if ((flock(temp->lock_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
-        !name_means(temp, temp->lock_fd) || !name_means(temp, fd))
-        return -EEXIST;
-    return 0;
+    if (flock(temp->lock_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return -ESTALE;
+    rc = check_name(temp, temp->lock_fd);
+    return rc < 0 ? rc : check_name(temp, fd);
 }
 
+/* -EEXIST: something has the name. -ESTALE: something else has it by now. */
 static int create_exclusive(struct imgz_tempfile *temp, int *fd)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
@@ -143,7 +177,7 @@ static int create_exclusive(struct imgz_tempfile *temp, int *fd)
      * where files have no modes. */
     (void)!fchmod(*fd, FILE_MODE);
     rc = lock_file(temp, *fd);
-    if (rc == -EEXIST) {
+    if (rc == -ESTALE) {
         close_fd(fd);
         close_fd(&temp->lock_fd);
         return rc;
@@ -156,16 +190,15 @@ int imgz_tempfile_create(struct imgz_tempfile *temp, bool empty_only, int *fd)
 {
     int rc = create_exclusive(temp, fd);
 
-    for (int tries = 0; rc == -EEXIST && tries < CREATE_TRIES_MAX; tries++) {
+    for (int tries = 0; (rc == -EEXIST || rc == -ESTALE) && tries < CREATE_TRIES_MAX; tries++) {
         rc = remove_stale(temp, empty_only);
-        if (rc == 0)
-            rc = create_exclusive(temp, fd);
-        else if (rc == -EEXIST)
+        if (rc < 0)
             return rc;
+        rc = create_exclusive(temp, fd);
     }
     if (rc == 0)
         remove_map(temp);
-    return rc;
+    return rc == -ESTALE ? -EEXIST : rc;
 }
 
 bool imgz_tempfile_ours_alone(const struct stat *status)
@@ -203,7 +236,7 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
     if (rc == 0)
         rc = look_at(*fd, &status); /* its writer may have lived until now */
     if (rc < 0)
-        return rc == -EEXIST ? -EBUSY : rc;
+        return rc == -ESTALE ? -EBUSY : rc;
     temp->exists = true;
     temp->taken_over = status.st_size > 0;
     temp->marked = temp->taken_over && is_marked(temp, &status);
@@ -260,22 +293,6 @@ bool imgz_tempfile_begun(const struct imgz_tempfile *temp)
 
 /* ---- Ending it ---------------------------------------------------------------------------- */
 
-/* File systems that do not know RENAME_NOREPLACE (EINVAL) get a link instead; what is left then
- * under the temporary name is the same file, and the next job of that name removes it. */
-static int rename_to_nothing(const struct imgz_tempfile *temp)
-{
-    const int directory = temp->directory_fd;
-
-    if (renameat2(directory, temp->temp_name, directory, temp->final_name, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -errno;
-    if (linkat(directory, temp->temp_name, directory, temp->final_name, 0) < 0)
-        return -errno;
-    (void)unlinkat(directory, temp->temp_name, 0);
-    return 0;
-}
-
 /* Only now that the file is shown: until then it may be taken over. */
 static void take_mark_away(const struct imgz_tempfile *temp)
 {
@@ -286,17 +303,18 @@ static void take_mark_away(const struct imgz_tempfile *temp)
     remove_map(temp);
 }
 
+int imgz_tempfile_try(const struct imgz_tempfile *temp, bool force, enum imgz_publish_way *way)
+{
+    return imgz_publish_try(temp->directory_fd, force, way);
+}
+
 int imgz_tempfile_show(struct imgz_tempfile *temp, bool force)
 {
-    const int directory = temp->directory_fd;
-    int rc = 0;
+    enum imgz_publish_way way;
+    int rc = is_replaced(temp)
+                 ? -ESTALE
+                 : imgz_publish(temp->directory_fd, temp->temp_name, temp->final_name, force, &way);
 
-    if (is_replaced(temp))
-        rc = -ESTALE;
-    else if (!force)
-        rc = rename_to_nothing(temp);
-    else if (renameat(directory, temp->temp_name, directory, temp->final_name) < 0)
-        rc = -errno;
     if (rc < 0)
         return rc;
     temp->exists = false;
@@ -311,12 +329,21 @@ bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp)
     return fstatat(temp->directory_fd, temp->final_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-void imgz_tempfile_abandon(struct imgz_tempfile *temp, bool keep)
+int imgz_tempfile_remove(struct imgz_tempfile *temp)
 {
-    if (temp->exists && !keep && !is_replaced(temp)) {
-        unlinkat(temp->directory_fd, temp->temp_name, 0);
-        remove_map(temp);
-    }
+    int rc = temp->exists ? check_name(temp, temp->lock_fd) : -ESTALE;
+
+    if (rc < 0)
+        return rc == -ESTALE ? 0 : rc;
+    if (unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
+        return -errno;
+    temp->exists = false;
+    remove_map(temp);
+    return 0;
+}
+
+void imgz_tempfile_close(struct imgz_tempfile *temp)
+{
     close_fd(&temp->lock_fd);
     imgz_name_close(&temp->name);
     imgz_name_close(&temp->map);

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "io/names.h"
+#include "io/publish.h"
 
 struct imgz_tempfile {
     struct imgz_name name; /* owns directory_fd and final_name */
@@ -37,7 +38,7 @@ struct imgz_tempfile {
         .name = IMGZ_NAME_NONE, .directory_fd = -1, .lock_fd = -1, .map = IMGZ_NAME_NONE           \
     }
 
-/* Takes the name that the file is to have. Whatever comes of it, to be ended by abandon. */
+/* Takes the name that the file is to have. Whatever comes of it, to be ended by close. */
 IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, struct imgz_name *name);
 
 /* True if what is made under the temporary name, or removed with it, would be this file. */
@@ -68,8 +69,13 @@ IMGZ_MUST_CHECK int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd);
 /* True if there is something in it. */
 bool imgz_tempfile_begun(const struct imgz_tempfile *temp);
 
+/* Before anything is written: finds out whether show() will work, and in which way (publish.h). */
+IMGZ_MUST_CHECK int imgz_tempfile_try(const struct imgz_tempfile *temp, bool force,
+                                      enum imgz_publish_way *way);
+
 /* Shows the complete file under its final name, where nothing that appeared meanwhile is replaced
- * but by force. Not flushed. -ESTALE: the temporary name was taken away, or means another file. */
+ * but by force (publish.h). Not flushed. -ESTALE: the temporary name was taken away, or means
+ * another file. */
 IMGZ_MUST_CHECK int imgz_tempfile_show(struct imgz_tempfile *temp, bool force);
 
 /* Brings the names to stable storage. */
@@ -78,7 +84,10 @@ IMGZ_MUST_CHECK int imgz_tempfile_flush_name(const struct imgz_tempfile *temp);
 /* True if there is anything under the final name. */
 bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp);
 
-/* Removes the file if it was not shown, unless it is to be kept. Accepts one in any state. */
-void imgz_tempfile_abandon(struct imgz_tempfile *temp, bool keep);
+/* Removes the file, with its map, if it has its temporary name still. An error: it is there. */
+IMGZ_MUST_CHECK int imgz_tempfile_remove(struct imgz_tempfile *temp);
+
+/* What was created, and neither shown nor removed, stays. Accepts one in any state. */
+void imgz_tempfile_close(struct imgz_tempfile *temp);
 
 #endif /* IMGZ_TEMPFILE_H */

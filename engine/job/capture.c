@@ -396,7 +396,7 @@ static int prepare(struct capture *capture)
 static int end_written(struct capture *capture, int rc)
 {
     const enum imgz_mapkeep_end kept =
-        wants_resume(capture) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
+        imgz_output_keeps(&capture->output) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
     int map_rc;
 
     /* As after a crash: what there is so far stays. */
@@ -406,9 +406,7 @@ static int end_written(struct capture *capture, int rc)
         imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : kept, capture->job.stop);
     if (rc == 0)
         rc = map_rc;
-    if (rc < 0)
-        imgz_output_tell_rest(&capture->output);
-    imgz_output_abandon(&capture->output);
+    imgz_output_close(&capture->output);
     return rc;
 }
 

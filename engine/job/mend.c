@@ -300,14 +300,12 @@ static void release(struct mend *mend)
 }
 
 /* As after a crash, if a thread was left that writes: what there is so far stays. */
-static void end_written(struct mend *mend, int rc)
+static void end_written(struct mend *mend)
 {
     if (mend->job.left.drain)
         return;
     (void)!imgz_mapkeep_close(&mend->partial_map, IMGZ_MAPKEEP_KEPT, mend->job.stop);
-    if (rc < 0)
-        imgz_output_tell_rest(&mend->output);
-    imgz_output_abandon(&mend->output);
+    imgz_output_close(&mend->output);
 }
 
 bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
@@ -333,7 +331,7 @@ static int run(struct mend *mend, const struct imgz_options *options)
         adopt_sum(mend);
     else if (rc == 0)
         rc = mend_missing(mend);
-    end_written(mend, rc);
+    end_written(mend);
     if (rc == 0)
         imgz_job_finish(&mend->job);
     mend->job.mended = true;

@@ -347,10 +347,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = imgz_output_commit(&restore.output);
     if (rc == 0)
         imgz_job_finish(&restore.job);
-    else
-        imgz_output_tell_rest(&restore.output);
     imgz_source_close(&restore.held);
-    imgz_output_abandon(&restore.output);
+    imgz_output_close(&restore.output);
     imgz_decode_release(&restore.decode);
     return imgz_job_end(&restore.job, rc, report, error);
 }

@@ -159,7 +159,7 @@ static int prepare(struct run *run)
 
 static void release(struct run *run)
 {
-    imgz_output_abandon(&run->output);
+    imgz_output_close(&run->output);
     for (uint32_t i = 0; run->checkers != NULL && i < run->job.options.thread_count; i++)
         imgz_checker_fini(&run->checkers[i]);
     free(run->checkers);

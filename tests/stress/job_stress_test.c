@@ -235,7 +235,7 @@ static void *run_fights(void *argument)
                 output.temp.exists = false;
             else if (i % 4 != 1)
                 IMGZ_ASSERT(imgz_output_commit(&output) == 0);
-            imgz_output_abandon(&output);
+            imgz_output_close(&output);
         }
         check_final(path.text);
         imgz_stop_destroy(stop);

@@ -54,7 +54,7 @@ static void open_world(struct world *world, bool direct)
 static void close_world(struct world *world)
 {
     imgz_append_fini(&world->append);
-    imgz_output_abandon(&world->output);
+    imgz_output_close(&world->output);
     imgz_line_destroy(world->line);
     imgz_fixture_fini(&world->fixture);
 }
@@ -187,7 +187,7 @@ static void check_resumed(bool direct, uint64_t kept_bytes, uint64_t bytes)
 
     open_world(&world, direct);
     imgz_append_fini(&world.append);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     memset(left + kept_bytes, 0xee, 3 * MIB);
     imgz_fixture_write(&world.fixture, "out.partial", left, kept_bytes + 3 * MIB);
     open_output(&world, direct, true);

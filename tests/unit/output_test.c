@@ -37,7 +37,7 @@ static void file_appears_when_committed(void **state)
     assert_true(holds(&world, "out", "bytes"));
     assert_int_equal(stat(world.path.text, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 1);
     close_world(&world);
 }
@@ -50,10 +50,10 @@ static void abandon_leaves_nothing(void **state)
     open_world(&world);
     assert_int_equal(open_output(&world), 0);
     put(&world, "bytes");
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
     assert_int_equal(world.output.fd, -1);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -76,7 +76,7 @@ static void direct_writes_are_of_the_same_file(void **state)
     assert_int_equal(imgz_output_flush(&world.output), 0);
     assert_int_equal(imgz_output_commit(&world.output), 0);
     assert_true(imgz_fixture_holds(&world.fixture, "out", block, sizeof(block)));
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -93,7 +93,7 @@ static void existing_file_needs_force(void **state)
     assert_int_equal(open_output(&world), 0);
     put(&world, "new");
     assert_true(holds(&world, "out", "old"));
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_true(holds(&world, "out", "old"));
     assert_int_equal(open_output(&world), 0);
     put(&world, "new");
@@ -101,7 +101,7 @@ static void existing_file_needs_force(void **state)
     assert_int_equal(imgz_output_commit(&world.output), 0);
     assert_true(holds(&world, "out", "new"));
     assert_int_equal(imgz_fixture_count(&world.fixture), 1);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -119,10 +119,13 @@ static void name_taken_meanwhile_is_kept(void **state)
         imgz_fixture_write(&world.fixture, "out", "theirs", 6);
         assert_int_equal(imgz_output_flush(&world.output), 0);
         assert_int_equal(imgz_output_commit(&world.output), force ? 0 : -EEXIST);
-        imgz_output_abandon(&world.output);
+        imgz_output_close(&world.output);
         assert_true(holds(&world, "out", force ? "ours" : "theirs"));
-        assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+        assert_int_equal(imgz_fixture_count(&world.fixture), force ? 1 : 2);
         if (!force) {
+            /* It is complete: it used to be removed for want of a name. */
+            assert_true(holds(&world, "out.partial", "ours"));
+            assert_non_null(strstr(story(&world)->text, "out.partial is complete, and is kept"));
             assert_int_equal(story(&world)->code, -EEXIST);
             assert_int_equal(story(&world)->stage, IMGZ_STAGE_FLUSH);
         }
@@ -146,7 +149,7 @@ static void failed_close_is_told(void **state)
             assert_int_equal(story(&world)->stage, IMGZ_STAGE_FLUSH);
             assert_false(imgz_fixture_exists(&world.fixture, "out"));
         }
-        imgz_output_abandon(&world.output);
+        imgz_output_close(&world.output);
         assert_int_equal(imgz_fixture_count(&world.fixture), 0);
         close_world(&world);
     }
@@ -174,7 +177,7 @@ static void linked_file_is_replaced_in_its_place(void **state)
     assert_true(imgz_fixture_exists(&world.fixture, "real.partial"));
     assert_int_equal(imgz_output_flush(&world.output), 0);
     assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_true(holds(&world, "real", "new"));
     assert_int_equal(lstat(world.path.text, &status), 0);
     assert_true(S_ISLNK(status.st_mode));
@@ -318,7 +321,7 @@ static void streams_are_written_in_place(void **state)
     assert_int_equal(imgz_output_commit(&world.output), 0);
     assert_int_equal(read(reader, got, sizeof(got)), 5);
     assert_memory_equal(got, "bytes", 5);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_true(imgz_fixture_exists(&world.fixture, "fifo"));
     close(reader);
     world.config.path = "/dev/null";
@@ -326,7 +329,7 @@ static void streams_are_written_in_place(void **state)
     assert_int_equal(world.output.kind, IMGZ_OUTPUT_STREAM);
     assert_int_equal(imgz_output_flush(&world.output), 0);
     assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -342,7 +345,7 @@ static void standard_output_stays_open(void **state)
     assert_true(world.output.fd > STDERR_FILENO);
     assert_int_equal(imgz_output_commit(&world.output), 0);
     assert_true(fcntl(STDOUT_FILENO, F_GETFD) >= 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -379,7 +382,7 @@ static void booking_gives_slots_back(void **state)
     assert_int_equal(story(&world)->offset, 8192 + 512);
     imgz_line_close(line);
     imgz_line_destroy(line);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -396,7 +399,7 @@ static void only_what_was_read_is_replaced(void **state)
     imgz_fixture_write(&world.fixture, "out", "image", 5);
     assert_int_equal(stat(world.path.text, &read), 0);
     assert_int_equal(open_output(&world), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
 
     imgz_fixture_write(&world.fixture, "victim", "precious", 8);
     assert_int_equal(unlink(world.path.text), 0);
@@ -466,7 +469,7 @@ static void a_fifo_is_waited_for_not_its_name(void **state)
             assert_int_equal(read((int)(intptr_t)reader, got, 4), 4);
             assert_string_equal(got, "data");
             close((int)(intptr_t)reader);
-            imgz_output_abandon(&world.output);
+            imgz_output_close(&world.output);
         } else {
             assert_non_null(strstr(story(&world)->text, "replaced by something else"));
         }

@@ -28,7 +28,7 @@ static void stale_partial_is_replaced(void **state)
     assert_int_equal(imgz_output_commit(&world.output), 0);
     assert_true(holds(&world, "out", "new"));
     assert_int_equal(imgz_fixture_count(&world.fixture), 1);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -43,7 +43,7 @@ static void a_partial_is_taken_over_and_left(void **state)
     world.config.resume = true;
     assert_int_equal(open_output(&world), 0);
     assert_false(world.output.temp.taken_over);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
 
     imgz_fixture_write(&world.fixture, "out.partial", "", 0);
@@ -51,7 +51,7 @@ static void a_partial_is_taken_over_and_left(void **state)
     imgz_fixture_write(&world.fixture, "out.partial.map", "of another", 10);
     assert_int_equal(open_output(&world), 0);
     assert_false(world.output.temp.taken_over);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
 
     imgz_fixture_write(&world.fixture, "out.partial", "bytes", 5);
@@ -60,12 +60,12 @@ static void a_partial_is_taken_over_and_left(void **state)
     assert_true(world.output.temp.taken_over);
     assert_int_equal(pread(world.output.fd, text, sizeof(text), 0), 5);
     assert_memory_equal(text, "bytes", 5);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_true(holds(&world, "out.partial", "bytes"));
 
     assert_int_equal(open_output(&world), 0);
     assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_true(holds(&world, "out", "bytes"));
     assert_int_equal(imgz_fixture_count(&world.fixture), 1);
     close_world(&world);
@@ -83,7 +83,7 @@ static void a_partial_that_counts_is_not_replaced(void **state)
     assert_true(holds(&world, "out.partial", "regained"));
     imgz_fixture_write(&world.fixture, "out.partial", "", 0);
     assert_int_equal(open_output(&world), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     close_world(&world);
 }
 
@@ -102,7 +102,7 @@ static void a_mark_lasts_until_it_is_shown(void **state)
     assert_int_equal(open_output(&world), 0);
     put(&world, "zeros");
     assert_int_equal(imgz_output_mark(&world.output), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_int_equal(chmod(partial.text, 01644), 0);
 
     assert_int_equal(open_output(&world), 0);
@@ -112,7 +112,7 @@ static void a_mark_lasts_until_it_is_shown(void **state)
     imgz_fixture_write(&world.fixture, "out", "theirs", 6);
     assert_int_equal(imgz_output_commit(&world.output), -EEXIST);
     imgz_fixture_renew_stop(&world.fixture);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_int_equal(stat(partial.text, &status), 0);
     assert_int_equal(status.st_mode & 07777, 01640);
 
@@ -120,7 +120,7 @@ static void a_mark_lasts_until_it_is_shown(void **state)
     assert_int_equal(open_output(&world), 0);
     assert_true(world.output.temp.marked);
     assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_int_equal(stat(world.path.text, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
     assert_true(holds(&world, "out", "zeros"));
@@ -144,7 +144,7 @@ static void a_partial_that_was_replaced_is_let_be(void **state)
             assert_int_equal(imgz_output_commit(&world.output), -ESTALE);
             assert_non_null(strstr(story(&world)->text, "out.partial was taken away"));
         }
-        imgz_output_abandon(&world.output);
+        imgz_output_close(&world.output);
         assert_true(holds(&world, "out.partial", "theirs"));
         assert_int_equal(imgz_fixture_count(&world.fixture), 1);
     }
@@ -183,7 +183,7 @@ static void second_writer_is_refused(void **state)
     expect_refused(&world, -EBUSY, 1);
     assert_int_equal(imgz_output_flush(&first), 0);
     assert_int_equal(imgz_output_commit(&first), 0);
-    imgz_output_abandon(&first);
+    imgz_output_close(&first);
     assert_true(holds(&world, "out", "first"));
     close_world(&world);
 }
@@ -240,7 +240,7 @@ static void a_directory_that_is_swapped_is_left_alone(void **state)
     put(&world, "new");
     assert_int_equal(imgz_output_flush(&world.output), 0);
     assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_abandon(&world.output);
+    imgz_output_close(&world.output);
     assert_true(holds(&world, "moved/out", "new"));
     assert_false(imgz_fixture_exists(&world.fixture, "moved/out.partial.map"));
     assert_true(holds(&world, "ours/out.partial", "theirs"));
