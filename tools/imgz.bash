@@ -14,11 +14,12 @@ _imgz_options() {
     case $1 in
     capture)
         echo "$job --level --chunk-size --chunk-hash --direct --on-error --retries --map"
-        echo '--timeout --resume --override --force --mode --reproducible --allow-empty'
+        echo '--timeout --resume --discard-partial --override --force --mode --reproducible'
+        echo '--allow-empty'
         ;;
     restore)
         echo "$job --only-changed --read-back --resume --paranoid --discard --override --yes"
-        echo '--force --mode'
+        echo '--discard-partial --force --mode'
         ;;
     verify) echo "$job --against --paranoid --scrub --direct" ;;
     hash) echo "$job --chunk-size --chunk-hash --direct" ;;

@@ -232,6 +232,9 @@ static int check_together(const struct options *options, struct options_problem 
         (options_has(options, OPTION_AGAINST) || options_has(options, OPTION_DIGEST)))
         return options_refuse(problem, "--scrub inflates nothing: it cannot be given with --%s",
                               options_has(options, OPTION_AGAINST) ? "against" : "digest");
+    if (options_has(options, OPTION_DISCARD_PARTIAL) && options_has(options, OPTION_RESUME))
+        return options_refuse(problem, "--resume goes on with what --discard-partial drops: leave "
+                                       "out one");
     if (options_has(options, OPTION_DISCARD) &&
         (options_has(options, OPTION_ONLY_CHANGED) || options_has(options, OPTION_RESUME)))
         return options_refuse(problem, "--discard drops what --%s would keep: leave out one",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signals. One that would end the process asks the running job to stop and clean up instead:
- * whoever sends it, nothing is left behind. What says that the program itself is at fault (SIGSEGV,
- * SIGABRT and the like) is left alone, and so is what was ignored when the program was started
- * (nohup, a shell's background job) or has a handler by then (a profiler).
+ * whoever sends it, what is left behind is said. What says that the program itself is at fault
+ * (SIGSEGV, SIGABRT and the like) is left alone, and so is what was ignored when the program was
+ * started (nohup, a shell's background job) or has a handler by then (a profiler).
  */
 #ifndef IMGZ_TOOLS_SIGNALS_H
 #define IMGZ_TOOLS_SIGNALS_H

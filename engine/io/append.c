@@ -138,6 +138,7 @@ static int reap_write(struct imgz_append *append)
     }
     buffer = result.request.owner;
     buffer->under_way = false;
+    append->output->stored_bytes += result.done_bytes;
     if (result.rc < 0)
         return raise_write(append, result.rc, result.request.offset + result.done_bytes);
     return 0;
@@ -260,10 +261,22 @@ int imgz_append_settle(struct imgz_append *append)
     return rc;
 }
 
+/* What is in memory of a file that is to be gone on with; and the file is no longer than that.
+ * After a failure others may be under way, each of which may be tried once more. */
+static void keep_rest(struct imgz_append *append)
+{
+    if (!append->output->keep || append->settled_offset == append->offset)
+        return;
+    if (imgz_append_settle(append) == 0)
+        (void)!ftruncate(append->output->fd, (off_t)append->offset);
+    for (uint32_t i = 0; i < 2 * IMGZ_APPEND_BUFFERS && imgz_io_pending_count(append->io) > 0; i++)
+        (void)!reap_write(append);
+}
+
 void imgz_append_fini(struct imgz_append *append)
 {
-    if (append->output->resume && append->settled_offset < append->offset)
-        (void)!imgz_append_settle(append);
+    if (append->io != NULL)
+        keep_rest(append);
     imgz_io_destroy(append->io);
     if (append->memory != NULL)
         munmap(append->memory, MEMORY_BYTES);

@@ -52,7 +52,7 @@ IMGZ_MUST_CHECK int imgz_append_init(struct imgz_append *append, struct imgz_out
  * holds already. What it holds behind them is dropped. */
 IMGZ_MUST_CHECK int imgz_append_resume(struct imgz_append *append, uint64_t offset);
 
-/* Waits for requests under way. Of a file that is to be resumed, what was appended is written. */
+/* Waits for requests under way. Of a file that is to be kept, what was appended is written. */
 void imgz_append_fini(struct imgz_append *append);
 
 IMGZ_MUST_CHECK int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t bytes);

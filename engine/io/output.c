@@ -49,7 +49,11 @@ static const char *explain_temporary(int rc, const char *plain)
     case -ESTALE:
         return "was taken away, or replaced, while it was written";
     case -ENOTEMPTY:
-        return "has what an interrupted run read; go on from there with --resume, or remove it";
+        return "has what an interrupted run did; go on from there with --resume, or start over "
+               "with --discard-partial";
+    case -ENOTUNIQ:
+        return "is not known to be what an interrupted run left, and was left as it is; move it "
+               "away";
     case -EEXIST:
     case -EPERM:
     case -ELOOP:
@@ -70,10 +74,14 @@ static int raise_temporary(const struct imgz_output *output, int rc, const char 
 
 static int create_temporary(const struct imgz_output_config *config, struct imgz_output *output)
 {
-    int rc = imgz_tempfile_create(&output->temp, config->leftover_counts, &output->fd);
+    int rc = imgz_tempfile_create(&output->temp, config->discard, &output->fd);
 
-    if (rc == -EBUSY || rc == -ENOTEMPTY || rc == -EEXIST || rc == -ELOOP)
+    if (rc == -EBUSY || rc == -ENOTEMPTY || rc == -ENOTUNIQ || rc == -EEXIST || rc == -ELOOP)
         return raise_temporary(output, rc, "creating", "exists and is no plain file; move it away");
+    if (rc == 0 && config->keep && !output->temp.stamped)
+        imgz_log_line(output->log,
+                      "%s.partial cannot be stamped: nothing is kept of it if this run fails",
+                      output->path);
     return rc < 0 ? raise_here(output, rc, "creating") : 0;
 }
 
@@ -209,6 +217,7 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
     rc = imgz_tempfile_open(&output->temp, &name);
     if (rc < 0)
         return raise_here(output, rc, "creating");
+    output->temp.begins = config->begins;
     rc = check_place(config, output);
     if (rc == 0)
         rc = try_publishing(output);
@@ -373,6 +382,9 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->stage = config->stage;
     output->force = config->force;
     output->resume = config->resume;
+    output->keep = config->keep;
+    output->head_bytes = config->head_bytes;
+    output->kept_advice = config->kept_advice;
     output->file_mode = config->file_mode;
     output->size_bytes = IMGZ_SIZE_UNKNOWN;
     output->stop = stop;
@@ -396,6 +408,7 @@ int imgz_output_book(struct imgz_output *output, struct imgz_line *line,
 
     IMGZ_ASSERT(slot->pending_count > 0);
     slot->pending_count -= 1;
+    output->stored_bytes += result->done_bytes;
     if (result->rc < 0)
         return imgz_stop_raise_system(
             output->stop, result->rc,
@@ -495,9 +508,18 @@ int imgz_output_commit(struct imgz_output *output)
     return rc;
 }
 
+/* What is corrupt, or did not come back as it was written, is nothing to go on from; but what an
+ * earlier run left is not given up for it. */
+static bool proved_bad(const struct imgz_output *output)
+{
+    return imgz_stop_error(output->stop)->code == -EBADMSG && !output->resume;
+}
+
 bool imgz_output_keeps(const struct imgz_output *output)
 {
-    return output->complete || (output->resume && imgz_tempfile_begun(&output->temp));
+    return output->complete ||
+           (output->keep && imgz_tempfile_is_left(&output->temp) && !proved_bad(output) &&
+            (output->temp.taken_over || output->stored_bytes > output->head_bytes));
 }
 
 /* What is removed is said to be gone when it is. */
@@ -512,6 +534,21 @@ static void remove_file(struct imgz_output *output)
         imgz_stop_add(output->stop, "; %s is as it was before", output->path);
     else if (output->begun)
         imgz_stop_add(output->stop, "; nothing is left of %s", output->path);
+}
+
+static const char *kept_advice(const struct imgz_output *output)
+{
+    if (output->kept_advice != NULL)
+        return output->kept_advice;
+    return output->resume ? "the same command goes on from there"
+                          : "add --resume to go on from there";
+}
+
+static void tell_kept(const struct imgz_output *output)
+{
+    if (imgz_tempfile_name_taken(&output->temp))
+        imgz_stop_add(output->stop, "; %s is as it was before", output->path);
+    imgz_stop_add(output->stop, "; %s.partial is kept: %s", output->path, kept_advice(output));
 }
 
 /* A file has its final name only when it is complete, so what was there before is there still. */
@@ -529,8 +566,7 @@ static void end_file(struct imgz_output *output)
         imgz_stop_add(output->stop, "; %s.partial is complete, and is kept: rename it yourself",
                       output->path);
     else if (output->begun)
-        imgz_stop_add(output->stop, "; %s.partial is kept: the same command goes on from there",
-                      output->path);
+        tell_kept(output);
 }
 
 void imgz_output_close(struct imgz_output *output)

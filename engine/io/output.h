@@ -2,9 +2,10 @@
 /*
  * What a job writes: a new file under a temporary name, an existing block device, or a stream.
  *
- * A file is written under a temporary name (tempfile.h) and shown by commit(); until then close()
- * removes it, unless it is to be resumed, or complete. A device is opened exclusively (target.h)
- * and never renamed. A stream is standard output, a FIFO, or a character device.
+ * A file is written under a temporary name (tempfile.h) and shown by commit(). Until then close()
+ * keeps what can be gone on with, or is complete, and removes anything else. A device is opened
+ * exclusively (target.h) and never renamed. A stream is standard output, a FIFO, or a character
+ * device.
  *
  * Place: opened by the job, written by the drain, committed by the job.
  *
@@ -30,10 +31,14 @@ struct imgz_output_config {
     bool force;                  /* an existing file may be replaced */
     const struct stat *replaces; /* by force: it alone, and nothing else; NULL: any */
     const char *exists_advice;   /* without force; NULL: to use it */
-    bool resume;          /* NAME.partial is taken over if it is there, and kept by close() */
-    bool leftover_counts; /* without resume, what an interrupted run left is not replaced:
-                             -ENOTEMPTY */
-    bool device_allowed;  /* restore: yes; an image needs a file */
+    bool resume;                 /* NAME.partial is taken over if it is there */
+    bool
+        discard; /* what an interrupted run left in it is replaced; else, without resume, refused */
+    bool keep;   /* what this run leaves can be gone on with: close() keeps it if it is worth it */
+    uint32_t head_bytes;            /* of it so many are no loss */
+    imgz_tempfile_begins_fn begins; /* what is left is known by this, too; may be NULL */
+    const char *kept_advice;        /* to whoever has it then; NULL: to use --resume */
+    bool device_allowed;            /* restore: yes; an image needs a file */
     const char *why_no_stream; /* "is a pipe ...": then one is refused, before it is waited for */
     bool direct_wanted;        /* also open it with O_DIRECT, if its file system can */
     uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
@@ -60,6 +65,10 @@ struct imgz_output {
     uint32_t file_mode;
     bool force;
     bool resume;
+    bool keep; /* until the job finds that it is of no use */
+    uint32_t head_bytes;
+    const char *kept_advice;
+    uint64_t stored_bytes;     /* of a file: so many were written, some of them twice */
     bool begun;                /* whoever writes has begun to */
     bool complete;             /* all is written, flushed and closed */
     bool committed;            /* and has its name */
@@ -99,7 +108,7 @@ IMGZ_MUST_CHECK int imgz_output_mark(struct imgz_output *output);
 IMGZ_MUST_CHECK int imgz_output_commit(struct imgz_output *output);
 
 /* True if close() will leave a file that was not committed: one that is complete and could not get
- * its name, or is to be resumed and has something in it. */
+ * its name, or one that can be gone on with, has something in it, and did not prove to be bad. */
 bool imgz_output_keeps(const struct imgz_output *output);
 
 /* Closes. A file that was not committed, and is not to be kept, is removed. Adds to the story of a

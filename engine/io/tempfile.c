@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/publish.h"
+#include "io/stamp.h"
 
 /* A disk image holds everything the disk held: nobody else's business until it is complete, and not
  * then unless its owner says so. */
@@ -104,26 +105,69 @@ static int open_stale(const struct imgz_tempfile *temp)
     return -errno;
 }
 
-/* Removes what a killed run left behind. Its writer held a lock that died with it; a lock that
- * lives means a writer that lives. Between opening and locking the name may have come to mean
+static struct imgz_stamp_place stamp_place(const struct imgz_tempfile *temp, int fd)
+{
+    return (struct imgz_stamp_place){temp->directory_fd, temp->temp_name, fd};
+}
+
+/* 0: the file, which is not empty, was left by a run. -ENOTUNIQ: that is not known. */
+static int check_origin(struct imgz_tempfile *temp, int fd)
+{
+    const struct imgz_stamp_place place = stamp_place(temp, fd);
+    unsigned char head[IMGZ_TEMPFILE_HEAD_BYTES];
+    ssize_t bytes;
+
+    temp->stamped = imgz_stamp_has(&place);
+    if (temp->stamped)
+        return 0;
+    if (temp->begins == NULL)
+        return -ENOTUNIQ;
+    bytes = pread(fd, head, sizeof(head), 0);
+    if (bytes < 0)
+        return -errno;
+    return temp->begins(head, (size_t)bytes) ? 0 : -ENOTUNIQ;
+}
+
+/* A job that ended between giving the file its final name and taking the temporary one away. */
+static bool is_second_name(const struct imgz_tempfile *temp, const struct stat *status)
+{
+    struct stat final;
+
+    return fstatat(temp->directory_fd, temp->final_name, &final, AT_SYMLINK_NOFOLLOW) == 0 &&
+           imgz_same_file(&final, status);
+}
+
+/* 0: it may be removed. */
+static int check_stale(struct imgz_tempfile *temp, int fd, bool discard)
+{
+    struct stat status;
+    int rc;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode))
+        return -EEXIST;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    if (status.st_size == 0 || is_second_name(temp, &status))
+        return 0;
+    rc = check_origin(temp, fd);
+    return rc == 0 && !discard ? -ENOTEMPTY : rc;
+}
+
+/* Removes what an interrupted run left behind. Its writer held a lock that died with it; a lock
+ * that lives means a writer that lives. Between opening and locking the name may have come to mean
  * another file: then there is nothing to remove. */
-static int remove_stale(const struct imgz_tempfile *temp, bool empty_only)
+static int remove_stale(struct imgz_tempfile *temp, bool discard)
 {
     int fd = open_stale(temp);
-    struct stat status;
-    int rc = 0;
+    int rc;
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
-    if (fstat(fd, &status) < 0)
-        rc = -errno;
-    else if (!S_ISREG(status.st_mode))
-        rc = -EEXIST;
-    else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
-    else if (empty_only && status.st_size > 0)
-        rc = -ENOTEMPTY;
-    else if (check_name(temp, fd) == 0 && unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
+    rc = check_stale(temp, fd, discard);
+    if (rc == 0 && check_name(temp, fd) == 0 &&
+        unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
         rc = -errno;
     close(fd);
     return rc;
@@ -186,19 +230,30 @@ static int create_exclusive(struct imgz_tempfile *temp, int *fd)
     return rc;
 }
 
-int imgz_tempfile_create(struct imgz_tempfile *temp, bool empty_only, int *fd)
+/* On stable storage, before anything else of the file. A run that cannot stamp it leaves nothing.
+ */
+static int put_stamp(struct imgz_tempfile *temp, int fd)
+{
+    const struct imgz_stamp_place place = stamp_place(temp, fd);
+
+    temp->stamped = imgz_stamp_put(&place) == 0;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int imgz_tempfile_create(struct imgz_tempfile *temp, bool discard, int *fd)
 {
     int rc = create_exclusive(temp, fd);
 
     for (int tries = 0; (rc == -EEXIST || rc == -ESTALE) && tries < CREATE_TRIES_MAX; tries++) {
-        rc = remove_stale(temp, empty_only);
+        rc = remove_stale(temp, discard);
         if (rc < 0)
             return rc;
         rc = create_exclusive(temp, fd);
     }
-    if (rc == 0)
-        remove_map(temp);
-    return rc == -ESTALE ? -EEXIST : rc;
+    if (rc < 0)
+        return rc == -ESTALE ? -EEXIST : rc;
+    remove_map(temp);
+    return put_stamp(temp, *fd);
 }
 
 bool imgz_tempfile_ours_alone(const struct stat *status)
@@ -222,6 +277,15 @@ static bool is_marked(const struct imgz_tempfile *temp, const struct stat *statu
     return (status->st_mode & S_ISVTX) != 0 || imgz_name_stat(&temp->map, &map) == 0;
 }
 
+/* Where a write failed, memory may have what the drive has not. */
+static int drop_cache(int fd)
+{
+    if (fsync(fd) < 0)
+        return -errno;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    return 0;
+}
+
 int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
 {
     struct stat status;
@@ -235,16 +299,22 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
         rc = lock_file(temp, *fd);
     if (rc == 0)
         rc = look_at(*fd, &status); /* its writer may have lived until now */
+    if (rc == 0 && status.st_size > 0)
+        rc = check_origin(temp, *fd);
     if (rc < 0)
         return rc == -ESTALE ? -EBUSY : rc;
     temp->exists = true;
     temp->taken_over = status.st_size > 0;
     temp->marked = temp->taken_over && is_marked(temp, &status);
-    if (!temp->taken_over)
+    if (!temp->taken_over) {
         remove_map(temp);
+        rc = put_stamp(temp, *fd);
+    } else {
+        rc = drop_cache(*fd);
+    }
     /* File systems exist where files have no modes. */
     (void)!fchmod(*fd, temp->marked ? FILE_MODE | S_ISVTX : FILE_MODE);
-    return 0;
+    return rc;
 }
 
 int imgz_tempfile_open_direct(const struct imgz_tempfile *temp)
@@ -283,12 +353,9 @@ int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd)
     return mark_by_map(temp);
 }
 
-bool imgz_tempfile_begun(const struct imgz_tempfile *temp)
+bool imgz_tempfile_is_left(const struct imgz_tempfile *temp)
 {
-    struct stat status;
-
-    return temp->exists && !is_replaced(temp) && fstat(temp->lock_fd, &status) == 0 &&
-           status.st_size > 0;
+    return temp->exists && (temp->stamped || temp->taken_over) && !is_replaced(temp);
 }
 
 /* ---- Ending it ---------------------------------------------------------------------------- */
@@ -310,11 +377,14 @@ int imgz_tempfile_try(const struct imgz_tempfile *temp, bool force, enum imgz_pu
 
 int imgz_tempfile_show(struct imgz_tempfile *temp, bool force)
 {
+    const struct imgz_stamp_place place = stamp_place(temp, temp->lock_fd);
     enum imgz_publish_way way;
-    int rc = is_replaced(temp)
-                 ? -ESTALE
-                 : imgz_publish(temp->directory_fd, temp->temp_name, temp->final_name, force, &way);
+    int rc;
 
+    if (is_replaced(temp))
+        return -ESTALE;
+    imgz_stamp_remove(&place);
+    rc = imgz_publish(temp->directory_fd, temp->temp_name, temp->final_name, force, &way);
     if (rc < 0)
         return rc;
     temp->exists = false;
@@ -331,6 +401,7 @@ bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp)
 
 int imgz_tempfile_remove(struct imgz_tempfile *temp)
 {
+    const struct imgz_stamp_place place = stamp_place(temp, temp->lock_fd);
     int rc = temp->exists ? check_name(temp, temp->lock_fd) : -ESTALE;
 
     if (rc < 0)
@@ -338,6 +409,7 @@ int imgz_tempfile_remove(struct imgz_tempfile *temp)
     if (unlinkat(temp->directory_fd, temp->temp_name, 0) < 0)
         return -errno;
     temp->exists = false;
+    imgz_stamp_remove(&place);
     remove_map(temp);
     return 0;
 }

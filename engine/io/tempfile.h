@@ -3,7 +3,9 @@
  * A file under a temporary name, NAME.partial beside NAME, until it is complete.
  *
  * It is created with O_EXCL, or taken over from an interrupted run, and locked: whoever has it has
- * it alone. A lock that died with its process tells a stale file, which is replaced.
+ * it alone. A lock that died with its process tells what an interrupted run left. That is known by
+ * a stamp (stamp.h), or by how it begins, which goes where no stamp does. Anything else of that
+ * name is somebody's own: it is neither removed nor written to. What is empty is nobody's loss.
  *
  * Place: of output.h.
  *
@@ -20,14 +22,22 @@
 #include "io/names.h"
 #include "io/publish.h"
 
+/* True if a file with these first bytes can be nothing but what a run left; there may be fewer than
+ * IMGZ_TEMPFILE_HEAD_BYTES. */
+typedef bool (*imgz_tempfile_begins_fn)(const unsigned char *head, size_t bytes);
+
+#define IMGZ_TEMPFILE_HEAD_BYTES 64u
+
 struct imgz_tempfile {
     struct imgz_name name; /* owns directory_fd and final_name */
     int directory_fd;
-    int lock_fd;      /* until the file has its final name */
-    bool exists;      /* under its temporary name, and is ours */
-    bool taken_over;  /* it was left by an earlier run, and holds whatever that wrote */
-    bool marked;      /* see imgz_tempfile_mark(): by this run, or the one that left it */
-    char *final_name; /* within the directory */
+    int lock_fd;     /* until the file has its final name */
+    bool exists;     /* under its temporary name, and is ours */
+    bool taken_over; /* it was left by an earlier run, and holds whatever that wrote */
+    bool marked;     /* see imgz_tempfile_mark(): by this run, or the one that left it */
+    bool stamped;    /* by this run, or the one that left it */
+    imgz_tempfile_begins_fn begins; /* may be NULL */
+    char *final_name;               /* within the directory */
     char *temp_name;
     struct imgz_name map; /* for whoever keeps a map (mapkeep.h) of the file: it goes with it */
 };
@@ -44,14 +54,15 @@ IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, struct imgz_n
 /* True if what is made under the temporary name, or removed with it, would be this file. */
 bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct stat *file);
 
-/* Creates the file; '*fd' is open for writing. What an interrupted run left is removed; with
- * 'empty_only' it is -ENOTEMPTY if there is anything in it. -EBUSY: another process writes it.
- * -EEXIST: the name means something else. */
-IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, bool empty_only, int *fd);
+/* Creates the file; '*fd' is open for writing. What an interrupted run left is removed with
+ * 'discard'; without, it is -ENOTEMPTY if there is anything in it. -ENOTUNIQ: the file is not known
+ * to be that. -EBUSY: another process writes it. -EEXIST: the name means something else. */
+IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, bool discard, int *fd);
 
-/* Takes over what an interrupted run left; '*fd' is open for reading and writing. An empty file is
- * as good as a new one: that run did not get to write. -ENOENT: no run was interrupted. -EBUSY:
- * another process writes it. -EPERM, -ELOOP: it is no plain file that nobody else can write to. */
+/* Takes over what an interrupted run left; '*fd' is open for reading and writing, and what is read
+ * is what is on stable storage. An empty file is as good as a new one: that run did not get to
+ * write. -ENOENT: no run was interrupted. -ENOTUNIQ, -EBUSY: as above. -EPERM, -ELOOP: it is no
+ * plain file that nobody else can write to. */
 IMGZ_MUST_CHECK int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd);
 
 /* Opens the file once more, for direct writes: a descriptor, or -1. */
@@ -66,8 +77,8 @@ bool imgz_tempfile_ours_alone(const struct stat *status);
  * flushed. */
 IMGZ_MUST_CHECK int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd);
 
-/* True if there is something in it. */
-bool imgz_tempfile_begun(const struct imgz_tempfile *temp);
+/* True if it is there under its temporary name, and known to be left by a run. */
+bool imgz_tempfile_is_left(const struct imgz_tempfile *temp);
 
 /* Before anything is written: finds out whether show() will work, and in which way (publish.h). */
 IMGZ_MUST_CHECK int imgz_tempfile_try(const struct imgz_tempfile *temp, bool force,

@@ -221,6 +221,12 @@ static const char *exists_advice(const struct imgz_options *options)
                  "(see --map in the manual); --force reads all of the source again";
 }
 
+/* What cannot be read is zeros in the image, which nobody tells from others without a map. */
+static bool forgets(const struct imgz_options *options)
+{
+    return options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL;
+}
+
 static const char cannot_be_resumed[] = "is a pipe or the like: a capture from or to it cannot be "
                                         "resumed; leave out --resume";
 
@@ -235,13 +241,49 @@ static int check_resumable(const struct capture *capture)
     if (capture->source.kind == IMGZ_SOURCE_STREAM)
         return imgz_stop_raise_usage(capture->job.stop, place, "%s %s", capture->source.path,
                                      cannot_be_resumed);
-    if (options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL)
+    if (forgets(options))
         return imgz_stop_raise_usage(
             capture->job.stop, place,
             "what cannot be read of %s has to be remembered from one run to the next: with "
             "--on-error=zero, --resume needs a --map",
             capture->source.path);
     return 0;
+}
+
+/* A pipe cannot be read again from where it stopped. And a map speaks for one image: by force it
+ * was begun anew, but if that fails, for the one that is there. */
+static bool can_go_on(const struct capture *capture)
+{
+    const bool map_returns = capture->job.options.map_path != NULL && !wants_resume(capture) &&
+                             (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0;
+
+    return capture->source.kind != IMGZ_SOURCE_STREAM && !map_returns;
+}
+
+static int open_output(struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+    const struct imgz_output_config config = {
+        .path = capture->image_path,
+        .stage = IMGZ_STAGE_WRITE_IMAGE,
+        .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
+        .exists_advice = exists_advice(options),
+        .resume = wants_resume(capture),
+        .discard = (options->flags & (IMGZ_FLAG_FORCE | IMGZ_FLAG_DISCARD_PARTIAL)) != 0,
+        .keep = can_go_on(capture),
+        .head_bytes = IMGZ_FRAME_HEADER_BYTES,
+        .begins = imgz_leftover_begins,
+        .kept_advice = forgets(options) ? "gunzip opens what there is, but without a --map from "
+                                          "the beginning it cannot be gone on with"
+                                        : NULL,
+        .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
+        .direct_wanted = true,
+        .need_bytes = IMGZ_SIZE_UNKNOWN,
+        .source = &capture->source.status,
+        .file_mode = options->file_mode,
+    };
+
+    return imgz_output_open(&config, capture->job.stop, &capture->job.log, &capture->output);
 }
 
 /* What is read and written. */
@@ -256,18 +298,6 @@ static int open_both(void *context)
         .on_error = capture->job.options.on_error,
         .deadline = capture->job.deadline,
     };
-    const struct imgz_output_config output_config = {
-        .path = capture->image_path,
-        .stage = IMGZ_STAGE_WRITE_IMAGE,
-        .force = (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0,
-        .exists_advice = exists_advice(&capture->job.options),
-        .resume = wants_resume(capture),
-        .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
-        .direct_wanted = true,
-        .need_bytes = IMGZ_SIZE_UNKNOWN,
-        .source = &capture->source.status,
-        .file_mode = capture->job.options.file_mode,
-    };
     int rc =
         imgz_source_open(&source_config, capture->job.stop, &capture->job.log, &capture->source);
 
@@ -275,9 +305,7 @@ static int open_both(void *context)
         rc = load_map(capture);
     if (rc == 0)
         rc = check_resumable(capture);
-    if (rc < 0)
-        return rc;
-    return imgz_output_open(&output_config, capture->job.stop, &capture->job.log, &capture->output);
+    return rc < 0 ? rc : open_output(capture);
 }
 
 /* Whoever fails to read a disk often ends without a byte: what comes of it must not look like an
@@ -392,18 +420,31 @@ static int prepare(struct capture *capture)
     return rc < 0 ? rc : create_packers(capture);
 }
 
+/* Of a source that became shorter nothing can be gone on with. */
+static void judge_output(struct capture *capture)
+{
+    if (capture->output.keep && imgz_stop_error(capture->job.stop)->code == -ENODATA &&
+        !wants_resume(capture))
+        capture->output.keep = false;
+}
+
+static enum imgz_mapkeep_end end_of_map(const struct capture *capture, int rc)
+{
+    if (rc == 0)
+        return IMGZ_MAPKEEP_WHOLE;
+    return imgz_output_keeps(&capture->output) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
+}
+
 /* Ends what is written; 'rc': how the job went until here. */
 static int end_written(struct capture *capture, int rc)
 {
-    const enum imgz_mapkeep_end kept =
-        imgz_output_keeps(&capture->output) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
     int map_rc;
 
     /* As after a crash: what there is so far stays. */
     if (capture->job.left.drain)
         return rc;
-    map_rc =
-        imgz_mapkeep_close(&capture->map, rc == 0 ? IMGZ_MAPKEEP_WHOLE : kept, capture->job.stop);
+    judge_output(capture);
+    map_rc = imgz_mapkeep_close(&capture->map, end_of_map(capture, rc), capture->job.stop);
     if (rc == 0)
         rc = map_rc;
     imgz_output_close(&capture->output);

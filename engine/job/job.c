@@ -39,7 +39,8 @@ static int check_options(struct imgz_job *job)
     const struct imgz_options *options = &job->options;
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
                                  IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
-                                 IMGZ_FLAG_DISCARD | IMGZ_FLAG_ALLOW_EMPTY | IMGZ_FLAG_PARANOID;
+                                 IMGZ_FLAG_DISCARD | IMGZ_FLAG_ALLOW_EMPTY | IMGZ_FLAG_PARANOID |
+                                 IMGZ_FLAG_DISCARD_PARTIAL;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise_usage(job->stop, nowhere,

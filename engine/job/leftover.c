@@ -4,7 +4,15 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "image/frame.h"
 #include "job/samples.h"
+
+bool imgz_leftover_begins(const unsigned char *head, size_t bytes)
+{
+    struct imgz_frame_header header;
+
+    return imgz_frame_decode_header(head, bytes, &header) == IMGZ_FRAME_IMAGE;
+}
 
 static int raise_changed(const struct imgz_leftover_config *config, uint64_t offset)
 {
@@ -12,10 +20,10 @@ static int raise_changed(const struct imgz_leftover_config *config, uint64_t off
 
     return imgz_stop_raise(config->output->stop, -EEXIST, imgz_source_place(config->source, offset),
                            "resuming %s: %s has other bytes at offset %" PRIu64
-                           " than %s.partial: it is another disk, or has changed; remove "
-                           "%s.partial to start afresh, or go on all the same with --override "
+                           " than %s.partial: it is another disk, or has changed; start over "
+                           "with --discard-partial instead, or go on all the same with --override "
                            "changed",
-                           path, config->source->path, offset, path, path);
+                           path, config->source->path, offset, path);
 }
 
 /* The disk must be the one that was read before. */
@@ -70,3 +78,5 @@ void imgz_leftover_fini(struct imgz_leftover *leftover)
     imgz_whole_fini(&leftover->whole);
     imgz_unread_fini(&leftover->unread);
 }
+
+_Static_assert(IMGZ_FRAME_HEADER_BYTES <= IMGZ_TEMPFILE_HEAD_BYTES, "a header is seen");

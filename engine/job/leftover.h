@@ -29,6 +29,9 @@ struct imgz_leftover {
     struct imgz_unread unread; /* of which whole may not have all */
 };
 
+/* True if a file with these first bytes is an image, or what a run left of one: for the output. */
+bool imgz_leftover_begins(const unsigned char *head, size_t bytes);
+
 /* As imgz_whole_find(); job->unreadable, too, counts what is there. */
 IMGZ_MUST_CHECK int imgz_leftover_find(struct imgz_leftover *leftover, struct imgz_job *job,
                                        const struct imgz_leftover_config *config);

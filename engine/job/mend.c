@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "image/damage.h"
 #include "io/mapfile.h"
+#include "job/leftover.h"
 #include "job/mender.h"
 #include "job/missing.h"
 #include "job/recorded.h"
@@ -127,7 +128,10 @@ static int open_output(struct mend *mend)
         .replaces = &mend->mender.decode.image.source.status,
         .resume = wants_resume(mend),
         .map_kept = true,
-        .leftover_counts = true, /* a drive that fails may not give it twice */
+        .discard = (mend->job.options.flags & IMGZ_FLAG_DISCARD_PARTIAL) != 0,
+        .keep = true,
+        .head_bytes = IMGZ_FRAME_HEADER_BYTES,
+        .begins = imgz_leftover_begins,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &mend->source.status,
@@ -238,7 +242,7 @@ static int commit(struct mend *mend)
     if (mend->mender.regained_bytes > 0)
         rc = imgz_output_commit(&mend->output);
     else
-        mend->output.resume = false; /* it is the same again: nothing is to be gone on with */
+        mend->output.keep = false; /* it is the same again: nothing is to be gone on with */
     if (rc < 0)
         return rc;
     imgz_mapfile_fini(&mend->map);

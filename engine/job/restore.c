@@ -282,6 +282,9 @@ static int open_both(void *context)
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .force = has_flag(restore, IMGZ_FLAG_FORCE),
         .resume = has_flag(restore, IMGZ_FLAG_RESUME),
+        .discard =
+            has_flag(restore, IMGZ_FLAG_FORCE) || has_flag(restore, IMGZ_FLAG_DISCARD_PARTIAL),
+        .keep = true,
         .device_allowed = true,
         .why_no_stream = why_no_stream(restore),
         .direct_wanted = true,

@@ -169,6 +169,8 @@ enum imgz_flag {
     IMGZ_FLAG_ALLOW_EMPTY = 512, /* capture: a pipe that gives nothing is a disk of 0 bytes */
     IMGZ_FLAG_PARANOID = 1024,   /* verify with 'against'; restore with ONLY_CHANGED, RESUME or
                                    READ_BACK: compare bytes, not hashes */
+    IMGZ_FLAG_DISCARD_PARTIAL = 4096, /* capture, restore: start over what an interrupted run left;
+                                         IMGZ_FLAG_FORCE does, too */
 };
 
 /* Why a restore refuses a block device, unless told to write it all the same; and a capture to go
@@ -316,14 +318,18 @@ struct imgz_report {
 /* ---- Jobs --------------------------------------------------------------------------------- */
 
 /* Reads the file, block device or pipe 'source' and writes the image 'image', which is called
- * IMAGE.partial until it is complete.
+ * IMAGE.partial until it is complete. If the run fails, what it did is left there, unless 'source'
+ * is a pipe, which nobody can go on reading, or what was written proved to be bad; error.text says
+ * which. What an interrupted run left is not replaced (-ENOTEMPTY) but by
+ * IMGZ_FLAG_DISCARD_PARTIAL or IMGZ_FLAG_FORCE; a file of that name that is not known to be that is
+ * never touched (-ENOTUNIQ).
  *
  * With IMGZ_FLAG_RESUME both must be files or devices: what an interrupted run left in
- * IMAGE.partial is checked, and only the rest is read; and if this run fails, what it did is left
- * there. With the same options the image is the one that an uninterrupted run would have made (with
- * IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if IMAGE.partial is of another disk, or of one
- * that has changed (IMGZ_OVERRIDE_CHANGED). With IMGZ_ON_ERROR_ZERO it needs a map, which remembers
- * what could not be read; that is not tried again.
+ * IMAGE.partial is checked, and only the rest is read. With the same options the image is the one
+ * that an uninterrupted run would have made (with IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if
+ * IMAGE.partial is of another disk, or of one that has changed (IMGZ_OVERRIDE_CHANGED). With
+ * IMGZ_ON_ERROR_ZERO it needs a map, which remembers what could not be read; that is not tried
+ * again.
  *
  * With options->map_path a file there is kept up to date on the way: what of the source was read,
  * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there
@@ -331,7 +337,7 @@ struct imgz_report {
  * rest is taken from the image, each chunk checked by its hash, and the new image replaces the old
  * one; or that stays as it is if nothing could be read. -EEXIST as above. With IMGZ_FLAG_RESUME
  * what an interrupted run of that did read is not read again: IMAGE.partial.map tells what it did
- * not. Without, what it left is not replaced: -ENOTEMPTY.
+ * not.
  *
  * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
  * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are
@@ -346,8 +352,8 @@ IMGZ_API int imgz_capture(const char *source, const char *image, const struct im
  * file or device is read again after the flush, and held against the hashes in the image: -EBADMSG
  * if it does not keep what it was given. With IMGZ_FLAG_PARANOID each of these compares bytes
  * instead of hashes: see imgz_verify(). With IMGZ_FLAG_RESUME what a device, or the TARGET.partial
- * of an interrupted run, holds already is read first, as with IMGZ_FLAG_ONLY_CHANGED; and if this
- * run fails, TARGET.partial is left. */
+ * of an interrupted run, holds already is read first, as with IMGZ_FLAG_ONLY_CHANGED. What becomes
+ * of TARGET.partial if the run fails is as with imgz_capture(); 'image' may be a pipe. */
 IMGZ_API int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                           struct imgz_report *report, struct imgz_error *error);
 

@@ -372,20 +372,25 @@ static void leave_half(const struct job *job)
     if (job->interrupted == NULL)
         return;
     whole = imgz_fixture_read(&world.fixture, job->interrupted, &bytes);
-    imgz_fixture_write(&world.fixture, "out.partial", whole, bytes / 2);
+    imgz_fixture_leave(&world.fixture, "out.partial", whole, bytes / 2);
     free(whole);
 }
 
-/* A job that failed keeps what it can go on from; one that is done does not. */
+/* A job that failed keeps what it can go on from, and says so; one that is done does not. */
 static void take_half_away(const struct job *job, const struct outcome *outcome)
 {
     const bool left = imgz_fixture_exists(&world.fixture, "out.partial");
 
-    if (job->interrupted == NULL)
+    if (job->interrupted != NULL)
+        assert_true(left == (outcome->rc < 0 && !imgz_fixture_exists(&world.fixture, "out")));
+    if (!left)
         return;
-    assert_true(left == (outcome->rc < 0 && !imgz_fixture_exists(&world.fixture, "out")));
-    if (left)
-        assert_int_equal(remove(path("out.partial").text), 0);
+    assert_true(outcome->rc < 0);
+    if (job->interrupted == NULL)
+        assert_non_null(strstr(outcome->error.text, "out.partial is "));
+    assert_int_equal(remove(path("out.partial").text), 0);
+    (void)remove(path("out.partial.stamp").text);
+    (void)remove(path("out.partial.map").text);
 }
 
 static void run_once(const struct job *job, const struct imgz_intercept *plan,
@@ -413,6 +418,9 @@ static struct outcome run_job(const struct job *job, const struct imgz_intercept
     run_once(job, plan, &outcome);
     if (outcome.trial.memory_grown != 0) {
         remove(path("out").text);
+        remove(path("out.partial").text);
+        remove(path("out.partial.stamp").text);
+        remove(path("out.partial.map").text);
         run_once(job, plan, &outcome);
     }
     if (outcome.trial.memory_grown != 0 || outcome.trial.fds_grown != 0)

@@ -130,13 +130,7 @@ static uint64_t finished_bytes(void)
     return bytes;
 }
 
-/* An image that could not get its name. */
-static bool is_complete_unnamed(void)
-{
-    return imgz_fixture_holds(&world.fixture, "image.partial", world.right, world.right_bytes);
-}
-
-/* A capture of all: no image, and a map that claims nothing; or all of it. */
+/* A capture of all: no image, and a map that claims nothing, or what is kept; or all of it. */
 static void check_anew(int rc)
 {
     const bool shown = imgz_fixture_exists(&world.fixture, "image");
@@ -145,7 +139,8 @@ static void check_anew(int rc)
         assert_true(image_is(world.right, world.right_bytes));
     assert_true(shown || rc < 0);
     if (imgz_fixture_exists(&world.fixture, "map"))
-        assert_true(shown || is_complete_unnamed() || finished_bytes() == 0);
+        assert_true(shown || imgz_fixture_exists(&world.fixture, "image.partial") ||
+                    finished_bytes() == 0);
     if (rc == 0)
         assert_int_equal(finished_bytes(), DISK_BYTES);
 }
@@ -194,26 +189,33 @@ static void lay_out(const struct job *job)
     remove(world.map.text);
     remove(imgz_fixture_path(&world.fixture, "image.partial").text);
     remove(imgz_fixture_path(&world.fixture, "image.partial.map").text);
+    remove(imgz_fixture_path(&world.fixture, "image.partial.stamp").text);
     if (!job->goes_back)
         return;
     imgz_fixture_write(&world.fixture, "image", world.old, world.old_bytes);
     imgz_fixture_write(&world.fixture, "map", old_map, sizeof(old_map) - 1);
     if (!job->resumes)
         return;
-    imgz_fixture_write(&world.fixture, "image.partial", world.right, world.right_bytes / 2);
+    imgz_fixture_leave(&world.fixture, "image.partial", world.right, world.right_bytes / 2);
     imgz_fixture_write(&world.fixture, "image.partial.map", partial_map, sizeof(partial_map) - 1);
 }
 
-/* What is to be gone on with is there still, whatever fails. */
-static void check_left(const struct job *job, int rc)
+/* What is to be gone on with is there still, whatever fails; and what is there is told. */
+static void check_left(const struct job *job, int rc, const struct imgz_error *error)
 {
     const bool gone_on = rc == 0 || image_is(world.right, world.right_bytes);
-    const bool left = job->resumes && !gone_on;
+    const bool left = imgz_fixture_exists(&world.fixture, "image.partial");
 
-    if (!is_complete_unnamed()) {
-        assert_int_equal(imgz_fixture_exists(&world.fixture, "image.partial"), left);
-        assert_int_equal(imgz_fixture_exists(&world.fixture, "image.partial.map"), left);
-    }
+    if (job->resumes && !gone_on)
+        assert_true(left);
+    if (gone_on)
+        assert_false(left);
+    else if (left && !job->resumes)
+        assert_non_null(strstr(error->text, "image.partial is "));
+    if (job->goes_back && left)
+        assert_true(imgz_fixture_exists(&world.fixture, "image.partial.map"));
+    if (!left)
+        assert_false(imgz_fixture_exists(&world.fixture, "image.partial.map"));
     assert_false(imgz_fixture_exists(&world.fixture, "image.partial.map.partial"));
     assert_false(imgz_fixture_exists(&world.fixture, "map.partial"));
 }
@@ -242,7 +244,7 @@ static int run_once(const struct job *job, const struct imgz_intercept *plan, co
     assert_int_equal(error.code, rc);
     assert_int_equal(strlen(error.text) > 0, rc < 0);
     job->check(rc);
-    check_left(job, rc);
+    check_left(job, rc, &error);
     return rc;
 }
 

@@ -466,6 +466,7 @@ static void go_on(const struct job *job)
         return;
     world.trouble = NONE;
     world.resumed_count += 1;
+    world.options.flags |= IMGZ_FLAG_RESUME;
     if (run_once(job, &trial) != 0)
         fail_msg("seed %llu: it does not go on: %s", (unsigned long long)world.seed,
                  world.told.text);

@@ -141,7 +141,11 @@ static void *run_canceled_jobs(void *argument)
 {
     struct side *side = argument;
     const struct imgz_fixture_path out = own_path(side, "out");
+    struct imgz_fixture_path kept;
+    char kept_name[64];
 
+    snprintf(kept_name, sizeof(kept_name), "out.%u.partial", side->index);
+    kept = imgz_fixture_path(&world.fixture, kept_name);
     for (unsigned i = 0; i < CANCELS; i++) {
         struct imgz_options options = make_options(side);
         struct imgz_error error;
@@ -155,6 +159,7 @@ static void *run_canceled_jobs(void *argument)
         if (rc == -ECANCELED)
             IMGZ_ASSERT(access(out.text, F_OK) < 0);
         remove(out.text);
+        remove(kept.text);
     }
     return NULL;
 }
@@ -218,6 +223,7 @@ static void *run_fights(void *argument)
         .path = path.text,
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .force = true,
+        .discard = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
     };
     struct imgz_log log;

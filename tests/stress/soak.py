@@ -181,7 +181,7 @@ class Cycle:
     def insist(self, takes_s, size, output, *words):
         """Runs it against all that goes wrong, then in peace; what is shown is looked at later."""
         for _ in range(self.rng.randrange(5)):
-            resume = ["--resume"] if self.rng.random() < 0.8 else []
+            resume = ["--resume" if self.rng.random() < 0.8 else "--discard-partial"]
             code = self.disturbed(takes_s, size, words[0], *resume, *self.threads_of(words),
                                   *words[1:])
             if os.path.exists(output):
@@ -190,8 +190,8 @@ class Cycle:
                 return
             self.need(code != 0, f"it was done, yet there is no {output}")
             self.wait_for_lock(output)
-        resume = ["--resume"] if self.rng.random() < 0.8 else []
-        self.counts["went on"] += bool(resume) and os.path.exists(output + ".partial")
+        resume = ["--resume" if self.rng.random() < 0.8 else "--discard-partial"]
+        self.counts["went on"] += resume == ["--resume"] and os.path.exists(output + ".partial")
         self.run(0, words[0], *resume, *self.threads_of(words), *words[1:])
         self.need(not os.path.exists(output + ".partial"), "something temporary is left")
 
@@ -267,8 +267,8 @@ class Cycle:
         self.tell(control, *(f"fail r {offset} {count} 5 -1" for offset, count in bad))
         self.run(1, "capture", "-q", *self.threads()[:2], loop, "worn.gz")
         self.need(not os.path.exists(self.path("worn.gz")), "an image in spite of bad sectors")
-        self.run(4, "capture", "-q", "--on-error=zero", "--chunk-size", self.chunk,
-                 *self.threads()[:2], loop, "worn.gz")
+        self.run(4, "capture", "-q", "--on-error=zero", "--discard-partial",
+                 "--chunk-size", self.chunk, *self.threads()[:2], loop, "worn.gz")
         self.check_image(self.path("worn.gz"), bytes(wanted))
         self.counts["bad sectors"] += 1
         self.go_back(loop, control, bytes(wanted), bad)
@@ -313,11 +313,11 @@ class Cycle:
         self.run(0, "capture", "-q", *self.threads(), *words)
 
     def give_up_left(self, words):
-        """What an interrupted run read is not replaced unless it is taken away."""
+        """What an interrupted run read is not replaced unless that is said."""
         left = self.path("back.gz.partial")
         if os.path.exists(left) and os.path.getsize(left) > 0:
             self.run(1, "capture", "-q", *words)
-            self.need("with --resume, or remove it" in self.stderr, f"another: {self.stderr}")
+            self.need("start over with --discard-partial" in self.stderr, f"another: {self.stderr}")
             os.remove(left)
 
     def check_map(self):

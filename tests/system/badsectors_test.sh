@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A source with sectors that cannot be read: by default nothing half-made is left and the first one
-# is named; with --on-error=zero exactly they are zeros, everything else is in its place, the exit
-# code is 4, and image, report and screen say which they are.
+# A source with sectors that cannot be read: by default the first one ends the capture, and is
+# named; with --on-error=zero exactly they are zeros, everything else is in its place, the exit code
+# is 4, and image, report and screen say which they are.
 source "$(dirname "$0")/lib.sh"
 source "$HERE/faultdisk.sh"
 need python3 gunzip cmp
@@ -54,7 +54,7 @@ title "one bad sector, on a device"
 rule clear 'fail r 1049088 512 5 -1'
 expect_error 1 'offset 1049088' 'Input/output error' 'on-error=zero' -- \
     "$IMGZ" capture "$LOOP" out.gz
-absent out.gz
+rest_as_told out.gz
 zeroed 1049088 512
 saved "$LOOP"
 ranges_are '[(1049088, 512)]'
@@ -162,7 +162,7 @@ expect_exit 0 "$IMGZ" capture --force --json --retries 100 "$LOOP" out.gz
 ok "nothing is lost with many retries" gunzips_to out.gz disk
 rule clear 'fail r 7000064 512 5 40'
 expect_exit 1 "$IMGZ" capture --retries 0 "$LOOP" none.gz
-absent none.gz
+rest_as_told none.gz
 detach "$LOOP"
 
 title "a file"
@@ -171,7 +171,7 @@ zeroed 4096000 4096 8998912 4096
 saved mnt/disk
 ranges_are '[(4096000, 4096), (8998912, 4096)]'
 expect_error 1 'offset 4096000' -- "$IMGZ" capture mnt/disk none.gz
-absent none.gz
+rest_as_told none.gz
 
 title "an image that cannot be read is not zeros"
 rule clear
@@ -181,7 +181,7 @@ serve_disk image-backing image-mnt
 rule 'fail r 1000000 512 5 -1'
 expect_error 1 'Input/output error' -- "$IMGZ" verify image-mnt/disk
 expect_error 1 'Input/output error' -- "$IMGZ" restore image-mnt/disk back
-absent back
+rest_as_told back
 rule clear 'fail r 1000000 512 5 1'
 expect_exit 0 "$IMGZ" verify -q image-mnt/disk
 

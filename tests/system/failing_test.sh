@@ -25,9 +25,11 @@ kill_disk
 reap
 equal "exit code" "$CODE" 1
 expect_text "^imgz: reading $LOOP at offset [0-9]*: No such device; the device is gone"
-absent gone.gz
+expect_text '; gone.gz.partial is kept: add --resume'
+rest_as_told gone.gz
 ok "its map is whole" ddrescuelog -t gone.map
-no "and claims nothing" grep -q ' +$' gone.map
+ok "and claims what was kept" grep -q ' +$' gone.map
+rm gone.map
 expect_error 1 "$LOOP at offset 0: Input/output error" -- "$IMGZ" capture "$LOOP" gone.gz
 expect_error 1 "$LOOP at offset [0-9]*: No such device" -- \
     "$IMGZ" capture --on-error=zero "$LOOP" gone.gz
@@ -43,7 +45,8 @@ kill_disk
 reap
 equal "exit code" "$CODE" 1
 expect_text '^imgz: reading file/disk at offset [0-9]*: '
-absent gone.gz
+rest_as_told gone.gz
+rm gone.map
 
 title "half a device is dead, which is not gone"
 serve half

@@ -124,6 +124,10 @@ inject_into() {
     else
         equal "$injection, imgz $*: exit code" "$CODE" 1
         expect_text '^imgz: .'
+        # What is complete, or can be gone on with, is kept, and said to be.
+        [[ ! -e out.gz.partial ]] || expect_text '; out\.gz\.partial is (kept|complete)'
+        [[ ! -e back.partial ]] || expect_text '; back\.partial is (kept|complete)'
+        rm -f out.gz.partial back.partial
         absent out.gz back
     fi
 }

@@ -231,6 +231,19 @@ absent() {
     done
 }
 
+# rest_as_told PATH: the last expect_exit was a job that failed. It said what it left under the
+# temporary name of PATH, which is what is there, and is taken away.
+rest_as_told() {
+    if grep -qF -e "; $1.partial is kept: " "$ERR"; then
+        ok "$1.partial is kept" test -s "$1.partial"
+        rm -f "$1.partial"
+    elif grep -qE -e "; (nothing is left of $1|$1 is as it was before)\$" "$ERR"; then
+        no "$1.partial is not there" test -e "$1.partial"
+    else
+        fail "it is not said what is left of $1" "$(tail -n 3 "$ERR" | cut -c 1-400)"
+    fi
+}
+
 # ---- What this machine offers -----------------------------------------------------------------
 
 skip_all() {

@@ -185,9 +185,12 @@ map_is rescue.map 12582912 0 0
 
 title "a job that fails"
 rule clear "$A" "$C"
-expect_error 1 'offset 1049088' -- "$IMGZ" capture --map stop.map "$LOOP" none.gz
+expect_error 1 'offset 1049088' 'none.gz.partial is kept: add --resume' -- \
+    "$IMGZ" capture --map stop.map "$LOOP" none.gz
+rest_as_told none.gz
 absent none.gz stop.map.partial
-map_is stop.map 0 0 12582912
+map_is stop.map 1048576 0 11534336
+rm stop.map
 expect_exit 4 "$IMGZ" capture -q --on-error=zero --map stop.map "$LOOP" stop.gz
 map_is stop.map $((12582912 - 512 - 1500160)) $((512 + 1500160)) 0
 cp stop.gz before.gz
@@ -205,10 +208,11 @@ RULES=()
 for ((at = 0; at < 12582912; at += 1048576)); do RULES+=("fail r $at 512 5 -1"); done
 rule clear "${RULES[@]}"
 LIMITED=(bash -c 'ulimit -f 2000; exec "$@"' - "$IMGZ" capture -q --on-error=zero)
-expect_error 1 'File too large' -- "${LIMITED[@]}" --map limit.map "$LOOP" limit.gz
-absent limit.gz limit.gz.partial
+expect_error 1 'File too large' 'is kept: add --resume' -- \
+    "${LIMITED[@]}" --map limit.map "$LOOP" limit.gz
+no "nothing has its name" test -e limit.gz
 ok "ddrescuelog reads its map" ddrescuelog -t limit.map
-no "nothing of it is called read" grep -q ' +$' limit.map
+ok "what is kept of it is called read" grep -q ' +$' limit.map
 expect_error 1 'File too large' 'the same command goes on from there' -- \
     "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
 ok "ddrescuelog reads what is kept" ddrescuelog -t limit.map
@@ -243,8 +247,10 @@ kill -INT "$CHILD"
 reap
 rule clear
 equal "a signal: exit code" "$CODE" 130
-map_is stopped.map 0 0 12582912
-absent stopped.gz
+expect_text 'stopped.gz.partial is kept: add --resume'
+expect_exit 0 "$IMGZ" capture -q --resume --chunk-size 64K --map stopped.map "$LOOP" stopped.gz
+map_is stopped.map 12582912 0 0
+ok "and gone on with" gunzips_to stopped.gz disk
 
 title "what is there is not lost"
 rule clear

@@ -168,8 +168,9 @@ ok "nothing is left" test ! -e disk.gz.partial
 
 title "without --resume"
 from_old right.gz
-expect_error 1 'disk\.gz\.partial has what an interrupted run read' \
-    'with --resume, or remove it' -- "$IMGZ" capture "${OPTIONS[@]}" "$LOOP" disk.gz
+expect_error 1 'disk\.gz\.partial has what an interrupted run did' \
+    'with --resume, or start over with --discard-partial' -- \
+    "$IMGZ" capture "${OPTIONS[@]}" "$LOOP" disk.gz
 unchanged
 ok "what was left is as it was" same disk.gz.partial right.gz
 rm disk.gz.partial
@@ -198,14 +199,11 @@ for how in --resume ''; do
     reap
     equal "exit code" "$CODE" 130
     unchanged
-    if [[ -n $how ]]; then
-        expect_text 'disk\.gz\.partial is kept: the same command goes on from there'
-        ok "it is kept" test -s disk.gz.partial
-        resumed "after a signal"
-        continue
-    fi
-    expect_text 'disk\.gz is as it was before'
-    absent disk.gz.partial
+    advice='the same command goes on'
+    [[ -n $how ]] || advice='add --resume to go on'
+    expect_text "disk\\.gz is as it was before; disk\\.gz\\.partial is kept: $advice from there"
+    ok "it is kept" test -s disk.gz.partial
+    resumed "after a signal"
 done
 from_old
 rule clear "fail r ${A[*]} 5 -1" "fail r ${C[*]} 19 -1"

@@ -123,6 +123,17 @@ made capture
 rm mnt/new
 allow_all
 
+title "the last flush fails"
+begin restore gate
+refuse fsync EIO
+complete
+equal "exit code" "$CODE" 1
+expect_text 'flushing mnt/new: Input/output error; .*; mnt/new\.partial is kept: add --resume'
+allow_all
+expect_exit 0 "$IMGZ" restore -q --resume disk.gz mnt/new
+made restore
+rm mnt/new
+
 title "what cannot be removed is said to be there"
 for job in "capture gate" "restore gate"; do
     # shellcheck disable=SC2086

@@ -29,6 +29,12 @@ assert report["resumed_bytes"] >= int(sys.argv[2]), report' "$OUT" "$least" "$RA
     rm -f disk.gz
 }
 
+# stamp FILE: as a run does whose it is.
+stamp() {
+    python3 -c 'import os, sys
+os.setxattr(sys.argv[1], "user.imgz.partial", b"1")' "$1"
+}
+
 title "capture: nothing to go on from"
 expect_exit 0 "$IMGZ" capture --resume disk disk.gz
 no "nothing is said of resuming" grep -q resumed "$ERR"
@@ -37,8 +43,10 @@ resumed "no file" 0
 : >disk.gz.partial
 resumed "an empty file" 0
 head -c 20 whole.gz >disk.gz.partial
+stamp disk.gz.partial
 resumed "half a header" 0
 fill random 100000 5 >disk.gz.partial
+stamp disk.gz.partial
 resumed "no image" 0
 
 title "capture: cut anywhere"
@@ -146,9 +154,10 @@ ok "and what to do" grep -q '; disk.gz.partial is kept: the same command goes on
 resumed "after a full disk" $((4 * MIB))
 (
     ulimit -f $((WHOLE / 2 / 1024))
-    "$IMGZ" capture disk disk.gz 2>err
+    "$IMGZ" capture --reproducible disk disk.gz 2>err
 )
-absent disk.gz
+ok "without --resume it is told" grep -q '; disk.gz.partial is kept: add --resume to go on' err
+resumed "that is kept, too" $((4 * MIB))
 : >disk.gz
 rm -f disk.gz.partial
 expect_error 1 'exists' -- "$IMGZ" capture --resume disk disk.gz
@@ -192,17 +201,21 @@ same_is() { # same_is BYTES
 restored "no file"
 same_is 0
 cp --sparse=always disk copy.partial
+stamp copy.partial
 restored "all of it"
 same_is "$RAW"
 head -c $((5 * MIB + 1000)) disk >copy.partial
+stamp copy.partial
 restored "a beginning"
 fill random $((RAW + 5 * MIB)) 21 >copy.partial
+stamp copy.partial
 restored "rubbish, and too long"
 same_is 0
 if have_holes; then
     ok "its zeros are holes again" test "$(stat -c %b was)" -lt $(((RAW - 6 * MIB) / 512))
 fi
 cp disk copy.partial
+stamp copy.partial
 fill random 5000 22 | dd of=copy.partial bs=1 seek=$((14 * MIB + 77)) conv=notrunc status=none
 flip copy.partial $((2 * MIB))
 flip copy.partial $((RAW - 1))
@@ -236,6 +249,7 @@ rm copy
 expect_error 2 'cannot be resumed' -- "$IMGZ" restore --resume whole.gz -
 head -c 3000000 whole.gz >bad.gz
 cp disk copy.partial
+stamp copy.partial
 expect_error 3 'bad.gz' -- "$IMGZ" restore --resume bad.gz copy
 ok "a bad image costs nothing" cmp copy.partial disk
 rm copy.partial

@@ -38,14 +38,16 @@ hangs_at() {
 title "a read of the feeder"
 rule clear 'slow 6291456 512 -1'
 hangs_at "reading $LOOP at offset 6291456" "$IMGZ" capture --on-error=zero --map m "$LOOP" a.gz
+rest_as_told a.gz
 absent a.gz m.partial
-equal "the map claims nothing" "$(ddrescuelog --list-blocks='?' m | wc -l)" 24576
+ok "the map is whole" ddrescuelog -t m
+rm m
 rule clear
 
 title "a read of a rescue"
 rule 'fail r 1049088 512 5 1' 'slow 1049088 512 -1'
 hangs_at "reading $LOOP at offset 1048576" "$IMGZ" capture --on-error=zero "$LOOP" a.gz
-absent a.gz
+rest_as_told a.gz
 rule clear
 
 title "plain system calls"
@@ -56,7 +58,7 @@ rule clear
 reap
 equal "exit code" "$CODE" 1
 expect_text 'no answer for 1 second;'
-absent a.gz
+rest_as_told a.gz
 
 title "going back"
 rule 'fail r 1049088 1024 5 -1'
@@ -67,8 +69,8 @@ rule clear 'slow 1049600 512 -1'
 hangs_at "reading $LOOP at offset 10[0-9]*" "$IMGZ" capture --map m "$LOOP" a.gz
 ok "the image is as it was" same a.gz before.gz
 ok "the map is as it was" same m before.map
-absent b.gz
-rm -f a.gz
+rest_as_told a.gz
+rm -f a.gz*
 rule clear
 
 title "opening"
@@ -134,7 +136,7 @@ sleep 0.5
 kill -INT "$CHILD"
 reap
 equal "exit code" "$CODE" 130
-absent a.gz
+rest_as_told a.gz
 rule clear
 
 title "a pipe may be silent"

@@ -18,6 +18,7 @@
 
 #include "flow/log.h"
 #include "flow/stop.h"
+#include "io/stamp.h"
 
 struct imgz_fixture {
     struct imgz_stop *stop;
@@ -79,6 +80,22 @@ static inline void imgz_fixture_write(const struct imgz_fixture *fixture, const 
     IMGZ_ASSERT(file != NULL);
     IMGZ_ASSERT(fwrite(data, 1, bytes, file) == bytes);
     IMGZ_ASSERT(fclose(file) == 0);
+}
+
+/* As an interrupted run leaves a file: its own, and stamped (io/stamp.h). */
+static inline void imgz_fixture_leave(const struct imgz_fixture *fixture, const char *name,
+                                      const void *data, size_t bytes)
+{
+    const struct imgz_fixture_path path = imgz_fixture_path(fixture, name);
+    int directory_fd = open(fixture->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct imgz_stamp_place place = {.directory_fd = directory_fd, .name = name};
+
+    imgz_fixture_write(fixture, name, data, bytes);
+    IMGZ_ASSERT(chmod(path.text, S_IRUSR | S_IWUSR) == 0);
+    place.fd = open(path.text, O_RDWR | O_CLOEXEC);
+    IMGZ_ASSERT(imgz_stamp_put(&place) == 0);
+    close(place.fd);
+    close(directory_fd);
 }
 
 /* The file's bytes, to be freed by the caller. */

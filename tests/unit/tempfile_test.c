@@ -15,13 +15,17 @@
 
 #include "output_world.h"
 
-static void stale_partial_is_replaced(void **state)
+/* What a run left is replaced only when that is said. */
+static void what_was_left_is_replaced_by_request(void **state)
 {
     struct world world;
 
     (void)state;
     open_world(&world);
-    imgz_fixture_write(&world.fixture, "out.partial", "left by a killed run", 20);
+    imgz_fixture_leave(&world.fixture, "out.partial", "left by a killed run", 20);
+    expect_refused(&world, -ENOTEMPTY, 1);
+    assert_true(holds(&world, "out.partial", "left by a killed run"));
+    world.config.discard = true;
     assert_int_equal(open_output(&world), 0);
     put(&world, "new");
     assert_int_equal(imgz_output_flush(&world.output), 0);
@@ -29,6 +33,74 @@ static void stale_partial_is_replaced(void **state)
     assert_true(holds(&world, "out", "new"));
     assert_int_equal(imgz_fixture_count(&world.fixture), 1);
     imgz_output_close(&world.output);
+    close_world(&world);
+}
+
+static bool begins_as_ours(const unsigned char *head, size_t bytes)
+{
+    return bytes >= 4 && memcmp(head, "ours", 4) == 0;
+}
+
+/* It used to be removed without a word. */
+static void what_is_not_known_is_let_be(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    imgz_fixture_write(&world.fixture, "out.partial", "precious", 8);
+    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
+    for (int i = 0; i < 8; i++) {
+        world.config.discard = (i & 1) != 0;
+        world.config.force = (i & 2) != 0;
+        world.config.resume = (i & 4) != 0;
+        world.config.begins = begins_as_ours;
+        expect_refused(&world, -ENOTUNIQ, 1);
+        assert_true(holds(&world, "out.partial", "precious"));
+    }
+    imgz_fixture_write(&world.fixture, "out.partial", "ours, copied", 12);
+    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
+    world.config.resume = true;
+    assert_int_equal(open_output(&world), 0);
+    assert_true(world.output.temp.taken_over);
+    imgz_output_close(&world.output);
+    close_world(&world);
+}
+
+/* What a run that fails leaves: what is worth it, and can be gone on with. */
+static void what_is_worth_it_is_kept(void **state)
+{
+    static const struct {
+        bool keep;
+        uint64_t stored_bytes;
+        int code;
+        bool kept;
+    } cases[] = {
+        {true, 5, -EIO, true},      {true, 5, -ECANCELED, true}, {true, 5, -ENOSPC, true},
+        {true, 4, -EIO, false},     {true, 0, -EIO, false},      {false, 5, -EIO, false},
+        {true, 5, -EBADMSG, false},
+    };
+    struct world world;
+
+    (void)state;
+    open_world(&world);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
+        world.config.keep = cases[i].keep;
+        world.config.head_bytes = 4;
+        world.config.discard = true;
+        assert_int_equal(open_output(&world), 0);
+        put(&world, "bytes");
+        world.output.begun = true;
+        world.output.stored_bytes = cases[i].stored_bytes;
+        (void)imgz_stop_raise(world.fixture.stop, cases[i].code,
+                              imgz_output_place(&world.output, 0), "it failed");
+        imgz_output_close(&world.output);
+        assert_int_equal(imgz_fixture_exists(&world.fixture, "out.partial"), cases[i].kept);
+        assert_non_null(strstr(story(&world)->text, cases[i].kept
+                                                        ? "out.partial is kept: add --resume"
+                                                        : "; nothing is left of "));
+        imgz_fixture_renew_stop(&world.fixture);
+    }
     close_world(&world);
 }
 
@@ -41,6 +113,7 @@ static void a_partial_is_taken_over_and_left(void **state)
     (void)state;
     open_world(&world);
     world.config.resume = true;
+    world.config.keep = true;
     assert_int_equal(open_output(&world), 0);
     assert_false(world.output.temp.taken_over);
     imgz_output_close(&world.output);
@@ -54,8 +127,7 @@ static void a_partial_is_taken_over_and_left(void **state)
     imgz_output_close(&world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
 
-    imgz_fixture_write(&world.fixture, "out.partial", "bytes", 5);
-    assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
+    imgz_fixture_leave(&world.fixture, "out.partial", "bytes", 5);
     assert_int_equal(open_output(&world), 0);
     assert_true(world.output.temp.taken_over);
     assert_int_equal(pread(world.output.fd, text, sizeof(text), 0), 5);
@@ -71,20 +143,9 @@ static void a_partial_is_taken_over_and_left(void **state)
     close_world(&world);
 }
 
-static void a_partial_that_counts_is_not_replaced(void **state)
+static bool begins_as_zeros(const unsigned char *head, size_t bytes)
 {
-    struct world world;
-
-    (void)state;
-    open_world(&world);
-    world.config.leftover_counts = true;
-    imgz_fixture_write(&world.fixture, "out.partial", "regained", 8);
-    expect_refused(&world, -ENOTEMPTY, 1);
-    assert_true(holds(&world, "out.partial", "regained"));
-    imgz_fixture_write(&world.fixture, "out.partial", "", 0);
-    assert_int_equal(open_output(&world), 0);
-    imgz_output_close(&world.output);
-    close_world(&world);
+    return bytes >= 5 && memcmp(head, "zeros", 5) == 0;
 }
 
 /* It is nobody else's business until it is complete, whatever it was. */
@@ -97,10 +158,12 @@ static void a_mark_lasts_until_it_is_shown(void **state)
     (void)state;
     open_world(&world);
     world.config.resume = true;
+    world.config.keep = true;
     world.config.file_mode = 0640;
     partial = imgz_fixture_path(&world.fixture, "out.partial");
     assert_int_equal(open_output(&world), 0);
     put(&world, "zeros");
+    world.output.stored_bytes = 5;
     assert_int_equal(imgz_output_mark(&world.output), 0);
     imgz_output_close(&world.output);
     assert_int_equal(chmod(partial.text, 01644), 0);
@@ -116,7 +179,9 @@ static void a_mark_lasts_until_it_is_shown(void **state)
     assert_int_equal(stat(partial.text, &status), 0);
     assert_int_equal(status.st_mode & 07777, 01640);
 
+    /* It was complete: from then on it is its owner's, until he says otherwise. */
     world.config.force = true;
+    world.config.begins = begins_as_zeros;
     assert_int_equal(open_output(&world), 0);
     assert_true(world.output.temp.marked);
     assert_int_equal(imgz_output_commit(&world.output), 0);
@@ -147,6 +212,7 @@ static void a_partial_that_was_replaced_is_let_be(void **state)
         imgz_output_close(&world.output);
         assert_true(holds(&world, "out.partial", "theirs"));
         assert_int_equal(imgz_fixture_count(&world.fixture), 1);
+        assert_int_equal(unlink(partial.text), 0);
     }
     close_world(&world);
 }
@@ -254,10 +320,11 @@ static void a_directory_that_is_swapped_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stale_partial_is_replaced),
+        cmocka_unit_test(what_was_left_is_replaced_by_request),
+        cmocka_unit_test(what_is_not_known_is_let_be),
+        cmocka_unit_test(what_is_worth_it_is_kept),
         cmocka_unit_test(a_directory_that_is_swapped_is_left_alone),
         cmocka_unit_test(a_partial_is_taken_over_and_left),
-        cmocka_unit_test(a_partial_that_counts_is_not_replaced),
         cmocka_unit_test(a_mark_lasts_until_it_is_shown),
         cmocka_unit_test(a_partial_that_was_replaced_is_let_be),
         cmocka_unit_test(live_partial_is_respected),
