@@ -2,9 +2,15 @@
 #include "codec/hasher.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of OpenSSL's two interfaces this is the old one, which it would like to see replaced by EVP_*.
+ * But that takes memory at every reset (3.0: it frees and makes its state anew), and a worker
+ * resets for every chunk: it must neither fail there nor wait for an allocator. The code behind is
+ * the same. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include "codec/checksum.h"
 #include "codec/crc32.h"
@@ -15,47 +21,28 @@
 
 struct imgz_hasher {
     enum imgz_hash_kind kind;
-    XXH3_state_t *xxh3; /* one of these */
-    EVP_MD_CTX *sha256;
+    XXH3_state_t *xxh3; /* NULL with SHA-256 */
+    SHA256_CTX sha256;
 };
 
-/* What it needs is fetched here, so that to begin again takes no memory. */
-static int create_sha256(struct imgz_hasher *hasher)
-{
-    hasher->sha256 = EVP_MD_CTX_new();
-    return hasher->sha256 != NULL && EVP_DigestInit_ex(hasher->sha256, EVP_sha256(), NULL) == 1
-               ? 0
-               : -ENOMEM;
-}
-
-static int create_state(struct imgz_hasher *hasher)
-{
-    switch (hasher->kind) {
-    case IMGZ_HASH_XXH3:
-        hasher->xxh3 = XXH3_createState();
-        return hasher->xxh3 != NULL ? 0 : -ENOMEM;
-    case IMGZ_HASH_SHA256:
-        return create_sha256(hasher);
-    }
-    IMGZ_ASSERT(false);
-    return -EINVAL;
-}
+_Static_assert(IMGZ_SHA256_BYTES == SHA256_DIGEST_LENGTH, "as long as the standard has it");
 
 int imgz_hasher_create(enum imgz_hash_kind kind, struct imgz_hasher **result)
 {
     struct imgz_hasher *hasher = calloc(1, sizeof(*hasher));
-    int rc;
 
     if (hasher == NULL)
         return -ENOMEM;
     hasher->kind = kind;
-    rc = create_state(hasher);
-    if (rc == 0) {
-        *result = hasher;
-        hasher = NULL;
+    if (kind == IMGZ_HASH_XXH3) {
+        hasher->xxh3 = XXH3_createState();
+        if (hasher->xxh3 == NULL) {
+            free(hasher);
+            return -ENOMEM;
+        }
     }
-    imgz_hasher_destroy(hasher);
-    return rc;
+    *result = hasher;
+    return 0;
 }
 
 void imgz_hasher_destroy(struct imgz_hasher *hasher)
@@ -63,7 +50,6 @@ void imgz_hasher_destroy(struct imgz_hasher *hasher)
     if (hasher == NULL)
         return;
     XXH3_freeState(hasher->xxh3);
-    EVP_MD_CTX_free(hasher->sha256);
     free(hasher);
 }
 
@@ -77,7 +63,7 @@ void imgz_hasher_reset(struct imgz_hasher *hasher)
     if (hasher->kind == IMGZ_HASH_XXH3)
         XXH3_128bits_reset(hasher->xxh3);
     else
-        IMGZ_ASSERT(EVP_DigestInit_ex(hasher->sha256, NULL, NULL) == 1);
+        IMGZ_ASSERT(SHA256_Init(&hasher->sha256) == 1);
 }
 
 void imgz_hasher_add(struct imgz_hasher *hasher, const void *data, size_t bytes)
@@ -85,7 +71,7 @@ void imgz_hasher_add(struct imgz_hasher *hasher, const void *data, size_t bytes)
     if (hasher->kind == IMGZ_HASH_XXH3)
         XXH3_128bits_update(hasher->xxh3, data, bytes);
     else
-        IMGZ_ASSERT(EVP_DigestUpdate(hasher->sha256, data, bytes) == 1);
+        IMGZ_ASSERT(SHA256_Update(&hasher->sha256, data, bytes) == 1);
 }
 
 struct imgz_hasher_sums imgz_hasher_take(struct imgz_hasher *hasher)
@@ -97,7 +83,7 @@ struct imgz_hasher_sums imgz_hasher_take(struct imgz_hasher *hasher)
 
         sums.hash = imgz_hash_from_words(value.low64, value.high64);
     } else {
-        IMGZ_ASSERT(EVP_DigestFinal_ex(hasher->sha256, sums.sha256.bytes, NULL) == 1);
+        IMGZ_ASSERT(SHA256_Final(sums.sha256.bytes, &hasher->sha256) == 1);
         memcpy(sums.hash.bytes, sums.sha256.bytes, IMGZ_HASH_BYTES);
     }
     return sums;

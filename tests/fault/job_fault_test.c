@@ -94,6 +94,21 @@ static int with_flag(enum imgz_flag flag,
     return rc;
 }
 
+static int verify_paranoid(struct imgz_report *report, struct imgz_error *error)
+{
+    return with_flag(IMGZ_FLAG_PARANOID, verify_against, report, error);
+}
+
+static int hash_sha256(struct imgz_report *report, struct imgz_error *error)
+{
+    int rc;
+
+    world.options.chunk_hash = IMGZ_CHUNK_HASH_SHA256;
+    rc = hash(report, error);
+    world.options.chunk_hash = IMGZ_CHUNK_HASH_DEFAULT;
+    return rc;
+}
+
 static int restore_reading_back(struct imgz_report *report, struct imgz_error *error)
 {
     return with_flag(IMGZ_FLAG_READ_BACK, restore, report, error);
@@ -190,6 +205,13 @@ static void same_hash(const struct imgz_report *report)
 }
 
 /* The disk, and what was behind it. */
+static void long_hash(const struct imgz_report *report)
+{
+    assert_int_equal(report->chunk_hash, IMGZ_CHUNK_HASH_SHA256);
+    assert_int_equal(strlen(report->root_hash_text), 64);
+    assert_string_equal(report->root_hash, "");
+}
+
 static void flashed(const struct imgz_report *report)
 {
     unsigned char *found = malloc(DEVICE_BYTES);
@@ -245,7 +267,9 @@ static const struct job {
     {"verify what lacks an end", verify_lacking, lacks_the_end, .makes_file = false},
     {"verify --against", verify_against, same_hash, .makes_file = false},
     {"verify --against an image", verify_against_image, same_hash, .makes_file = false},
+    {"verify --against --paranoid", verify_paranoid, same_hash, .makes_file = false},
     {"hash", hash, same_hash, .makes_file = false},
+    {"hash --chunk-hash sha256", hash_sha256, long_hash, .makes_file = false},
     {"capture --on-error=zero", capture_unreadable, captured_in_part, .makes_file = true,
      .bad_read_offset = BAD_OFFSET},
     {"restore --read-back", restore_reading_back, restored, .makes_file = true},
