@@ -15,6 +15,24 @@ void runner_start(struct runner *runner, const struct options *options)
     signals_catch_stop();
 }
 
+#if defined(__has_feature)
+#define FEATURE(name) __has_feature(name)
+#else
+#define FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || FEATURE(address_sanitizer) || \
+    FEATURE(thread_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+void runner_confine(struct runner *runner)
+{
+    if (!SANITIZED && !runner->options->is_one_of_several)
+        runner->job.flags |= IMGZ_FLAG_CONFINE;
+}
+
 /* By what the error is, not by its code: 2 is for the command line alone. */
 static int exit_code_of(int rc, const struct imgz_error *error)
 {

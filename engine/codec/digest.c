@@ -2,6 +2,7 @@
 #include "codec/digest.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,4 +155,9 @@ void imgz_digest_finish(struct imgz_digest *digest, struct imgz_digest_text *tex
         snprintf(text->name, sizeof(text->name), "%s", digest->algorithms[i]->name);
         format_hex(value, value_bytes, text->hex);
     }
+}
+
+void imgz_digest_prepare(void)
+{
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
 }

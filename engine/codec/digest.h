@@ -32,4 +32,7 @@ void imgz_digest_add_zeros(struct imgz_digest *digest, uint64_t bytes);
 /* Ends the set; 'texts' receives imgz_digest_count() entries in the order asked for. */
 void imgz_digest_finish(struct imgz_digest *digest, struct imgz_digest_text *texts);
 
+/* Lets libcrypto read its configuration now: later there may be no right to. */
+void imgz_digest_prepare(void);
+
 #endif /* IMGZ_DIGEST_H */

@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "io/io.h"
 #include "base/pages.h"
+#include "io/io.h"
 #include "io/rescue.h"
 #include "io/source.h"
 

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "flow/memory.h"
 #include "job/budget.h"
 
 /* What a job takes beside slots, one line per holder. Measured: 9 MiB in all for a capture. */
@@ -88,14 +87,12 @@ int imgz_allot(struct imgz_job *job, const struct imgz_job_needs *needs,
     const struct imgz_budget_needs wanted = make_needs(job, needs, pool);
     struct imgz_budget plenty;
     struct imgz_budget budget;
-    struct imgz_memory memory;
 
-    imgz_memory_read("", &memory);
-    if (imgz_budget_make(&wanted, find_allowance(&memory, &wanted), &budget) < 0)
-        return raise_short(job, &memory, &wanted);
+    if (imgz_budget_make(&wanted, find_allowance(&job->memory, &wanted), &budget) < 0)
+        return raise_short(job, &job->memory, &wanted);
     if (imgz_budget_make(&wanted, IMGZ_BUDGET_UNLIMITED, &plenty) == 0 &&
         (budget.slot_count < plenty.slot_count || budget.worker_count < plenty.worker_count))
-        log_short(job, &memory, &budget);
+        log_short(job, &job->memory, &budget);
     job->worker_count_fixed = true;
     job->options.thread_count = budget.worker_count;
     job->slot_count = budget.slot_count;

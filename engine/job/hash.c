@@ -101,6 +101,8 @@ int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_
     if (rc == 0)
         rc = imgz_source_open(&config, job.stop, &job.log, &source);
     if (rc == 0)
+        imgz_job_confine(&job, source.fd);
+    if (rc == 0)
         rc = hash_source(&job, &source);
     if (rc == 0)
         imgz_job_finish(&job);

@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "codec/checksum.h"
 #include "codec/deflate.h"
+#include "codec/digest.h"
+#include "flow/confine.h"
 #include "io/device.h"
 #include "job/allot.h"
 #include "job/budget.h"
@@ -40,7 +42,7 @@ static int check_options(struct imgz_job *job)
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
                                  IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
                                  IMGZ_FLAG_DISCARD | IMGZ_FLAG_ALLOW_EMPTY | IMGZ_FLAG_PARANOID |
-                                 IMGZ_FLAG_DISCARD_PARTIAL;
+                                 IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_CONFINE;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise_usage(job->stop, nowhere,
@@ -134,6 +136,8 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
         rc = check_options(job);
     if (rc == 0)
         rc = load_machine(job);
+    if (rc == 0)
+        imgz_memory_read("", &job->memory);
     job->slot_count = imgz_budget_slot_count(worker_count(job));
     return rc < 0 ? rc : create_deadline(job);
 }
@@ -161,6 +165,25 @@ int imgz_job_check_hash(struct imgz_job *job, const char *image_path, enum imgz_
         "disk in it: 'imgz restore IMAGE - | imgz hash --chunk-hash %s -'",
         image_path, imgz_chunk_hash_name(found), imgz_chunk_hash_name(job->options.chunk_hash),
         imgz_chunk_hash_name(job->options.chunk_hash));
+}
+
+/* What is looked up on the way is looked up before. */
+void imgz_job_confine(struct imgz_job *job, int fd)
+{
+    const struct imgz_confine_grant again = {.fd = fd, .rights = IMGZ_CONFINE_READ};
+    int rc;
+
+    if ((job->options.flags & IMGZ_FLAG_CONFINE) == 0)
+        return;
+    job->read_node = imgz_device_node(fd);
+    imgz_digest_prepare();
+    rc = imgz_confine(&again, 1);
+    job->confined = rc == 0;
+    if (rc == 0)
+        imgz_log_line(&job->log, "confined: nothing but what is open can be reached");
+    else
+        imgz_log_line(&job->log, "not confined, this system has no Landlock for it: %s",
+                      strerrordesc_np(-rc));
 }
 
 /* ---- Line and crew ------------------------------------------------------------------------ */
@@ -195,8 +218,9 @@ int imgz_job_place(struct imgz_job *job)
     const struct imgz_placement_config config = {
         .worker_count = worker_count(job),
         .slot_count = job->slot_count,
-        .feeder_os_node = imgz_device_node(job->read_fd),
-        .drain_os_node = imgz_device_node(job->write_fd),
+        .feeder_os_node = job->confined ? job->read_node : imgz_device_node(job->read_fd),
+        .drain_os_node =
+            job->confined ? IMGZ_PLACEMENT_NODE_UNKNOWN : imgz_device_node(job->write_fd),
     };
 
     return imgz_placement_create(job->machine, &config, &job->placement);

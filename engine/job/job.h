@@ -15,6 +15,7 @@
 
 #include "flow/crew.h"
 #include "flow/deadline.h"
+#include "flow/memory.h"
 #include "image/tally.h"
 #include "io/badlist.h"
 
@@ -30,6 +31,12 @@ struct imgz_job {
      * nothing, or not known. */
     int read_fd;
     int write_fd;
+
+    /* See imgz_job_confine(). */
+    bool confined;
+    int read_node; /* then: of the drive that is read, as the system counts nodes */
+
+    struct imgz_memory memory; /* as it was when the job began */
 
     /* For reads that may hang; NULL without a timeout, then nothing is ever left behind. */
     struct imgz_deadline *deadline;
@@ -99,6 +106,10 @@ IMGZ_MUST_CHECK int imgz_job_check_hash(struct imgz_job *job, const char *image_
 
 /* Opens what is read and written: what may block on a pipe, while a wish to cancel is heard. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
+
+/* With IMGZ_FLAG_CONFINE: from now on the calling thread, and those it starts, can open nothing but
+ * 'fd' again, which is all that the job reads. Where the kernel cannot do that the log says so. */
+void imgz_job_confine(struct imgz_job *job, int fd);
 
 /* Decides where workers and slots go. Called by imgz_job_prepare(). */
 IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);

@@ -133,7 +133,10 @@ static int verify_path(struct imgz_job *job, const char *path)
     struct imgz_source source;
     int rc = imgz_source_open(&config, job->stop, &job->log, &source);
 
-    return rc < 0 ? rc : imgz_verify_image(job, &source);
+    if (rc < 0)
+        return rc;
+    imgz_job_confine(job, source.fd);
+    return imgz_verify_image(job, &source);
 }
 
 /* A scrub knows nothing of raw bytes; and without a source there is nothing to compare bytes of. */

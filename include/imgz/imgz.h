@@ -169,6 +169,7 @@ enum imgz_flag {
     IMGZ_FLAG_ALLOW_EMPTY = 512, /* capture: a pipe that gives nothing is a disk of 0 bytes */
     IMGZ_FLAG_PARANOID = 1024,   /* verify with 'against'; restore with ONLY_CHANGED, RESUME or
                                    READ_BACK: compare bytes, not hashes */
+    IMGZ_FLAG_CONFINE = 2048,    /* verify, hash: see imgz_verify() */
     IMGZ_FLAG_DISCARD_PARTIAL = 4096, /* capture, restore: start over what an interrupted run left;
                                          IMGZ_FLAG_FORCE does, too */
 };
@@ -371,7 +372,12 @@ IMGZ_API int imgz_restore(const char *image, const char *target, const struct im
  * With
  * IMGZ_FLAG_SCRUB nothing is inflated either: every note and segment must be as it was written, and
  * the raw hashes in the notes must add up to the root hash. That finds all that storage does to an
- * image, at the speed of reading it; it takes the raw hashes on the word of who captured. */
+ * image, at the speed of reading it; it takes the raw hashes on the word of who captured.
+ *
+ * With IMGZ_FLAG_CONFINE the calling thread, and those of the job, have no rights to files,
+ * networks and other processes any more once IMAGE is open (Landlock, where the kernel has it; the
+ * log says if not): what an image from outside may break has nowhere to go. That is for good: the
+ * thread can open nothing afterwards. Not with 'against'. */
 IMGZ_API int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
                          struct imgz_report *report, struct imgz_error *error);
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Takes rights to files, networks and other processes away from the calling thread, and from all
+ * that it starts (Landlock, landlock(7)). What is open stays open: a job that is confined goes on
+ * with that, and with what it names here.
+ *
+ * Place: asked by a job once all that it reads is open.
+ *
+ * Threads    the caller's; it is for good. Threads that run already keep their rights.
+ * Errors     -EOPNOTSUPP: this kernel has no Landlock, or it is turned off; nothing has changed.
+ *            Otherwise the system's; some rights may be gone.
+ */
+#ifndef IMGZ_CONFINE_H
+#define IMGZ_CONFINE_H
+
+#include "base/base.h"
+
+/* What may still be done with a file, or with everything beneath a folder. */
+enum imgz_confine_right {
+    IMGZ_CONFINE_READ = 1,   /* open for reading, list */
+    IMGZ_CONFINE_WRITE = 2,  /* open for writing, truncate */
+    IMGZ_CONFINE_MAKE = 4,   /* make and remove regular files, rename them within the folder */
+    IMGZ_CONFINE_DEVICE = 8, /* ioctl() on devices that are opened from now on */
+};
+
+struct imgz_confine_grant {
+    int fd; /* of a file, device or folder, however it is open */
+    uint32_t rights;
+};
+
+/* Takes away all but the 'count' grants. One for what is no file (a pipe) is passed over. */
+IMGZ_MUST_CHECK int imgz_confine(const struct imgz_confine_grant *grants, size_t count);
+
+#endif /* IMGZ_CONFINE_H */
