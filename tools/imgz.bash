@@ -6,14 +6,14 @@
 
 # The options that take a value.
 _imgz_valued='--level --chunk-size --chunk-hash --against --digest --threads --direct --progress'
-_imgz_valued+=' --on-error --retries --map --timeout --seconds --write-to --override --mode'
+_imgz_valued+=' --on-error --retries --map --timeout --size --seconds --write-to --override --mode'
 
 # The options of command $1.
 _imgz_options() {
     local job='--threads --digest --json --progress --quiet --verbose --help'
     case $1 in
     capture)
-        echo "$job --level --chunk-size --chunk-hash --direct --on-error --retries --map"
+        echo "$job --level --chunk-size --chunk-hash --direct --on-error --retries --map --size"
         echo '--timeout --resume --discard-partial --override --force --mode --reproducible'
         echo '--allow-empty'
         ;;

@@ -81,6 +81,7 @@ __imgz_option bench -x -l write-to -a '(__fish_complete_directories)' \
 __imgz_option capture -x -l on-error -a 'stop zero' -d 'Unreadable sectors'
 __imgz_option capture -x -l retries -a '0 1 3 10' -d 'How often to try such a sector again'
 __imgz_option capture -r -F -l map -d 'Keep what was read and what was not'
+__imgz_option capture -x -l size -d 'How large SOURCE must be'
 __imgz_option capture -x -l timeout -a '30 60 120 300' -d 'End when a read takes longer'
 __imgz_option restore -l only-changed -d 'Write only chunks that the device does not hold'
 __imgz_option restore -l read-back -d 'Read what was written, and check it'

@@ -9,7 +9,8 @@ _imgz_options_of() {
     local -a job=(threads digest json progress quiet verbose help)
     case $1 in
     capture)
-        names=($job level chunk-size chunk-hash direct on-error retries map timeout resume override
+        names=($job level chunk-size chunk-hash direct on-error retries map timeout size resume
+            override
             force mode reproducible allow-empty)
         ;;
     restore) names=($job only-changed read-back resume paranoid discard override yes force mode) ;;
@@ -41,6 +42,7 @@ _imgz_add_spec() {
     on-error) specs+=('--on-error=[unreadable sectors]:what:(stop zero)') ;;
     retries) specs+=('--retries=[how often to try such a sector again]:number:(0 1 3 10)') ;;
     map) specs+=('--map=[keep what was read and what was not]:file:_files') ;;
+    size) specs+=('--size=[how large SOURCE must be]:size:') ;;
     timeout) specs+=('--timeout=[end when a read takes longer]:seconds:(30 60 120 300)') ;;
     only-changed) specs+=('--only-changed[write only chunks that the device does not hold]') ;;
     read-back) specs+=('--read-back[read what was written, and check it]') ;;

@@ -175,6 +175,15 @@ static int apply_timeout(struct options *options, const char *value,
     return parse_count(&rule, value, &options->job.timeout_s, problem);
 }
 
+static int apply_size(struct options *options, const char *value, struct options_problem *problem)
+{
+    if (units_parse_size(value, &options->job.source_bytes) < 0 ||
+        options->job.source_bytes > INT64_MAX)
+        return options_refuse(problem, "--size '%s': a size is needed, such as 512110190592 or 2G",
+                              value);
+    return 0;
+}
+
 /* The flag of a name of 'length' characters; 0: there is none of that name in 'known'. */
 static uint32_t find_override(uint32_t known, const char *name, size_t length)
 {
@@ -301,6 +310,8 @@ const struct option_spec option_table[OPTION_COUNT] = {
                     "keep what was read, and read again what was not (ddrescue's map)"},
     [OPTION_TIMEOUT] = {"timeout", 0, "SECONDS", CAPTURE, 0, apply_timeout,
                         "end when a read takes longer: the device hangs (never)"},
+    [OPTION_SIZE] = {"size", 0, "SIZE", CAPTURE, 0, apply_size,
+                     "how large SOURCE must be: tells a pipe that ends early"},
     [OPTION_ONLY_CHANGED] = {"only-changed", 0, NULL, RESTORE, IMGZ_FLAG_ONLY_CHANGED, NULL,
                              "write only chunks that the device does not hold"},
     [OPTION_READ_BACK] = {"read-back", 0, NULL, RESTORE, IMGZ_FLAG_READ_BACK, NULL,

@@ -15,6 +15,7 @@
 #include "job/leftover.h"
 #include "job/mend.h"
 #include "job/provenance.h"
+#include "job/source_size.h"
 
 struct capture {
     struct imgz_job job;
@@ -101,6 +102,8 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
         const uint64_t end = slot->raw_offset + slot->raw_bytes;
 
         rc = accept_item(capture, slot);
+        if (rc == 0)
+            rc = imgz_source_size_check_grown(&capture->job, &capture->source, end);
         if (rc < 0)
             return rc;
         imgz_job_count(&capture->job, slot, imgz_image_writer_bytes(writer));
@@ -160,8 +163,11 @@ static int drain(void *context, struct imgz_line *line)
         rc = write_items(capture, &writer);
     if (rc == 0) {
         imgz_job_sum_up(&capture->job);
-        rc = add_meta(capture);
+        rc = imgz_source_size_check_ended(&capture->job, &capture->source,
+                                          capture->job.sum.raw_bytes);
     }
+    if (rc == 0)
+        rc = add_meta(capture);
     if (rc == 0)
         rc = imgz_image_writer_finish(&writer, &capture->job.sum, &capture->meta);
     capture->job.image_bytes = imgz_image_writer_bytes(&writer);
@@ -302,6 +308,8 @@ static int open_both(void *context)
         imgz_source_open(&source_config, capture->job.stop, &capture->job.log, &capture->source);
 
     if (rc == 0)
+        rc = imgz_source_size_check_opened(&capture->job, &capture->source);
+    if (rc == 0)
         rc = load_map(capture);
     if (rc == 0)
         rc = check_resumable(capture);
@@ -318,7 +326,8 @@ static int check_not_empty(void *context)
     int rc;
 
     if (capture->source.kind != IMGZ_SOURCE_STREAM || S_ISREG(capture->source.status.st_mode) ||
-        (capture->job.options.flags & IMGZ_FLAG_ALLOW_EMPTY) != 0)
+        (capture->job.options.flags & IMGZ_FLAG_ALLOW_EMPTY) != 0 ||
+        capture->job.options.source_bytes != IMGZ_SIZE_UNKNOWN)
         return 0;
     rc = imgz_source_peek(&capture->source, capture->job.stop, &byte, sizeof(byte), &done_bytes);
     if (rc < 0 || done_bytes > 0)
@@ -417,6 +426,9 @@ static int prepare(struct capture *capture)
     capture->job.write_fd = capture->output.fd;
     if (rc == 0)
         rc = imgz_job_prepare(&capture->job, &needs);
+    /* For progress. Buffers are made for whatever may come. */
+    if (capture->source.kind == IMGZ_SOURCE_STREAM)
+        capture->job.raw_bytes_total = capture->job.options.source_bytes;
     return rc < 0 ? rc : create_packers(capture);
 }
 

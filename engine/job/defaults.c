@@ -90,6 +90,7 @@ void imgz_options_init(struct imgz_options *options, size_t struct_bytes)
         .direct = IMGZ_DIRECT_AUTO,
         .progress_interval_ms = PROGRESS_INTERVAL_MS,
         .on_error = IMGZ_ON_ERROR_STOP,
+        .source_bytes = IMGZ_SIZE_UNKNOWN,
         .retry_count = RETRY_COUNT,
     };
 

@@ -17,6 +17,7 @@
 #include "job/missing.h"
 #include "job/recorded.h"
 #include "job/samples.h"
+#include "job/source_size.h"
 
 struct mend {
     struct imgz_job job;
@@ -146,6 +147,8 @@ static int open_all(void *context)
     struct mend *mend = context;
     int rc = open_source(mend);
 
+    if (rc == 0)
+        rc = imgz_source_size_check_opened(&mend->job, &mend->source);
     if (rc == 0)
         rc = imgz_image_init(mend->image_path, IMGZ_IMAGE_ALL, mend->job.stop, &mend->job.log,
                              &mend->mender.decode.image);

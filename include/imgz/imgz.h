@@ -234,6 +234,7 @@ struct imgz_options {
     void *confirm_context;       /* of either */
     imgz_confirm_image_fn confirm_image; /* restore; called instead of 'confirm' if it is set */
     enum imgz_chunk_hash chunk_hash;     /* capture, hash; default IMGZ_CHUNK_HASH_DEFAULT */
+    uint64_t source_bytes; /* capture: so large the source must be; default IMGZ_SIZE_UNKNOWN */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -339,6 +340,9 @@ struct imgz_report {
  * one; or that stays as it is if nothing could be read. -EEXIST as above. With IMGZ_FLAG_RESUME
  * what an interrupted run of that did read is not read again: IMAGE.partial.map tells what it did
  * not.
+ *
+ * With options->source_bytes a source of another size is -EBADMSG: a pipe that ends early is told
+ * from one that ends.
  *
  * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
  * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are
