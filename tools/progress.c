@@ -106,19 +106,28 @@ static int on_progress(const struct imgz_progress *at, void *context)
     return 0;
 }
 
-static void on_log(const char *text, void *context)
+static void say(const struct progress *progress, const char *what, const char *text)
 {
-    const struct progress *progress = context;
     char shown[1100];
     char line[1200];
     int length;
 
     snprintf(shown, sizeof(shown), "%s", text);
     imgz_make_printable(shown);
-    length = snprintf(line, sizeof(line), "%simgz: %s\n",
-                      progress->mode == PROGRESS_BAR ? ERASE_LINE : "", shown);
+    length = snprintf(line, sizeof(line), "%simgz: %s%s\n",
+                      progress->mode == PROGRESS_BAR ? ERASE_LINE : "", what, shown);
     if (length > 0)
         put(line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
+}
+
+static void on_log(const char *text, void *context)
+{
+    say(context, "", text);
+}
+
+static void on_warning(const char *text, void *context)
+{
+    say(context, "warning: ", text);
 }
 
 /* A terminal that can erase a line gets a bar. */
@@ -145,6 +154,10 @@ void progress_attach(struct progress *progress, const struct options *options,
     };
     job->progress = on_progress;
     job->progress_context = progress;
+    if (!options_has(options, OPTION_QUIET)) {
+        job->warning = on_warning;
+        job->warning_context = progress;
+    }
     if (options_has(options, OPTION_VERBOSE)) {
         job->log = on_log;
         job->log_context = progress;

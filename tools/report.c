@@ -88,6 +88,23 @@ static json_t *json_unreadable(const struct imgz_report *job)
     return array;
 }
 
+static json_t *json_warnings(const struct imgz_report *job)
+{
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < job->warning_count; i++) {
+        json_t *warning = json_object();
+        const struct report_pair pairs[] = {
+            {"code", json_string(job->warnings[i].code)},
+            {"text", report_json_text(job->warnings[i].text)},
+        };
+
+        report_json_add(warning, pairs, COUNT_OF(pairs));
+        json_array_append_new(array, warning);
+    }
+    return array;
+}
+
 static void add_job(json_t *object, const struct imgz_report *job)
 {
     bool whole = job->root_hash_text[0] != '\0'; /* the job came to the end of the disk */
@@ -124,6 +141,7 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"crc32", job->crc32_known != 0 ? json_string(crc32) : json_null()},
         {"digests", json_digests(job)},
         {"compared_digests", json_compared_digests(job)},
+        {"warnings", json_warnings(job)},
         {"elapsed_ns", report_json_number(job->elapsed_ns)},
         {"flush_ns", report_json_number(job->flush_ns)},
         {"feed_cpu_ns", report_json_number(job->feed_cpu_ns)},

@@ -59,6 +59,14 @@ static bool next_mount(const struct search *search, struct libmnt_table *table,
     return position != NULL && table != NULL && mnt_table_next_fs(table, position, mount) == 0;
 }
 
+/* The file system itself, not only this mount of it. */
+static bool is_read_only(struct libmnt_fs *mount)
+{
+    const char *options = mnt_fs_get_fs_options(mount);
+
+    return options != NULL && mnt_optstr_get_option(options, "ro", NULL, NULL) == 0;
+}
+
 static void find_mounts(const struct search *search)
 {
     struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
@@ -71,8 +79,10 @@ static void find_mounts(const struct search *search)
             claim_by_device(search, imgz_stack_device_of_mount(search->stack, mount),
                             root ? IMGZ_OVERRIDE_ROOT : IMGZ_OVERRIDE_MOUNTED);
 
-        if (claim != NULL)
-            imgz_text_set(claim->by, sizeof(claim->by), "%s", folder != NULL ? folder : "?");
+        if (claim == NULL)
+            continue;
+        claim->read_only = is_read_only(mount);
+        imgz_text_set(claim->by, sizeof(claim->by), "%s", folder != NULL ? folder : "?");
     }
     mnt_free_iter(position);
 }
@@ -188,9 +198,11 @@ static void find_writers(const struct search *search)
         const struct imgz_writer *writer = &writers->list[i];
         struct imgz_claim *claim = claim_by_device(search, writer->device, IMGZ_OVERRIDE_HELD);
 
-        if (claim != NULL)
-            imgz_text_set(claim->by, sizeof(claim->by), "%s, process %" PRIu64, writer->name,
-                          writer->process);
+        if (claim == NULL)
+            continue;
+        claim->by_program = true;
+        imgz_text_set(claim->by, sizeof(claim->by), "%s, process %" PRIu64, writer->name,
+                      writer->process);
     }
 }
 

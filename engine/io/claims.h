@@ -31,6 +31,8 @@ struct imgz_claim {
     char on[64];             /* what of the device that is, or lies on: "/dev/sdb1" */
     char by[256];            /* mount point, swap file, holder, or image */
     char file[256];          /* of a holder that is a loop device; "" otherwise */
+    bool read_only;          /* of a mount: nothing is written through it */
+    bool by_program;         /* that may write to it */
 };
 
 struct imgz_claims {

@@ -87,6 +87,36 @@ static void find_identity(struct imgz_sysfs *sysfs, const char *disk, struct img
     find_bus(disk, device->bus, sizeof(device->bus));
 }
 
+/* Of the numbers in a device's 'stat' (Documentation/block/stat.rst), from 0. */
+#define STAT_SECTORS_WRITTEN   6u
+#define STAT_SECTORS_DISCARDED 13u
+
+bool imgz_device_written(dev_t number, uint64_t *bytes)
+{
+    struct imgz_sysfs sysfs = {.root = ""};
+    struct imgz_sysfs_place place;
+    char text[512];
+    char *at = text;
+    uint64_t sectors = 0;
+    uint32_t count = 0;
+
+    if (!imgz_sysfs_find(&sysfs, number, &place))
+        return false;
+    imgz_sysfs_text(&sysfs, place.own, "stat", text, sizeof(text));
+    for (;; count++) {
+        char *end;
+        const uint64_t value = strtoull(at, &end, 10);
+
+        if (end == at)
+            break;
+        if (count == STAT_SECTORS_WRITTEN || count == STAT_SECTORS_DISCARDED)
+            sectors += value;
+        at = end;
+    }
+    *bytes = sectors * IMGZ_SYSFS_SECTOR_BYTES;
+    return count > STAT_SECTORS_WRITTEN;
+}
+
 /* As kpartx and multipath name what they make of a partition: "part1-" before the disk's own. */
 #define MAPPED_PARTITION "part"
 

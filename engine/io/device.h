@@ -23,6 +23,9 @@ uint32_t imgz_device_sector_bytes(int fd);
  * fails (BLKROGET is what knows). */
 IMGZ_MUST_CHECK int imgz_device_read_only(int fd, bool *read_only);
 
+/* Bytes written to it, and discarded, since it is there. False if the system does not count. */
+bool imgz_device_written(dev_t number, uint64_t *bytes);
+
 /* Whether a device is a partition, also one that device mapper shows (as kpartx makes them). */
 struct imgz_device_part {
     bool is_part;

@@ -16,6 +16,7 @@
 #include "job/mend.h"
 #include "job/provenance.h"
 #include "job/source_size.h"
+#include "job/steady.h"
 
 struct capture {
     struct imgz_job job;
@@ -29,6 +30,7 @@ struct capture {
     struct imgz_leftover leftover; /* of an interrupted run, or empty */
     struct imgz_packer *packers;   /* one per worker */
     time_t start_time;
+    struct imgz_steady steady;
 };
 
 /* ---- The crew's bodies -------------------------------------------------------------------- */
@@ -483,6 +485,8 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         rc = imgz_job_call(&capture->job, open_both, capture);
     if (rc == 0)
+        imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
+    if (rc == 0)
         rc = take_over(capture);
     if (rc == 0)
         rc = imgz_job_call(&capture->job, check_not_empty, capture);
@@ -492,6 +496,8 @@ static int run(struct capture *capture, const struct imgz_options *options)
         rc = prepare(capture);
     if (rc == 0)
         rc = imgz_job_run(&capture->job, &bodies, capture);
+    if (rc == 0)
+        imgz_steady_end(&capture->steady, &capture->job);
     if (rc == 0)
         rc = imgz_output_commit(&capture->output);
     rc = end_written(capture, rc);

@@ -15,6 +15,7 @@
 #include "job/missing.h"
 #include "job/recorded.h"
 #include "job/rest.h"
+#include "job/steady.h"
 #include "job/twins.h"
 
 struct compare {
@@ -122,12 +123,15 @@ static int match_source(struct compare *compare)
 
 static int run(struct compare *compare)
 {
+    struct imgz_steady steady;
     int rc = imgz_job_call(compare->job, look_inside, compare);
 
     if (rc < 0)
         return rc;
     compare->job->image_bytes = compare->image.image_bytes;
+    imgz_steady_begin(&steady, compare->job, &compare->source, NULL);
     rc = match_source(compare);
+    imgz_steady_end(&steady, compare->job);
     if (rc == 0)
         rc = imgz_missing_tell(&compare->image, compare->job);
     if (rc == 0)

@@ -7,6 +7,7 @@
 
 #include "image/image.h"
 #include "job/scan.h"
+#include "job/steady.h"
 #include "job/verify.h"
 
 struct hash {
@@ -52,11 +53,15 @@ static int drain(void *context, struct imgz_line *line)
 static int hash_raw(struct hash *hash)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    struct imgz_steady steady;
     int rc =
         imgz_scan_prepare(&hash->scan, hash->job->options.chunk_bytes, imgz_job_hash(hash->job));
 
-    if (rc == 0)
+    if (rc == 0) {
+        imgz_steady_begin(&steady, hash->job, hash->scan.source, NULL);
         rc = imgz_job_run(hash->job, &bodies, hash);
+        imgz_steady_end(&steady, hash->job);
+    }
     imgz_scan_release(&hash->scan);
     return rc;
 }

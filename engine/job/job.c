@@ -458,6 +458,8 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->rest = job->rest;
     report->rest_bytes = job->rest_bytes;
     report->rest_zero_bytes = job->rest_zero_bytes;
+    report->warning_count = job->warning_count;
+    memcpy(report->warnings, job->warnings, sizeof(report->warnings));
     report->mended = job->mended;
     report->missing_bytes = job->missing_bytes;
     report->regained_bytes = job->regained_bytes;

@@ -81,6 +81,10 @@ struct imgz_job {
     uint64_t missing_bytes;
     uint64_t regained_bytes;
     bool against_image;
+
+    /* By the job's own thread: see warn.h. */
+    uint32_t warning_count;
+    struct imgz_warning warnings[IMGZ_WARNINGS_MAX];
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */

@@ -18,6 +18,7 @@
 #include "job/recorded.h"
 #include "job/samples.h"
 #include "job/source_size.h"
+#include "job/steady.h"
 
 struct mend {
     struct imgz_job job;
@@ -327,6 +328,18 @@ bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
            stat(options->map_path, &status) == 0;
 }
 
+static int mend_steadily(struct mend *mend)
+{
+    struct imgz_steady steady;
+    int rc;
+
+    imgz_steady_begin(&steady, &mend->job, &mend->source, &mend->output);
+    rc = mend_missing(mend);
+    if (rc == 0)
+        imgz_steady_end(&steady, &mend->job);
+    return rc;
+}
+
 static int run(struct mend *mend, const struct imgz_options *options)
 {
     int rc = imgz_job_begin(&mend->job, options);
@@ -337,7 +350,7 @@ static int run(struct mend *mend, const struct imgz_options *options)
     if (rc == 0 && mend->missing.count == 0)
         adopt_sum(mend);
     else if (rc == 0)
-        rc = mend_missing(mend);
+        rc = mend_steadily(mend);
     end_written(mend);
     if (rc == 0)
         imgz_job_finish(&mend->job);

@@ -235,6 +235,8 @@ struct imgz_options {
     imgz_confirm_image_fn confirm_image; /* restore; called instead of 'confirm' if it is set */
     enum imgz_chunk_hash chunk_hash;     /* capture, hash; default IMGZ_CHUNK_HASH_DEFAULT */
     uint64_t source_bytes; /* capture: so large the source must be; default IMGZ_SIZE_UNKNOWN */
+    imgz_log_fn warning;   /* told each warning as soon as it is found; may be NULL */
+    void *warning_context;
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
@@ -264,6 +266,16 @@ enum imgz_rest {
     IMGZ_REST_UNKNOWN, /* zeros as far as it was read: as much as the disk has, or 1 GiB if that is
                           more */
 };
+
+/* What did not stop a job, but should be known. The codes: "source-mounted", read-write;
+ * "source-open" in a program that may write to it; "source-has-image": what is written lies on what
+ * is read; "source-changed" while it was read. */
+struct imgz_warning {
+    char code[32];
+    char text[480]; /* one line for people */
+};
+
+#define IMGZ_WARNINGS_MAX 8
 
 struct imgz_report {
     uint64_t raw_bytes;          /* size of the disk; as far as the job came if it failed */
@@ -315,6 +327,8 @@ struct imgz_report {
 
     enum imgz_chunk_hash chunk_hash;
     char root_hash_text[65]; /* of either chunk hash: 32 or 64 hex digits; or "" */
+    uint32_t warning_count;  /* of all jobs */
+    struct imgz_warning warnings[IMGZ_WARNINGS_MAX];
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */

@@ -348,6 +348,12 @@ static void all_claims_are_found(void **state)
     imgz_stack_close(stack);
 }
 
+#define USE(kind_, by_, file_)                                                                     \
+    {                                                                                              \
+        .kind = kind_, .itself = true, .device = "/dev/sdb1", .on = "/dev/sdb1", .by = by_,        \
+        .file = file_                                                                              \
+    }
+
 /* What the message tells people to do. */
 static void claims_can_be_undone(void **state)
 {
@@ -355,19 +361,14 @@ static void claims_can_be_undone(void **state)
         struct imgz_claim claim;
         const char *undo;
     } undos[] = {
-        {{IMGZ_OVERRIDE_MOUNTED, true, "/dev/sdb1", "/dev/sdb1", "/mnt", ""}, "umount /mnt"},
-        {{IMGZ_OVERRIDE_SWAP, true, "/dev/sdb1", "/dev/sdb1", "/dev/sdb1", ""},
-         "swapoff /dev/sdb1"},
-        {{IMGZ_OVERRIDE_HELD, true, "/dev/sdb1", "/dev/sdb1", "/dev/loop0", "/f"},
-         "losetup -d /dev/loop0"},
-        {{IMGZ_OVERRIDE_HELD, true, "/dev/sdb1", "/dev/sdb1", "/dev/md0", ""},
-         "mdadm --stop /dev/md0"},
-        {{IMGZ_OVERRIDE_HELD, true, "/dev/sdb1", "/dev/sdb1", "/dev/mapper/vg-a", ""},
-         "dmsetup remove vg-a"},
-        {{IMGZ_OVERRIDE_HELD, true, "/dev/sdb1", "/dev/sdb1", "/dev/bcache0", ""}, ""},
-        {{IMGZ_OVERRIDE_ROOT, true, "/dev/sdb1", "/dev/sdb1", "/", ""}, ""},
-        {{IMGZ_OVERRIDE_IMAGE_DISK, true, "/dev/sdb1", "/dev/sdb1", "/mnt/i", ""},
-         "move the image to another disk"},
+        {USE(IMGZ_OVERRIDE_MOUNTED, "/mnt", ""), "umount /mnt"},
+        {USE(IMGZ_OVERRIDE_SWAP, "/dev/sdb1", ""), "swapoff /dev/sdb1"},
+        {USE(IMGZ_OVERRIDE_HELD, "/dev/loop0", "/f"), "losetup -d /dev/loop0"},
+        {USE(IMGZ_OVERRIDE_HELD, "/dev/md0", ""), "mdadm --stop /dev/md0"},
+        {USE(IMGZ_OVERRIDE_HELD, "/dev/mapper/vg-a", ""), "dmsetup remove vg-a"},
+        {USE(IMGZ_OVERRIDE_HELD, "/dev/bcache0", ""), ""},
+        {USE(IMGZ_OVERRIDE_ROOT, "/", ""), ""},
+        {USE(IMGZ_OVERRIDE_IMAGE_DISK, "/mnt/i", ""), "move the image to another disk"},
     };
 
     (void)state;
