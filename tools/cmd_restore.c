@@ -40,11 +40,13 @@ static void print_device_notes(const struct options *options, const struct imgz_
                      units_size(report->left_out_bytes).text, report->left_out_bytes, path);
     if (options_has(options, OPTION_DISCARD) && report->discarded_bytes == 0)
         streams_note("discard    %s cannot discard; it was only overwritten", path);
+    if (report->gpt_moved != 0)
+        streams_note("moved      the backup of the partition table (GPT) to the end of %s", path);
     if (report->backup_gpt_offset != IMGZ_OFFSET_NONE)
-        streams_note("note       the backup of the partition table (GPT) lies at byte %" PRIu64
-                     ", not at the end of %s; 'sgdisk -e %s' or 'sfdisk --relocate gpt-bak-std %s' "
-                     "moves it there",
-                     report->backup_gpt_offset, path, path, path);
+        streams_note(
+            "note       the backup of the partition table (GPT) lies at byte %" PRIu64
+            ", not at the end of %s; 'sgdisk -e %s' moves it there, as --fix-gpt would have",
+            report->backup_gpt_offset, path, path);
 }
 
 /* A drive to restore from, or the name of an image to restore to: the other way round is meant. */

@@ -60,6 +60,11 @@ static void print_good(const struct options *options, const struct imgz_report *
                      options_has(options, OPTION_SCRUB) ? "scrubbed" : "verified", image,
                      units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
                      units_count(report->chunk_count, "chunk").text);
+    if (report->gpt_moved != 0)
+        streams_note(
+            "note       the backup of the partition table (GPT) was moved to the end of %s, "
+            "where it is right; what moving changes was not compared",
+            options->against);
     print_rest(options, report);
     if (!options->is_one_of_several || options_has(options, OPTION_VERBOSE))
         report_print_summary(options, report);

@@ -18,8 +18,8 @@ _imgz_options() {
         echo '--allow-empty'
         ;;
     restore)
-        echo "$job --only-changed --read-back --resume --paranoid --discard --override --yes"
-        echo '--discard-partial --force --mode'
+        echo "$job --only-changed --read-back --resume --paranoid --discard --fix-gpt --yes"
+        echo '--override --discard-partial --force --mode'
         ;;
     verify) echo "$job --against --paranoid --scrub --direct" ;;
     hash) echo "$job --chunk-size --chunk-hash --direct" ;;

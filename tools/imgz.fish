@@ -88,6 +88,7 @@ __imgz_option restore -l read-back -d 'Read what was written, and check it'
 __imgz_option 'capture restore' -l resume -d 'Go on from where an interrupted run stopped'
 __imgz_option 'restore verify' -l paranoid -d 'Compare bytes, not hashes'
 __imgz_option restore -l discard -d 'First let the device forget all it holds'
+__imgz_option restore -l fix-gpt -d 'Move the backup of the GPT to the end of a larger device'
 __imgz_option restore -x -l override -d 'Do it all the same' \
     -a '(__imgz_list mounted swap held root image-disk sector-size partition too-small no-room)'
 __imgz_option capture -x -l override -d 'Do it all the same' -a changed

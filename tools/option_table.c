@@ -325,6 +325,8 @@ const struct option_spec option_table[OPTION_COUNT] = {
                                 "start over what an interrupted run left"},
     [OPTION_DISCARD] = {"discard", 0, NULL, RESTORE, IMGZ_FLAG_DISCARD, NULL,
                         "first let the device forget all it holds"},
+    [OPTION_FIX_GPT] = {"fix-gpt", 0, NULL, RESTORE, IMGZ_FLAG_FIX_GPT, NULL,
+                        "move the backup of the GPT to the end of a larger device"},
     [OPTION_OVERRIDE] = {"override", 0, "LIST", CAPTURE | RESTORE, 0, apply_override,
                          "override these refusals, by the names above"},
     [OPTION_YES] = {"yes", 'y', NULL, RESTORE, 0, NULL,

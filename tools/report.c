@@ -141,6 +141,7 @@ static void add_job(json_t *object, const struct imgz_report *job)
         {"crc32", job->crc32_known != 0 ? json_string(crc32) : json_null()},
         {"digests", json_digests(job)},
         {"compared_digests", json_compared_digests(job)},
+        {"gpt_moved", json_boolean(job->gpt_moved)},
         {"warnings", json_warnings(job)},
         {"elapsed_ns", report_json_number(job->elapsed_ns)},
         {"flush_ns", report_json_number(job->flush_ns)},

@@ -87,6 +87,11 @@ static void find_identity(struct imgz_sysfs *sysfs, const char *disk, struct img
     find_bus(disk, device->bus, sizeof(device->bus));
 }
 
+int imgz_device_reread(int fd)
+{
+    return ioctl(fd, BLKRRPART) < 0 ? -errno : 0;
+}
+
 /* Of the numbers in a device's 'stat' (Documentation/block/stat.rst), from 0. */
 #define STAT_SECTORS_WRITTEN   6u
 #define STAT_SECTORS_DISCARDED 13u

@@ -23,6 +23,10 @@ uint32_t imgz_device_sector_bytes(int fd);
  * fails (BLKROGET is what knows). */
 IMGZ_MUST_CHECK int imgz_device_read_only(int fd, bool *read_only);
 
+/* Has the system look for partitions again. 0, or why not: -EBUSY, one of the old is in use;
+ * -EINVAL, this device has none for the system (a partition, a loop device without them). */
+IMGZ_MUST_CHECK int imgz_device_reread(int fd);
+
 /* Bytes written to it, and discarded, since it is there. False if the system does not count. */
 bool imgz_device_written(dev_t number, uint64_t *bytes);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The GUID partition table (UEFI specification, chapter 5) as far as a restore cares: for which
- * sector size it was made, and where its backup lies. It counts in sectors, so on a drive of other
- * sectors nobody finds it.
+ * sector size it was made, where its backup lies, and what moving that changes. It counts in
+ * sectors, so on a drive of other sectors nobody finds it.
  *
  * Threads    any; no state.
  * Errors     none: what is no table is none.
@@ -21,5 +21,23 @@ struct imgz_gpt {
  * is there, otherwise of any other size in use. False if there is none. */
 bool imgz_gpt_find(const unsigned char *head, uint64_t head_bytes, uint32_t sector_bytes,
                    struct imgz_gpt *gpt);
+
+/* What a header says; the fields that depend on where the backup is, by their place in it. */
+#define IMGZ_GPT_CRC32_AT       16u
+#define IMGZ_GPT_OTHER_LBA_AT   32u
+#define IMGZ_GPT_LAST_USABLE_AT 48u
+
+struct imgz_gpt_header {
+    uint64_t own_lba;
+    uint64_t other_lba;
+    uint64_t last_usable_lba;
+    uint64_t entries_lba;
+    uint64_t entries_bytes;
+    uint32_t entries_crc32;
+};
+
+/* False unless it is a header and its own CRC-32 is right. */
+bool imgz_gpt_decode(const unsigned char *sector, uint32_t sector_bytes,
+                     struct imgz_gpt_header *header);
 
 #endif /* IMGZ_GPT_H */

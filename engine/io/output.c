@@ -574,7 +574,9 @@ void imgz_output_close(struct imgz_output *output)
     if (output->kind == IMGZ_OUTPUT_FILE)
         end_file(output);
     else if (output->begun && !output->committed)
-        imgz_stop_add(output->stop, "; %s is incomplete", output->path);
+        imgz_stop_add(output->stop,
+                      output->whole ? "; %s has all of the disk" : "; %s is incomplete",
+                      output->path);
     imgz_tempfile_close(&output->temp);
     close_fd(&output->direct_fd);
     close_fd(&output->fd);

@@ -70,6 +70,7 @@ struct imgz_output {
     const char *kept_advice;
     uint64_t stored_bytes;     /* of a file: so many were written, some of them twice */
     bool begun;                /* whoever writes has begun to */
+    bool whole;                /* of a device: all is written, flushed and checked */
     bool complete;             /* all is written, flushed and closed */
     bool committed;            /* and has its name */
     struct imgz_tempfile temp; /* of a file */

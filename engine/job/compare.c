@@ -13,6 +13,7 @@
 #include "image/damage.h"
 #include "job/match.h"
 #include "job/missing.h"
+#include "job/moved.h"
 #include "job/recorded.h"
 #include "job/rest.h"
 #include "job/steady.h"
@@ -108,12 +109,23 @@ static int look_inside(void *context)
     return rc;
 }
 
+static int match_disk(struct compare *compare)
+{
+    struct imgz_overlay overlay;
+    int rc = imgz_moved_find(compare->job, &compare->image, &compare->source, &overlay);
+
+    if (rc == 0)
+        rc = imgz_match_run(compare->job, &compare->image, &compare->source, &overlay);
+    imgz_overlay_fini(&overlay);
+    return rc;
+}
+
 static int match_source(struct compare *compare)
 {
     struct imgz_source other;
 
     if (!compare->job->against_image)
-        return imgz_match_run(compare->job, &compare->image, &compare->source);
+        return match_disk(compare);
     imgz_source_use_cache(&compare->source);
     other = compare->source;
     other.stage = IMGZ_STAGE_READ_IMAGE;

@@ -105,7 +105,8 @@ int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_
     config.direct = job.options.direct;
     if (rc == 0)
         rc = imgz_source_open(&config, job.stop, &job.log, &source);
-    if (rc == 0)
+    /* A device is hashed, and nothing in it is understood; who writes to it is asked of /sys. */
+    if (rc == 0 && source.kind != IMGZ_SOURCE_DEVICE)
         imgz_job_confine(&job, source.fd);
     if (rc == 0)
         rc = hash_source(&job, &source);

@@ -42,7 +42,7 @@ static int check_options(struct imgz_job *job)
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
                                  IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
                                  IMGZ_FLAG_DISCARD | IMGZ_FLAG_ALLOW_EMPTY | IMGZ_FLAG_PARANOID |
-                                 IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_CONFINE;
+                                 IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_CONFINE | IMGZ_FLAG_FIX_GPT;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise_usage(job->stop, nowhere,
@@ -460,6 +460,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->rest_zero_bytes = job->rest_zero_bytes;
     report->warning_count = job->warning_count;
     memcpy(report->warnings, job->warnings, sizeof(report->warnings));
+    report->gpt_moved = job->gpt_moved;
     report->mended = job->mended;
     report->missing_bytes = job->missing_bytes;
     report->regained_bytes = job->regained_bytes;

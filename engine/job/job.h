@@ -85,6 +85,7 @@ struct imgz_job {
     /* By the job's own thread: see warn.h. */
     uint32_t warning_count;
     struct imgz_warning warnings[IMGZ_WARNINGS_MAX];
+    bool gpt_moved; /* see the report */
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */

@@ -161,7 +161,8 @@ static int find_size(struct match *match)
     return 0;
 }
 
-int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct imgz_source *source)
+int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct imgz_source *source,
+                   const struct imgz_overlay *overlay)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct match match = {
@@ -170,6 +171,7 @@ int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct 
         .expected = {.job = job, .image = image},
         .scan = {.job = job,
                  .source = source,
+                 .overlay = overlay,
                  .raw_wanted = (job->options.flags & IMGZ_FLAG_PARANOID) != 0},
     };
     int rc = find_size(&match);

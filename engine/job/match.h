@@ -15,10 +15,12 @@
 #define IMGZ_MATCH_H
 
 #include "image/image.h"
+#include "io/overlay.h"
 #include "job/job.h"
 
-/* The image's index, hashes and end are loaded. Completes job->sum, of the source. */
+/* The image's index, hashes and end are loaded. Completes job->sum, of the source, which is taken
+ * to have what is in 'overlay' (may be NULL). */
 IMGZ_MUST_CHECK int imgz_match_run(struct imgz_job *job, const struct imgz_image *image,
-                                   struct imgz_source *source);
+                                   struct imgz_source *source, const struct imgz_overlay *overlay);
 
 #endif /* IMGZ_MATCH_H */

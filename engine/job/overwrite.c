@@ -2,11 +2,14 @@
 #include "job/overwrite.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "io/device.h"
 #include "io/gpt.h"
+#include "io/gpt_move.h"
 #include "io/partitions.h"
 #include "io/target.h"
+#include "job/warn.h"
 
 static bool has_flag(const struct imgz_job *job, enum imgz_flag flag)
 {
@@ -30,6 +33,25 @@ static int check_discard(const struct imgz_job *job, const struct imgz_output *o
             job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
             "--discard drops what --only-changed or --resume would keep; leave "
             "out one");
+    return 0;
+}
+
+static int check_fix_gpt(const struct imgz_job *job, const struct imgz_output *output)
+{
+    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+
+    if (!has_flag(job, IMGZ_FLAG_FIX_GPT))
+        return 0;
+    if (output->kind != IMGZ_OUTPUT_DEVICE)
+        return imgz_stop_raise_usage(job->stop, place,
+                                     "%s is no block device: it is as large as the disk; leave out "
+                                     "--fix-gpt",
+                                     output->path);
+    if (!imgz_gpt_move_built())
+        return imgz_stop_raise(job->stop, -EOPNOTSUPP, place,
+                               "this imgz was built without libfdisk: leave out --fix-gpt, and run "
+                               "'sgdisk -e %s' afterwards",
+                               output->path);
     return 0;
 }
 
@@ -66,6 +88,8 @@ int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_image *image,
 {
     int rc = check_discard(job, output);
 
+    if (rc == 0)
+        rc = check_fix_gpt(job, output);
     if (rc == 0)
         rc = check_read_back(job, output);
     if (rc == 0)
@@ -147,4 +171,59 @@ int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
     output->begun = true;
     job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->stop, &job->log);
     return 0;
+}
+
+/* ---- At the end --------------------------------------------------------------------------- */
+
+static int move_backup(struct imgz_job *job, const struct imgz_output *output)
+{
+    int rc;
+
+    if (!has_flag(job, IMGZ_FLAG_FIX_GPT) || job->backup_gpt_offset == IMGZ_OFFSET_NONE)
+        return 0;
+    rc = imgz_gpt_move(output->fd, output->path);
+    if (rc < 0)
+        return imgz_stop_raise(job->stop, rc == -EBADMSG ? -EIO : rc,
+                               imgz_output_place(output, IMGZ_OFFSET_NONE),
+                               "moving the backup of the partition table (GPT) to the end of %s: "
+                               "%s; see what 'sgdisk -v %s' says",
+                               output->path, strerrordesc_np(-rc), output->path);
+    imgz_log_line(&job->log, "the backup of the partition table is at the end of %s now",
+                  output->path);
+    job->backup_gpt_offset = IMGZ_OFFSET_NONE;
+    job->gpt_moved = true;
+    return 0;
+}
+
+/* The system keeps the partitions that it found before, until it is told to look again. */
+static void reread_table(struct imgz_job *job, const struct imgz_output *output)
+{
+    struct imgz_device_part part;
+    int rc = imgz_device_find_part(output->fd, &part);
+
+    if (rc == 0 && !part.is_part)
+        rc = imgz_device_reread(output->fd);
+    if (rc == 0 || rc == -EINVAL || rc == -ENOTTY)
+        imgz_log_line(&job->log, "%s: %s", output->path,
+                      rc == 0 ? "the system has looked for its partitions"
+                              : "the system looks for no partitions there");
+    else
+        imgz_warn(job, "table-not-read",
+                  "the system still has the old partitions of %s: %s; %s, then run 'blockdev "
+                  "--rereadpt %s'",
+                  output->path, strerrordesc_np(-rc),
+                  rc == -EBUSY ? "release those that are in use" : "run as root", output->path);
+}
+
+int imgz_overwrite_end(struct imgz_job *job, struct imgz_output *output)
+{
+    int rc;
+
+    if (output->kind != IMGZ_OUTPUT_DEVICE)
+        return 0;
+    output->whole = true;
+    rc = move_backup(job, output);
+    if (rc == 0)
+        reread_table(job, output);
+    return rc;
 }

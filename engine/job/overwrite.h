@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a restore does about a block device beside writing it: has it confirmed, and looks at the
- * first chunk before that is written, for what only the disk itself can tell.
+ * What a restore does about a block device beside writing it: has it confirmed, looks at the first
+ * chunk before that is written, for what only the disk itself can tell, and puts its partition
+ * table in order at the end.
  *
  * Place: used by restore.
  *
- * Threads    allow(): the job's; begin(): the drain's.
- * Errors     raised on the stop latch, and returned; nothing was written by then.
+ * Threads    allow() and end(): the job's; begin(): the drain's.
+ * Errors     raised on the stop latch, and returned; before end() nothing was written by then.
  */
 #ifndef IMGZ_OVERWRITE_H
 #define IMGZ_OVERWRITE_H
@@ -25,5 +26,10 @@ IMGZ_MUST_CHECK int imgz_overwrite_allow(struct imgz_job *job, const struct imgz
  * wanted. */
 IMGZ_MUST_CHECK int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
                                          const struct imgz_slot *first);
+
+/* When all of the disk is there, flushed and read back, with the device still held: moves the
+ * backup of its partition table, and has the system look for partitions. That it does not is a
+ * warning. */
+IMGZ_MUST_CHECK int imgz_overwrite_end(struct imgz_job *job, struct imgz_output *output);
 
 #endif /* IMGZ_OVERWRITE_H */

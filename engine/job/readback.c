@@ -53,7 +53,7 @@ int imgz_readback_run(struct imgz_job *job, const struct imgz_image *image,
     if (rc < 0)
         return rc;
     job->run_phase = IMGZ_PHASE_READ_BACK;
-    rc = imgz_match_run(job, image, &source);
+    rc = imgz_match_run(job, image, &source, NULL);
     imgz_source_close(&source);
     if (rc < 0)
         return rc;

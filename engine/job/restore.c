@@ -347,6 +347,8 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     if (rc == 0)
         rc = read_back(&restore);
     if (rc == 0)
+        rc = imgz_overwrite_end(&restore.job, &restore.output);
+    if (rc == 0)
         rc = imgz_output_commit(&restore.output);
     if (rc == 0)
         imgz_job_finish(&restore.job);

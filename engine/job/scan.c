@@ -90,8 +90,15 @@ static void take_hash(struct imgz_slot *slot, struct imgz_hasher_sums sums)
     slot->raw_sha256 = sums.sha256;
 }
 
+static void apply_overlay(const struct imgz_scan *scan, uint64_t offset, unsigned char *buffer,
+                          size_t bytes)
+{
+    if (scan->overlay != NULL)
+        imgz_overlay_apply(scan->overlay, offset, buffer, bytes);
+}
+
 /* A chunk that was not read yet, through the worker's buffer. */
-static void hash_pieces(const struct imgz_source *source, struct imgz_scan_worker *worker,
+static void hash_pieces(const struct imgz_scan *scan, struct imgz_scan_worker *worker,
                         struct imgz_slot *slot)
 {
     bool zero = true;
@@ -100,9 +107,10 @@ static void hash_pieces(const struct imgz_source *source, struct imgz_scan_worke
     for (uint64_t done = 0; done < slot->raw_bytes; done += PIECE_BYTES) {
         const size_t bytes = (size_t)imgz_min(PIECE_BYTES, slot->raw_bytes - done);
 
-        imgz_source_fetch(source, slot->raw_offset + done, worker->piece, bytes, slot);
+        imgz_source_fetch(scan->source, slot->raw_offset + done, worker->piece, bytes, slot);
         if (slot->fault == IMGZ_FAULT_READ)
             return;
+        apply_overlay(scan, slot->raw_offset + done, worker->piece, bytes);
         zero = zero && imgz_zero_test(worker->piece, bytes);
         imgz_hasher_add(worker->hasher, worker->piece, bytes);
     }
@@ -114,12 +122,13 @@ void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_s
 {
     if (slot->unread && !scan->source->direct && scan->job->options.digests == NULL &&
         !scan->raw_wanted) {
-        hash_pieces(scan->source, &scan->workers[worker_index], slot);
+        hash_pieces(scan, &scan->workers[worker_index], slot);
         return;
     }
     imgz_reader_fetch(scan->source, slot);
     if (slot->fault == IMGZ_FAULT_READ || slot->kind == IMGZ_SLOT_ZERO)
         return;
+    apply_overlay(scan, slot->raw_offset, slot->raw, (size_t)slot->raw_bytes);
     if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
         slot->kind = IMGZ_SLOT_ZERO;
     else

@@ -10,6 +10,7 @@
 #define IMGZ_SCAN_H
 
 #include "codec/hasher.h"
+#include "io/overlay.h"
 #include "io/source.h"
 #include "job/job.h"
 
@@ -22,6 +23,7 @@ struct imgz_scan_worker {
 struct imgz_scan {
     struct imgz_job *job;
     struct imgz_source *source;
+    const struct imgz_overlay *overlay; /* what it is taken to have; NULL: what it has */
     uint64_t size_bytes; /* to read: the source's, or less; IMGZ_SIZE_UNKNOWN for a stream */
     bool raw_wanted;     /* the raw bytes stay in the slot behind the hash */
 

@@ -167,11 +167,10 @@ enum imgz_flag {
     IMGZ_FLAG_RESUME = 32,       /* capture, restore: go on from what an interrupted run left */
     IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
     IMGZ_FLAG_ALLOW_EMPTY = 512, /* capture: a pipe that gives nothing is a disk of 0 bytes */
-    IMGZ_FLAG_PARANOID = 1024,   /* verify with 'against'; restore with ONLY_CHANGED, RESUME or
-                                   READ_BACK: compare bytes, not hashes */
+    IMGZ_FLAG_PARANOID = 1024,   /* verify, restore: compare bytes, not hashes */
     IMGZ_FLAG_CONFINE = 2048,    /* verify, hash: see imgz_verify() */
-    IMGZ_FLAG_DISCARD_PARTIAL = 4096, /* capture, restore: start over what an interrupted run left;
-                                         IMGZ_FLAG_FORCE does, too */
+    IMGZ_FLAG_DISCARD_PARTIAL = 4096, /* start over what was interrupted; FORCE does, too */
+    IMGZ_FLAG_FIX_GPT = 8192, /* restore to a device: move the backup of the GPT to its end */
 };
 
 /* Why a restore refuses a block device, unless told to write it all the same; and a capture to go
@@ -221,9 +220,8 @@ struct imgz_options {
     void *progress_context;
     imgz_log_fn log; /* may be NULL */
     void *log_context;
-    uint32_t bench_ms; /* bench: time for all of it; 0: 30 s */
-    const char
-        *bench_folder; /* bench: where a temporary file is written and removed; may be NULL */
+    uint32_t bench_ms;           /* bench: time for all of it; 0: 30 s */
+    const char *bench_folder;    /* bench: where a temporary file is written; may be NULL */
     enum imgz_on_error on_error; /* default IMGZ_ON_ERROR_STOP */
     uint32_t retry_count;        /* how often an unreadable sector is tried again; default 1 */
     const char *map_path;        /* capture: see imgz_capture(); NULL: none */
@@ -234,7 +232,7 @@ struct imgz_options {
     void *confirm_context;       /* of either */
     imgz_confirm_image_fn confirm_image; /* restore; called instead of 'confirm' if it is set */
     enum imgz_chunk_hash chunk_hash;     /* capture, hash; default IMGZ_CHUNK_HASH_DEFAULT */
-    uint64_t source_bytes; /* capture: so large the source must be; default IMGZ_SIZE_UNKNOWN */
+    uint64_t source_bytes; /* capture: the only size that will do; default IMGZ_SIZE_UNKNOWN */
     imgz_log_fn warning;   /* told each warning as soon as it is found; may be NULL */
     void *warning_context;
 };
@@ -267,15 +265,12 @@ enum imgz_rest {
                           more */
 };
 
-/* What did not stop a job, but should be known. The codes: "source-mounted", read-write;
- * "source-open" in a program that may write to it; "source-has-image": what is written lies on what
- * is read; "source-changed" while it was read. */
+/* What did not stop a job, but should be known; the README has the codes. */
+#define IMGZ_WARNINGS_MAX 8
 struct imgz_warning {
     char code[32];
     char text[480]; /* one line for people */
 };
-
-#define IMGZ_WARNINGS_MAX 8
 
 struct imgz_report {
     uint64_t raw_bytes;          /* size of the disk; as far as the job came if it failed */
@@ -312,8 +307,7 @@ struct imgz_report {
     /* Restore to a device. */
     uint64_t left_out_bytes;    /* zeros at the disk's end, for which it has no room */
     uint64_t discarded_bytes;   /* IMGZ_FLAG_DISCARD: so much of it took that */
-    uint64_t backup_gpt_offset; /* where the disk has the backup of its GUID partition table, if
-                                   that is not the device's end; else IMGZ_OFFSET_NONE */
+    uint64_t backup_gpt_offset; /* of the disk's GPT, if not the device's end; or OFFSET_NONE */
 
     uint32_t compared_digests; /* of digests[]: bit i is set if an image records the i-th, and it
                                   was compared with that */
@@ -322,13 +316,13 @@ struct imgz_report {
     enum imgz_rest rest;
     uint64_t rest_bytes;      /* behind the disk */
     uint64_t rest_zero_bytes; /* zeros that these begin with, as far as they were read */
-    uint32_t against_image;   /* verify: 1 if 'against' is an image, and the disk in it was
-                                 compared */
+    uint32_t against_image;   /* verify: 1 if 'against' is an image: its disk was compared */
 
     enum imgz_chunk_hash chunk_hash;
     char root_hash_text[65]; /* of either chunk hash: 32 or 64 hex digits; or "" */
     uint32_t warning_count;  /* of all jobs */
     struct imgz_warning warnings[IMGZ_WARNINGS_MAX];
+    uint32_t gpt_moved; /* restore: 1 if FIX_GPT did something; verify: if somebody did so */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */
@@ -354,9 +348,6 @@ struct imgz_report {
  * one; or that stays as it is if nothing could be read. -EEXIST as above. With IMGZ_FLAG_RESUME
  * what an interrupted run of that did read is not read again: IMAGE.partial.map tells what it did
  * not.
- *
- * With options->source_bytes a source of another size is -EBADMSG: a pipe that ends early is told
- * from one that ends.
  *
  * With options->timeout_s a read of a file or device that takes longer (a device that hangs) ends
  * the job: -ETIMEDOUT. Such a read cannot be cancelled, so its thread, and what that may touch, are

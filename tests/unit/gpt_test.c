@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 #include "base/bytes.h"
 
@@ -76,12 +77,66 @@ static void what_is_no_table_is_none(void **state)
     }
 }
 
+/* A header with the CRC-32 that zlib gives it. */
+static void make_header(unsigned char *sector, uint32_t bytes)
+{
+    memset(sector, 0, bytes);
+    memcpy(sector, "EFI PART", 8);
+    imgz_put_le32(sector + 8, 0x10000);
+    imgz_put_le32(sector + 12, bytes);
+    imgz_put_le64(sector + 24, 1);
+    imgz_put_le64(sector + 32, 16383);
+    imgz_put_le64(sector + 48, 16350);
+    imgz_put_le64(sector + 72, 2);
+    imgz_put_le32(sector + 80, 128);
+    imgz_put_le32(sector + 84, 128);
+    imgz_put_le32(sector + 88, 0x12345678);
+    imgz_put_le32(sector + 16, (uint32_t)crc32(0, sector, bytes));
+}
+
+static void a_header_is_decoded(void **state)
+{
+    unsigned char sector[512] = {0};
+    struct imgz_gpt_header header;
+
+    (void)state;
+    for (uint32_t bytes = 92; bytes <= 512; bytes += 60) {
+        make_header(sector, bytes);
+        assert_true(imgz_gpt_decode(sector, sizeof(sector), &header));
+        assert_int_equal(header.own_lba, 1);
+        assert_int_equal(header.other_lba, 16383);
+        assert_int_equal(header.last_usable_lba, 16350);
+        assert_int_equal(header.entries_lba, 2);
+        assert_int_equal(header.entries_bytes, 128 * 128);
+        assert_int_equal(header.entries_crc32, 0x12345678);
+    }
+}
+
+static void a_header_that_is_not_right_is_none(void **state)
+{
+    unsigned char sector[512];
+    struct imgz_gpt_header header;
+
+    (void)state;
+    for (size_t bit = 0; bit < 92u * 8; bit++) {
+        make_header(sector, 92);
+        sector[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        assert_false(imgz_gpt_decode(sector, sizeof(sector), &header));
+    }
+    make_header(sector, 512);
+    assert_false(imgz_gpt_decode(sector, 511, &header)); /* longer than its sector */
+    make_header(sector, 88);
+    assert_false(imgz_gpt_decode(sector, sizeof(sector), &header));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_for_its_sectors),
         cmocka_unit_test(the_device_s_own_sectors_come_first),
         cmocka_unit_test(what_is_no_table_is_none),
+        cmocka_unit_test(a_header_is_decoded),
+        cmocka_unit_test(a_header_that_is_not_right_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
