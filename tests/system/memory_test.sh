@@ -46,7 +46,7 @@ if [[ -z $SANITIZED ]]; then
     expect_text "^imgz: the limit of 'ulimit -v' leaves [0-9]+ MiB: 1 worker and [4-9] slots"
     ok "the image is the same" same some.gz disk.gz
     limited 0 900000 "$IMGZ" capture -v --force --threads 32 --reproducible disk some.gz
-    expect_text "^imgz: the limit of 'ulimit -v' leaves [0-9]+ MiB: [0-9]+ workers? and [0-9]+ slots"
+    expect_text "^imgz: the limit of 'ulimit -v' leaves [0-9]+ MiB: [0-9]+ workers? and"
     ok "the image is the same, with more" same some.gz disk.gz
     limited 0 60000 "$IMGZ" restore -q --read-back disk.gz disk.back
     ok "restored" cmp disk disk.back
