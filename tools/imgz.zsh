@@ -10,10 +10,11 @@ _imgz_options_of() {
     case $1 in
     capture)
         names=($job level chunk-size chunk-hash direct on-error retries map timeout size resume
-            override force mode reproducible allow-empty)
+            discard-partial override force mode reproducible allow-empty)
         ;;
     restore)
-        names=($job only-changed read-back resume paranoid discard fix-gpt override yes force mode)
+        names=($job only-changed read-back resume paranoid discard discard-partial fix-gpt
+            override yes force mode)
         ;;
     verify) names=($job against paranoid scrub direct) ;;
     hash) names=($job chunk-size chunk-hash direct) ;;
@@ -50,6 +51,7 @@ _imgz_add_spec() {
     resume) specs+=('--resume[go on from where an interrupted run stopped]') ;;
     paranoid) specs+=('--paranoid[compare bytes, not hashes]') ;;
     fix-gpt) specs+=('--fix-gpt[move the backup of the GPT to the end of a larger device]') ;;
+    discard-partial) specs+=('--discard-partial[start over what an interrupted run left]') ;;
     discard) specs+=('--discard[first let the device forget all it holds]') ;;
     override) specs+=('--override=[do it all the same]:list:_imgz_overrides') ;;
     yes) specs+=('(-y --yes)'{-y,--yes}'[do not ask before a device is overwritten]') ;;

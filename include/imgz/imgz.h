@@ -87,10 +87,9 @@ struct imgz_error {
     enum imgz_error_kind kind;
 };
 
-/* Makes a text that may hold what comes from outside, as the name of a file or the label of a disk
- * does, fit for a terminal: in place, each byte of a control character, of a character that
- * reorders or breaks lines, and of what is not UTF-8, becomes '?'. Error and log lines need it,
- * too. */
+/* Makes a text that may hold what comes from outside (names, labels, error and log lines) fit for a
+ * terminal, in place: each byte of a control character, of a character that reorders or breaks
+ * lines, and of what is not UTF-8, becomes '?'. */
 IMGZ_API void imgz_make_printable(char *text);
 
 /* ---- Progress ----------------------------------------------------------------------------- */
@@ -111,13 +110,9 @@ struct imgz_progress {
     uint64_t zero_bytes_done;  /* of raw_bytes_done: zeros and holes */
     uint64_t image_bytes_done; /* of the image, read or written; 0 when there is none */
     uint64_t elapsed_ns; /* since the job began, without the time that the process was stopped */
-
-    /*
-     * Of this phase: what costs time. Data counts in full, be it read, compressed or written; zeros
-     * as much as they cost this job, which may be next to nothing; and where only what is stored is
-     * looked at, the image counts instead of the disk. What an earlier run has done already is in
-     * both sums, and in the third.
-     */
+    /* Of this phase: what costs time. Data counts in full; zeros as much as they cost this job; and
+     * of the image what is looked at, where that is all. What an earlier run has done already is in
+     * both sums, and in the third. */
     uint64_t work_bytes_done;
     uint64_t work_bytes_total; /* may be corrected on the way; IMGZ_SIZE_UNKNOWN: cannot be told */
     uint64_t work_bytes_taken_over;
@@ -179,9 +174,8 @@ enum imgz_flag {
 enum imgz_override {
     IMGZ_OVERRIDE_MOUNTED = 1,      /* it, or a partition of it, is mounted */
     IMGZ_OVERRIDE_SWAP = 2,         /* ... a partition of it is swap space in use */
-    IMGZ_OVERRIDE_HELD = 4,         /* ... is part of an LVM, MD or other device, lies under a loop
-                                       device, or is open in a program that may write
-                                       to it, or has it for itself alone */
+    IMGZ_OVERRIDE_HELD = 4,         /* ... is part of an LVM, MD or loop device, or is open in a
+                                       program that may write to it, or has it alone */
     IMGZ_OVERRIDE_ROOT = 8,         /* ... holds the running system */
     IMGZ_OVERRIDE_IMAGE_DISK = 16,  /* ... holds the image that is read */
     IMGZ_OVERRIDE_SECTOR_SIZE = 32, /* the disk's partition table is made for other sectors */
@@ -196,14 +190,12 @@ enum imgz_override {
 IMGZ_API const char *imgz_override_name(enum imgz_override what);
 
 struct imgz_image; /* see below */
-
 /* Asked once by a restore to a block device, from the thread that called the job, when the device
  * was found fit and nothing has been written to it yet. 0: go on; anything else ends the job with
  * -ECANCELED. */
 typedef int (*imgz_confirm_fn)(void *context);
 
-/* The same, told what is to be written: for imgz_image_get_info(), imgz_image_get_meta() and
- * imgz_image_disk(). Of an image that comes through a pipe little is known by then. */
+/* The same, told what is to be written; of an image through a pipe little is known by then. */
 typedef int (*imgz_confirm_image_fn)(const struct imgz_image *image, void *context);
 
 /* Set up by imgz_options_init(); a field left as that sets it means the default. */
@@ -248,8 +240,7 @@ struct imgz_digest_text {
     char hex[136]; /* lower case, as the standard tools print it */
 };
 
-/* A stretch of a disk. */
-struct imgz_range {
+struct imgz_range { /* a stretch of a disk */
     uint64_t offset;
     uint64_t bytes;
 };
@@ -261,8 +252,7 @@ enum imgz_rest {
     IMGZ_REST_NONE,    /* nothing: it is as large as the disk */
     IMGZ_REST_ZEROS,   /* nothing but zeros */
     IMGZ_REST_DATA,    /* something else */
-    IMGZ_REST_UNKNOWN, /* zeros as far as it was read: as much as the disk has, or 1 GiB if that is
-                          more */
+    IMGZ_REST_UNKNOWN, /* zeros as far as it was read: the disk's size, or 1 GiB if that is more */
 };
 
 /* What did not stop a job, but should be known; the README has the codes. */
@@ -290,8 +280,7 @@ struct imgz_report {
     uint32_t thread_count; /* workers used */
     uint32_t crc32;        /* of the raw disk: the gzip trailer's; if crc32_known */
     uint32_t digest_count;
-    char root_hash[33]; /* hex; "" if the job did not come that far, or with SHA-256: see
-                           root_hash_text */
+    char root_hash[33]; /* hex; "" if the job did not come that far, or with SHA-256 */
     char io_name[16];   /* "io_uring" or "pread" */
     struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
     uint64_t same_bytes;       /* restore: what the target held already, and was not written */
@@ -309,8 +298,7 @@ struct imgz_report {
     uint64_t discarded_bytes;   /* IMGZ_FLAG_DISCARD: so much of it took that */
     uint64_t backup_gpt_offset; /* of the disk's GPT, if not the device's end; or OFFSET_NONE */
 
-    uint32_t compared_digests; /* of digests[]: bit i is set if an image records the i-th, and it
-                                  was compared with that */
+    uint32_t compared_digests; /* bit i is set if digests[i] was compared with a recorded one */
 
     /* Verify with 'against', a device that is larger than the disk. */
     enum imgz_rest rest;

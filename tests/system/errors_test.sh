@@ -321,7 +321,7 @@ ok "and the image is whole" gunzips_to new disk
 if [[ -z $SANITIZED ]]; then
     run bash -c "ulimit -v 60000; '$IMGZ' capture -q --force --threads 64 --chunk-size 16M disk new"
     equal "too little memory: exit code" "$CODE" 1
-    expect_text '^imgz: .*memory'
+    expect_text '^imgz: .*ulimit -v.*raise that limit'
     ok "and the image is whole" gunzips_to new disk
 fi
 

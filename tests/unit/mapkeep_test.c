@@ -183,7 +183,7 @@ static void a_map_of_another_image_is_kept(void **state)
     assert_int_equal(imgz_mapkeep_close(&keep, IMGZ_MAPKEEP_LOST, fixture.stop), 0);
     assert_says("4096+ 512- 3584+");
     assert_int_equal(open_keep(&keep, path.text, false), -EEXIST);
-    assert_non_null(strstr(imgz_stop_error(fixture.stop)->text, "7680 bytes were read before"));
+    assert_non_null(strstr(imgz_stop_error(fixture.stop)->text, "(7680 bytes) were read before"));
     assert_says("4096+ 512- 3584+");
 }
 
