@@ -84,20 +84,29 @@ static void warn_of_claims(struct imgz_job *job, const struct imgz_claims *claim
                   image.first->by, image.first->on);
 }
 
-static void look_for_claims(struct imgz_job *job, const struct imgz_source *source,
-                            const struct imgz_output *output)
+struct look {
+    struct imgz_job *job;
+    const struct imgz_source *source;
+    const struct imgz_output *output;
+};
+
+/* Not on the caller's stack: see imgz_crew_call_deep(). */
+static int look_for_claims(void *context)
 {
+    const struct look *look = context;
     const struct imgz_stack_config this_machine = {0};
     struct imgz_stack *stack = NULL;
     struct imgz_claims claims;
     char image[PATH_MAX];
+    int rc = imgz_stack_open(&this_machine, &stack);
 
-    if (imgz_stack_open(&this_machine, &stack) < 0)
-        return;
-    (void)!imgz_claims_find(stack, source->status.st_rdev, find_path(output, image) ? image : NULL,
-                            &claims);
-    warn_of_claims(job, &claims);
+    if (rc < 0)
+        return rc;
+    (void)!imgz_claims_find(stack, look->source->status.st_rdev,
+                            find_path(look->output, image) ? image : NULL, &claims);
+    warn_of_claims(look->job, &claims);
     imgz_stack_close(stack);
+    return 0;
 }
 
 /* ---- Who did ------------------------------------------------------------------------------ */
@@ -139,10 +148,12 @@ static void check_device(struct imgz_steady *steady, struct imgz_job *job)
 void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
                        const struct imgz_source *source, const struct imgz_output *output)
 {
+    struct look look = {job, source, output};
+
     *steady = (struct imgz_steady){.source = source};
     if (source->kind != IMGZ_SOURCE_DEVICE)
         return;
-    look_for_claims(job, source, output);
+    (void)!imgz_crew_call_deep(look_for_claims, &look); /* without: no warning */
     steady->written_known = imgz_device_written(source->status.st_rdev, &steady->written_bytes);
 }
 
