@@ -175,7 +175,7 @@ if ((${#BACKENDS[@]} > 1)); then
         RUN=(strace -f -qq -o "$WORK/.lib/trace" -P "$1" -e "trace=${2%%:*}" -e "inject=$2" "$IMGZ")
     }
     inject "$device" close:error=EIO
-    expect_error 1 "closing $device: Input/output error; .*$device is incomplete" -- \
+    expect_error 1 "closing $device: Input/output error; .*$device has all of the disk" -- \
         "${RUN[@]}" restore noise.gz "$device"
     for job in "capture noise" "restore noise.gz"; do
         inject "$PWD/new.partial" close:error=EIO
