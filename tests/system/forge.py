@@ -16,10 +16,11 @@ import struct
 import sys
 import zlib
 
-from imgz_reader import (CHUNK, END, END_BYTES, HASHES, INDEX, NO_HASH, Note, carry, carry_note,
+from imgz_reader import (CHUNK, END, HASHES, INDEX, NO_HASH, Note, carry, carry_note,
                          xxh3_64, xxh3_128)
 
 CHUNK_BYTES = 1 << 16
+END_BYTES = 40
 
 
 # ---- Bits --------------------------------------------------------------------------------------
