@@ -189,7 +189,8 @@ enum imgz_override {
 /* The name of one of them, as in "--override mounted"; NULL if there is no such. */
 IMGZ_API const char *imgz_override_name(enum imgz_override what);
 
-struct imgz_image; /* see below */
+struct imgz_image; /* an open image: see info.h */
+
 /* Asked once by a restore to a block device, from the thread that called the job, when the device
  * was found fit and nothing has been written to it yet. 0: go on; anything else ends the job with
  * -ECANCELED. */
@@ -450,150 +451,11 @@ IMGZ_API void imgz_bench_result_init(struct imgz_bench_result *result, size_t st
 IMGZ_API int imgz_bench(const char *path, const struct imgz_options *options,
                         struct imgz_bench_result *result, struct imgz_error *error);
 
-/* ---- Looking at an image ------------------------------------------------------------------ */
-
-struct imgz_image; /* an open image file; one thread at a time */
-
-struct imgz_image_info {
-    uint32_t format_version;
-    uint32_t chunk_bytes;
-    uint64_t raw_bytes;
-    uint64_t image_bytes;
-    uint64_t zero_bytes;       /* recorded as zero runs */
-    uint64_t chunk_count;      /* pieces of chunk_bytes the disk has */
-    uint64_t data_chunk_count; /* of them: held as compressed data */
-    uint64_t zero_run_count;
-    uint32_t crc32;      /* of the raw disk */
-    uint32_t meta_count; /* key and value pairs, see imgz_image_meta() */
-    char root_hash[33];  /* "" with SHA-256 */
-    enum imgz_chunk_hash chunk_hash;
-    char root_hash_text[65]; /* of either chunk hash */
-};
-
-/* Opens a seekable image and reads its end record, sizes and metadata, not its data. */
-IMGZ_API int imgz_image_open(const char *path, struct imgz_image **result,
-                             struct imgz_error *error);
-IMGZ_API void imgz_image_close(struct imgz_image *image); /* accepts NULL */
-
-/* Of an image that comes through a pipe, only version, chunk size and perhaps the disk's size are
- * known; the rest is 0, or IMGZ_SIZE_UNKNOWN. */
-IMGZ_API void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info);
-
-/* The pair at 'index' < meta_count: printable UTF-8, owned by the image. Keys are sorted. */
-IMGZ_API void imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
-                                  const char **value);
-
-/* ---- Devices ------------------------------------------------------------------------------ */
-
-struct imgz_partition {
-    char path[64];     /* "/dev/sda1" */
-    char contents[64]; /* as of a device, below; so for all texts */
-    char label[64];
-    char mounted_at[256];
-    char in_use[256];
-    uint64_t offset_bytes; /* on its disk */
-    uint64_t size_bytes;
-};
-
-struct imgz_device {
-    char path[64];  /* "/dev/sda" */
-    char model[64]; /* "" where the system does not say; so for all texts below */
-    char serial[64];
-    char bus[16];         /* "nvme", "usb", "virtio", "loop" ... */
-    char contents[64];    /* what libblkid sees on it: "gpt", "ext4" ... */
-    char mounted_at[256]; /* first mount point of it or of a partition of it */
-    uint64_t size_bytes;
-    uint32_t logical_sector_bytes;
-    uint32_t physical_sector_bytes;
-    uint8_t read_only;
-    uint8_t removable;
-    uint8_t running_system; /* it holds the root file system */
-    char label[64];         /* of the file system on it, or of the partition */
-    char in_use[256]; /* what uses it: "mounted at /mnt", "swap", "held by /dev/md0"; or a part
-                         of it: "/dev/sda2 is swap"; several are parted by "; " */
-    uint32_t partition_count;
-    const struct imgz_partition *partitions; /* by offset; freed with the list */
-};
-
-/* Lists whole block devices that have a size, sorted by path. The array is the caller's, to be
- * given to imgz_devices_free(). */
-IMGZ_API int imgz_devices_list(struct imgz_device **devices, size_t *count,
-                               struct imgz_error *error);
-IMGZ_API void imgz_devices_free(struct imgz_device *devices);
-
-/* The one that 'path' is, or is a partition of; an array of one, as above. No other is looked at.
- * -ENOTBLK: it is no block device. */
-IMGZ_API int imgz_devices_find(const char *path, struct imgz_device **device,
-                               struct imgz_error *error);
-
-/* The disk in an image, as if it were a device: where it was read from as its path, model and
- * serial number of that drive, size, contents and label, and partitions (with their numbers as
- * paths, 32 at most). For people: what the image does not tell, or what is damaged, is left out.
- * The array of one is the caller's, as above. 0, or -ENOMEM and the like; -ESPIPE: it comes through
- * a pipe. */
-IMGZ_API int imgz_image_disk(const struct imgz_image *image, struct imgz_device **disk);
-
-/* ---- Topology ----------------------------------------------------------------------------- */
-
-/* How narrowly a job's workers are bound. */
-enum imgz_binding {
-    IMGZ_BINDING_NONE, /* not at all: the system places them as well */
-    IMGZ_BINDING_NODE, /* each to the processors of a NUMA node */
-    IMGZ_BINDING_CORE, /* each to the processors of a core */
-};
-
-/* This machine, as far as the process may use it, and where a capture with given options would put
- * its workers and slots (a slot: the buffers of one chunk). A snapshot; a job makes its own. */
-struct imgz_topology;
-
-struct imgz_topology_info {
-    uint32_t node_count; /* of the machine, as far as it can be seen from here */
-    uint32_t core_count;
-    uint32_t processor_count;
-    uint32_t allowed_node_count; /* of it: may be used (affinity, cpusets) */
-    uint32_t allowed_core_count;
-    uint32_t allowed_processor_count;
-    uint64_t quota_millis; /* processor time that control groups allow, in thousandths of a
-                              processor; UINT64_MAX: all */
-    uint32_t worker_count;
-    uint32_t slot_count;
-    uint64_t slot_bytes;
-    uint64_t memory_bytes; /* of all slots */
-    enum imgz_binding binding;
-    char reason[64];      /* for the binding, for people */
-    char processors[256]; /* those that may be used, as "0-3,8"; cut if longer; so for all below */
-};
-
-struct imgz_topology_node {
-    uint32_t os_index;   /* as the system counts nodes */
-    uint32_t core_count; /* may be used; so for the processors */
-    uint32_t processor_count;
-    uint32_t worker_count;
-    uint32_t slot_count;
-    uint64_t memory_bytes; /* the node's; 0: not known */
-    char processors[256];
-};
-
-struct imgz_topology_worker {
-    uint32_t node_index;  /* of the nodes below */
-    char processors[256]; /* those it is bound to; "" if it is not */
-};
-
-/* 'options' (may be NULL) as for a capture: thread_count and chunk_bytes matter. */
-IMGZ_API int imgz_topology_open(const struct imgz_options *options, struct imgz_topology **result,
-                                struct imgz_error *error);
-IMGZ_API void imgz_topology_close(struct imgz_topology *topology); /* accepts NULL */
-IMGZ_API void imgz_topology_get_info(const struct imgz_topology *topology,
-                                     struct imgz_topology_info *info);
-
-/* 'index' < allowed_node_count, < worker_count. */
-IMGZ_API void imgz_topology_get_node(const struct imgz_topology *topology, uint32_t index,
-                                     struct imgz_topology_node *node);
-IMGZ_API void imgz_topology_get_worker(const struct imgz_topology *topology, uint32_t index,
-                                       struct imgz_topology_worker *worker);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "info.h"
+#include "system.h"
 
 #endif /* IMGZ_H */

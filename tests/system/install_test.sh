@@ -18,7 +18,7 @@ truncate -s 24M disk
 title "installing"
 ok "cmake --install" cmake --install "$IMGZ_BUILD" --prefix "$root"
 libdir=$(dirname "$(find "$root" -name 'libimgz.so' | head -n 1)")
-for file in bin/imgz include/imgz/imgz.h share/man/man1/imgz.1 \
+for file in bin/imgz share/man/man1/imgz.1 \
     share/bash-completion/completions/imgz share/zsh/site-functions/_imgz \
     share/fish/vendor_completions.d/imgz.fish; do
     ok "$file is installed" test -s "$root/$file"
@@ -27,7 +27,8 @@ for file in libimgz.so libimgz.so.1 libimgz.a pkgconfig/imgz.pc cmake/imgz/imgzC
     cmake/imgz/imgzConfigVersion.cmake; do
     ok "$file is installed" test -e "$libdir/$file"
 done
-equal "one header is installed" "$(find "$root/include" -type f)" "$root/include/imgz/imgz.h"
+equal "the headers are installed" "$(find "$root/include" -type f -printf '%P\n' | sort)" \
+    "$(printf 'imgz/%s.h\n' imgz info system)"
 no "nothing names the build folder" grep -rqF "$IMGZ_BUILD" "$root/include" "$root/share" \
     "$libdir/pkgconfig" "$libdir/cmake"
 ok "DESTDIR is obeyed" env "DESTDIR=$PWD/staged" cmake --install "$IMGZ_BUILD"
@@ -105,18 +106,21 @@ sed 's/imgz 1.0 REQUIRED/imgz 99 REQUIRED/' "$api/CMakeLists.txt" >wrong.txt
 mkdir wrong && cp wrong.txt wrong/CMakeLists.txt && cp "$api"/outsider.* wrong/
 no "another major version is not found" cmake -S wrong -B wrong/build "${cmake_flags[@]}"
 
-title "the header"
-for standard in c99 c11 c17; do
-    ok "alone as $standard" cc "${flags[@]}" -pedantic "-std=$standard" -fsyntax-only -x c \
-        "$root/include/imgz/imgz.h"
+title "the headers"
+for header in "$root"/include/imgz/*.h; do
+    name=$(basename "$header")
+    for standard in c99 c11 c17; do
+        ok "$name alone as $standard" cc "${flags[@]}" -pedantic "-std=$standard" -fsyntax-only \
+            -x c "$header"
+    done
+    for standard in c++11 c++17 c++20; do
+        ok "$name alone as $standard" c++ "${flags[@]}" -pedantic "-std=$standard" -fsyntax-only \
+            -x c++ "$header"
+    done
 done
-for standard in c++11 c++17 c++20; do
-    ok "alone as $standard" c++ "${flags[@]}" -pedantic "-std=$standard" -fsyntax-only -x c++ \
-        "$root/include/imgz/imgz.h"
-done
-equal "the library exports what the header declares and nothing else" \
+equal "the library exports what the headers declare and nothing else" \
     "$(exported "$libdir/libimgz.so" | sort)" \
-    "$(grep -A 1 '^IMGZ_API' "$root/include/imgz/imgz.h" | grep -o 'imgz_[a-z_]*(' | tr -d '(' |
+    "$(grep -h -A 1 '^IMGZ_API' "$root"/include/imgz/*.h | grep -o 'imgz_[a-z_]*(' | tr -d '(' |
         sort -u)"
 
 title "the manual page and the completions"
