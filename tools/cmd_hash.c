@@ -64,7 +64,6 @@ static int hash_one(const struct options *options)
     int rc;
 
     runner_start(&runner, options);
-    runner_confine(&runner);
     rc = imgz_hash(options->operands[0], &runner.job, &runner.report, &runner.error);
     exit_code = runner_finish(&runner, rc);
     if (rc == 0 && !options_has(options, OPTION_JSON))

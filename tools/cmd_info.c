@@ -81,8 +81,9 @@ static int show_image(const struct options *options)
     struct report report = {.command = options->command->name, .options = options};
     struct imgz_image *image = NULL;
     struct imgz_error error = {0};
+    const struct imgz_options job = runner_options(options);
     struct imgz_image_info info;
-    int rc = imgz_image_open(options->operands[0], &image, &error);
+    int rc = imgz_image_open_with(options->operands[0], &job, &image, &error);
 
     if (rc < 0) {
         report.exit_code = runner_say_error(options, rc, &error);

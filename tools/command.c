@@ -6,10 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "habits.h"
 #include "help.h"
 #include "options.h"
 #include "report.h"
+#include "signals.h"
 #include "streams.h"
 #include "suggest.h"
 
@@ -148,20 +150,27 @@ const struct operand *command_operand(const struct command *command, unsigned in
 int command_each(const struct options *options, int (*one)(const struct options *options),
                  unsigned *failed_count)
 {
+    enum child_end end = CHILD_DONE;
     int worst = EXIT_CODE_DONE;
 
     *failed_count = 0;
-    for (unsigned i = 0; i < options->operand_count && worst < EXIT_CODE_SIGNAL; i++) {
+    if (options->operand_count == 1) {
+        worst = one(options);
+        *failed_count = worst != EXIT_CODE_DONE ? 1 : 0;
+        return worst;
+    }
+    for (unsigned i = 0; i < options->operand_count && end != CHILD_SILENT; i++) {
         struct options alone = *options;
         int exit_code;
 
         alone.operands = options->operands + i;
         alone.operand_count = 1;
-        alone.is_one_of_several = options->operand_count > 1;
-        exit_code = one(&alone);
-        (void)fflush(stdout); /* each is told when it is known; streams_finish() sees a failure */
+        alone.is_one_of_several = true;
+        end = child_run(one, &alone, &exit_code);
         *failed_count += exit_code != EXIT_CODE_DONE ? 1 : 0;
         worst = exit_code > worst ? exit_code : worst;
+        if (signals_stop_requested() != 0)
+            return EXIT_CODE_SIGNAL + signals_stop_requested();
     }
     return worst;
 }

@@ -8,13 +8,6 @@
 #include "signals.h"
 #include "streams.h"
 
-void runner_start(struct runner *runner, const struct options *options)
-{
-    *runner = (struct runner){.options = options, .job = options->job};
-    progress_attach(&runner->progress, options, &runner->job);
-    signals_catch_stop();
-}
-
 #if defined(__has_feature)
 #define FEATURE(name) __has_feature(name)
 #else
@@ -27,10 +20,23 @@ void runner_start(struct runner *runner, const struct options *options)
 #define SANITIZED 0
 #endif
 
-void runner_confine(struct runner *runner)
+/* A sanitizer needs rights at the end. JSON's library wants /dev/urandom, once. */
+struct imgz_options runner_options(const struct options *options)
 {
-    if (!SANITIZED && !runner->options->is_one_of_several)
-        runner->job.flags |= IMGZ_FLAG_CONFINE;
+    struct imgz_options job = options->job;
+
+    json_object_seed(0);
+
+    if (!SANITIZED)
+        job.flags |= IMGZ_FLAG_CONFINE;
+    return job;
+}
+
+void runner_start(struct runner *runner, const struct options *options)
+{
+    *runner = (struct runner){.options = options, .job = runner_options(options)};
+    progress_attach(&runner->progress, options, &runner->job);
+    signals_catch_stop();
 }
 
 /* By what the error is, not by its code: 2 is for the command line alone. */

@@ -19,12 +19,12 @@ struct runner {
     struct progress progress;
 };
 
+/* Options for the library, whose call is the last that needs any rights: what comes from outside is
+ * looked at with none (IMGZ_FLAG_CONFINE). */
+struct imgz_options runner_options(const struct options *options);
+
 /* Gets ready for the call. 'runner' must stay where it is until runner_finish(). */
 void runner_start(struct runner *runner, const struct options *options);
-
-/* For a command that only reads, and is the last: what comes from outside is looked at without any
- * rights. A sanitizer needs some at the end. */
-void runner_confine(struct runner *runner);
 
 /* Takes the call's result: ends the display, says the error if there is one, prints the JSON
  * object if asked for. Returns the exit code. */

@@ -21,6 +21,13 @@
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t stop_ms; /* when it came, as now_ms() */
 static volatile sig_atomic_t progress_wanted;
+static volatile sig_atomic_t passed_to; /* a process, or 0 */
+
+static void pass_on(int number)
+{
+    if (passed_to != 0)
+        (void)kill((pid_t)passed_to, number);
+}
 
 /* Wraps around. */
 static uint32_t now_ms(void)
@@ -48,6 +55,7 @@ static void on_stop(int number, siginfo_t *info, void *context)
     (void)context;
     if (is_of_write(number, info))
         return;
+    pass_on(number);
     if (stop_signal == 0) {
         stop_ms = (sig_atomic_t)now_ms();
         stop_signal = number;
@@ -68,6 +76,7 @@ static void on_progress(int number, siginfo_t *info, void *context)
     (void)number;
     (void)info;
     (void)context;
+    pass_on(number);
     progress_wanted = 1;
 }
 
@@ -109,6 +118,11 @@ void signals_catch_stop(void)
         set_handler(numbers[i], on_stop);
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
         set_handler(number, on_stop);
+}
+
+void signals_pass_on(pid_t process)
+{
+    passed_to = (sig_atomic_t)process;
 }
 
 int signals_stop_requested(void)

@@ -9,6 +9,7 @@
 #define IMGZ_TOOLS_SIGNALS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* For the start: a broken pipe and a file size limit are errors of the write that meets them
  * (EPIPE, EFBIG), and SIGUSR1 asks for progress. */
@@ -17,6 +18,9 @@ void signals_start(void);
 /* From here on what would end the process is only remembered. A second SIGINT, SIGTERM or SIGQUIT,
  * a second or more after that, does end it, at once. */
 void signals_catch_stop(void);
+
+/* From here on what asks to stop, or for progress, is sent to this process as well; 0: no more. */
+void signals_pass_on(pid_t process);
 
 /* The signal that asked to stop, or 0. */
 int signals_stop_requested(void);

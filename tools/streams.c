@@ -82,13 +82,34 @@ void streams_make_patient(void)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
+/* Once. */
+static void say_lost(void)
+{
+    static bool said;
+
+    if (!said)
+        streams_error("cannot write to standard output: %s", strerror(errno));
+    said = true;
+}
+
+bool streams_flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    say_lost();
+    return false;
+}
+
 int streams_finish(int exit_code)
 {
-    /* EBADF from close(): a job wrote to standard output itself and closed it. */
-    if (fflush(stdout) == 0 && !ferror(stdout) && (close(STDOUT_FILENO) == 0 || errno == EBADF))
-        return exit_code;
-    streams_error("cannot write to standard output: %s", strerror(errno));
-    return exit_code != EXIT_CODE_DONE ? exit_code : EXIT_CODE_FAILED;
+    bool whole = streams_flush();
+
+    /* EBADF: a job wrote to standard output itself and closed it. */
+    if (whole && close(STDOUT_FILENO) < 0 && errno != EBADF) {
+        say_lost();
+        whole = false;
+    }
+    return whole || exit_code != EXIT_CODE_DONE ? exit_code : EXIT_CODE_FAILED;
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #ifndef IMGZ_TOOLS_STREAMS_H
 #define IMGZ_TOOLS_STREAMS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Fills those of descriptors 0, 1 and 2 that are closed, so that no image opened later takes one
@@ -18,6 +19,9 @@ void streams_make_patient(void);
 
 /* Writes all of it to descriptor 1 or 2, waiting likewise. 0, or a negative errno. */
 int streams_write(int fd, const char *text, size_t bytes);
+
+/* Flushes standard output. False if anything could not be written to it so far; that was said. */
+bool streams_flush(void);
 
 /* Flushes and closes standard output. Returns 'exit_code', or 1 if that fails. */
 int streams_finish(int exit_code);

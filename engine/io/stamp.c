@@ -25,8 +25,7 @@ static bool has_attribute(int fd)
            memcmp(value, VALUE, strlen(VALUE)) == 0;
 }
 
-/* ---- The file beside it ------------------------------------------------------------------------
- */
+/* ---- The file beside it ------------------------------------------------------------------- */
 
 #define FIRST_WORDS "imgz has not completed the file beside this one: "
 
@@ -129,8 +128,7 @@ static int put_beside(const struct imgz_stamp_place *place)
     return rc;
 }
 
-/* ---- Both
- * ---------------------------------------------------------------------------------------- */
+/* ---- Both --------------------------------------------------------------------------------- */
 
 int imgz_stamp_put(const struct imgz_stamp_place *place)
 {

@@ -12,6 +12,7 @@
 #include "image/pack.h"
 #include "io/mapkeep.h"
 #include "io/reader.h"
+#include "job/confined.h"
 #include "job/leftover.h"
 #include "job/mend.h"
 #include "job/provenance.h"
@@ -476,6 +477,17 @@ static void release(struct capture *capture)
     imgz_source_close(&capture->source);
 }
 
+/* Who may write to the source is found all over the system: before no more of it can be seen. */
+static void confine(struct capture *capture)
+{
+    const struct imgz_confined kept = {.source = &capture->source,
+                                       .output = &capture->output,
+                                       .map = map_name(capture)};
+
+    imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
+    imgz_confined_begin(&capture->job, &kept);
+}
+
 static int run(struct capture *capture, const struct imgz_options *options)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
@@ -485,7 +497,7 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         rc = imgz_job_call(&capture->job, open_both, capture);
     if (rc == 0)
-        imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
+        confine(capture);
     if (rc == 0)
         rc = take_over(capture);
     if (rc == 0)

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "codec/checksum.h"
 #include "image/damage.h"
+#include "job/confined.h"
 #include "job/match.h"
 #include "job/missing.h"
 #include "job/moved.h"
@@ -22,6 +23,7 @@
 struct compare {
     struct imgz_job *job;
     const char *image_path;
+    const char *against_path;
     struct imgz_image image;
     struct imgz_source source;
 };
@@ -133,15 +135,27 @@ static int match_source(struct compare *compare)
     return imgz_twins_run(compare->job, &compare->image, &other);
 }
 
+static int load_image(void *context)
+{
+    struct compare *compare = context;
+
+    return imgz_image_load(&compare->image, IMGZ_IMAGE_ALL, compare->job->stop, &compare->job->log);
+}
+
 static int run(struct compare *compare)
 {
     struct imgz_steady steady;
-    int rc = imgz_job_call(compare->job, look_inside, compare);
+    int rc;
 
+    imgz_steady_begin(&steady, compare->job, &compare->source, NULL);
+    imgz_confined_begin(compare->job, &(struct imgz_confined){.source = &compare->source,
+                                                              .other = &compare->image.source});
+    rc = imgz_job_call(compare->job, load_image, compare);
+    if (rc == 0)
+        rc = imgz_job_call(compare->job, look_inside, compare);
     if (rc < 0)
         return rc;
     compare->job->image_bytes = compare->image.image_bytes;
-    imgz_steady_begin(&steady, compare->job, &compare->source, NULL);
     rc = match_source(compare);
     imgz_steady_end(&steady, compare->job);
     if (rc == 0)
@@ -151,38 +165,42 @@ static int run(struct compare *compare)
     return rc < 0 ? rc : look_behind(compare);
 }
 
-static int open_image(void *context)
+static int open_both(void *context)
 {
     struct compare *compare = context;
-    const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, compare->image_path, IMGZ_OFFSET_NONE};
-    int rc = imgz_image_init(compare->image_path, IMGZ_IMAGE_ALL, compare->job->stop,
-                             &compare->job->log, &compare->image);
+    struct imgz_job *job = compare->job;
+    const struct imgz_source_config image = {
+        .path = compare->image_path,
+        .stage = IMGZ_STAGE_READ_IMAGE,
+        .direct = IMGZ_DIRECT_OFF,
+    };
+    const struct imgz_source_config against = {
+        .path = compare->against_path,
+        .stage = IMGZ_STAGE_READ_SOURCE,
+        .direct = job->options.direct,
+    };
+    int rc = imgz_source_open(&image, job->stop, &job->log, &compare->image.source);
 
-    if (rc < 0 || compare->image.seekable)
-        return rc;
-    imgz_image_fini(&compare->image);
-    return imgz_stop_raise_usage(
-        compare->job->stop, place,
-        "the hashes of an image are at its end: to compare with it, give it as a "
-        "file instead of a pipe");
+    if (rc == 0 && compare->image.source.kind == IMGZ_SOURCE_STREAM)
+        rc = imgz_stop_raise_usage(
+            job->stop, imgz_source_place(&compare->image.source, IMGZ_OFFSET_NONE),
+            "the hashes of an image are at its end: to compare with it, give it as a "
+            "file instead of a pipe");
+    return rc < 0 ? rc : imgz_source_open(&against, job->stop, &job->log, &compare->source);
 }
 
 int imgz_compare_image(struct imgz_job *job, const char *image, const char *against)
 {
-    const struct imgz_source_config config = {
-        .path = against,
-        .stage = IMGZ_STAGE_READ_SOURCE,
-        .direct = job->options.direct,
-    };
-    struct compare compare = {.job = job, .image_path = image, .image.source.fd = -1};
-    int rc = imgz_job_call(job, open_image, &compare);
+    struct compare compare = {.job = job,
+                              .image_path = image,
+                              .against_path = against,
+                              .image.source.fd = -1,
+                              .source.fd = -1};
+    int rc = imgz_job_call(job, open_both, &compare);
 
     if (rc == 0)
-        rc = imgz_source_open(&config, job->stop, &job->log, &compare.source);
-    if (rc == 0) {
         rc = run(&compare);
-        imgz_source_close(&compare.source);
-    }
+    imgz_source_close(&compare.source);
     imgz_image_fini(&compare.image);
     return rc;
 }

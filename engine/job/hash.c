@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "image/image.h"
+#include "job/confined.h"
 #include "job/scan.h"
 #include "job/steady.h"
 #include "job/verify.h"
@@ -13,6 +14,7 @@
 struct hash {
     struct imgz_job *job;
     struct imgz_scan scan;
+    struct imgz_steady steady;
     bool is_image;
 };
 
@@ -53,15 +55,12 @@ static int drain(void *context, struct imgz_line *line)
 static int hash_raw(struct hash *hash)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct imgz_steady steady;
     int rc =
         imgz_scan_prepare(&hash->scan, hash->job->options.chunk_bytes, imgz_job_hash(hash->job));
 
-    if (rc == 0) {
-        imgz_steady_begin(&steady, hash->job, hash->scan.source, NULL);
+    if (rc == 0)
         rc = imgz_job_run(hash->job, &bodies, hash);
-        imgz_steady_end(&steady, hash->job);
-    }
+    imgz_steady_end(&hash->steady, hash->job);
     imgz_scan_release(&hash->scan);
     return rc;
 }
@@ -81,8 +80,11 @@ static int hash_source(struct imgz_job *job, struct imgz_source *source)
         .job = job,
         .scan = {.job = job, .source = source, .size_bytes = source->size_bytes},
     };
-    int rc = imgz_job_call(job, look_inside, &hash);
+    int rc;
 
+    imgz_steady_begin(&hash.steady, job, source, NULL);
+    imgz_confined_begin(job, &(struct imgz_confined){.source = source});
+    rc = imgz_job_call(job, look_inside, &hash);
     if (rc == 0 && hash.is_image) {
         imgz_source_use_cache(source);
         source->stage = IMGZ_STAGE_READ_IMAGE;
@@ -105,9 +107,6 @@ int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_
     config.direct = job.options.direct;
     if (rc == 0)
         rc = imgz_source_open(&config, job.stop, &job.log, &source);
-    /* A device is hashed, and nothing in it is understood; who writes to it is asked of /sys. */
-    if (rc == 0 && source.kind != IMGZ_SOURCE_DEVICE)
-        imgz_job_confine(&job, source.fd);
     if (rc == 0)
         rc = hash_source(&job, &source);
     if (rc == 0)

@@ -7,7 +7,7 @@
 
 #include "codec/checksum.h"
 #include "image/image.h"
-#include "job/job.h"
+#include "job/confined.h"
 
 /* The index was checked when it was loaded. */
 static void count_items(const struct imgz_image *image, struct imgz_image_info *info)
@@ -26,36 +26,53 @@ static void count_items(const struct imgz_image *image, struct imgz_image_info *
     }
 }
 
-static int open_file(const char *path, struct imgz_job *job, struct imgz_image *image)
+static int load(struct imgz_image *image, struct imgz_job *job)
 {
-    const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, path, IMGZ_OFFSET_NONE};
-    int rc = imgz_image_init(path, IMGZ_IMAGE_SIZES, job->stop, &job->log, image);
+    if (image->source.kind == IMGZ_SOURCE_STREAM)
+        return imgz_stop_raise_usage(
+            job->stop, imgz_source_place(&image->source, IMGZ_OFFSET_NONE),
+            "what an image holds is written at its end: give it as a file instead "
+            "of a pipe");
+    imgz_confined_begin(job, &(struct imgz_confined){.source = &image->source});
+    return imgz_image_load(image, IMGZ_IMAGE_SIZES, job->stop, &job->log);
+}
 
-    if (rc < 0 || image->seekable)
-        return rc;
-    imgz_image_fini(image);
-    return imgz_stop_raise_usage(
-        job->stop, place,
-        "what an image holds is written at its end: give it as a file instead "
-        "of a pipe");
+static int open_file(const char *path, struct imgz_job *job, struct imgz_image **result)
+{
+    const struct imgz_source_config config = {
+        .path = path,
+        .stage = IMGZ_STAGE_READ_IMAGE,
+        .direct = IMGZ_DIRECT_OFF,
+    };
+    struct imgz_image *image = calloc(1, sizeof(*image));
+    int rc;
+
+    if (image == NULL)
+        return imgz_job_raise_memory(job);
+    rc = imgz_source_open(&config, job->stop, &job->log, &image->source);
+    if (rc == 0)
+        rc = load(image, job);
+    if (rc == 0)
+        *result = image;
+    else
+        imgz_image_close(image);
+    return rc;
+}
+
+int imgz_image_open_with(const char *path, const struct imgz_options *options,
+                         struct imgz_image **result, struct imgz_error *error)
+{
+    struct imgz_job job;
+    int rc = imgz_job_begin(&job, options);
+
+    if (rc == 0)
+        rc = open_file(path, &job, result);
+    return imgz_job_end(&job, rc, NULL, error);
 }
 
 int imgz_image_open(const char *path, struct imgz_image **result, struct imgz_error *error)
 {
-    struct imgz_image *image = calloc(1, sizeof(*image));
-    struct imgz_job job;
-    int rc = imgz_job_begin(&job, NULL);
-
-    if (rc == 0 && image == NULL)
-        rc = imgz_job_raise_memory(&job);
-    if (rc == 0)
-        rc = open_file(path, &job, image);
-    if (rc == 0) {
-        *result = image;
-        image = NULL;
-    }
-    free(image);
-    return imgz_job_end(&job, rc, NULL, error);
+    return imgz_image_open_with(path, NULL, result, error);
 }
 
 void imgz_image_close(struct imgz_image *image)

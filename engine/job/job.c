@@ -13,7 +13,6 @@
 #include "codec/checksum.h"
 #include "codec/deflate.h"
 #include "codec/digest.h"
-#include "flow/confine.h"
 #include "io/device.h"
 #include "job/allot.h"
 #include "job/budget.h"
@@ -167,25 +166,6 @@ int imgz_job_check_hash(struct imgz_job *job, const char *image_path, enum imgz_
         imgz_chunk_hash_name(job->options.chunk_hash));
 }
 
-/* What is looked up on the way is looked up before. */
-void imgz_job_confine(struct imgz_job *job, int fd)
-{
-    const struct imgz_confine_grant again = {.fd = fd, .rights = IMGZ_CONFINE_READ};
-    int rc;
-
-    if ((job->options.flags & IMGZ_FLAG_CONFINE) == 0)
-        return;
-    job->read_node = imgz_device_node(fd);
-    imgz_digest_prepare();
-    rc = imgz_confine(&again, 1);
-    job->confined = rc == 0;
-    if (rc == 0)
-        imgz_log_line(&job->log, "confined: nothing but what is open can be reached");
-    else
-        imgz_log_line(&job->log, "not confined, this system has no Landlock for it: %s",
-                      strerrordesc_np(-rc));
-}
-
 /* ---- Line and crew ------------------------------------------------------------------------ */
 
 int imgz_job_raise_memory(struct imgz_job *job)
@@ -219,8 +199,7 @@ int imgz_job_place(struct imgz_job *job)
         .worker_count = worker_count(job),
         .slot_count = job->slot_count,
         .feeder_os_node = job->confined ? job->read_node : imgz_device_node(job->read_fd),
-        .drain_os_node =
-            job->confined ? IMGZ_PLACEMENT_NODE_UNKNOWN : imgz_device_node(job->write_fd),
+        .drain_os_node = job->confined ? job->write_node : imgz_device_node(job->write_fd),
     };
 
     return imgz_placement_create(job->machine, &config, &job->placement);

@@ -32,9 +32,10 @@ struct imgz_job {
     int read_fd;
     int write_fd;
 
-    /* See imgz_job_confine(). */
+    /* See confined.h. */
     bool confined;
-    int read_node; /* then: of the drive that is read, as the system counts nodes */
+    int read_node; /* then: of the drive that is read, as the system counts nodes, or -1 */
+    int write_node;
 
     struct imgz_memory memory; /* as it was when the job began */
 
@@ -111,10 +112,6 @@ IMGZ_MUST_CHECK int imgz_job_check_hash(struct imgz_job *job, const char *image_
 
 /* Opens what is read and written: what may block on a pipe, while a wish to cancel is heard. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
-
-/* With IMGZ_FLAG_CONFINE: from now on the calling thread, and those it starts, can open nothing but
- * 'fd' again, which is all that the job reads. Where the kernel cannot do that the log says so. */
-void imgz_job_confine(struct imgz_job *job, int fd);
 
 /* Decides where workers and slots go. Called by imgz_job_prepare(). */
 IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);

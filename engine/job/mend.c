@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "image/damage.h"
 #include "io/mapfile.h"
+#include "job/confined.h"
 #include "job/leftover.h"
 #include "job/mender.h"
 #include "job/missing.h"
@@ -330,10 +331,17 @@ bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
 
 static int mend_steadily(struct mend *mend)
 {
+    const struct imgz_confined kept = {
+        .source = &mend->source,
+        .other = &mend->mender.decode.image.source,
+        .output = &mend->output,
+        .map = &mend->map_name,
+    };
     struct imgz_steady steady;
     int rc;
 
     imgz_steady_begin(&steady, &mend->job, &mend->source, &mend->output);
+    imgz_confined_begin(&mend->job, &kept);
     rc = mend_missing(mend);
     if (rc == 0)
         imgz_steady_end(&steady, &mend->job);

@@ -12,6 +12,7 @@
 #include "io/append.h"
 #include "io/device.h"
 #include "io/sparse.h"
+#include "job/confined.h"
 #include "job/decode.h"
 #include "job/missing.h"
 #include "job/overwrite.h"
@@ -336,6 +337,10 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = imgz_overwrite_allow(&restore.job, &restore.decode.image, &restore.output);
     if (rc == 0)
         rc = open_held(&restore);
+    if (rc == 0)
+        imgz_confined_begin(&restore.job,
+                            &(struct imgz_confined){.source = &restore.decode.image.source,
+                                                    .output = &restore.output});
     if (rc == 0)
         rc = imgz_decode_prepare(&restore.decode, &restore.job);
     if (rc == 0)

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "image/damage.h"
 #include "job/compare.h"
+#include "job/confined.h"
 #include "job/decode.h"
 #include "job/missing.h"
 
@@ -135,7 +136,7 @@ static int verify_path(struct imgz_job *job, const char *path)
 
     if (rc < 0)
         return rc;
-    imgz_job_confine(job, source.fd);
+    imgz_confined_begin(job, &(struct imgz_confined){.source = &source});
     return imgz_verify_image(job, &source);
 }
 

@@ -163,10 +163,17 @@ enum imgz_flag {
     IMGZ_FLAG_DISCARD = 256,     /* restore to a device: let it forget all it holds before */
     IMGZ_FLAG_ALLOW_EMPTY = 512, /* capture: a pipe that gives nothing is a disk of 0 bytes */
     IMGZ_FLAG_PARANOID = 1024,   /* verify, restore: compare bytes, not hashes */
-    IMGZ_FLAG_CONFINE = 2048,    /* verify, hash: see imgz_verify() */
+    IMGZ_FLAG_CONFINE = 2048,    /* what may break has nowhere to go: see below */
     IMGZ_FLAG_DISCARD_PARTIAL = 4096, /* start over what was interrupted; FORCE does, too */
     IMGZ_FLAG_FIX_GPT = 8192, /* restore to a device: move the backup of the GPT to its end */
 };
+
+/* IMGZ_FLAG_CONFINE: once all that it reads and writes is open, the calling thread and those of the
+ * job can use no file, network or other process any more (Landlock, where the kernel has it; the
+ * log says if not). What stays is what the job goes on with: what it reads, the device or the whole
+ * folder of the file that it writes, and that of its map. It is for good: afterwards the thread can
+ * open nothing else. For verify, hash, restore, capture and imgz_image_open_with(). verify and hash
+ * look at nothing before that, of a restore the end of the image is read before. */
 
 /* Why a restore refuses a block device, unless told to write it all the same; and a capture to go
  * on with what there is of an image. What is never overruled: a device that is write-protected, one
@@ -371,11 +378,7 @@ IMGZ_API int imgz_restore(const char *image, const char *target, const struct im
  * IMGZ_FLAG_SCRUB nothing is inflated either: every note and segment must be as it was written, and
  * the raw hashes in the notes must add up to the root hash. That finds all that storage does to an
  * image, at the speed of reading it; it takes the raw hashes on the word of who captured.
- *
- * With IMGZ_FLAG_CONFINE the calling thread, and those of the job, have no rights to files,
- * networks and other processes any more once IMAGE is open (Landlock, where the kernel has it; the
- * log says if not): what an image from outside may break has nowhere to go. That is for good: the
- * thread can open nothing afterwards. Not with 'against'. */
+ */
 IMGZ_API int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
                          struct imgz_report *report, struct imgz_error *error);
 

@@ -32,6 +32,12 @@ struct imgz_image_info {
 /* Opens a seekable image and reads its end record, sizes and metadata, not its data. */
 IMGZ_API int imgz_image_open(const char *path, struct imgz_image **result,
                              struct imgz_error *error);
+
+/* The same with a log, and with IMGZ_FLAG_CONFINE (see there) before anything is read of it; other
+ * options do not matter. 'options' may be NULL. */
+IMGZ_API int imgz_image_open_with(const char *path, const struct imgz_options *options,
+                                  struct imgz_image **result, struct imgz_error *error);
+
 IMGZ_API void imgz_image_close(struct imgz_image *image); /* accepts NULL */
 
 /* Of an image that comes through a pipe, only version, chunk size and perhaps the disk's size are

@@ -123,4 +123,48 @@ wait "$pid"
 equal "128 + 15" $? 143
 no "the next one was not begun" grep -q a.gz said
 
+# What looks at the second of three is the one child of imgz.
+child_of() {
+    cat "/proc/$1/task/$1/children" 2>/dev/null
+}
+reads_fifo() {
+    local child
+    child=$(child_of "$CHILD")
+    [[ -n $child ]] && ls -l "/proc/${child% }/fd" 2>/dev/null | grep -q fifo
+}
+
+title "one that crashes is the end of no other"
+mkfifo fifo
+exec 8<>fifo
+launch "$IMGZ" hash --json disk fifo other 8<&-
+ok "it waits for the pipe" wait_until reads_fifo
+kill -SEGV "$(child_of "$CHILD" | tr -d ' ')"
+reap
+equal "exit code" "$CODE" 1
+objects 0 1 0
+expect_text '^imgz: hash fifo: its process was ended by SIGSEGV'
+
+title "a signal ends them all"
+for signal in INT TERM; do
+    launch "$IMGZ" hash disk fifo other 8<&-
+    ok "it waits for the pipe" wait_until reads_fifo
+    child=$(child_of "$CHILD" | tr -d ' ')
+    kill -"$signal" "$CHILD"
+    reap
+    equal "exit code" "$CODE" $((128 + $(kill -l "$signal")))
+    expect_text "stopped by SIG$signal"
+    equal "the first was done, the last was not begun" "$(wc -l <"$OUT")" 1
+    absent "/proc/$child"
+done
+launch "$IMGZ" hash disk fifo 8<&-
+ok "it waits for the pipe" wait_until reads_fifo
+child=$(child_of "$CHILD" | tr -d ' ')
+kill -KILL "$CHILD"
+reap
+ok "nothing goes on without it" wait_until test ! -e "/proc/$child"
+exec 8<&-
+
+title "nobody listens"
+expect_exit 1 bash -c "set -o pipefail; '$IMGZ' info a.gz b.gz a.gz b.gz | true"
+equal "it is said once" "$(grep -c 'cannot write to standard output' "$ERR")" 1
 finish
