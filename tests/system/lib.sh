@@ -363,6 +363,7 @@ umount_at() {
 # script's background jobs ignore SIGINT otherwise); leaves the process id in $CHILD.
 launch() {
     LAST="$*"
+    : >"$OUT" 2>"$ERR" # nobody is to find there what the last one said
     env --default-signal=INT,TERM,PIPE "$@" <&0 >"$OUT" 2>"$ERR" &
     CHILD=$!
     CHILDREN+=("$CHILD")
