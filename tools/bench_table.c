@@ -34,15 +34,17 @@ static struct units_text speed_of(const struct imgz_bench_row *row)
 
 void bench_table_print_head(const struct imgz_bench_result *result, const char *path)
 {
+    const bool default_hash = result->chunk_hash == IMGZ_CHUNK_HASH_XXH3;
     char source[80] = "";
 
     if (path != NULL)
         snprintf(source, sizeof(source), ": %s, of which a sample",
                  units_size(result->source_bytes).text);
-    streams_print("%s%s of %s; %s, chunks of %s", path != NULL ? path : "A synthetic mix", source,
-                  units_size(result->sample_bytes).text,
+    streams_print("%s%s of %s; %s, chunks of %s%s%s", path != NULL ? path : "A synthetic mix",
+                  source, units_size(result->sample_bytes).text,
                   units_count(result->thread_count, "thread").text,
-                  units_size(result->chunk_bytes).text);
+                  units_size(result->chunk_bytes).text, default_hash ? "" : ", chunk hash ",
+                  default_hash ? "" : imgz_chunk_hash_name(result->chunk_hash));
     printf("\n%-14s %10s %8s%s\n", "", "speed", "ratio",
            result->source_bytes > 0 ? "  keeps up" : "");
 }
@@ -60,7 +62,9 @@ static const char *remark_on(const struct imgz_bench_result *result,
                  result->cached_percent);
         return room;
     case IMGZ_BENCH_HASH:
-        return "XXH3-128";
+        return "XXH3-128, the default";
+    case IMGZ_BENCH_HASH_SHA256:
+        return "SHA-256, for --chunk-hash sha256";
     case IMGZ_BENCH_CAPTURE:
         return row->level == IMGZ_LEVEL_FAST ? "the default" : row->level == 0 ? "stored" : "";
     case IMGZ_BENCH_DECODE:

@@ -104,6 +104,8 @@ static const char *kind_name(enum imgz_bench_kind kind)
         return "zero-test";
     case IMGZ_BENCH_HASH:
         return "hash";
+    case IMGZ_BENCH_HASH_SHA256:
+        return "hash-sha256";
     case IMGZ_BENCH_CRC32:
         return "crc32";
     case IMGZ_BENCH_CAPTURE:
@@ -132,6 +134,14 @@ static json_t *json_speed(const struct imgz_bench_row *row)
 static json_t *json_level(int32_t level)
 {
     return level != IMGZ_BENCH_LEVEL_NONE ? json_string(bench_level_name(level).text) : json_null();
+}
+
+/* null where the job ended before it was settled. */
+static json_t *json_chunk_hash(enum imgz_chunk_hash hash)
+{
+    const char *name = imgz_chunk_hash_name(hash);
+
+    return name != NULL ? json_string(name) : json_null();
 }
 
 static json_t *json_row(const struct imgz_bench_row *row, bool read_known)
@@ -184,6 +194,7 @@ static json_t *json_bench(const struct bench *bench, const struct bench_advice *
         {"processor_percent", report_json_number(result->processor_percent)},
         {"chunk_bytes", report_json_number(result->chunk_bytes)},
         {"chunk_count", report_json_number(result->chunk_count)},
+        {"chunk_hash", json_chunk_hash(result->chunk_hash)},
         {"thread_count", report_json_number(result->thread_count)},
         {"elapsed_ns", report_json_number(result->elapsed_ns)},
         {"rows", rows},
@@ -248,6 +259,7 @@ const struct command cmd_bench = {
         "Nothing is written, unless --write-to names a folder.\n",
     .examples = "  imgz bench\n"
                 "  imgz bench /dev/sda\n"
+                "  imgz bench --chunk-hash sha256 /dev/sda\n"
                 "  imgz bench --seconds 10 --write-to /mnt/backup disk.img\n",
     .operand_count = 1,
     .optional_count = 1,

@@ -26,8 +26,8 @@ _imgz_options() {
     info) echo '--topology --threads --chunk-size --json --help' ;;
     devices) echo '--json --help' ;;
     bench)
-        echo '--threads --chunk-size --direct --seconds --write-to --json --progress --quiet'
-        echo '--verbose --help'
+        echo '--threads --chunk-size --chunk-hash --direct --seconds --write-to --json'
+        echo '--progress --quiet --verbose --help'
         ;;
     esac
 }

@@ -66,7 +66,7 @@ __imgz_option "$jobs info bench" --arguments '(__imgz_paths)'
 __imgz_option capture -x -l level -a 'fast (seq 0 12)' -d Compression
 __imgz_option 'capture hash info bench' -x -l chunk-size \
     -a '64K 128K 256K 512K 1M 2M 4M 8M 16M' -d 'Bytes hashed as one'
-__imgz_option 'capture hash' -x -l chunk-hash -a 'xxh3 sha256' -d 'How chunks are hashed'
+__imgz_option 'capture hash bench' -x -l chunk-hash -a 'xxh3 sha256' -d 'How chunks are hashed'
 __imgz_option verify -x -l against -a '(__imgz_paths)' -d 'Compare this with the image'
 __imgz_option verify -l scrub -d 'Check what is stored, inflate nothing'
 __imgz_option "$jobs" -x -l digest \

@@ -20,7 +20,10 @@ _imgz_options_of() {
     hash) names=($job chunk-size chunk-hash direct) ;;
     info) names=(topology threads chunk-size json help) ;;
     devices) names=(json help) ;;
-    bench) names=(threads chunk-size direct seconds write-to json progress quiet verbose help) ;;
+    bench)
+        names=(threads chunk-size chunk-hash direct seconds write-to json progress quiet verbose
+            help)
+        ;;
     *) names=() ;;
     esac
 }

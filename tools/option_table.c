@@ -285,7 +285,7 @@ const struct option_spec option_table[OPTION_COUNT] = {
                       "fast (the default), or 0 to 12; also as -0 to -12"},
     [OPTION_CHUNK_SIZE] = {"chunk-size", 0, "SIZE", CAPTURE | HASH | INFO | BENCH, 0,
                            apply_chunk_size, "bytes hashed as one, 64K to 16M (1M)"},
-    [OPTION_CHUNK_HASH] = {"chunk-hash", 0, "HASH", CAPTURE | HASH, 0, apply_chunk_hash,
+    [OPTION_CHUNK_HASH] = {"chunk-hash", 0, "HASH", CAPTURE | HASH | BENCH, 0, apply_chunk_hash,
                            "xxh3 (fast, the default), or sha256: finds tampering"},
     [OPTION_AGAINST] = {"against", 0, "SOURCE", VERIFY, 0, apply_against,
                         "compare this file or device with the image"},

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "codec/checksum.h"
+#include "codec/hasher.h"
 #include "codec/zero.h"
 #include "image/note.h"
 #include "job/job.h"
@@ -23,10 +24,11 @@
 struct gauge_hand {
     struct imgz_packer packer;
     struct imgz_checker checker;
+    struct imgz_hasher *hasher; /* XXH3, SHA256 */
     uint64_t raw_bytes;
     uint64_t busy_ns;
     uint64_t cpu_ns;
-    uint64_t sum; /* of what the kernels found: nobody may leave them out */
+    uint64_t kernel_sum;
 };
 
 struct run {
@@ -67,15 +69,6 @@ static int feed(void *context, struct imgz_line *line)
     return 0;
 }
 
-static uint64_t run_kernel(enum imgz_gauge_work work, const unsigned char *data, size_t bytes)
-{
-    if (work == IMGZ_GAUGE_ZERO_TEST)
-        return imgz_zero_test(data, bytes);
-    if (work == IMGZ_GAUGE_CRC32)
-        return imgz_crc32(data, bytes);
-    return imgz_xxh3_128(data, bytes).bytes[0];
-}
-
 /* Does one chunk; the slot then says what it was, and what an image takes for it. */
 static void work_on_chunk(struct run *run, struct gauge_hand *hand, uint32_t index,
                           struct imgz_slot *slot)
@@ -83,16 +76,20 @@ static void work_on_chunk(struct run *run, struct gauge_hand *hand, uint32_t ind
     struct imgz_gauge *gauge = run->gauge;
     struct imgz_specimen *specimen = gauge->specimen;
     const struct imgz_specimen_proof proof = {&hand->packer, &hand->checker, gauge->keep};
+    const unsigned char *raw = imgz_specimen_raw(specimen, index);
     const uint32_t raw_bytes = specimen->chunks[index].raw_bytes;
     uint64_t image_bytes = 0;
 
     switch (gauge->work) {
     case IMGZ_GAUGE_ZERO_TEST:
-        hand->sum += run_kernel(gauge->work, imgz_specimen_stored(specimen, index), raw_bytes);
+        hand->kernel_sum += imgz_zero_test(imgz_specimen_stored(specimen, index), raw_bytes);
         break;
-    case IMGZ_GAUGE_HASH:
+    case IMGZ_GAUGE_XXH3:
+    case IMGZ_GAUGE_SHA256:
+        hand->kernel_sum += imgz_hasher_hash(hand->hasher, raw, raw_bytes).hash.bytes[0];
+        break;
     case IMGZ_GAUGE_CRC32:
-        hand->sum += run_kernel(gauge->work, imgz_specimen_raw(specimen, index), raw_bytes);
+        hand->kernel_sum += imgz_crc32(raw, raw_bytes);
         break;
     case IMGZ_GAUGE_PACK:
         slot->fault = imgz_specimen_pack(specimen, index, &hand->packer, slot, &image_bytes);
@@ -157,13 +154,29 @@ static int drain(void *context, struct imgz_line *line)
 
 /* ---- The run ------------------------------------------------------------------------------ */
 
-static int equip_hand(const struct imgz_gauge *gauge, struct gauge_hand *hand)
+static int equip_hand(const struct run *run, struct gauge_hand *hand)
 {
-    const bool packs = gauge->work == IMGZ_GAUGE_PACK || gauge->work == IMGZ_GAUGE_PROVE;
-    const bool inflates = gauge->work == IMGZ_GAUGE_UNPACK || gauge->work == IMGZ_GAUGE_PROVE;
-    int rc = packs ? imgz_packer_init(&hand->packer, gauge->level, IMGZ_HASH_XXH3) : 0;
+    const enum imgz_hash_kind hash = imgz_job_hash(&run->job);
+    const int level = run->gauge->level;
+    int rc;
 
-    return rc == 0 && inflates ? imgz_checker_init(&hand->checker, IMGZ_HASH_XXH3) : rc;
+    switch (run->gauge->work) {
+    case IMGZ_GAUGE_ZERO_TEST:
+    case IMGZ_GAUGE_CRC32:
+        break;
+    case IMGZ_GAUGE_XXH3:
+        return imgz_hasher_create(IMGZ_HASH_XXH3, &hand->hasher);
+    case IMGZ_GAUGE_SHA256:
+        return imgz_hasher_create(IMGZ_HASH_SHA256, &hand->hasher);
+    case IMGZ_GAUGE_PACK:
+        return imgz_packer_init(&hand->packer, level, hash);
+    case IMGZ_GAUGE_PROVE:
+        rc = imgz_packer_init(&hand->packer, level, hash);
+        return rc == 0 ? imgz_checker_init(&hand->checker, hash) : rc;
+    case IMGZ_GAUGE_UNPACK:
+        return imgz_checker_init(&hand->checker, hash);
+    }
+    return 0;
 }
 
 static int prepare(struct run *run)
@@ -185,7 +198,7 @@ static int prepare(struct run *run)
     if (run->hands == NULL)
         return imgz_job_raise_memory(&run->job);
     for (uint32_t i = 0; i < count; i++) {
-        if (equip_hand(run->gauge, &run->hands[i]) < 0)
+        if (equip_hand(run, &run->hands[i]) < 0)
             return imgz_job_raise_memory(&run->job);
     }
     return 0;
@@ -203,6 +216,7 @@ static void add_up(struct run *run)
         gauge->raw_bytes += hand->raw_bytes;
         gauge->busy_ns += hand->busy_ns;
         gauge->cpu_ns += hand->cpu_ns;
+        gauge->kernel_sum += hand->kernel_sum;
         if (hand->busy_ns > 0)
             bytes_per_ns += (double)hand->raw_bytes / (double)hand->busy_ns;
     }
@@ -215,6 +229,7 @@ static void release(struct run *run)
     for (uint32_t i = 0; run->hands != NULL && i < run->job.options.thread_count; i++) {
         imgz_packer_fini(&run->hands[i].packer);
         imgz_checker_fini(&run->hands[i].checker);
+        imgz_hasher_destroy(run->hands[i].hasher);
     }
     free(run->hands);
 }
@@ -231,6 +246,7 @@ int imgz_gauge_run(struct imgz_gauge *gauge, const struct imgz_options *options,
     gauge->elapsed_ns = 0;
     gauge->busy_ns = 0;
     gauge->cpu_ns = 0;
+    gauge->kernel_sum = 0;
     if (kernel)
         run.turn_chunks = (uint32_t)imgz_max(1, KERNEL_TURN_BYTES / gauge->specimen->chunk_bytes);
     if (rc == 0)

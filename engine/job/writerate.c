@@ -145,7 +145,7 @@ static int prepare(struct run *run)
     if (run->checkers == NULL)
         return imgz_job_raise_memory(&run->job);
     for (uint32_t i = 0; i < count; i++) {
-        if (imgz_checker_init(&run->checkers[i], IMGZ_HASH_XXH3) < 0)
+        if (imgz_checker_init(&run->checkers[i], imgz_job_hash(&run->job)) < 0)
             return imgz_job_raise_memory(&run->job);
     }
     /* Two that measure in one folder at the same time do not meet. */

@@ -231,7 +231,7 @@ struct imgz_options {
     imgz_confirm_fn confirm;     /* restore; may be NULL */
     void *confirm_context;       /* of either */
     imgz_confirm_image_fn confirm_image; /* restore; called instead of 'confirm' if it is set */
-    enum imgz_chunk_hash chunk_hash;     /* capture, hash; default IMGZ_CHUNK_HASH_DEFAULT */
+    enum imgz_chunk_hash chunk_hash;     /* capture, hash, bench; default IMGZ_CHUNK_HASH_DEFAULT */
     uint64_t source_bytes; /* capture: the only size that will do; default IMGZ_SIZE_UNKNOWN */
     imgz_log_fn warning;   /* told each warning as soon as it is found; may be NULL */
     void *warning_context;
@@ -390,16 +390,17 @@ IMGZ_API int imgz_hash(const char *path, const struct imgz_options *options,
 
 /* ---- Bench -------------------------------------------------------------------------------- */
 
-/* Rows come in this order. */
+/* Rows come in this order, HASH_SHA256 behind HASH. */
 enum imgz_bench_kind {
     IMGZ_BENCH_READ_DIRECT, /* the source, past the page cache: what the drive gives */
     IMGZ_BENCH_READ_CACHED, /* the source, through the page cache, as much as is in it */
     IMGZ_BENCH_ZERO_TEST,   /* kernels, by all workers, over data that lies in memory */
-    IMGZ_BENCH_HASH,
+    IMGZ_BENCH_HASH,        /* by XXH3-128 */
     IMGZ_BENCH_CRC32,
     IMGZ_BENCH_CAPTURE, /* all that a capture's workers do, at one level */
     IMGZ_BENCH_DECODE,  /* all that the workers of verify and restore do */
     IMGZ_BENCH_RESTORE, /* the same, with writing to bench_folder, and its flush */
+    IMGZ_BENCH_HASH_SHA256,
 };
 
 struct imgz_bench_row {
@@ -441,6 +442,7 @@ struct imgz_bench_result {
     uint32_t row_count;         /* that there will be */
     uint32_t done_count;        /* of them done with, in their order */
     struct imgz_bench_row rows[IMGZ_BENCH_ROWS_MAX];
+    enum imgz_chunk_hash chunk_hash; /* of the chunks that are captured and decoded */
 };
 
 /* Empties it. 'struct_bytes' is sizeof(*result): programs built against an older header keep

@@ -60,19 +60,22 @@ else:
     assert report["level_kept_up"] == (kept[-1] if kept else None), report
 PYTHON
 
+kinds=(zero-test hash hash-sha256 crc32 capture decode) # whatever is measured
+
 title "the built-in mix"
 expect_exit 0 "${bench[@]}"
 equal "nothing on stderr" "$(cat "$ERR")" ""
-for row in 'zero test' hash crc32 'capture 0' 'capture fast' 'capture 12' decode; do
+for row in 'zero test' hash 'hash sha256' crc32 'capture 0' 'capture fast' 'capture 12' decode; do
     expect_out "^$row +[0-9.]+ [MG]B/s"
 done
 expect_out '^capture 6 .* [0-9.]+:1'
 expect_out 'bench FILE'
+no "the default hash is not named" grep -q 'chunk hash' "$OUT"
 no "nothing was read" grep -Eq '^read|keeps up$' "$OUT"
 no "no line ends in a blank" grep -q ' $' "$OUT"
 expect_exit 0 "${bench[@]}" --json --threads 3
 equal "nothing on stderr" "$(cat "$ERR")" ""
-ok "the report" python3 check.py "$OUT" zero-test hash crc32 capture decode
+ok "the report" python3 check.py "$OUT" "${kinds[@]}"
 ok "a quarter of the mix is zeros" grep -q '"sample_zero_bytes": 16777216,' "$OUT"
 ok "as many threads as asked for" grep -q '"thread_count": 3' "$OUT"
 
@@ -87,7 +90,7 @@ expect_out 'A capture of all of it takes'
 expect_out 'The image has about'
 no "no line ends in a blank" grep -q ' $' "$OUT"
 expect_exit 0 "${bench[@]}" --json --direct=off disk
-ok "the report" python3 check.py "$OUT" read-cached zero-test hash crc32 capture decode
+ok "the report" python3 check.py "$OUT" read-cached "${kinds[@]}"
 cp "$OUT" report
 ok "its size" grep -q '"source_bytes": 41943040,' report
 if have_holes; then
@@ -119,9 +122,9 @@ title "drives and other file systems"
 if have_root && have_loop; then
     attach disk --read-only
     expect_exit 0 "${bench[@]}" --json "$LOOP"
-    ok "the report" python3 check.py "$OUT" read-direct zero-test hash crc32 capture decode
+    ok "the report" python3 check.py "$OUT" read-direct "${kinds[@]}"
     expect_exit 0 "${bench[@]}" --json --direct=off "$LOOP"
-    ok "the report" python3 check.py "$OUT" read-cached zero-test hash crc32 capture decode
+    ok "the report" python3 check.py "$OUT" read-cached "${kinds[@]}"
     detach "$LOOP"
 else
     skip drives "loop devices cannot be attached here"
@@ -135,13 +138,22 @@ else
     skip tmpfs "it cannot be mounted here"
 fi
 
+title "another chunk hash"
+expect_exit 0 "${bench[@]}" --chunk-hash sha256 --write-to folder tiny
+expect_out '^tiny: .*, chunks of 64 KiB, chunk hash sha256$'
+expect_out '^hash +[0-9.]+ [MG]B/s +XXH3-128, the default$'
+expect_out '^hash sha256 +[0-9.]+ [MG]B/s +SHA-256, for --chunk-hash sha256$'
+expect_exit 0 "${bench[@]}" --chunk-hash sha256 --json tiny
+ok "JSON names it" grep -q '"chunk_hash": "sha256"' "$OUT"
+ok "and the default" grep -q '"chunk_hash": "xxh3"' report
+
 title "a busy machine"
 expect_exit 0 "${bench[@]}" --json --threads $(($(nproc) < 128 ? 8 * $(nproc) : 1024)) disk
 ok "is told from an idle one" grep -q 'had a processor for only' "$OUT"
 
 title "restoring to a folder"
 expect_exit 0 "${bench[@]}" --json --direct=off --write-to folder disk
-ok "the report" python3 check.py "$OUT" read-cached zero-test hash crc32 capture decode restore
+ok "the report" python3 check.py "$OUT" read-cached "${kinds[@]}" restore
 equal "nothing is left there" "$(ls -A folder)" ""
 expect_exit 0 "${bench[@]}" --write-to folder disk
 expect_out '^restore +[0-9.]+ [MG]B/s'
@@ -199,6 +211,7 @@ expect_error 1 'tiny.*Not a directory' -- "$IMGZ" bench --write-to tiny disk
 expect_error 2 'many' -- "$IMGZ" bench disk disk
 expect_error 2 'empty' -- "$IMGZ" bench ''
 expect_error 2 'level' -- "$IMGZ" bench -6 disk
+expect_error 2 'xxh3 or sha256' -- "$IMGZ" bench --chunk-hash md5 disk
 expect_error 2 'digest' -- "$IMGZ" bench --digest sha256 disk
 for seconds in 0 3601 -1 1.5 many ''; do
     expect_error 2 'seconds' -- "$IMGZ" bench --seconds "$seconds" disk
@@ -209,7 +222,8 @@ expect_exit 1 "$IMGZ" bench --json missing
 ok "a failure is JSON too" python3 -c 'import json, sys
 report = json.load(open(sys.argv[1]))
 assert report["ok"] is False and report["error"]["code"] == "ENOENT", report
-assert report["rows"] == [] and report["advice"] == [], report' "$OUT"
+assert report["rows"] == [] and report["advice"] == [], report
+assert report["chunk_hash"] is None, report' "$OUT"
 if [[ -z $SANITIZED ]]; then
     expect_error 1 'out of memory' -- bash -c 'ulimit -v 120000 && exec "$@"' - "$IMGZ" bench
 else

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <imgz/imgz.h>
+#include <openssl/sha.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -103,9 +106,9 @@ static void proving_sees_each_chunk_once(void **state)
 
 static void every_work_is_measured(void **state)
 {
-    static const enum imgz_gauge_work works[] = {IMGZ_GAUGE_ZERO_TEST, IMGZ_GAUGE_HASH,
-                                                 IMGZ_GAUGE_CRC32, IMGZ_GAUGE_PACK,
-                                                 IMGZ_GAUGE_UNPACK};
+    static const enum imgz_gauge_work works[] = {IMGZ_GAUGE_ZERO_TEST, IMGZ_GAUGE_XXH3,
+                                                 IMGZ_GAUGE_SHA256,    IMGZ_GAUGE_CRC32,
+                                                 IMGZ_GAUGE_PACK,      IMGZ_GAUGE_UNPACK};
     uint64_t proven_bytes[CHUNK_COUNT];
 
     (void)state;
@@ -126,6 +129,89 @@ static void every_work_is_measured(void **state)
         assert_true(gauge.busy_ns >= gauge.elapsed_ns);
         for (uint32_t k = 0; works[i] == IMGZ_GAUGE_PACK && k < CHUNK_COUNT; k++)
             assert_true(image_bytes[k] == 0 || image_bytes[k] == proven_bytes[k]);
+    }
+}
+
+static uint64_t zero_result(const unsigned char *data, size_t bytes)
+{
+    (void)data;
+    (void)bytes;
+    return 1;
+}
+
+static uint64_t xxh3_result(const unsigned char *data, size_t bytes)
+{
+    return XXH3_128bits(data, bytes).low64 & 0xff;
+}
+
+static uint64_t sha256_result(const unsigned char *data, size_t bytes)
+{
+    unsigned char value[SHA256_DIGEST_LENGTH];
+
+    return SHA256(data, bytes, value)[0];
+}
+
+static uint64_t crc32_result(const unsigned char *data, size_t bytes)
+{
+    return crc32_z(0, data, bytes);
+}
+
+/* A row that is named after one kernel and measures another would mislead. */
+static void a_kernel_is_the_one_it_is_named_after(void **state)
+{
+    static const struct {
+        enum imgz_gauge_work work;
+        uint64_t (*result)(const unsigned char *data, size_t bytes);
+    } kernels[] = {
+        {IMGZ_GAUGE_ZERO_TEST, zero_result},
+        {IMGZ_GAUGE_XXH3, xxh3_result},
+        {IMGZ_GAUGE_SHA256, sha256_result},
+        {IMGZ_GAUGE_CRC32, crc32_result},
+    };
+
+    (void)state;
+    options.thread_count = 1;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(kernels); i++) {
+        struct imgz_gauge gauge = {.work = kernels[i].work}; /* no time: a single turn */
+        uint64_t raw_bytes = 0;
+        uint64_t sum = 0;
+
+        assert_int_equal(run(&gauge), 0);
+        for (uint64_t turn = 0; raw_bytes < gauge.raw_bytes; turn++) {
+            const uint32_t index = imgz_specimen_at(&specimen, turn);
+            const uint32_t chunk_bytes = specimen.chunks[index].raw_bytes;
+
+            sum += kernels[i].result(imgz_specimen_raw(&specimen, index), chunk_bytes);
+            raw_bytes += chunk_bytes;
+        }
+        assert_int_equal(raw_bytes, gauge.raw_bytes);
+        assert_int_equal(gauge.kernel_sum, sum);
+    }
+}
+
+/* Shown by notes that have one hash and are read as if they had another. */
+static void chunks_are_hashed_as_the_options_say(void **state)
+{
+    static const enum imgz_chunk_hash hashes[] = {IMGZ_CHUNK_HASH_DEFAULT, IMGZ_CHUNK_HASH_XXH3,
+                                                  IMGZ_CHUNK_HASH_SHA256};
+
+    (void)state;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(hashes); i++) {
+        struct imgz_gauge gauge = {.work = IMGZ_GAUGE_UNPACK,
+                                   .level = 1,
+                                   .slice_ns = 20 * 1000 * 1000};
+        struct imgz_writerate rate = {.specimen = &specimen,
+                                      .folder = fixture.folder,
+                                      .bytes_max = CHUNK_COUNT * CHUNK};
+        const bool sha256 = hashes[i] == IMGZ_CHUNK_HASH_SHA256;
+
+        options.chunk_hash = hashes[i];
+        pack();
+        assert_int_equal(run(&gauge), 0);
+        assert_int_equal(imgz_writerate_run(&rate, &options, &error), 0);
+        options.chunk_hash = sha256 ? IMGZ_CHUNK_HASH_XXH3 : IMGZ_CHUNK_HASH_SHA256;
+        assert_int_equal(run(&gauge), -EPROTO);
+        assert_int_equal(imgz_writerate_run(&rate, &options, &error), -EPROTO);
     }
 }
 
@@ -179,7 +265,7 @@ static int refuse(const struct imgz_progress *progress, void *context)
 
 static void a_wish_to_stop_is_heard(void **state)
 {
-    struct imgz_gauge gauge = {.work = IMGZ_GAUGE_HASH, .slice_ns = 600 * (uint64_t)1000000000};
+    struct imgz_gauge gauge = {.work = IMGZ_GAUGE_XXH3, .slice_ns = 600 * (uint64_t)1000000000};
 
     (void)state;
     options.progress = refuse;
@@ -191,6 +277,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(proving_sees_each_chunk_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_work_is_measured, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_kernel_is_the_one_it_is_named_after, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(chunks_are_hashed_as_the_options_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(restoring_is_measured_and_leaves_nothing, set_up,
                                         tear_down),
