@@ -2,8 +2,8 @@
 """The jobs: who takes part in each, by which command, and what imgz is to reach. One table.
 
 A command is a line of bash. {in} is the corpus, {out} what it may write, {threads} the processors;
-{gz} {zst} {bgz} {pack} are the corpus, packed beforehand (see PREPARED); {fast} is what imgz's
-default level is made of, as imgz_bare names it.
+{gz} {sha256gz} {zst} {bgz} {pack} are the corpus, packed beforehand (see PREPARED); {fast} is what
+imgz's default level is made of, as imgz_bare names it.
 """
 import dataclasses
 
@@ -13,6 +13,7 @@ from contest.targets import FlatCost, Peak, PeakSlope, Serial, Size, Speed, size
 # What is packed beforehand, once for each corpus: {name: command}.
 PREPARED = {
     "gz": "{imgz} capture -q --force {in} {out}",
+    "sha256gz": "{imgz} capture --chunk-hash sha256 -q --force {in} {out}",
     "zst": "zstd -1 -T{threads} -q -f {in} -o {out}",
     "bgz": "bgzip -l1 -@{threads} -c {in} > {out}",
     "pack": "{bare} {fast} {threads} {in} {out}",
@@ -67,6 +68,7 @@ SPARSE_CP = "cp --sparse=always /proc/self/fd/0 {out}"
 CAPTURE = Job(
     "capture", "capture real files, default level", "real",
     (imgz("capture -q --json --force {in} {out}", "gunzip"),
+     imgz("capture --chunk-hash sha256 -q --json --force {in} {out}", "gunzip", "imgz sha256"),
      Contestant("zstd -1", "zstd -1 -T{threads} -q -c {in} > {out}", "zstd"),
      Contestant("pigz -1", "pigz -1 -p{threads} -c {in} > {out}", "unpack"),
      Contestant("igzip -1", "igzip -1 -c {in} > {out}", "unpack"),
@@ -158,6 +160,7 @@ RESTORE_SPARSE = Job(
 VERIFY = Job(
     "verify", "verify an image", "real",
     (imgz("verify -q --json {gz}", "exit"),
+     imgz("verify -q --json {sha256gz}", "exit", "imgz sha256"),
      Contestant("bare inflate", "{bare} inflate {threads} {pack}", "exit"),
      Contestant("zstd -t", "zstd -t -q {zst}", "exit"),
      Contestant("gunzip -t", "gunzip -t {gz}", "exit"),
@@ -174,9 +177,10 @@ SCRUB = Job(
 HASH = Job(
     "hash", "hash a cached file", "real",
     (imgz("hash -q --json {in}", "exit"),
+     imgz("hash --chunk-hash sha256 -q --json {in}", "exit", "imgz sha256"),
      Contestant("cat", "cat {in} > /dev/null", "exit"),
      Contestant("sha256sum", "sha256sum {in} > /dev/null", "exit")),
-    (Speed("cat", 0.8),))
+    (Speed("cat", 0.8), Speed("sha256sum", 1.5, "imgz sha256", "imgz with --chunk-hash sha256")))
 
 AGAINST = Job(
     "against", "verify --against a cached file", "real",

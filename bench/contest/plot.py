@@ -103,11 +103,12 @@ class RatioPoint:
 
 
 def ratio_points(results):
-    """All that pack the real files, each once: every level, and who takes part in other jobs."""
+    """All that pack the real files, each once: every level of imgz, and who takes part in other
+    jobs. What imgz does there, with another chunk hash maybe, has the ratio of a level again."""
     found = {}
     for job in ("levels", "capture", "capture-6"):
         for name, contestant in results["jobs"].get(job, {}).get("contestants", {}).items():
-            if name == "imgz" and "imgz fast" in found:
+            if job != "levels" and contestant["ours"] and "imgz fast" in found:
                 continue
             found.setdefault(name, RatioPoint(
                 name, contestant["corpus_bytes"] / contestant["out_bytes"], mbps(contestant),

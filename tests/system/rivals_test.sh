@@ -28,6 +28,10 @@ have_loop || left_out=1
 ok "every job has results" results "len(jobs) == 17 - $left_out"
 ok "imgz took part in every job" results \
     'all(any(c["ours"] for c in job["contestants"].values()) for job in jobs.values())'
+ok "imgz took part with the other chunk hash, too" results \
+    'all("imgz sha256" in jobs[name]["contestants"] for name in ("capture", "verify", "hash"))'
+ok "and hashed by that" results \
+    'len(jobs["hash"]["contestants"]["imgz sha256"]["samples"][-1]["report"]["root_hash"]) == 64'
 ok "what imgz says of its flush is kept" results \
     'jobs["capture"]["contestants"]["imgz"]["samples"][-1]["report"]["flush_ns"] > 0'
 ok "bare libraries took part" results '"bare ISA-L" in jobs["capture"]["contestants"]'
@@ -37,6 +41,8 @@ ok "CSV has a line for each contestant" results \
     "sum(len(job['contestants']) for job in jobs.values()) == $rows"
 ok "the table has the targets" \
     grep -qF '| capture real files, default level | pigz -1 | >= 4.2x |' folder/results/table.md
+ok "and that of the other chunk hash" \
+    grep -qF '| sha256sum (imgz with --chunk-hash sha256) | >= 1.5x |' folder/results/table.md
 for plot in ratio jobs growth memory; do
     equal "$plot.png is one" "$(head -c 4 "folder/results/$plot.png" | tail -c 3)" PNG
     ok "$plot.svg ends" grep -q '^</svg>' "folder/results/$plot.svg"
@@ -44,6 +50,8 @@ done
 for name in "imgz fast" "imgz -"{0..12} "zstd -"{1..3} "bare ISA-L"; do
     ok "the ratio of $name is drawn" grep -qF ">$name<" folder/results/ratio.svg
 done
+ok "the other chunk hash is drawn" grep -qF '>imgz sha256<' folder/results/jobs.svg
+no "but is no level" grep -qF '>imgz sha256<' folder/results/ratio.svg
 ok "an axis that does not begin at 0 says so" grep -q 'not at 0<' folder/results/ratio.svg
 processor=$(python3 -c 'import json
 print(json.load(open("folder/results/rivals.json"))["machine"]["cpu"])')
