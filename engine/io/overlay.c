@@ -8,12 +8,13 @@
 int imgz_overlay_add(struct imgz_overlay *overlay, uint64_t offset, const void *data, size_t bytes)
 {
     struct imgz_patch *patch = &overlay->patches[overlay->count];
-    unsigned char *copy = malloc(bytes);
+    unsigned char *copy = calloc(1, bytes);
 
     IMGZ_ASSERT(overlay->count < IMGZ_OVERLAY_PATCHES_MAX && bytes > 0);
     if (copy == NULL)
         return -ENOMEM;
-    memcpy(copy, data, bytes);
+    if (data != NULL)
+        memcpy(copy, data, bytes);
     *patch = (struct imgz_patch){offset, bytes, copy};
     overlay->count += 1;
     return 0;

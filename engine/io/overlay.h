@@ -26,7 +26,7 @@ struct imgz_overlay {
     } patches[IMGZ_OVERLAY_PATCHES_MAX];
 };
 
-/* Copies the bytes. There is room: see above. */
+/* Copies the bytes; NULL: zeros. There is room: see above. */
 IMGZ_MUST_CHECK int imgz_overlay_add(struct imgz_overlay *overlay, uint64_t offset,
                                      const void *data, size_t bytes);
 

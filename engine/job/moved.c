@@ -142,23 +142,38 @@ static int cover_mbr(struct finder *finder, const unsigned char *head)
     return rc;
 }
 
+/* Behind the table itself and all that partitions may use. An image that says otherwise would have
+ * differences overlooked there. */
+static bool is_old_right(const struct finder *finder)
+{
+    const struct imgz_gpt_header *old = &finder->old;
+    const uint64_t table_sectors = imgz_div_up(old->entries_bytes, finder->sector_bytes);
+
+    return old->entries_bytes <= ENTRIES_BYTES_MAX &&
+           old->other_lba < finder->image->end.raw_bytes / finder->sector_bytes &&
+           old->other_lba > table_sectors &&
+           old->other_lba - table_sectors > old->last_usable_lba &&
+           old->last_usable_lba > old->entries_lba;
+}
+
 /* Where the old backup was there may be anything: it is no part of the table any more. */
 static int cover_backup(struct finder *finder)
 {
     const uint64_t table_bytes = imgz_align_up(finder->old.entries_bytes, finder->sector_bytes);
     const uint64_t end = (finder->old.other_lba + 1) * finder->sector_bytes;
-    uint64_t at = end - imgz_min(end, table_bytes + finder->sector_bytes);
+    uint64_t at = end - table_bytes - finder->sector_bytes;
     int rc = 0;
 
     while (rc == 0 && at < end) {
         const struct imgz_slot *slot = &finder->unpacker.slot;
+        const unsigned char *data;
         uint64_t bytes;
 
         imgz_unpacker_seek(&finder->unpacker, at);
         bytes = imgz_min(slot->raw_offset + slot->raw_bytes, end) - at;
-        if (slot->checked && slot->kind == IMGZ_SLOT_DATA)
-            rc = imgz_overlay_add(finder->overlay, at, slot->raw + (at - slot->raw_offset),
-                                  (size_t)bytes);
+        data = slot->kind == IMGZ_SLOT_ZERO ? NULL : slot->raw + (at - slot->raw_offset);
+        if (slot->checked)
+            rc = imgz_overlay_add(finder->overlay, at, data, (size_t)bytes);
         at += bytes;
     }
     return rc;
@@ -166,7 +181,6 @@ static int cover_backup(struct finder *finder)
 
 static int find(struct finder *finder, bool *moved)
 {
-    const uint64_t disk_bytes = finder->image->end.raw_bytes;
     const unsigned char *head;
     int rc;
 
@@ -175,8 +189,7 @@ static int find(struct finder *finder, bool *moved)
     head = unpack_head(finder);
     if (head == NULL ||
         !imgz_gpt_decode(head + finder->sector_bytes, finder->sector_bytes, &finder->old) ||
-        finder->old.other_lba >= disk_bytes / finder->sector_bytes ||
-        finder->old.entries_bytes > ENTRIES_BYTES_MAX)
+        !is_old_right(finder))
         return 0;
     rc = cover_header(finder, head);
     if (rc == 0)

@@ -49,7 +49,32 @@ PYTHON
     blockdev --flushbufs "$1"
 }
 
+# set_header FILE SECTOR-BYTES LBA [FIELD VALUE]: sets 8 bytes of the GPT header there, or none, and
+# makes its checksums right.
+set_header() {
+    python3 - "$@" <<'PYTHON'
+import os
+import struct
+import sys
+import zlib
+
+fd = os.open(sys.argv[1], os.O_RDWR)
+sector, lba = int(sys.argv[2]), int(sys.argv[3])
+header = bytearray(os.pread(fd, 92, lba * sector))
+if len(sys.argv) > 4:
+    struct.pack_into("<Q", header, int(sys.argv[4]), int(sys.argv[5]))
+first, count, size = struct.unpack_from("<QII", header, 72)
+struct.pack_into("<I", header, 88, zlib.crc32(os.pread(fd, count * size, first * sector)))
+struct.pack_into("<I", header, 16, 0)
+struct.pack_into("<I", header, 16, zlib.crc32(header))
+os.pwrite(fd, header, lba * sector)
+os.fsync(fd)
+PYTHON
+    [[ ! -b $1 ]] || blockdev --flushbufs "$1"
+}
+
 for sector in 512 4096; do
+    old=$((SIZE - (sector == 512 ? 33 : 5) * sector)) # the old backup
     title "a larger drive, sectors of $sector"
     make $sector
     for more in $sector $((3 * sector)) 65536 $((24 * MIB)); do
@@ -70,7 +95,7 @@ for sector in 512 4096; do
 
         # Anything else is still a difference.
         for offset in 100 $((sector + 60)) $((sector + 100)) $((2 * sector + 32)) \
-            $((2 * sector + 60)) $MIB $((5 * MIB)) $((SIZE - 34 * sector - 1)) \
+            $((2 * sector + 60)) $((446 + 12)) $MIB $((5 * MIB)) $((old - 1)) \
             $((SIZE + more - 1)) $((SIZE + more - sector + 33)) \
             $((SIZE + more - 33 * 512)); do
             ((offset != SIZE + more - 33 * 512 || sector == 512)) || continue
@@ -109,7 +134,50 @@ else
 fi
 detach "$LOOP"
 
+title "a table that was changed, and is right in itself"
+fresh $((SIZE + MIB))
+last=$(((SIZE + MIB) / 512 - 1))
+# put_right: as the restore leaves it.
+put_right() {
+    expect_exit 0 "$IMGZ" restore -q --only-changed --fix-gpt disk.gz "$LOOP"
+    expect_exit 0 "$IMGZ" verify -q disk.gz --against "$LOOP"
+}
+put_right
+set_header "$LOOP" 512 1 56 1234 # the disk's GUID
+set_header "$LOOP" 512 $last 56 1234
+ok "it is right" bash -c "sfdisk --verify $LOOP 2>&1 | grep -i 'no errors'"
+expect_exit 3 "$IMGZ" verify -q disk.gz --against "$LOOP"
+put_right
+change "$LOOP" $((SIZE + MIB - 33 * 512 + 60)) # another name, in the backup alone
+set_header "$LOOP" 512 $last
+expect_exit 3 "$IMGZ" verify -q disk.gz --against "$LOOP"
+put_right
+
+title "an image that lies about where its backup is"
+for lba in 0 1 32 33 34 $((4 * MIB / 512)) $((SIZE / 512)) $((last + 1)) 36028797018963967 \
+    9223372036854775807 18446744073709551615; do
+    cp disk lying
+    set_header lying 512 1 32 "$lba"
+    expect_exit 0 "$IMGZ" capture -q --force lying lying.gz
+    expect_exit 3 "$IMGZ" verify --json lying.gz --against "$LOOP"
+    equal "a backup at $lba" "$(moved "$OUT")" False
+done
+detach "$LOOP"
+
+title "zeros where the old backup would be"
+truncate -s $((SIZE - 65536)) disk
+truncate -s $SIZE disk
+expect_exit 0 "$IMGZ" capture -q --force --chunk-size 64K disk disk.gz
+for more in 512 $MIB; do
+    fresh $((SIZE + more))
+    expect_exit 0 "$IMGZ" restore -q --fix-gpt disk.gz "$LOOP"
+    expect_exit 0 "$IMGZ" verify --json disk.gz --against "$LOOP"
+    equal "its backup is known" "$(moved "$OUT")" True
+    detach "$LOOP"
+done
+
 title "where there is nothing to move"
+make 512
 fresh $SIZE
 expect_exit 0 "$IMGZ" restore --json --fix-gpt disk.gz "$LOOP"
 equal "a drive of the same size" "$(moved "$OUT")" False

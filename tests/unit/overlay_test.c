@@ -18,7 +18,9 @@ static void pieces_are_patched_as_the_whole_is(void **state)
     static const struct {
         uint64_t offset;
         size_t bytes;
-    } patches[] = {{0, 3}, {10, 1}, {64, 32}, {96, 4}, {199, 1}};
+        bool zeros;
+    } patches[] = {{0, 3, false},  {10, 1, false}, {64, 32, false},
+                   {96, 4, false}, {150, 7, true}, {199, 1, false}};
     unsigned char expected[DISK_BYTES];
     struct imgz_overlay overlay = {0};
 
@@ -27,9 +29,12 @@ static void pieces_are_patched_as_the_whole_is(void **state)
     for (size_t i = 0; i < IMGZ_COUNT_OF(patches); i++) {
         unsigned char data[32];
 
-        memset(data, (int)i + 1, sizeof(data));
-        memset(expected + patches[i].offset, (int)i + 1, patches[i].bytes);
-        assert_int_equal(imgz_overlay_add(&overlay, patches[i].offset, data, patches[i].bytes), 0);
+        for (size_t at = 0; at < sizeof(data); at++)
+            data[at] = patches[i].zeros ? 0 : (unsigned char)(40 * i + at);
+        memcpy(expected + patches[i].offset, data, patches[i].bytes);
+        assert_int_equal(imgz_overlay_add(&overlay, patches[i].offset,
+                                          patches[i].zeros ? NULL : data, patches[i].bytes),
+                         0);
     }
     for (size_t step = 1; step <= DISK_BYTES; step++) {
         for (size_t at = 0; at < DISK_BYTES; at += step) {
