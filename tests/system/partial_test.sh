@@ -101,6 +101,14 @@ for job in "${JOBS[@]}"; do
     expect_error 2 'leave out one' -- "$IMGZ" $job --resume --discard-partial new
 done
 
+title "an empty file is as good as none"
+: >new.partial
+chmod 600 new.partial
+expect_error 1 'File too large.*; new\.partial is kept: the same command' -- bash -c \
+    'ulimit -f 5000; exec "$@"' - "$IMGZ" capture --reproducible --resume disk new
+expect_exit 0 "$IMGZ" capture -q --reproducible --resume disk new
+right capture
+
 title "signals"
 fill text $((40 * MIB)) 3 >busy
 expect_exit 0 "$IMGZ" capture -q busy busy.gz
@@ -135,6 +143,17 @@ title "what proved to be bad is no use"
 cp disk.gz bad.gz
 flip bad.gz $((SIZE * 3 / 4))
 expect_error 3 'bad\.gz.*; nothing is left of new' -- "$IMGZ" restore bad.gz new
+absent new
+# Not even where some of it, which was good, is written.
+exec 3<>gate
+launch "$IMGZ" restore gate new 3>&-
+timeout 20 head -c $((SIZE / 2)) bad.gz >&3
+wait_until has_some
+timeout 20 tail -c +$((SIZE / 2 + 1)) bad.gz >gate 3>&-
+exec 3>&-
+reap
+equal "exit code" "$CODE" 3
+expect_text '; nothing is left of new'
 absent new
 interrupted "restore disk.gz"
 expect_error 3 'new\.partial is kept: the same command' -- "$IMGZ" restore --resume bad.gz new
@@ -184,6 +203,9 @@ if have_root; then
             equal "$job: nothing else is left" "$(ls -A back)" new
             rm mnt/new
         done
+        # It goes with its file.
+        expect_error 3 'bad\.gz.*; nothing is left of mnt/new' -- "$IMGZ" restore bad.gz mnt/new
+        equal "$job: nothing is there" "$(ls -A back)" ""
         # A stamp that was left behind does not speak for another file.
         interrupted "$job" mnt/new
         mv mnt/new.partial mnt/away

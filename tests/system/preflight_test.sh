@@ -44,8 +44,17 @@ as_nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
 if have_root && "${as_nobody[@]}" "$IMGZ" --version >/dev/null 2>&1; then
     chmod 755 .
     refused_at_once sticky/target sticky "${as_nobody[@]}"
-    chown nobody sticky/target
-    expect_exit 0 "${as_nobody[@]}" "$IMGZ" restore -q --force disk.gz sticky/target
+    # replaced FILE-OWNER FOLDER-OWNER MODE [COMMAND...]: there it is allowed.
+    replaced() {
+        chown "$1" sticky/target
+        chown "$2" sticky
+        chmod "$3" sticky
+        expect_exit 0 "${@:4}" "$IMGZ" restore -q --force disk.gz sticky/target
+    }
+    replaced nobody root 1777 "${as_nobody[@]}"
+    replaced root nobody 1777 "${as_nobody[@]}"
+    replaced root root 777 "${as_nobody[@]}"
+    replaced nobody daemon 1777
 else
     skip sticky "needs root, setpriv and nobody"
 fi
@@ -59,10 +68,15 @@ absent new
 expect_exit 0 "$IMGZ" restore -q disk.gz "${long:1}"
 ok "one byte less is fine" same disk "${long:1}"
 rm "${long:1}"
+# A map has .partial.map while the image is written anew, and is written in the same way.
+expect_exit 0 "$IMGZ" capture -q disk "${long:12}"
+printf '0 + 1\n0 65536 ?\n65536 4934464 +\n' >old.map
+expect_error 1 "too long by 1 bytes: .partial.map.partial is added" -- \
+    "$IMGZ" capture --map old.map disk "${long:12}"
 
 title "no room"
 fill random 5000000 1 >noise
-expect_exit 0 "$IMGZ" capture -q noise noise.gz
+expect_exit 0 "$IMGZ" capture -q --mode 644 noise noise.gz
 if have_root && mount_at tmpfs small -t tmpfs -o size=3M 2>/dev/null; then
     expect_error 1 'has up to 4.77 MiB \(5000000 bytes\) of data, but only .* are free' -- \
         "$IMGZ" restore noise.gz small/new
@@ -79,9 +93,34 @@ if have_root && mount_at tmpfs small -t tmpfs -o size=3M 2>/dev/null; then
     head -c 1000000 disk | dd of=sparse conv=notrunc status=none
     expect_exit 0 "$IMGZ" capture -q sparse sparse.gz
     expect_exit 0 "$IMGZ" restore -q sparse.gz small/new
+    rm small/new
+    # What an earlier run left is worth what it holds, not how far it reaches.
+    mount -o remount,size=3M small
+    truncate -s 100M reaching
+    cat noise >>reaching
+    expect_exit 0 "$IMGZ" capture -q reaching reaching.gz
+    expect_error 1 'writing small/new at offset' -- \
+        "$IMGZ" restore --override no-room reaching.gz small/new
+    expect_error 1 'of data, but only .* are free' -- "$IMGZ" restore --resume reaching.gz small/new
+    umount_at small
+    mount_at ramfs small -t ramfs
+    expect_exit 0 "$IMGZ" restore -q noise.gz small/new
+    ok "a file system that does not tell is believed to have it" same noise small/new
     umount_at small
 else
     skip "no room" "a tmpfs cannot be mounted here"
+fi
+
+if have_root && have mkfs.ext4 && "${as_nobody[@]}" "$IMGZ" --version >/dev/null 2>&1 &&
+    truncate -s 10M reserved && mkfs.ext4 -qF -m 50 -O ^has_journal reserved &&
+    mount_at reserved small -o loop 2>/dev/null; then
+    chmod 777 small
+    expect_error 1 'of data, but only .* are free' -- \
+        "${as_nobody[@]}" "$IMGZ" restore noise.gz small/new
+    expect_exit 0 "$IMGZ" restore -q noise.gz small/new
+    umount_at small
+else
+    skip "room that is reserved for root" "it cannot be made here"
 fi
 
 title "a FIFO that nobody reads, and that would not do"

@@ -123,6 +123,21 @@ made capture
 rm mnt/new
 allow_all
 
+title "links, but no renames"
+for job in "${JOBS[@]}"; do
+    refuse rename EOPNOTSUPP
+    # shellcheck disable=SC2086
+    expect_exit 0 "$IMGZ" $job --force mnt/new
+    made "$job"
+    echo precious >mnt/new
+    # shellcheck disable=SC2086
+    expect_error 1 'mnt/new: Operation not supported; .*new\.partial is complete, and is kept' -- \
+        "$IMGZ" $job --force mnt/new
+    equal "$job: what a link cannot replace is as it was" "$(cat mnt/new)" precious
+    rm mnt/new mnt/new.partial
+    allow_all
+done
+
 title "the last flush fails"
 begin restore gate
 refuse fsync EIO
