@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,6 +84,16 @@ static void loop(const void *context, int fd)
     shared->child = getpid();
     for (;;)
         ;
+}
+
+/* Without processor time, of which it has but so much. */
+static void doze(const void *context, int fd)
+{
+    (void)context;
+    (void)fd;
+    shared->child = getpid();
+    for (;;)
+        pause();
 }
 
 static void answer_and_loop(const void *context, int fd)
@@ -180,6 +191,7 @@ static void a_loop_is_ended(void **state)
 
     (void)state;
     assert_int_equal(ask(loop, NULL, IMGZ_APART_CHILD, SHORT_MS, &got), -ETIMEDOUT);
+    assert_int_equal(ask(doze, NULL, IMGZ_APART_CHILD, SHORT_MS, &got), -ETIMEDOUT);
     assert_int_equal(ask(answer_and_loop, &sent, IMGZ_APART_CHILD, LONG_MS, &got), 0);
     assert_int_equal(got, sent);
 }
@@ -193,6 +205,32 @@ static void an_orphan_is_not_waited_for(void **state)
     while (shared->child == 0)
         usleep(1000);
     assert_int_equal(kill(shared->child, SIGKILL), 0);
+}
+
+/* The process that started it dies before it could end it. */
+static void a_child_does_not_outlive_its_parent(void **state)
+{
+    struct imgz_apart apart;
+    int status = 0;
+    pid_t middle;
+
+    (void)state;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    middle = fork();
+    assert_true(middle >= 0);
+    if (middle == 0) {
+        if (start(doze, NULL, IMGZ_APART_CHILD, LONG_MS, &apart) < 0)
+            _exit(1);
+        while (shared->child == 0)
+            usleep(1000);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(middle, &status, 0), middle);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(waitpid(shared->child, &status, 0), shared->child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 }
 
 static void memory_is_limited(void **state)
@@ -209,15 +247,19 @@ static void the_child_holds_nothing(void **state)
     int fds[2];
     uint32_t count = 0;
     uint32_t before;
+    int high_fd;
 
     (void)state;
     assert_int_equal(pipe(fds), 0);
+    high_fd = fcntl(fds[0], F_DUPFD, 200);
+    assert_true(high_fd >= 200);
     before = count_open();
     assert_int_equal(ask(count_files, NULL, IMGZ_APART_CHILD, LONG_MS, &count), 0);
     assert_int_equal(count, 4); /* three streams and the pipe */
     assert_int_equal(ask(count_files, NULL, IMGZ_APART_ORPHAN, LONG_MS, &count), 0);
     assert_int_equal(count, 4);
     assert_int_equal(count_open(), before);
+    close(high_fd);
     close(fds[0]);
     close(fds[1]);
 }
@@ -241,6 +283,8 @@ static void handlers_do_not_run_in_the_child(void **state)
     assert_int_equal(sigaction(SIGTERM, &counting, &before), 0);
     assert_int_equal(ask(look_around, NULL, IMGZ_APART_CHILD, LONG_MS, &right), 0);
     assert_int_equal(right, 1);
+    /* Until its end: the answer to this is that it has closed all it had. */
+    assert_int_equal(ask(say_nothing, NULL, IMGZ_APART_CHILD, LONG_MS, &right), -EPROTO);
     assert_int_equal(shared->signal_handlers_run, 0);
     assert_int_equal(shared->exit_handlers_run, 0);
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
@@ -255,6 +299,7 @@ static void other_children_are_left_alone(void **state)
     const uint32_t sent = 5;
     struct imgz_apart apart;
     uint32_t got = 0;
+    siginfo_t ended;
     int status = 0;
     pid_t other;
 
@@ -263,6 +308,7 @@ static void other_children_are_left_alone(void **state)
     assert_true(other >= 0);
     if (other == 0)
         _exit(17);
+    assert_int_equal(waitid(P_PID, (id_t)other, &ended, WEXITED | WNOWAIT), 0);
     assert_int_equal(start(answer, &sent, IMGZ_APART_CHILD, LONG_MS, &apart), 0);
     assert_int_equal(imgz_apart_read(&apart, &got, sizeof(got)), 0);
     imgz_apart_end(&apart);
@@ -312,6 +358,7 @@ int main(void)
         cmocka_unit_test(silence_and_crashes_are_told),
         cmocka_unit_test(a_loop_is_ended),
         cmocka_unit_test(an_orphan_is_not_waited_for),
+        cmocka_unit_test(a_child_does_not_outlive_its_parent),
         cmocka_unit_test(memory_is_limited),
         cmocka_unit_test(the_child_holds_nothing),
         cmocka_unit_test(handlers_do_not_run_in_the_child),

@@ -231,6 +231,33 @@ static void each_phase_has_a_clock_of_its_own(void **state)
     }
     assert_int_equal(figures.phase_ns, 4 * S);
     assert_in_range(figures.left_seconds, 1, 2);
+    /* The last is the sum of all. */
+    at = event(IMGZ_PHASE_FINISH, 30 * S, 1000 * MIB, 1000 * MIB);
+    forecast_add(&forecast, &at);
+    figures = forecast_figures(&forecast);
+    assert_int_equal(figures.phase_ns, 30 * S);
+    assert_int_equal(figures.mean_ns, 30 * S);
+    assert_int_equal(figures.mean_bytes, 1000 * MIB);
+}
+
+/* However often it is looked at. A drive that gets slower is foretold by both its speeds: 10 s at
+ * 100, then 3 s at 10; the rest at the mean of 79 and 10. */
+static void the_last_three_seconds_count_as_much_as_the_rest(void **state)
+{
+    struct forecast forecast = {0};
+    struct forecast_figures figures;
+
+    (void)state;
+    for (uint64_t ms = 0; ms <= 13000; ms += 20) {
+        const uint64_t done_kib = ms <= 10000 ? ms * 100 : 1000000 + (ms - 10000) * 10;
+        const struct imgz_progress at =
+            event(IMGZ_PHASE_COPY, ms * MS, done_kib << 10, (uint64_t)2000000 << 10);
+
+        forecast_add(&forecast, &at);
+    }
+    figures = forecast_figures(&forecast);
+    assert_in_range(figures.now_ns, 2800 * MS, 3200 * MS);
+    assert_in_range(figures.left_seconds, 2 * 970 / 91, 2 * 970 / 87);
 }
 
 /* While what is there is only passed over, the rest cannot be foretold. */
@@ -263,8 +290,8 @@ static void nothing_is_foretold_of_old_work(void **state)
 /* Figures of several threads, and totals that are corrected, need not fit each other. */
 static void nothing_overflows(void **state)
 {
-    static const uint64_t values[] = {0,         1, S, 1000 * MIB, UINT64_MAX / 2, UINT64_MAX - 1,
-                                      UINT64_MAX};
+    static const uint64_t values[] = {
+        0, 1, S, 1000 * MIB, UINT64_MAX / 2, UINT64_MAX - 2, UINT64_MAX - 1, UINT64_MAX};
     static const enum imgz_phase phases[] = {IMGZ_PHASE_COPY, IMGZ_PHASE_READ_BACK,
                                              IMGZ_PHASE_CHECK, IMGZ_PHASE_OPEN};
     struct forecast forecast = {0};
@@ -287,6 +314,8 @@ static void nothing_overflows(void **state)
         figures = forecast_figures(&forecast);
         assert_true(figures.percent <= 99 || figures.percent == FORECAST_PERCENT_UNKNOWN);
         assert_true(figures.left_seconds > 0);
+        assert_true(figures.left_seconds == IMGZ_SIZE_UNKNOWN ||
+                    (figures.left_seconds <= 1000000001 && figures.mean_ns >= S));
         assert_true(figures.phase_ns <= at.elapsed_ns);
         assert_true(figures.now_bytes <= figures.mean_bytes);
         assert_true(figures.mean_bytes <= at.work_bytes_done);
@@ -316,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_hole_is_no_progress),
         cmocka_unit_test(old_work_is_no_speed),
         cmocka_unit_test(each_phase_has_a_clock_of_its_own),
+        cmocka_unit_test(the_last_three_seconds_count_as_much_as_the_rest),
         cmocka_unit_test(nothing_is_foretold_of_old_work),
         cmocka_unit_test(nothing_overflows),
         cmocka_unit_test(a_log_is_not_filled),

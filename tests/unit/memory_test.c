@@ -43,9 +43,18 @@ static const struct {
      V2_MOUNT,
      {{"/cg/job/memory.max", "1000000\n"},
       {"/cg/job/memory.current", "900000\n"},
-      {"/cg/job/memory.stat", "anon 100\ninactive_anon 100\ninactive_file 500000\n"
-                              "active_file 200000\nslab_reclaimable 50000\n"}},
+      {"/cg/job/memory.stat",
+       "anon 100\ninactive_anon 100\nactive_files 90000\ninactive_file 500000\n"
+       "active_file 200000\nslab_reclaimable 50000\n"}},
      850000,
+     "/cg/job/memory.max"},
+    {"figures of two moments",
+     "0::/job\n",
+     V2_MOUNT,
+     {{"/cg/job/memory.max", "1000000\n"},
+      {"/cg/job/memory.current", "4000\n"},
+      {"/cg/job/memory.stat", "active_file 5000\n"}},
+     1000000,
      "/cg/job/memory.max"},
     {"without figures the limit is left",
      "0::/job\n",
@@ -70,6 +79,12 @@ static const struct {
       {"/cg/a/memory.stat", "anon 8000\n"}},
      1000,
      "/cg/a/memory.max"},
+    {"the group above leaves more",
+     "0::/a/b\n",
+     V2_MOUNT,
+     {{"/cg/a/b/memory.max", "5000\n"}, {"/cg/a/memory.max", "9000\n"}},
+     5000,
+     "/cg/a/b/memory.max"},
     {"memory.high slows down what memory.max ends",
      "0::/job\n",
      V2_MOUNT,
@@ -154,6 +169,9 @@ static int check_limit(__rlimit_resource_t resource, const char *name)
         return 77; /* a control group here leaves less than that */
     if (taken == MAP_FAILED || before.limit_bytes != limit_bytes)
         return 2;
+    /* Only of address space is more taken than is used. */
+    if ((after.thread_bytes > 0) != (resource == RLIMIT_AS))
+        return 4;
     return before.left_bytes - after.left_bytes >= taken_bytes &&
                    before.left_bytes - after.left_bytes < 2 * taken_bytes
                ? 0

@@ -25,6 +25,8 @@ static volatile enum behaviour {
     FAILS,
     EATS_MEMORY,
     PRINTS_AND_EXITS,
+    HAS_NO_PROCESSORS,
+    FORGETS_A_CORE,
 } behaviour;
 
 static bool affinity_denied;
@@ -36,6 +38,8 @@ int hwloc_topology_load(hwloc_topology_t topology)
     *(void **)&next = dlsym(RTLD_NEXT, "hwloc_topology_load");
     switch (behaviour) {
     case WELL:
+    case HAS_NO_PROCESSORS:
+    case FORGETS_A_CORE:
         break;
     case LOOPS:
         while (behaviour == LOOPS)
@@ -57,6 +61,20 @@ int hwloc_topology_load(hwloc_topology_t topology)
         exit(0);
     }
     return next(topology);
+}
+
+unsigned hwloc_get_nbobjs_by_depth(hwloc_topology_t topology, int depth)
+{
+    unsigned (*next)(hwloc_topology_t, int);
+    unsigned count;
+
+    *(void **)&next = dlsym(RTLD_NEXT, "hwloc_get_nbobjs_by_depth");
+    count = next(topology, depth);
+    if (behaviour == HAS_NO_PROCESSORS)
+        return 0;
+    return behaviour == FORGETS_A_CORE && hwloc_get_depth_type(topology, depth) == HWLOC_OBJ_CORE
+               ? count - 1
+               : count;
 }
 
 int sched_getaffinity(pid_t thread, size_t bytes, cpu_set_t *set)
@@ -101,8 +119,13 @@ static void nothing_of_hwloc_reaches_the_job(void **state)
         uint32_t limit_ms;
         int rc;
     } cases[] = {
-        {LOOPS, 100, -ETIMEDOUT},      {CRASHES, 60000, -EPROTO},          {FAILS, 60000, -EPROTO},
-        {EATS_MEMORY, 60000, -EPROTO}, {PRINTS_AND_EXITS, 60000, -EPROTO},
+        {LOOPS, 100, -ETIMEDOUT},
+        {CRASHES, 60000, -EPROTO},
+        {FAILS, 60000, -EPROTO},
+        {EATS_MEMORY, 60000, -EPROTO},
+        {PRINTS_AND_EXITS, 60000, -EPROTO},
+        {HAS_NO_PROCESSORS, 60000, -EPROTO},
+        {FORGETS_A_CORE, 60000, -EPROTO},
     };
 
     (void)state;

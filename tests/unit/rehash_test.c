@@ -24,6 +24,7 @@ struct world {
     uint64_t disk_bytes;
     uint64_t seen_bytes;
     uint64_t zero_bytes;
+    uint32_t zero_run_count;
     uint32_t chunk_bytes;
 };
 
@@ -59,6 +60,7 @@ static void take(void *context, const struct imgz_slot *slot)
         assert_int_equal(slot->raw_bytes % world->chunk_bytes, 0);
         assert_true(all_zero(world->disk + slot->raw_offset, (size_t)slot->raw_bytes));
         world->zero_bytes += slot->raw_bytes;
+        world->zero_run_count += 1;
         return;
     }
     assert_true(slot->raw_bytes == world->chunk_bytes || world->seen_bytes == world->disk_bytes);
@@ -100,6 +102,7 @@ static void rehash_disk(struct world *world, uint64_t item_bytes)
 
     world->seen_bytes = 0;
     world->zero_bytes = 0;
+    world->zero_run_count = 0;
     assert_int_equal(imgz_rehash_create(&config, &rehash), 0);
     feed(world, rehash, item_bytes);
     imgz_rehash_finish(rehash);
@@ -128,17 +131,22 @@ static void test_sizes(void **state)
     free(world.disk);
 }
 
-/* Long runs of zeros are passed on, not hashed. */
+/* Runs of zeros are passed on as one, not hashed. */
 static void test_zeros(void **state)
 {
-    struct world world = {.disk = calloc(1, DISK_MAX), .disk_bytes = DISK_MAX};
+    static const size_t sizes[] = {DISK_MAX, 8 * CHUNK};
+    struct world world = {.disk = calloc(1, DISK_MAX)};
 
     (void)state;
     assert_non_null(world.disk);
     world.disk[CHUNK / 2] = 1;
     world.chunk_bytes = 4 * CHUNK;
-    rehash_disk(&world, CHUNK);
-    assert_int_equal(world.zero_bytes, DISK_MAX - 4 * CHUNK);
+    for (size_t i = 0; i < IMGZ_COUNT_OF(sizes); i++) {
+        world.disk_bytes = sizes[i];
+        rehash_disk(&world, CHUNK);
+        assert_int_equal(world.zero_bytes, sizes[i] - 4 * CHUNK);
+        assert_int_equal(world.zero_run_count, 1);
+    }
     free(world.disk);
 }
 

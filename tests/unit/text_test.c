@@ -38,6 +38,10 @@ static void numbers_come_in_words(void **state)
         {1023, "1023 bytes"},
         {1024, "1 KiB (1024 bytes)"},
         {1536, "1.50 KiB (1536 bytes)"},
+        {10234, "9.99 KiB (10234 bytes)"},
+        {10235, "10.0 KiB (10235 bytes)"},
+        {102348, "99.9 KiB (102348 bytes)"},
+        {102349, "100 KiB (102349 bytes)"},
         {3000000, "2.86 MiB (3000000 bytes)"},
         {(uint64_t)1 << 20, "1 MiB (1048576 bytes)"},
         {((uint64_t)1 << 20) - 1, "1.00 MiB (1048575 bytes)"},
@@ -93,10 +97,15 @@ static void what_plays_tricks_on_a_terminal_is_replaced(void **state)
         {"\x9b\x31m", "?1m"},          /* the same in Latin-1 */
         {"x\xe2\x80\xaegz", "x???gz"}, /* U+202E turns the rest round */
         {"\xe2\x80\xaa\xe2\x80\xaf", "???\xe2\x80\xaf"},
+        {"\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f", "\xe2\x80\x8d??????"},
         {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9", "\xe2\x81\xa5??????"},
-        {"\xe2\x80\xa8\xd8\x9c", "?????"}, /* U+2028, a line break; U+061C */
-        {"\xe2\x82", "??"},                /* cut */
-        {"\xed\xa0\x80\xc0\xaf", "?????"}, /* a surrogate, an overlong form */
+        {"\xe2\x80\xa8\xd8\x9c", "?????"},               /* U+2028, a line break; U+061C */
+        {"\xe2\x82", "??"},                              /* cut */
+        {"\xed\xa0\x80\xc0\xaf", "?????"},               /* a surrogate, an overlong form */
+        {"\xe0\x9f\xbf\xe0\xa0\x80", "???\xe0\xa0\x80"}, /* longer ones, and the first that is */
+        {"\xf0\x8f\xbf\xbf\xf0\x90\x80\x80", "????\xf0\x90\x80\x80"}, /* none */
+        {"\xf4\x8f\xbf\xbf\xf4\x90\x80\x80", "\xf4\x8f\xbf\xbf????"}, /* behind U+10FFFF */
+        {"\xf5\x80\x80\x80", "????"},
     };
 
     (void)state;
