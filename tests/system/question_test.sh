@@ -43,6 +43,12 @@ for answer in yes y '' sdb "$name " "$LOOP/" loop '^D'; do
 done
 at_terminal 130 '^C' "$IMGZ" restore disk.gz "$LOOP"
 equal "unchanged after ^C" "$(digest_of "$LOOP")" "$before"
+# What was typed before is no answer.
+AT=(--ahead "$name")
+at_terminal 1 no "$IMGZ" restore disk.gz "$LOOP"
+expect_text "Type its name"
+equal "unchanged by what was typed ahead" "$(digest_of "$LOOP")" "$before"
+AT=()
 ln -s "$LOOP" by-name
 at_terminal 1 by-name "$IMGZ" restore disk.gz by-name
 expect_text "Type its name"
@@ -91,6 +97,11 @@ ok "written after '$name' with -q" cmp -n $SIZE disk "$LOOP"
 AT=()
 at_terminal 1 no setsid --wait "$IMGZ" restore disk.gz "$LOOP"
 expect_text "Type its name"
+
+# And where nobody would see the question it is not asked.
+AT=(--error errors)
+at_terminal 0 no setsid --wait "$IMGZ" restore disk.gz "$LOOP"
+no "no question in a file" grep -q "Type its name" errors
 
 title "a background job is not asked, does not hang, and does not write"
 head -c $SIZE noise >"$LOOP"

@@ -80,6 +80,10 @@ warned source-mounted "$LOOP is mounted at $PWD/mounted: .*unmount it" \
     capture --force "$LOOP" live.gz
 warned source-mounted "$LOOP is mounted" hash "$LOOP"
 warned source-mounted "$LOOP is mounted" capture --map live.map --force "$LOOP" live.gz
+mount_at "$LOOP" again
+expect_exit 0 "$IMGZ" hash "$LOOP"
+expect_text "^imgz: warning: $LOOP is mounted at $PWD/mounted, and 1 more: "
+umount_at again
 expect_exit 0 "$IMGZ" verify --json live.gz --against "$LOOP"
 equal "verify --against" "$(codes "$OUT")" source-mounted
 mount -o remount,ro mounted

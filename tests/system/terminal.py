@@ -6,6 +6,7 @@
     --input FILE    is the program's standard input, instead of the terminal
     --error FILE    is its standard error, instead of the terminal
     --background    it runs as a background job of that terminal
+    --ahead TEXT    is typed, with Enter, before it starts
     --columns N     how wide the terminal is; 80
 
 The terminal is the program's standard input and error and its controlling terminal; standard output
@@ -47,7 +48,11 @@ def start(options, command):
     child, terminal = pty.fork()
     if child > 0:
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, options.columns, 0, 0))
+        if options.ahead is not None:
+            os.write(terminal, options.ahead.encode() + b"\n")
         return child, terminal
+    if options.ahead is not None:
+        select.select([0], [], [])
     redirect(options, keep_out)
     if options.background:
         job = os.fork()
@@ -100,6 +105,7 @@ parser.add_argument("answer")
 parser.add_argument("--input")
 parser.add_argument("--error")
 parser.add_argument("--background", action="store_true")
+parser.add_argument("--ahead")
 parser.add_argument("--columns", type=int, default=80)
 chosen = parser.parse_args(sys.argv[1:split])
 pid, fd = start(chosen, sys.argv[split + 1 :])
