@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
+#include "dry_run.h"
 #include "report.h"
 #include "runner.h"
 #include "streams.h"
@@ -46,6 +47,8 @@ static int run(const struct options *options)
     int exit_code;
     int rc;
 
+    if (options_has(options, OPTION_DRY_RUN))
+        return dry_run_capture(options);
     runner_start(&runner, options);
     rc = imgz_capture(options->operands[0], options->operands[1], &runner.job, &runner.report,
                       &runner.error);

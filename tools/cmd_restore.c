@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "confirm.h"
+#include "dry_run.h"
 #include "peek.h"
 #include "report.h"
 #include "runner.h"
@@ -69,6 +70,8 @@ static int run(const struct options *options)
     int exit_code;
     int rc;
 
+    if (options_has(options, OPTION_DRY_RUN))
+        return dry_run_restore(options);
     runner_start(&runner, options);
     runner.job.confirm_image = confirm_overwrite;
     runner.job.confirm_context = &runner;

@@ -51,8 +51,6 @@ static const struct habit of_options[] = {
     {"use --force", {"--overwrite", "--replace"}},
     {"use --digest, such as --digest sha256", {"--md5", "--sha1", "--sha256", "--sha512", "-a"}},
     {COMPARE, {"--compare"}},
-    {"'imgz bench SOURCE' tells how large an image would be, and how long a capture would take",
-     {"--dry-run", "-n"}},
     {"what is written is always flushed before imgz ends", {"--sync", "--fsync"}},
     {NULL, {NULL}},
 };

@@ -15,11 +15,11 @@ _imgz_options() {
     capture)
         echo "$job --level --chunk-size --chunk-hash --direct --on-error --retries --map --size"
         echo '--timeout --resume --discard-partial --override --force --mode --reproducible'
-        echo '--allow-empty'
+        echo '--allow-empty --dry-run'
         ;;
     restore)
         echo "$job --only-changed --read-back --resume --paranoid --discard --fix-gpt --yes"
-        echo '--override --discard-partial --force --mode'
+        echo '--override --discard-partial --force --dry-run --mode'
         ;;
     verify) echo "$job --against --paranoid --scrub --direct" ;;
     hash) echo "$job --chunk-size --chunk-hash --direct" ;;

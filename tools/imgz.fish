@@ -86,6 +86,7 @@ __imgz_option capture -x -l timeout -a '30 60 120 300' -d 'End when a read takes
 __imgz_option restore -l only-changed -d 'Write only chunks that the device does not hold'
 __imgz_option restore -l read-back -d 'Read what was written, and check it'
 __imgz_option 'capture restore' -l resume -d 'Go on from where an interrupted run stopped'
+__imgz_option 'capture restore' -s n -l dry-run -d 'Tell what would be done, and write nothing'
 __imgz_option 'capture restore' -l discard-partial -d 'Start over what an interrupted run left'
 __imgz_option 'restore verify' -l paranoid -d 'Compare bytes, not hashes'
 __imgz_option restore -l discard -d 'First let the device forget all it holds'

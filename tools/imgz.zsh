@@ -10,11 +10,11 @@ _imgz_options_of() {
     case $1 in
     capture)
         names=($job level chunk-size chunk-hash direct on-error retries map timeout size resume
-            discard-partial override force mode reproducible allow-empty)
+            discard-partial override force dry-run mode reproducible allow-empty)
         ;;
     restore)
         names=($job only-changed read-back resume paranoid discard discard-partial fix-gpt
-            override yes force mode)
+            override yes force dry-run mode)
         ;;
     verify) names=($job against paranoid scrub direct) ;;
     hash) names=($job chunk-size chunk-hash direct) ;;
@@ -61,6 +61,7 @@ _imgz_add_spec() {
     force) specs+=('(-f --force)'{-f,--force}'[replace an existing file]') ;;
     mode) specs+=('--mode=[who may read a new file]:octal:(0600 0640 0644)') ;;
     reproducible) specs+=('--reproducible[leave times and names out of the image]') ;;
+    dry-run) specs+=('(-n --dry-run)'{-n,--dry-run}'[tell what would be done, and write nothing]') ;;
     allow-empty) specs+=('--allow-empty[accept a pipe that gives nothing]') ;;
     json) specs+=('--json[print one JSON object on standard output]') ;;
     progress) specs+=('--progress=[how progress is shown]:how:(auto bar json none)') ;;

@@ -333,6 +333,8 @@ const struct option_spec option_table[OPTION_COUNT] = {
                     "do not ask before a device is overwritten"},
     [OPTION_FORCE] = {"force", 'f', NULL, CAPTURE | RESTORE, IMGZ_FLAG_FORCE, NULL,
                       "replace an existing file"},
+    [OPTION_DRY_RUN] = {"dry-run", 'n', NULL, CAPTURE | RESTORE, IMGZ_FLAG_DRY_RUN, NULL,
+                        "tell what would be done, and write nothing"},
     [OPTION_MODE] = {"mode", 0, "OCTAL", CAPTURE | RESTORE, 0, apply_mode,
                      "who may read a new file: exactly this (0600)"},
     [OPTION_REPRODUCIBLE] = {"reproducible", 0, NULL, CAPTURE, IMGZ_FLAG_REPRODUCIBLE, NULL,

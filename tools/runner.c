@@ -20,14 +20,15 @@
 #define SANITIZED 0
 #endif
 
-/* A sanitizer needs rights at the end. JSON's library wants /dev/urandom, once. */
+/* A sanitizer needs rights at the end, and a dry run opens the source again. JSON's library wants
+ * /dev/urandom, once. */
 struct imgz_options runner_options(const struct options *options)
 {
     struct imgz_options job = options->job;
 
     json_object_seed(0);
 
-    if (!SANITIZED)
+    if (!SANITIZED && !options_has(options, OPTION_DRY_RUN))
         job.flags |= IMGZ_FLAG_CONFINE;
     return job;
 }
@@ -82,6 +83,7 @@ int runner_finish(struct runner *runner, int rc)
         .options = runner->options,
         .job = &runner->report,
         .exit_code = done_code(runner),
+        .details = runner->details,
     };
 
     progress_detach(&runner->progress);
@@ -91,6 +93,8 @@ int runner_finish(struct runner *runner, int rc)
     }
     if (options_has(runner->options, OPTION_JSON))
         report_print_json(&report);
+    else
+        json_decref(runner->details);
     return report.exit_code;
 }
 

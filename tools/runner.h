@@ -7,6 +7,7 @@
 #define IMGZ_TOOLS_RUNNER_H
 
 #include <imgz/imgz.h>
+#include <jansson.h>
 
 #include "options.h"
 #include "progress.h"
@@ -17,6 +18,7 @@ struct runner {
     struct imgz_report report;
     struct imgz_error error;
     struct progress progress;
+    json_t *details; /* of the JSON object, taken over by runner_finish(); or NULL */
 };
 
 /* Options for the library, whose call is the last that needs any rights: what comes from outside is

@@ -72,17 +72,24 @@ static int raise_temporary(const struct imgz_output *output, int rc, const char 
                            explain_temporary(rc, plain));
 }
 
+static int raise_creating(const struct imgz_output *output, int rc)
+{
+    if (rc == -EBUSY || rc == -ENOTEMPTY || rc == -ENOTUNIQ || rc == -EEXIST || rc == -ELOOP)
+        return raise_temporary(output, rc, "creating", "exists and is no plain file; move it away");
+    return raise_here(output, rc, "creating");
+}
+
 static int create_temporary(const struct imgz_output_config *config, struct imgz_output *output)
 {
     int rc = imgz_tempfile_create(&output->temp, config->discard, &output->fd);
 
-    if (rc == -EBUSY || rc == -ENOTEMPTY || rc == -ENOTUNIQ || rc == -EEXIST || rc == -ELOOP)
-        return raise_temporary(output, rc, "creating", "exists and is no plain file; move it away");
-    if (rc == 0 && config->keep && !output->temp.stamped)
+    if (rc < 0)
+        return raise_creating(output, rc);
+    if (config->keep && !output->temp.stamped)
         imgz_log_line(output->log,
                       "%s.partial cannot be stamped: nothing is kept of it if this run fails",
                       output->path);
-    return rc < 0 ? raise_here(output, rc, "creating") : 0;
+    return 0;
 }
 
 static int take_over(struct imgz_output *output)
@@ -123,29 +130,12 @@ static int raise_both(const struct imgz_output *output, const char *suffix)
         "%s%s is both what is read and what would be written; name another", output->path, suffix);
 }
 
-/* Where devices are (a file system of its own) a file is a device's name misspelt, and would fill
- * memory. */
-static bool is_among_devices(const struct imgz_tempfile *temp)
-{
-    struct stat directory;
-    struct stat devices;
-    struct stat root;
-
-    return fstat(temp->directory_fd, &directory) == 0 && stat("/dev", &devices) == 0 &&
-           stat("/", &root) == 0 && directory.st_dev == devices.st_dev &&
-           devices.st_dev != root.st_dev;
-}
-
 static int check_place(const struct imgz_output_config *config, const struct imgz_output *output)
 {
     if (config->source != NULL && imgz_tempfile_would_replace(&output->temp, config->source))
         return raise_both(output, ".partial");
-    if (is_among_devices(&output->temp))
-        return imgz_stop_raise(output->stop, -ENODEV, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "there is no device %s, and beside devices no file is made; 'imgz "
-                               "devices' lists what there is",
-                               output->path);
-    return 0;
+    return imgz_preflight_folder(output->temp.directory_fd,
+                                 imgz_output_place(output, IMGZ_OFFSET_NONE), output->stop);
 }
 
 /* Finds where the file is, or will be: 'existing' is what there is now, or NULL. */
@@ -178,25 +168,46 @@ static int foresee(const struct imgz_output_config *config, const struct imgz_ou
     return rc == 0 && exists ? imgz_preflight_replace(name, output->stage, output->stop) : rc;
 }
 
-/* What an interrupted run wrote is there already. */
-static int check_room(const struct imgz_output_config *config, const struct imgz_output *output)
+/* 'held_bytes': of it, an interrupted run wrote so many. */
+static int check_room(const struct imgz_output_config *config, const struct imgz_output *output,
+                      uint64_t held_bytes)
 {
-    const uint64_t free_bytes = imgz_preflight_room(output->fd);
-    struct stat status;
-    uint64_t held_bytes;
+    const struct imgz_preflight_data data = {output->temp.directory_fd, config->room_bytes,
+                                             held_bytes};
 
-    if (config->room_bytes == 0 || (config->overrides & IMGZ_OVERRIDE_NO_ROOM) != 0 ||
-        fstat(output->fd, &status) < 0)
+    if (config->room_bytes == 0 || (config->overrides & IMGZ_OVERRIDE_NO_ROOM) != 0)
         return 0;
-    held_bytes = (uint64_t)status.st_blocks * 512;
-    if (config->room_bytes <= held_bytes || config->room_bytes - held_bytes <= free_bytes)
-        return 0;
-    return imgz_stop_raise(output->stop, -ENOSPC, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "creating %s: the disk has up to %s of data, but only %s are free "
-                           "there; free some space, choose another place, or try it all the same "
-                           "with --override no-room",
-                           output->path, imgz_text_size(config->room_bytes - held_bytes).text,
-                           imgz_text_size(free_bytes).text);
+    return imgz_preflight_data(&data, imgz_output_place(output, IMGZ_OFFSET_NONE), output->stop);
+}
+
+/* Finds out what making it would, and changes nothing. */
+static int look_at_file(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    struct stat partial = {0};
+    int rc = imgz_tempfile_look(&output->temp, config->resume, config->discard, &partial);
+
+    if (rc < 0)
+        return raise_creating(output, rc);
+    output->partial_bytes = (uint64_t)partial.st_size;
+    output->room_bytes = imgz_preflight_room(output->temp.directory_fd);
+    return check_room(config, output, (uint64_t)partial.st_blocks * 512);
+}
+
+static int make_file(const struct imgz_output_config *config, struct imgz_output *output)
+{
+    struct stat status = {0};
+    int rc = try_publishing(output);
+
+    if (rc < 0)
+        return rc;
+    rc = config->resume ? take_over(output) : -ENOENT;
+    if (rc == -ENOENT)
+        rc = create_temporary(config, output);
+    if (rc == 0 && fstat(output->fd, &status) == 0)
+        rc = check_room(config, output, (uint64_t)status.st_blocks * 512);
+    if (rc == 0 && config->direct_wanted)
+        output->direct_fd = imgz_tempfile_open_direct(&output->temp);
+    return rc;
 }
 
 static int open_file(const struct imgz_output_config *config, struct imgz_output *output,
@@ -219,18 +230,9 @@ static int open_file(const struct imgz_output_config *config, struct imgz_output
         return raise_here(output, rc, "creating");
     output->temp.begins = config->begins;
     rc = check_place(config, output);
-    if (rc == 0)
-        rc = try_publishing(output);
     if (rc < 0)
         return rc;
-    rc = config->resume ? take_over(output) : -ENOENT;
-    if (rc == -ENOENT)
-        rc = create_temporary(config, output);
-    if (rc == 0)
-        rc = check_room(config, output);
-    if (rc == 0 && config->direct_wanted)
-        output->direct_fd = imgz_tempfile_open_direct(&output->temp);
-    return rc;
+    return config->dry_run ? look_at_file(config, output) : make_file(config, output);
 }
 
 /* ---- Devices ------------------------------------------------------------------------------ */
@@ -297,7 +299,7 @@ static int open_stream(const struct imgz_output_config *config, struct imgz_outp
     int rc = check_stream(config, output);
 
     output->kind = IMGZ_OUTPUT_STREAM;
-    if (rc < 0)
+    if (rc < 0 || config->dry_run)
         return rc;
     output->fd = imgz_stream_open(handle, imgz_stop_fd(output->stop));
     if (output->fd >= 0 && imgz_stream_is_own_terminal(output->fd))
@@ -387,6 +389,7 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->kept_advice = config->kept_advice;
     output->file_mode = config->file_mode;
     output->size_bytes = IMGZ_SIZE_UNKNOWN;
+    output->room_bytes = IMGZ_SIZE_UNKNOWN;
     output->stop = stop;
     output->log = log;
     rc = open_by_kind(config, output);
@@ -394,6 +397,8 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
         imgz_output_close(output);
         return rc;
     }
+    if (config->dry_run)
+        return 0;
     imgz_log_line(log, "writing %s, %s", output->path,
                   output->kind == IMGZ_OUTPUT_STREAM ? "a stream"
                   : output->direct_fd >= 0           ? "with direct I/O"

@@ -43,7 +43,8 @@ struct imgz_output_config {
     bool direct_wanted;        /* also open it with O_DIRECT, if its file system can */
     uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
     uint64_t room_bytes;       /* a file takes so much at most, apart from holes; 0: cannot tell */
-    bool map_kept;             /* a map goes with the file while it is written */
+    bool dry_run;  /* look at all, but make and write nothing: no file, no stream is open */
+    bool map_kept; /* a map goes with the file while it is written */
     const struct stat *source; /* must not be the same file; NULL: nothing is read */
     uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
 
@@ -69,6 +70,8 @@ struct imgz_output {
     uint32_t head_bytes;
     const char *kept_advice;
     uint64_t stored_bytes;     /* of a file: so many were written, some of them twice */
+    uint64_t room_bytes;       /* dry run: free where a file would be; else IMGZ_SIZE_UNKNOWN */
+    uint64_t partial_bytes;    /* dry run: of an interrupted run, that would be gone on with */
     bool begun;                /* whoever writes has begun to */
     bool whole;                /* of a device: all is written, flushed and checked */
     bool complete;             /* all is written, flushed and closed */

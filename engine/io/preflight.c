@@ -7,6 +7,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 static struct imgz_place place_of(const struct imgz_name *name, enum imgz_stage stage)
 {
     return (struct imgz_place){stage, name->path, IMGZ_OFFSET_NONE};
@@ -81,7 +83,47 @@ int imgz_preflight_replace(const struct imgz_name *name, enum imgz_stage stage,
                   : 0;
 }
 
+/* ---- Place -------------------------------------------------------------------------------- */
+
+/* Where devices are (a file system of its own) a file is a device's name misspelt, and would fill
+ * memory. */
+static bool is_among_devices(int directory_fd)
+{
+    struct stat directory;
+    struct stat devices;
+    struct stat root;
+
+    return fstat(directory_fd, &directory) == 0 && stat("/dev", &devices) == 0 &&
+           stat("/", &root) == 0 && directory.st_dev == devices.st_dev &&
+           devices.st_dev != root.st_dev;
+}
+
+int imgz_preflight_folder(int directory_fd, struct imgz_place place, struct imgz_stop *stop)
+{
+    if (!is_among_devices(directory_fd))
+        return 0;
+    return imgz_stop_raise(stop, -ENODEV, place,
+                           "there is no device %s, and beside devices no file is made; 'imgz "
+                           "devices' lists what there is",
+                           place.path);
+}
+
 /* ---- Room --------------------------------------------------------------------------------- */
+
+int imgz_preflight_data(const struct imgz_preflight_data *data, struct imgz_place place,
+                        struct imgz_stop *stop)
+{
+    const uint64_t room_bytes = imgz_preflight_room(data->fd);
+
+    if (data->need_bytes <= data->held_bytes || data->need_bytes - data->held_bytes <= room_bytes)
+        return 0;
+    return imgz_stop_raise(stop, -ENOSPC, place,
+                           "creating %s: the disk has up to %s of data, but only %s are free "
+                           "there; free some space, choose another place, or try it all the same "
+                           "with --override no-room",
+                           place.path, imgz_text_size(data->need_bytes - data->held_bytes).text,
+                           imgz_text_size(room_bytes).text);
+}
 
 /* Some file systems, of networks or made up, tell nothing but zeros. */
 uint64_t imgz_preflight_room(int fd)

@@ -24,6 +24,19 @@ IMGZ_MUST_CHECK int imgz_preflight_name(const struct imgz_name *name, const char
 IMGZ_MUST_CHECK int imgz_preflight_replace(const struct imgz_name *name, enum imgz_stage stage,
                                            struct imgz_stop *stop);
 
+/* The folder is not the one of devices. */
+IMGZ_MUST_CHECK int imgz_preflight_folder(int directory_fd, struct imgz_place place,
+                                          struct imgz_stop *stop);
+
+/* There is room for a file with so much data, of which so much is there already. */
+struct imgz_preflight_data {
+    int fd; /* on the file system */
+    uint64_t need_bytes;
+    uint64_t held_bytes;
+};
+IMGZ_MUST_CHECK int imgz_preflight_data(const struct imgz_preflight_data *data,
+                                        struct imgz_place place, struct imgz_stop *stop);
+
 /* How much can be written to the file system of 'fd'; IMGZ_SIZE_UNKNOWN: it does not tell. */
 uint64_t imgz_preflight_room(int fd);
 

@@ -317,6 +317,37 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
     return rc;
 }
 
+/* Another imgz holds it no longer than this looks. */
+static int look_at_left(struct imgz_tempfile *temp, int fd, struct stat *left)
+{
+    struct stat status;
+    int rc = look_at(fd, &status);
+
+    if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        rc = -EBUSY;
+    if (rc < 0 || status.st_size == 0)
+        return rc;
+    rc = check_origin(temp, fd);
+    if (rc == 0)
+        *left = status;
+    return rc;
+}
+
+int imgz_tempfile_look(struct imgz_tempfile *temp, bool resume, bool discard, struct stat *left)
+{
+    int fd;
+    int rc;
+
+    if (faccessat(temp->directory_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return -errno;
+    fd = open_stale(temp);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    rc = resume ? look_at_left(temp, fd, left) : check_stale(temp, fd, discard);
+    close(fd);
+    return rc;
+}
+
 int imgz_tempfile_open_direct(const struct imgz_tempfile *temp)
 {
     return openat(temp->directory_fd, temp->temp_name,

@@ -65,6 +65,12 @@ IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, bool discar
  * plain file that nobody else can write to. */
 IMGZ_MUST_CHECK int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd);
 
+/* What create(), or take_over() with 'resume', would find; nothing is changed. '*left' is what
+ * would be taken over, untouched if nothing would be. Also -EACCES, -EROFS: no file can be made
+ * there. */
+IMGZ_MUST_CHECK int imgz_tempfile_look(struct imgz_tempfile *temp, bool resume, bool discard,
+                                       struct stat *left);
+
 /* Opens the file once more, for direct writes: a descriptor, or -1. */
 int imgz_tempfile_open_direct(const struct imgz_tempfile *temp);
 

@@ -44,6 +44,7 @@ struct bench {
     struct imgz_job job;
     const char *path; /* NULL: the mix */
     struct imgz_bench_result result;
+    int32_t level;                   /* of the capture that a dry run plans */
     struct imgz_bench_result *shown; /* the caller's; may be NULL */
     struct imgz_twoway source;
     struct imgz_specimen specimen;
@@ -208,17 +209,16 @@ static void add_capture_row(struct bench *bench, int level)
         snprintf(row->name, sizeof(row->name), "capture %d", level);
 }
 
-/* Names all rows, in their order. */
-static void plan_rows(struct bench *bench)
+static void plan_kernel_rows(struct bench *bench)
 {
-    if (bench->source.direct.fd >= 0)
-        add_row(bench, IMGZ_BENCH_READ_DIRECT, "read direct")->thread_count = 1;
-    if (bench->source.cached.fd >= 0)
-        add_row(bench, IMGZ_BENCH_READ_CACHED, "read cached");
     add_row(bench, IMGZ_BENCH_ZERO_TEST, "zero test");
     add_row(bench, IMGZ_BENCH_HASH, "hash");
     add_row(bench, IMGZ_BENCH_HASH_SHA256, "hash sha256");
     add_row(bench, IMGZ_BENCH_CRC32, "crc32");
+}
+
+static void plan_level_rows(struct bench *bench)
+{
     add_capture_row(bench, 0);
     add_capture_row(bench, IMGZ_LEVEL_FAST);
     for (int level = 1; level <= IMGZ_LEVEL_MAX; level++)
@@ -226,6 +226,23 @@ static void plan_rows(struct bench *bench)
     add_row(bench, IMGZ_BENCH_DECODE, "decode");
     if (bench->job.options.bench_folder != NULL)
         add_row(bench, IMGZ_BENCH_RESTORE, "restore");
+}
+
+/* Names all rows, in their order. */
+static void plan_rows(struct bench *bench)
+{
+    const bool dry_run = (bench->job.options.flags & IMGZ_FLAG_DRY_RUN) != 0;
+
+    if (bench->source.direct.fd >= 0)
+        add_row(bench, IMGZ_BENCH_READ_DIRECT, "read direct")->thread_count = 1;
+    if (bench->source.cached.fd >= 0)
+        add_row(bench, IMGZ_BENCH_READ_CACHED, "read cached");
+    if (dry_run) {
+        add_capture_row(bench, bench->level);
+    } else {
+        plan_kernel_rows(bench);
+        plan_level_rows(bench);
+    }
     bench->result.thread_count = bench->job.options.thread_count;
 }
 
@@ -464,6 +481,7 @@ static int begin(struct bench *bench, const struct imgz_options *options)
         own->progress_context = bench;
     }
     own->digests = NULL;
+    bench->level = own->level;
     own->level = IMGZ_LEVEL_FAST;
     bench->options = *own;
     return rc;

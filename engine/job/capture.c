@@ -185,6 +185,11 @@ static bool wants_resume(const struct capture *capture)
     return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
 }
 
+static bool is_dry(const struct capture *capture)
+{
+    return (capture->job.options.flags & IMGZ_FLAG_DRY_RUN) != 0;
+}
+
 static const struct imgz_name *map_name(const struct capture *capture)
 {
     return capture->job.options.map_path != NULL ? &capture->map_name : NULL;
@@ -285,6 +290,7 @@ static int open_output(struct capture *capture)
         .kept_advice = forgets(options) ? "gunzip opens what there is, but without a --map from "
                                           "the beginning it cannot be gone on with"
                                         : NULL,
+        .dry_run = is_dry(capture),
         .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
@@ -477,6 +483,20 @@ static void release(struct capture *capture)
     imgz_source_close(&capture->source);
 }
 
+/* Instead of all that reads and writes. */
+static int plan(struct capture *capture)
+{
+    int rc = check_chunk_count(capture);
+
+    imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
+    capture->job.sum.raw_bytes = capture->source.size_bytes;
+    capture->job.chunk_bytes = capture->job.options.chunk_bytes;
+    capture->job.room_bytes = capture->output.room_bytes;
+    capture->job.partial_bytes = capture->output.partial_bytes;
+    imgz_output_close(&capture->output);
+    return rc;
+}
+
 /* Who may write to the source is found all over the system: before no more of it can be seen. */
 static void confine(struct capture *capture)
 {
@@ -496,6 +516,8 @@ static int run(struct capture *capture, const struct imgz_options *options)
     capture->job.deadline_path = capture->source_path;
     if (rc == 0)
         rc = imgz_job_call(&capture->job, open_both, capture);
+    if (rc == 0 && is_dry(capture))
+        return plan(capture);
     if (rc == 0)
         confine(capture);
     if (rc == 0)

@@ -41,7 +41,8 @@ static int check_options(struct imgz_job *job)
     const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
                                  IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
                                  IMGZ_FLAG_DISCARD | IMGZ_FLAG_ALLOW_EMPTY | IMGZ_FLAG_PARANOID |
-                                 IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_CONFINE | IMGZ_FLAG_FIX_GPT;
+                                 IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_CONFINE | IMGZ_FLAG_FIX_GPT |
+                                 IMGZ_FLAG_DRY_RUN;
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_stop_raise_usage(job->stop, nowhere,
@@ -125,6 +126,7 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     job->run_phase = IMGZ_PHASE_COPY;
     job->bad_offset = IMGZ_OFFSET_NONE;
     job->backup_gpt_offset = IMGZ_OFFSET_NONE;
+    job->room_bytes = IMGZ_SIZE_UNKNOWN;
     job->read_fd = -1;
     job->write_fd = -1;
     imgz_badlist_init(&job->unreadable);
@@ -430,7 +432,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     if (job->line != NULL) {
         report->raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
         report->zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
-    } else if (job->sum_done) {
+    } else {
         report->raw_bytes = job->sum.raw_bytes;
         report->zero_bytes = job->sum.zero_bytes;
     }
@@ -440,6 +442,8 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->warning_count = job->warning_count;
     memcpy(report->warnings, job->warnings, sizeof(report->warnings));
     report->gpt_moved = job->gpt_moved;
+    report->room_bytes = job->room_bytes;
+    report->partial_bytes = job->partial_bytes;
     report->mended = job->mended;
     report->missing_bytes = job->missing_bytes;
     report->regained_bytes = job->regained_bytes;

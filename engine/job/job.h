@@ -86,7 +86,9 @@ struct imgz_job {
     /* By the job's own thread: see warn.h. */
     uint32_t warning_count;
     struct imgz_warning warnings[IMGZ_WARNINGS_MAX];
-    bool gpt_moved; /* see the report */
+    bool gpt_moved; /* see the report; so for the next two */
+    uint64_t room_bytes;
+    uint64_t partial_bytes;
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */

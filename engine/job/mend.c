@@ -122,6 +122,11 @@ static bool wants_resume(const struct mend *mend)
     return (mend->job.options.flags & IMGZ_FLAG_RESUME) != 0;
 }
 
+static bool is_dry(const struct mend *mend)
+{
+    return (mend->job.options.flags & IMGZ_FLAG_DRY_RUN) != 0;
+}
+
 static int open_output(struct mend *mend)
 {
     const struct imgz_output_config config = {
@@ -130,6 +135,7 @@ static int open_output(struct mend *mend)
         .force = true, /* it replaces the image it is made of, to which it adds */
         .replaces = &mend->mender.decode.image.source.status,
         .resume = wants_resume(mend),
+        .dry_run = is_dry(mend),
         .map_kept = true,
         .discard = (mend->job.options.flags & IMGZ_FLAG_DISCARD_PARTIAL) != 0,
         .keep = true,
@@ -355,7 +361,7 @@ static int run(struct mend *mend, const struct imgz_options *options)
     mend->job.deadline_path = mend->source_path;
     if (rc == 0)
         rc = imgz_job_call(&mend->job, open_all, mend);
-    if (rc == 0 && mend->missing.count == 0)
+    if (rc == 0 && (is_dry(mend) || mend->missing.count == 0))
         adopt_sum(mend);
     else if (rc == 0)
         rc = mend_steadily(mend);

@@ -77,7 +77,8 @@ static bool is_confirmed(const struct imgz_options *options, const struct imgz_i
 static int confirm(const struct imgz_job *job, const struct imgz_image *image,
                    const struct imgz_output *output)
 {
-    if (output->kind != IMGZ_OUTPUT_DEVICE || is_confirmed(&job->options, image))
+    if (output->kind != IMGZ_OUTPUT_DEVICE || has_flag(job, IMGZ_FLAG_DRY_RUN) ||
+        is_confirmed(&job->options, image))
         return 0;
     return imgz_stop_raise(job->stop, -ECANCELED, imgz_output_place(output, IMGZ_OFFSET_NONE),
                            "writing to %s was not confirmed; nothing was written", output->path);
@@ -155,7 +156,7 @@ static int check_partition(struct imgz_job *job, const struct imgz_output *outpu
                            output->path, table, part.disk[0] != '\0' ? " " : "", part.disk);
 }
 
-int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
+int imgz_overwrite_check(struct imgz_job *job, const struct imgz_output *output,
                          const struct imgz_slot *first)
 {
     int rc;
@@ -164,9 +165,15 @@ int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
     if (output->kind != IMGZ_OUTPUT_DEVICE)
         return 0;
     rc = check_partition(job, output, first);
-    if (rc == 0)
-        rc = check_sectors(job, output, first);
-    if (rc < 0 || !has_flag(job, IMGZ_FLAG_DISCARD))
+    return rc < 0 ? rc : check_sectors(job, output, first);
+}
+
+int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
+                         const struct imgz_slot *first)
+{
+    int rc = imgz_overwrite_check(job, output, first);
+
+    if (rc < 0 || output->kind != IMGZ_OUTPUT_DEVICE || !has_flag(job, IMGZ_FLAG_DISCARD))
         return rc;
     output->begun = true;
     job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->stop, &job->log);

@@ -22,8 +22,11 @@ IMGZ_MUST_CHECK int imgz_overwrite_allow(struct imgz_job *job, const struct imgz
                                          const struct imgz_output *output);
 
 /* With the disk's first item, checked, before anything is written: refuses a partition table made
- * for other sectors, or where the device is a partition itself, and discards the device if that is
- * wanted. */
+ * for other sectors, or where the device is a partition itself. */
+IMGZ_MUST_CHECK int imgz_overwrite_check(struct imgz_job *job, const struct imgz_output *output,
+                                         const struct imgz_slot *first);
+
+/* The same, and discards the device if that is wanted. */
 IMGZ_MUST_CHECK int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
                                          const struct imgz_slot *first);
 

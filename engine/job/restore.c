@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "image/damage.h"
+#include "image/unpack.h"
 #include "io/append.h"
 #include "io/device.h"
 #include "io/sparse.h"
@@ -223,7 +224,7 @@ static int try_reading(const struct restore *restore)
     bool direct;
     int fd;
 
-    if (!has_flag(restore, IMGZ_FLAG_READ_BACK))
+    if (!has_flag(restore, IMGZ_FLAG_READ_BACK) || restore->output.fd < 0)
         return 0;
     fd = imgz_source_open_again(restore->output.fd, &direct);
     if (fd >= 0)
@@ -286,6 +287,7 @@ static int open_both(void *context)
         .discard =
             has_flag(restore, IMGZ_FLAG_FORCE) || has_flag(restore, IMGZ_FLAG_DISCARD_PARTIAL),
         .keep = true,
+        .dry_run = has_flag(restore, IMGZ_FLAG_DRY_RUN),
         .device_allowed = true,
         .why_no_stream = why_no_stream(restore),
         .direct_wanted = true,
@@ -312,10 +314,93 @@ static int open_both(void *context)
     return imgz_output_open(&config, restore->job.stop, &restore->job.log, &restore->output);
 }
 
+/* All that is known before the first byte is read. */
+static int allow(struct restore *restore)
+{
+    int rc = check_readable(restore);
+
+    if (rc == 0)
+        rc = check_paranoid(restore);
+    if (rc == 0)
+        rc = try_reading(restore);
+    if (rc == 0)
+        rc = imgz_overwrite_allow(&restore->job, &restore->decode.image, &restore->output);
+    return rc;
+}
+
+static int run(struct restore *restore)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    const struct imgz_confined kept = {.source = &restore->decode.image.source,
+                                       .output = &restore->output};
+    int rc = open_held(restore);
+
+    if (rc < 0)
+        return rc;
+    imgz_confined_begin(&restore->job, &kept);
+    restore->job.write_fd = restore->output.fd;
+    restore->decode.zero_cost = zero_cost(&restore->output);
+    rc = imgz_decode_prepare(&restore->decode, &restore->job);
+    if (rc == 0)
+        rc = imgz_job_run(&restore->job, &bodies, restore);
+    if (rc == 0)
+        rc = imgz_decode_check_sum(&restore->decode, &restore->job);
+    if (rc == 0)
+        rc = imgz_missing_tell(&restore->decode.image, &restore->job);
+    if (rc == 0)
+        rc = read_back(restore);
+    if (rc == 0)
+        rc = imgz_overwrite_end(&restore->job, &restore->output);
+    return rc < 0 ? rc : imgz_output_commit(&restore->output);
+}
+
+/* ---- Without writing ---------------------------------------------------------------------- */
+
+/* What a run looks at with the first item; through a pipe there is none yet. */
+static int check_first(struct restore *restore)
+{
+    const struct imgz_image *image = &restore->decode.image;
+    struct imgz_unpacker unpacker;
+    int rc;
+
+    if (!image->seekable || image->end.raw_bytes == 0)
+        return 0;
+    rc = imgz_unpacker_init(&unpacker, image);
+    if (rc < 0) {
+        imgz_unpacker_fini(&unpacker);
+        return imgz_job_raise_memory(&restore->job);
+    }
+    imgz_unpacker_seek(&unpacker, 0);
+    if (unpacker.slot.fault != IMGZ_FAULT_NONE)
+        rc = imgz_damage_raise_fault(restore->job.stop, &image->source, &unpacker.slot);
+    else
+        rc = imgz_overwrite_check(&restore->job, &restore->output, &unpacker.slot);
+    imgz_unpacker_fini(&unpacker);
+    return rc;
+}
+
+/* Instead of run(). */
+static int plan(struct restore *restore)
+{
+    const struct imgz_image *image = &restore->decode.image;
+    struct imgz_job *job = &restore->job;
+    struct imgz_index_sums sums = {0};
+
+    imgz_index_sum(&image->index, image->end.raw_bytes, image->end.raw_bytes, &sums);
+    job->raw_bytes_total = imgz_image_raw_bytes(image);
+    job->chunk_bytes = image->header.chunk_bytes;
+    job->sum.raw_bytes = job->raw_bytes_total;
+    job->sum.zero_bytes = sums.zero_bytes;
+    job->image_bytes = image->image_bytes;
+    job->written_bytes = sums.data_bytes;
+    job->room_bytes = restore->output.room_bytes;
+    job->partial_bytes = restore->output.partial_bytes;
+    return check_first(restore);
+}
+
 int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                  struct imgz_report *report, struct imgz_error *error)
 {
-    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct restore restore = {.image_path = image,
                               .target_path = target,
                               .decode = {.image.source.fd = -1, .raw_wanted = true},
@@ -325,36 +410,10 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
 
     if (rc == 0)
         rc = imgz_job_call(&restore.job, open_both, &restore);
-    restore.job.write_fd = restore.output.fd;
-    restore.decode.zero_cost = zero_cost(&restore.output);
     if (rc == 0)
-        rc = check_readable(&restore);
+        rc = allow(&restore);
     if (rc == 0)
-        rc = check_paranoid(&restore);
-    if (rc == 0)
-        rc = try_reading(&restore);
-    if (rc == 0)
-        rc = imgz_overwrite_allow(&restore.job, &restore.decode.image, &restore.output);
-    if (rc == 0)
-        rc = open_held(&restore);
-    if (rc == 0)
-        imgz_confined_begin(&restore.job,
-                            &(struct imgz_confined){.source = &restore.decode.image.source,
-                                                    .output = &restore.output});
-    if (rc == 0)
-        rc = imgz_decode_prepare(&restore.decode, &restore.job);
-    if (rc == 0)
-        rc = imgz_job_run(&restore.job, &bodies, &restore);
-    if (rc == 0)
-        rc = imgz_decode_check_sum(&restore.decode, &restore.job);
-    if (rc == 0)
-        rc = imgz_missing_tell(&restore.decode.image, &restore.job);
-    if (rc == 0)
-        rc = read_back(&restore);
-    if (rc == 0)
-        rc = imgz_overwrite_end(&restore.job, &restore.output);
-    if (rc == 0)
-        rc = imgz_output_commit(&restore.output);
+        rc = has_flag(&restore, IMGZ_FLAG_DRY_RUN) ? plan(&restore) : run(&restore);
     if (rc == 0)
         imgz_job_finish(&restore.job);
     imgz_source_close(&restore.held);

@@ -165,7 +165,8 @@ enum imgz_flag {
     IMGZ_FLAG_PARANOID = 1024,   /* verify, restore: compare bytes, not hashes */
     IMGZ_FLAG_CONFINE = 2048,    /* what may break has nowhere to go: see below */
     IMGZ_FLAG_DISCARD_PARTIAL = 4096, /* start over what was interrupted; FORCE does, too */
-    IMGZ_FLAG_FIX_GPT = 8192, /* restore to a device: move the backup of the GPT to its end */
+    IMGZ_FLAG_FIX_GPT = 8192,  /* restore to a device: move the backup of the GPT to its end */
+    IMGZ_FLAG_DRY_RUN = 16384, /* capture, restore: look at all, and write nothing; see below */
 };
 
 /* IMGZ_FLAG_CONFINE: once all that it reads and writes is open, the calling thread and those of the
@@ -174,6 +175,11 @@ enum imgz_flag {
  * folder of the file that it writes, and that of its map. It is for good: afterwards the thread can
  * open nothing else. For verify, hash, restore, capture and imgz_image_open_with(). verify and hash
  * look at nothing before that, of a restore the end of the image is read before. */
+
+/* IMGZ_FLAG_DRY_RUN: all that can be found out before the first byte is read or written is looked
+ * at: the job fails as it would then, or succeeds, and nothing is changed. The report tells what
+ * would be done. A device is opened, as its open tells whether it is in use; a pipe is not, and
+ * nobody is asked to confirm. imgz_bench(): no more than what reading and options->level take. */
 
 /* Why a restore refuses a block device, unless told to write it all the same; and a capture to go
  * on with what there is of an image. What is never overruled: a device that is write-protected, one
@@ -319,6 +325,11 @@ struct imgz_report {
     uint32_t warning_count;  /* of all jobs */
     struct imgz_warning warnings[IMGZ_WARNINGS_MAX];
     uint32_t gpt_moved; /* restore: 1 if FIX_GPT did something; verify: if somebody did so */
+
+    /* With IMGZ_FLAG_DRY_RUN; of the others raw_bytes and missing_bytes of a capture, raw_bytes,
+     * zero_bytes, written_bytes (at most, as data), image_bytes and left_out_bytes of a restore. */
+    uint64_t room_bytes;    /* free where a file would be written; else IMGZ_SIZE_UNKNOWN */
+    uint64_t partial_bytes; /* what an interrupted run left, that it would go on from; or 0 */
 };
 
 /* ---- Jobs --------------------------------------------------------------------------------- */

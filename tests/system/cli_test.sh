@@ -109,7 +109,6 @@ usage "unknown option '-c'; name '-'" capture -c disk
 usage "unknown option '-k'; imgz never removes" capture -k disk new
 usage "unknown option '-d'; use 'imgz restore" capture -d disk.gz
 usage "unknown option '-t'; use 'imgz verify" info -t disk.gz
-usage "unknown option '--dry-run'; 'imgz bench SOURCE' tells how large" capture --dry-run disk new
 usage "unknown option '--best'; use -12" capture --best disk new
 usage "unknown option '--sha256'; use --digest" hash --sha256=x disk
 expect_error 3 "not a gzip file" -- "$IMGZ" restore disk new.gz
