@@ -296,7 +296,15 @@ crc null hash disk
 : >empty
 crc '"00000000"' capture --force empty none.gz
 crc null hash empty
-rm -f empty none.gz
+
+title "counts have their words"
+head -c 3000000 /dev/zero >zeros
+expect_exit 0 "$IMGZ" capture -q zeros one.gz
+expect_exit 0 "$IMGZ" info none.gz
+expect_out ', 0 zero runs$'
+expect_exit 0 "$IMGZ" info one.gz
+expect_out ', 1 zero run$'
+rm -f empty none.gz zeros one.gz
 
 title "progress"
 truncate -s 3000M large
