@@ -84,8 +84,7 @@ int command_main(int argc, char **argv);
 
 /* For a command that takes several operands: calls 'one' for each in turn, with options that have
  * it alone, until all are done or a signal ends it; each of several in a process of its own.
- * Returns the highest of the exit codes;
- * '*failed_count' is how many were not 0. */
+ * Returns the highest of the exit codes; '*failed_count' is how many were not 0. */
 int command_each(const struct options *options, int (*one)(const struct options *options),
                  unsigned *failed_count);
 

@@ -386,7 +386,6 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->resume = config->resume;
     output->keep = config->keep;
     output->head_bytes = config->head_bytes;
-    output->kept_advice = config->kept_advice;
     output->file_mode = config->file_mode;
     output->size_bytes = IMGZ_SIZE_UNKNOWN;
     output->room_bytes = IMGZ_SIZE_UNKNOWN;
@@ -541,19 +540,13 @@ static void remove_file(struct imgz_output *output)
         imgz_stop_add(output->stop, "; nothing is left of %s", output->path);
 }
 
-static const char *kept_advice(const struct imgz_output *output)
-{
-    if (output->kept_advice != NULL)
-        return output->kept_advice;
-    return output->resume ? "the same command goes on from there"
-                          : "add --resume to go on from there";
-}
-
 static void tell_kept(const struct imgz_output *output)
 {
     if (imgz_tempfile_name_taken(&output->temp))
         imgz_stop_add(output->stop, "; %s is as it was before", output->path);
-    imgz_stop_add(output->stop, "; %s.partial is kept: %s", output->path, kept_advice(output));
+    imgz_stop_add(output->stop, "; %s.partial is kept: %s", output->path,
+                  output->resume ? "the same command goes on from there"
+                                 : "add --resume to go on from there");
 }
 
 /* A file has its final name only when it is complete, so what was there before is there still. */

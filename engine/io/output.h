@@ -37,7 +37,6 @@ struct imgz_output_config {
     bool keep;   /* what this run leaves can be gone on with: close() keeps it if it is worth it */
     uint32_t head_bytes;            /* of it so many are no loss */
     imgz_tempfile_begins_fn begins; /* what is left is known by this, too; may be NULL */
-    const char *kept_advice;        /* to whoever has it then; NULL: to use --resume */
     bool device_allowed;            /* restore: yes; an image needs a file */
     const char *why_no_stream; /* "is a pipe ...": then one is refused, before it is waited for */
     bool direct_wanted;        /* also open it with O_DIRECT, if its file system can */
@@ -68,7 +67,6 @@ struct imgz_output {
     bool resume;
     bool keep; /* until the job finds that it is of no use */
     uint32_t head_bytes;
-    const char *kept_advice;
     uint64_t stored_bytes;     /* of a file: so many were written, some of them twice */
     uint64_t room_bytes;       /* dry run: free where a file would be; else IMGZ_SIZE_UNKNOWN */
     uint64_t partial_bytes;    /* dry run: of an interrupted run, that would be gone on with */

@@ -10,12 +10,12 @@
 #include "base/text.h"
 #include "image/image_writer.h"
 #include "image/pack.h"
-#include "io/mapkeep.h"
 #include "io/reader.h"
 #include "job/confined.h"
 #include "job/leftover.h"
 #include "job/mend.h"
 #include "job/provenance.h"
+#include "job/readmap.h"
 #include "job/source_size.h"
 #include "job/steady.h"
 
@@ -25,8 +25,7 @@ struct capture {
     const char *image_path;
     struct imgz_source source;
     struct imgz_output output;
-    struct imgz_name map_name; /* closed: no map is wanted */
-    struct imgz_mapkeep map;
+    struct imgz_readmap map;
     struct imgz_meta meta;
     struct imgz_leftover leftover; /* of an interrupted run, or empty */
     struct imgz_packer *packers;   /* one per worker */
@@ -113,11 +112,11 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
         rc = imgz_image_writer_put(writer, &slot);
         if (rc < 0)
             return rc;
-        if (imgz_mapkeep_due(&capture->map))
+        if (imgz_mapkeep_due(&capture->map.keep))
             rc = imgz_image_writer_settle(writer);
         if (rc < 0)
             return rc;
-        imgz_mapkeep_move(&capture->map, end);
+        imgz_mapkeep_move(&capture->map.keep, end);
     }
     return rc == -ENODATA ? 0 : rc;
 }
@@ -190,42 +189,6 @@ static bool is_dry(const struct capture *capture)
     return (capture->job.options.flags & IMGZ_FLAG_DRY_RUN) != 0;
 }
 
-static const struct imgz_name *map_name(const struct capture *capture)
-{
-    return capture->job.options.map_path != NULL ? &capture->map_name : NULL;
-}
-
-/* Before the output is opened, which may remove what an interrupted run left. */
-static int load_map(struct capture *capture)
-{
-    const struct imgz_options *options = &capture->job.options;
-    const struct imgz_mapkeep_config config = {
-        .name = map_name(capture),
-        .image_path = capture->image_path,
-        .size_bytes = capture->source.size_bytes,
-        .bad = &capture->job.unreadable,
-        .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
-        .resume = wants_resume(capture),
-    };
-    int rc = 0;
-
-    if (options->map_path != NULL)
-        rc = imgz_mapkeep_open_name(&capture->map_name, options->map_path, capture->job.stop);
-    if (rc == 0 && options->map_path != NULL)
-        rc = imgz_mapkeep_check_names(&capture->map_name, capture->image_path,
-                                      &capture->source.status, capture->job.stop);
-    if (rc < 0)
-        return rc;
-    return imgz_mapkeep_load(&capture->map, &config, capture->job.stop, &capture->job.log);
-}
-
-static int begin_map(struct capture *capture)
-{
-    return imgz_mapkeep_begin(&capture->map,
-                              capture->output.temp.taken_over ? IMGZ_MAPKEEP_ON : IMGZ_MAPKEEP_ANEW,
-                              capture->leftover.whole.raw_bytes, capture->job.stop);
-}
-
 /* With a map and an image this is where somebody wants to go back, and the map is not there. */
 static const char *exists_advice(const struct imgz_options *options)
 {
@@ -235,33 +198,17 @@ static const char *exists_advice(const struct imgz_options *options)
                  "(see --map in the manual); --force reads all of the source again";
 }
 
-/* What cannot be read is zeros in the image, which nobody tells from others without a map. */
-static bool forgets(const struct imgz_options *options)
-{
-    return options->on_error == IMGZ_ON_ERROR_ZERO && options->map_path == NULL;
-}
-
 static const char cannot_be_resumed[] = "is a pipe or the like: a capture from or to it cannot be "
                                         "resumed; leave out --resume";
 
-/* What cannot be read from a place cannot be resumed; nor what would not be known of any more. */
 static int check_resumable(const struct capture *capture)
 {
-    const struct imgz_options *options = &capture->job.options;
     const struct imgz_place place = imgz_source_place(&capture->source, IMGZ_OFFSET_NONE);
 
-    if (!wants_resume(capture))
+    if (!wants_resume(capture) || capture->source.kind != IMGZ_SOURCE_STREAM)
         return 0;
-    if (capture->source.kind == IMGZ_SOURCE_STREAM)
-        return imgz_stop_raise_usage(capture->job.stop, place, "%s %s", capture->source.path,
-                                     cannot_be_resumed);
-    if (forgets(options))
-        return imgz_stop_raise_usage(
-            capture->job.stop, place,
-            "what cannot be read of %s has to be remembered from one run to the next: with "
-            "--on-error=zero, --resume needs a --map",
-            capture->source.path);
-    return 0;
+    return imgz_stop_raise_usage(capture->job.stop, place, "%s %s", capture->source.path,
+                                 cannot_be_resumed);
 }
 
 /* A pipe cannot be read again from where it stopped. And a map speaks for one image: by force it
@@ -287,9 +234,7 @@ static int open_output(struct capture *capture)
         .keep = can_go_on(capture),
         .head_bytes = IMGZ_FRAME_HEADER_BYTES,
         .begins = imgz_leftover_begins,
-        .kept_advice = forgets(options) ? "gunzip opens what there is, but without a --map from "
-                                          "the beginning it cannot be gone on with"
-                                        : NULL,
+        .map_kept = imgz_readmap_keeps_own(&capture->map),
         .dry_run = is_dry(capture),
         .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
         .direct_wanted = true,
@@ -319,7 +264,7 @@ static int open_both(void *context)
     if (rc == 0)
         rc = imgz_source_size_check_opened(&capture->job, &capture->source);
     if (rc == 0)
-        rc = load_map(capture);
+        rc = imgz_readmap_load(&capture->map);
     if (rc == 0)
         rc = check_resumable(capture);
     return rc < 0 ? rc : open_output(capture);
@@ -354,7 +299,7 @@ static int take_over(struct capture *capture)
         .output = &capture->output,
         .source = &capture->source,
         .header = make_header(capture),
-        .map_name = map_name(capture),
+        .map_name = imgz_readmap_earlier(&capture->map, &capture->output),
     };
     int rc;
 
@@ -465,7 +410,7 @@ static int end_written(struct capture *capture, int rc)
     if (capture->job.left.drain)
         return rc;
     judge_output(capture);
-    map_rc = imgz_mapkeep_close(&capture->map, end_of_map(capture, rc), capture->job.stop);
+    map_rc = imgz_mapkeep_close(&capture->map.keep, end_of_map(capture, rc), capture->job.stop);
     if (rc == 0)
         rc = map_rc;
     imgz_output_close(&capture->output);
@@ -479,7 +424,7 @@ static void release(struct capture *capture)
     free(capture->packers);
     imgz_meta_fini(&capture->meta);
     imgz_leftover_fini(&capture->leftover);
-    imgz_name_close(&capture->map_name);
+    imgz_readmap_fini(&capture->map);
     imgz_source_close(&capture->source);
 }
 
@@ -502,7 +447,7 @@ static void confine(struct capture *capture)
 {
     const struct imgz_confined kept = {.source = &capture->source,
                                        .output = &capture->output,
-                                       .map = map_name(capture)};
+                                       .map = imgz_readmap_named(&capture->map)};
 
     imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
     imgz_confined_begin(&capture->job, &kept);
@@ -525,13 +470,15 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         rc = imgz_job_call(&capture->job, check_not_empty, capture);
     if (rc == 0)
-        rc = begin_map(capture);
+        rc = imgz_readmap_begin(&capture->map, &capture->output, capture->leftover.whole.raw_bytes);
     if (rc == 0)
         rc = prepare(capture);
     if (rc == 0)
         rc = imgz_job_run(&capture->job, &bodies, capture);
     if (rc == 0)
         imgz_steady_end(&capture->steady, &capture->job);
+    if (rc == 0)
+        rc = imgz_readmap_settle(&capture->map);
     if (rc == 0)
         rc = imgz_output_commit(&capture->output);
     rc = end_written(capture, rc);
@@ -550,7 +497,10 @@ static struct capture *create(const char *source, const char *image)
                                     .image_path = image,
                                     .source.fd = -1,
                                     .output = IMGZ_OUTPUT_NONE,
-                                    .map_name = IMGZ_NAME_NONE,
+                                    .map = {.job = &capture->job,
+                                            .image_path = image,
+                                            .source = &capture->source,
+                                            .name = IMGZ_NAME_NONE},
                                     .start_time = time(NULL)};
     return capture;
 }

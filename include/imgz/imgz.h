@@ -344,9 +344,9 @@ struct imgz_report {
  * With IMGZ_FLAG_RESUME both must be files or devices: what an interrupted run left in
  * IMAGE.partial is checked, and only the rest is read. With the same options the image is the one
  * that an uninterrupted run would have made (with IMGZ_FLAG_REPRODUCIBLE byte for byte). -EEXIST if
- * IMAGE.partial is of another disk, or of one that has changed (IMGZ_OVERRIDE_CHANGED). With
- * IMGZ_ON_ERROR_ZERO it needs a map, which remembers what could not be read; that is not tried
- * again.
+ * IMAGE.partial is of another disk, or of one that has changed (IMGZ_OVERRIDE_CHANGED). What
+ * could not be read is not tried again: with IMGZ_ON_ERROR_ZERO a map remembers it, that of
+ * options->map_path, or IMAGE.partial.map.
  *
  * With options->map_path a file there is kept up to date on the way: what of the source was read,
  * what is bad, and what was not tried, in the format of GNU ddrescue. If image and map are there

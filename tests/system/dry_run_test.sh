@@ -46,7 +46,7 @@ expect_text 'to standard output; nothing was written'
 equal "nothing on standard output" "$(wc -c <"$OUT")" 0
 dry 0 "$IMGZ" capture -n - out/new.gz <disk
 expect_text '^size       cannot be told'
-cat disk | dry 0 "$IMGZ" capture -n --json - out/new.gz
+dry 0 "$IMGZ" capture -n --json - out/new.gz < <(cat disk)
 reported 'r["raw_bytes"] is None and r["estimated_image_bytes"] is None'
 : >empty
 dry 0 "$IMGZ" capture -n empty out/new.gz

@@ -40,6 +40,53 @@ interrupted
 mended "with its map"
 no "not all was read again" grep -q '"resumed_bytes": 0,' "$OUT"
 
+title "with a map of its own"
+# Nobody asked for one: it lies beside what is left, and goes with it.
+unmapped() {
+    rm -f disk.gz*
+    (
+        ulimit -f $((WHOLE / 2 / 1024))
+        "$IMGZ" capture -q "${zero[@]}" mnt/disk disk.gz 2>err
+    )
+    ok "it is there, and marked" test -k disk.gz.partial
+    ok "it can be gone on with" grep -q 'disk.gz.partial is kept: add --resume' err
+    ok "and its map" test -s disk.gz.partial.map
+}
+# completed JOB: it is what an uninterrupted run makes.
+completed() {
+    ok "$1: byte for byte the same" cmp disk.gz zeroed.gz
+    ok "$1: all of it is told" grep -q "${WANTED:?}" "$OUT"
+    no "$1: not all was read again" grep -q '"resumed_bytes": 0,' "$OUT"
+    no "$1: the map is gone" test -e disk.gz.partial.map
+}
+unmapped
+expect_exit 4 "$IMGZ" capture --resume "${zero[@]}" --json mnt/disk disk.gz
+completed "--resume"
+unmapped
+rm -f disk.map
+expect_exit 4 "$IMGZ" capture --resume "${zero[@]}" --map disk.map --json mnt/disk disk.gz
+completed "--resume with a map from now on"
+ok "the same map" cmp <(grep -v '^#' disk.map) <(grep -v '^#' whole.map)
+unmapped
+rule clear "fail r $((18 * MIB)) 512 5 -1"
+expect_error 1 'cannot be read|reading' -- "$IMGZ" capture --resume --reproducible mnt/disk disk.gz
+ok "the map is kept with what is kept" test -s disk.gz.partial.map
+rule clear
+expect_exit 4 "$IMGZ" capture --resume --reproducible --json mnt/disk disk.gz
+ok "what the first run could not read is told" grep -q "$WANTED" "$OUT"
+cp backing disk
+zeroed $MIB 4096 $((11 * MIB)) 4096
+ok "what the first run could not read is zeros, the rest is there" gunzips_to disk.gz wanted
+no "no map" test -e disk.gz.partial.map
+rule clear 'fail r 1049088 512 5 -1' "fail r $((11 * MIB)) 1536 5 -1"
+unmapped
+rm disk.gz.partial.map
+expect_error 2 'zeros in disk\.gz\.partial' -- \
+    "$IMGZ" capture --resume "${zero[@]}" mnt/disk disk.gz
+expect_exit 4 "$IMGZ" capture --discard-partial "${zero[@]}" --json mnt/disk disk.gz
+ok "from the beginning" cmp disk.gz zeroed.gz
+absent disk.gz.partial disk.gz.partial.map
+
 title "what could not be read can be now"
 interrupted
 rule clear

@@ -130,7 +130,7 @@ child_of() {
 reads_fifo() {
     local child
     child=$(child_of "$CHILD")
-    [[ -n $child ]] && ls -l "/proc/${child% }/fd" 2>/dev/null | grep -q fifo
+    [[ -n $child ]] && find "/proc/${child% }/fd" -lname '*/fifo' 2>/dev/null | grep -q .
 }
 
 title "one that crashes is the end of no other"
