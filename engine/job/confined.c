@@ -105,7 +105,8 @@ void imgz_confined_begin(struct imgz_job *job, const struct imgz_confined *kept)
         return;
     job->read_node = kept->source != NULL ? imgz_device_node(kept->source->fd) : -1;
     job->write_node = kept->output != NULL ? imgz_device_node(kept->output->fd) : -1;
-    imgz_digest_prepare();
+    if (job->options.digests != NULL)
+        imgz_digest_prepare();
     rc = confine(kept);
     job->confined = rc == 0;
     tell(job, kept, rc);

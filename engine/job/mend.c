@@ -268,7 +268,6 @@ static int mend_missing(struct mend *mend)
 {
     int rc;
 
-    adopt_digests(mend);
     mend->job.write_fd = mend->output.fd;
     rc = check_disk(mend);
     if (rc == 0)
@@ -347,6 +346,7 @@ static int mend_steadily(struct mend *mend)
     int rc;
 
     imgz_steady_begin(&steady, &mend->job, &mend->source, &mend->output);
+    adopt_digests(mend);
     imgz_confined_begin(&mend->job, &kept);
     rc = mend_missing(mend);
     if (rc == 0)
