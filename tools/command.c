@@ -159,7 +159,7 @@ int command_each(const struct options *options, int (*one)(const struct options 
         *failed_count = worst != EXIT_CODE_DONE ? 1 : 0;
         return worst;
     }
-    for (unsigned i = 0; i < options->operand_count && end != CHILD_SILENT; i++) {
+    for (unsigned i = 0; i < options->operand_count && worst < EXIT_CODE_SIGNAL; i++) {
         struct options alone = *options;
         int exit_code;
 
@@ -171,6 +171,8 @@ int command_each(const struct options *options, int (*one)(const struct options 
         worst = exit_code > worst ? exit_code : worst;
         if (signals_stop_requested() != 0)
             return EXIT_CODE_SIGNAL + signals_stop_requested();
+        if (end == CHILD_SILENT)
+            break;
     }
     return worst;
 }

@@ -99,6 +99,7 @@ static void set_handler(int number, handler_fn handler)
 
 void signals_start(void)
 {
+    (void)signal(SIGCHLD, SIG_DFL);
     set_handler(SIGPIPE, on_write);
     set_handler(SIGXFSZ, on_write);
     set_handler(SIGUSR1, on_progress);

@@ -12,7 +12,8 @@
 #include <sys/types.h>
 
 /* For the start: a broken pipe and a file size limit are errors of the write that meets them
- * (EPIPE, EFBIG), and SIGUSR1 asks for progress. */
+ * (EPIPE, EFBIG), SIGUSR1 asks for progress, and what becomes of a child can be waited for, though
+ * SIGCHLD was ignored when the program was started. */
 void signals_start(void);
 
 /* From here on what would end the process is only remembered. A second SIGINT, SIGTERM or SIGQUIT,

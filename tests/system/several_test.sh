@@ -164,6 +164,10 @@ reap
 ok "nothing goes on without it" wait_until test ! -e "/proc/$child"
 exec 8<&-
 
+title "started by a program that ignores its children"
+expect_exit 0 env --ignore-signal=CHLD "$IMGZ" verify a.gz b.gz
+expect_exit 3 env --ignore-signal=CHLD "$IMGZ" info a.gz disk
+
 title "nobody listens"
 expect_exit 1 bash -c "set -o pipefail; '$IMGZ' info a.gz b.gz a.gz b.gz | true"
 equal "it is said once" "$(grep -c 'cannot write to standard output' "$ERR")" 1
