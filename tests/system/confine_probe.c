@@ -3,8 +3,12 @@
  * what a program that was broken into would try, and tells of it through the descriptor in
  * CONFINE_PROBE_FD. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -15,19 +19,50 @@ struct start {
     void *argument;
 };
 
+static bool can_open(const char *path, int flags)
+{
+    const int fd = open(path, flags | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* Nobody listens there: it is refused by the network, or not even tried. */
+static bool can_connect(void)
+{
+    const struct sockaddr_in nobody = {
+        .sin_family = AF_INET,
+        .sin_port = htons(9),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool allowed =
+        connect(fd, (const struct sockaddr *)&nobody, sizeof(nobody)) == 0 || errno != EACCES;
+
+    close(fd);
+    return allowed;
+}
+
+static const char *word(bool allowed)
+{
+    return allowed ? "allowed" : "denied";
+}
+
+/* 'victim' is a file in the folder that the program works in; its parent is not confined. */
 static void try_all(const char *who)
 {
     const char *number = getenv("CONFINE_PROBE_FD");
-    const int read_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-    const int write_fd = open("broken-out", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool reads = can_open("/etc/passwd", O_RDONLY);
+    const bool writes = can_open("broken-out", O_WRONLY | O_CREAT);
+    const bool truncates = truncate("victim", 0) == 0;
+    const bool connects = can_connect();
+    const bool signals = kill(getppid(), 0) == 0;
 
     if (number != NULL)
-        dprintf((int)strtol(number, NULL, 10), "%s: read %s, write %s\n", who,
-                read_fd < 0 ? "denied" : "allowed", write_fd < 0 ? "denied" : "allowed");
-    if (read_fd >= 0)
-        close(read_fd);
-    if (write_fd >= 0)
-        close(write_fd);
+        dprintf((int)strtol(number, NULL, 10),
+                "%s: read %s, write %s, truncate %s, connect %s, signal %s\n", who, word(reads),
+                word(writes), word(truncates), word(connects), word(signals));
 }
 
 static void *probe(void *argument)

@@ -31,7 +31,7 @@ reported() {
 
 title "capture: size, time and room"
 dry 0 "$IMGZ" capture --dry-run disk out/new.gz
-expect_text '^dry run    would capture disk \(60 MiB\) to out/new.gz, a new file; nothing was written'
+expect_text '^dry run    would capture disk \(60 MiB\) to out/new.gz, a new file; nothing was'
 expect_text '^size       about .* at level fast, by a sample of '
 expect_text '^time       about .*: read at .*, compressed at .* by '
 expect_text '^room       .* free there, enough'

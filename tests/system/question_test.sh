@@ -59,6 +59,9 @@ for answer in "$name" "$LOOP"; do
     expect_text restored
     ok "written after '$answer'" cmp -n $SIZE disk "$LOOP"
 done
+ln -s "$LOOP" $'by\033[31m-name'
+at_terminal 1 no "$IMGZ" restore disk.gz $'by\033[31m-name'
+no "what a name does to a terminal is not shown" grep -qF $'\033[31m' "$ERR"
 AT=(--input disk.gz)
 before=$(digest_of "$LOOP")
 at_terminal 1 no "$IMGZ" restore - "$LOOP"
