@@ -416,13 +416,15 @@ struct swapper {
     bool keep; /* the FIFO gets another name, and a reader */
 };
 
+/* By name: to look at a descriptor that another thread opens is a race to ThreadSanitizer. */
 static bool is_waited_for(const struct stat *fifo)
 {
     for (int fd = 3; fd < 64; fd++) {
         struct stat status;
+        char name[32];
 
-        if (fstat(fd, &status) == 0 && status.st_ino == fifo->st_ino &&
-            status.st_dev == fifo->st_dev)
+        snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        if (stat(name, &status) == 0 && imgz_same_file(&status, fifo))
             return true;
     }
     return false;
