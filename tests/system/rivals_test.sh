@@ -111,7 +111,7 @@ ok "the same each time, with the right CRC-32" python3 corpora.py "$IMGZ_SOURCE"
 cp -r "$IMGZ_SOURCE/bench/contest" "$RIVALS" copy/bench
 cp "$IMGZ_SOURCE/README.md" copy
 expect_exit 0 copy/bench/rivals --draw --publish
-ok "the README shows the plots" grep -q '^!\[.*\](bench/results/ratio.png)' copy/README.md
+ok "the README shows the plot" grep -q '^!\[.*\](bench/results/ratio.png)' copy/README.md
 ok "the README shows the targets" grep -q '^| capture real files, default level |' copy/README.md
 before=$(cat copy/README.md)
 expect_exit 0 copy/bench/rivals --draw --publish
