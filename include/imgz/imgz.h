@@ -220,7 +220,7 @@ struct imgz_options {
     uint32_t thread_count;         /* 0: one per processor, as far as this process may use them */
     uint32_t chunk_bytes;          /* default IMGZ_CHUNK_BYTES_DEFAULT */
     enum imgz_direct direct;       /* default IMGZ_DIRECT_AUTO */
-    const char *digests;           /* "sha256,md5" of the raw disk, or NULL; see the README */
+    const char *digests;           /* "sha256,md5" of the raw disk, or NULL; see imgz(1) */
     uint32_t progress_interval_ms; /* default 200 */
     imgz_progress_fn progress;     /* may be NULL */
     void *progress_context;
@@ -269,7 +269,7 @@ enum imgz_rest {
     IMGZ_REST_UNKNOWN, /* zeros as far as it was read: the disk's size, or 1 GiB if that is more */
 };
 
-/* What did not stop a job, but should be known; the README has the codes. */
+/* What did not stop a job, but should be known; tools/JSON.md has the codes. */
 #define IMGZ_WARNINGS_MAX 8
 struct imgz_warning {
     char code[32];
