@@ -15,7 +15,6 @@
 
 #include <zlib.h>
 
-#include "flow/probe.h"
 #include "repair.h"
 
 /* A run of zeros makes much of little: an input may not make the fuzzer slow. */
@@ -23,17 +22,6 @@
 #define PADDING_BYTES   ((size_t)200 << 10)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-
-/* Instead of imgz_probe_run(): asking the machine takes a process for every job, and twenty times
- * as long as the rest of it. */
-int __wrap_imgz_probe_run(const struct imgz_probe_config *config, struct imgz_probe *result);
-
-int __wrap_imgz_probe_run(const struct imgz_probe_config *config, struct imgz_probe *result)
-{
-    (void)config;
-    *result = (struct imgz_probe){0};
-    return -EPROTO;
-}
 
 static int verify(const char *path, struct imgz_report *report)
 {
