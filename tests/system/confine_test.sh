@@ -104,7 +104,7 @@ if have_loop; then
         ended "$job"
     done
     expect_exit 0 "$IMGZ" info --json out/drive.gz
-    ok "what the system tells of the device is recorded" grep -q logical-sector-bytes "$OUT"
+    expect_out 'logical-sector-bytes": "512"'
 else
     skip devices "no loop devices here"
 fi
