@@ -15,8 +15,6 @@
 /* For the bench: half of it reads, half of it compresses. */
 #define BENCH_MS 4000u
 
-#define ROW_NONE (-1)
-
 static bool is_file(const char *path)
 {
     struct stat status;

@@ -26,8 +26,8 @@ struct imgz_options runner_options(const struct options *options)
 {
     struct imgz_options job = options->job;
 
-    json_object_seed(0);
-
+    if (options_has(options, OPTION_JSON) || options->progress == PROGRESS_JSON)
+        json_object_seed(0);
     if (!SANITIZED && !options_has(options, OPTION_DRY_RUN))
         job.flags |= IMGZ_FLAG_CONFINE;
     return job;

@@ -181,12 +181,12 @@ static int drain(void *context, struct imgz_line *line)
 
 static bool wants_resume(const struct capture *capture)
 {
-    return (capture->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+    return imgz_job_has(&capture->job, IMGZ_FLAG_RESUME);
 }
 
 static bool is_dry(const struct capture *capture)
 {
-    return (capture->job.options.flags & IMGZ_FLAG_DRY_RUN) != 0;
+    return imgz_job_has(&capture->job, IMGZ_FLAG_DRY_RUN);
 }
 
 /* With a map and an image this is where somebody wants to go back, and the map is not there. */

@@ -101,7 +101,7 @@ void imgz_confined_begin(struct imgz_job *job, const struct imgz_confined *kept)
 {
     int rc;
 
-    if ((job->options.flags & IMGZ_FLAG_CONFINE) == 0)
+    if (!imgz_job_has(job, IMGZ_FLAG_CONFINE))
         return;
     job->read_node = kept->source != NULL ? imgz_device_node(kept->source->fd) : -1;
     job->write_node = kept->output != NULL ? imgz_device_node(kept->output->fd) : -1;

@@ -102,6 +102,11 @@ IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc, struct imgz_repor
 /* The end of a job that could not even be made. Returns 'rc'. */
 int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error);
 
+static inline bool imgz_job_has(const struct imgz_job *job, enum imgz_flag flag)
+{
+    return (job->options.flags & (uint32_t)flag) != 0;
+}
+
 /* The chunk hash that the options ask for; XXH3 unless they do. */
 enum imgz_hash_kind imgz_job_hash(const struct imgz_job *job);
 

@@ -119,12 +119,12 @@ static int find_missing(struct mend *mend)
 
 static bool wants_resume(const struct mend *mend)
 {
-    return (mend->job.options.flags & IMGZ_FLAG_RESUME) != 0;
+    return imgz_job_has(&mend->job, IMGZ_FLAG_RESUME);
 }
 
 static bool is_dry(const struct mend *mend)
 {
-    return (mend->job.options.flags & IMGZ_FLAG_DRY_RUN) != 0;
+    return imgz_job_has(&mend->job, IMGZ_FLAG_DRY_RUN);
 }
 
 static int open_output(struct mend *mend)

@@ -11,16 +11,11 @@
 #include "io/target.h"
 #include "job/warn.h"
 
-static bool has_flag(const struct imgz_job *job, enum imgz_flag flag)
-{
-    return (job->options.flags & (uint32_t)flag) != 0;
-}
-
 /* ---- Before the job ----------------------------------------------------------------------- */
 
 static int check_discard(const struct imgz_job *job, const struct imgz_output *output)
 {
-    if (!has_flag(job, IMGZ_FLAG_DISCARD))
+    if (!imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return 0;
     if (output->kind != IMGZ_OUTPUT_DEVICE)
         return imgz_stop_raise_usage(
@@ -28,7 +23,7 @@ static int check_discard(const struct imgz_job *job, const struct imgz_output *o
             "%s is no block device: there is nothing to discard; leave out "
             "--discard",
             output->path);
-    if (has_flag(job, IMGZ_FLAG_ONLY_CHANGED) || has_flag(job, IMGZ_FLAG_RESUME))
+    if (imgz_job_has(job, IMGZ_FLAG_ONLY_CHANGED) || imgz_job_has(job, IMGZ_FLAG_RESUME))
         return imgz_stop_raise_usage(
             job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
             "--discard drops what --only-changed or --resume would keep; leave "
@@ -40,7 +35,7 @@ static int check_fix_gpt(const struct imgz_job *job, const struct imgz_output *o
 {
     const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
 
-    if (!has_flag(job, IMGZ_FLAG_FIX_GPT))
+    if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT))
         return 0;
     if (output->kind != IMGZ_OUTPUT_DEVICE)
         return imgz_stop_raise_usage(job->stop, place,
@@ -58,7 +53,7 @@ static int check_fix_gpt(const struct imgz_job *job, const struct imgz_output *o
 /* The end of the disk is not there to be compared. */
 static int check_read_back(const struct imgz_job *job, const struct imgz_output *output)
 {
-    if (output->left_out_bytes == 0 || !has_flag(job, IMGZ_FLAG_READ_BACK))
+    if (output->left_out_bytes == 0 || !imgz_job_has(job, IMGZ_FLAG_READ_BACK))
         return 0;
     return imgz_stop_raise_usage(
         job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
@@ -77,7 +72,7 @@ static bool is_confirmed(const struct imgz_options *options, const struct imgz_i
 static int confirm(const struct imgz_job *job, const struct imgz_image *image,
                    const struct imgz_output *output)
 {
-    if (output->kind != IMGZ_OUTPUT_DEVICE || has_flag(job, IMGZ_FLAG_DRY_RUN) ||
+    if (output->kind != IMGZ_OUTPUT_DEVICE || imgz_job_has(job, IMGZ_FLAG_DRY_RUN) ||
         is_confirmed(&job->options, image))
         return 0;
     return imgz_stop_raise(job->stop, -ECANCELED, imgz_output_place(output, IMGZ_OFFSET_NONE),
@@ -173,7 +168,7 @@ int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
 {
     int rc = imgz_overwrite_check(job, output, first);
 
-    if (rc < 0 || output->kind != IMGZ_OUTPUT_DEVICE || !has_flag(job, IMGZ_FLAG_DISCARD))
+    if (rc < 0 || output->kind != IMGZ_OUTPUT_DEVICE || !imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return rc;
     output->begun = true;
     job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->stop, &job->log);
@@ -186,7 +181,7 @@ static int move_backup(struct imgz_job *job, const struct imgz_output *output)
 {
     int rc;
 
-    if (!has_flag(job, IMGZ_FLAG_FIX_GPT) || job->backup_gpt_offset == IMGZ_OFFSET_NONE)
+    if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT) || job->backup_gpt_offset == IMGZ_OFFSET_NONE)
         return 0;
     rc = imgz_gpt_move(output->fd, output->path);
     if (rc < 0)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "job/readmap.h"
 
-static bool has_flag(const struct imgz_readmap *map, enum imgz_flag flag)
-{
-    return (map->job->options.flags & (uint32_t)flag) != 0;
-}
-
 /* An empty one is but a mark (tempfile.h). */
 static bool is_there(const struct imgz_name *name)
 {
@@ -42,8 +37,8 @@ int imgz_readmap_load(struct imgz_readmap *map)
         .image_path = map->image_path,
         .size_bytes = map->source->size_bytes,
         .bad = &job->unreadable,
-        .force = has_flag(map, IMGZ_FLAG_FORCE),
-        .resume = has_flag(map, IMGZ_FLAG_RESUME),
+        .force = imgz_job_has(job, IMGZ_FLAG_FORCE),
+        .resume = imgz_job_has(job, IMGZ_FLAG_RESUME),
     };
     int rc = 0;
 

@@ -30,7 +30,7 @@ struct restore {
 
 static bool has_flag(const struct restore *restore, enum imgz_flag flag)
 {
-    return (restore->job.options.flags & flag) != 0;
+    return imgz_job_has(&restore->job, flag);
 }
 
 /* ---- The crew's bodies -------------------------------------------------------------------- */
