@@ -82,7 +82,7 @@ layer() {
 }
 
 layer base base
-layer flow base flow
+layer flow base flow io
 layer io base flow io
 layer codec base codec
 layer image base flow io codec image

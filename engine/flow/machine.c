@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "flow/probe.h"
@@ -316,4 +318,17 @@ uint32_t imgz_machine_worker_count(const struct imgz_machine *machine)
             : imgz_min(machine->allowed.processor_count, imgz_div_up(machine->quota_millis, 1000));
 
     return (uint32_t)count;
+}
+
+void imgz_machine_list(hwloc_const_bitmap_t processors, char *text, size_t text_bytes)
+{
+    static const char cut[] = "...";
+    int length;
+
+    text[0] = '\0';
+    if (processors == NULL)
+        return;
+    length = hwloc_bitmap_list_snprintf(text, text_bytes, processors);
+    if (length >= (int)text_bytes)
+        memcpy(text + text_bytes - sizeof(cut), cut, sizeof(cut));
 }

@@ -65,4 +65,7 @@ void imgz_machine_destroy(struct imgz_machine *machine); /* accepts NULL */
 /* As many workers as there are processors that may be used, and time for. */
 uint32_t imgz_machine_worker_count(const struct imgz_machine *machine);
 
+/* Writes a set of processors as "0-3,8"; "" for NULL. A list that does not fit ends in "...". */
+void imgz_machine_list(hwloc_const_bitmap_t processors, char *text, size_t text_bytes);
+
 #endif /* IMGZ_MACHINE_H */

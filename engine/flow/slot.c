@@ -232,3 +232,20 @@ void imgz_pool_pinned_memory(const struct imgz_pool *pool, unsigned char **base,
     if (*bytes / pool->slot_count > PINNED_SLOT_BYTES_MAX)
         *bytes = 0;
 }
+
+int imgz_slot_list_unreadable(const struct imgz_slot *slot, struct imgz_badlist *list)
+{
+    const uint64_t sector_count = imgz_div_up(slot->raw_bytes, IMGZ_SECTOR_BYTES);
+    int rc = 0;
+
+    if (slot->bad_count == 0)
+        return 0;
+    for (uint64_t i = 0; rc == 0 && i < sector_count; i++) {
+        const uint64_t from_bytes = i * IMGZ_SECTOR_BYTES;
+
+        if (slot->bad_map[i] != 0)
+            rc = imgz_badlist_add(list, slot->raw_offset + from_bytes,
+                                  imgz_min(IMGZ_SECTOR_BYTES, slot->raw_bytes - from_bytes));
+    }
+    return rc;
+}

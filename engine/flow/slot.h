@@ -19,6 +19,7 @@
 
 #include "base/base.h"
 #include "base/hash.h"
+#include "io/badlist.h"
 
 /* Where a slot is. Changed only by imgz_slot_move(). */
 enum imgz_slot_state {
@@ -124,5 +125,9 @@ void imgz_pool_memory(const struct imgz_pool *pool, unsigned char **base, uint64
 /* The same for registration with a ring, which takes all of it at once; nothing of it where slots
  * are so large that a small disk would take far more memory than it has bytes. */
 void imgz_pool_pinned_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes);
+
+/* Adds to 'list' what slot->bad_map marks as unreadable. 0, or -ENOMEM. */
+IMGZ_MUST_CHECK int imgz_slot_list_unreadable(const struct imgz_slot *slot,
+                                              struct imgz_badlist *list);
 
 #endif /* IMGZ_SLOT_H */

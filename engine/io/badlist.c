@@ -52,23 +52,6 @@ int imgz_badlist_add(struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
     return 0;
 }
 
-int imgz_badlist_add_slot(struct imgz_badlist *list, const struct imgz_slot *slot)
-{
-    const uint64_t sector_count = imgz_div_up(slot->raw_bytes, IMGZ_SECTOR_BYTES);
-    int rc = 0;
-
-    if (slot->bad_count == 0)
-        return 0;
-    for (uint64_t i = 0; rc == 0 && i < sector_count; i++) {
-        const uint64_t from_bytes = i * IMGZ_SECTOR_BYTES;
-
-        if (slot->bad_map[i] != 0)
-            rc = imgz_badlist_add(list, slot->raw_offset + from_bytes,
-                                  imgz_min(IMGZ_SECTOR_BYTES, slot->raw_bytes - from_bytes));
-    }
-    return rc;
-}
-
 /* ---- Asking ------------------------------------------------------------------------------- */
 
 size_t imgz_badlist_index(const struct imgz_badlist *list, uint64_t offset)

@@ -14,7 +14,6 @@
 #include <imgz/imgz.h>
 
 #include "base/base.h"
-#include "flow/slot.h"
 
 struct imgz_badlist {
     struct imgz_range *ranges; /* ascending, neither overlapping nor adjacent */
@@ -28,9 +27,6 @@ void imgz_badlist_fini(struct imgz_badlist *list);
 
 /* Adds a range behind those that are there. */
 IMGZ_MUST_CHECK int imgz_badlist_add(struct imgz_badlist *list, uint64_t offset, uint64_t bytes);
-
-/* Adds what is marked in slot->bad_map. */
-IMGZ_MUST_CHECK int imgz_badlist_add_slot(struct imgz_badlist *list, const struct imgz_slot *slot);
 
 /* ---- Asking ------------------------------------------------------------------------------- */
 

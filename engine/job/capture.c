@@ -76,7 +76,7 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
     rc = imgz_output_mark(&capture->output);
     if (rc < 0)
         return rc;
-    if (imgz_badlist_add_slot(list, slot) < 0)
+    if (imgz_slot_list_unreadable(slot, list) < 0)
         return imgz_job_raise_memory(&capture->job);
     if (list->count != count_before && list->count <= BAD_LINES_MAX)
         imgz_log_line(&capture->job.log, "%s cannot be read at offset %" PRIu64 ": zeros for %s",

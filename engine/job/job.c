@@ -16,7 +16,7 @@
 #include "io/device.h"
 #include "job/allot.h"
 #include "job/budget.h"
-#include "job/topology.h"
+#include "job/placement_log.h"
 
 static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
@@ -292,7 +292,7 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
     rc = needs->continues ? continue_line(job, needs) : create_line(job, needs);
     if (rc < 0)
         return imgz_stop_raised(job->stop) ? rc : imgz_job_raise_memory(job);
-    imgz_topology_log(job);
+    imgz_placement_log(job);
     return 0;
 }
 

@@ -136,7 +136,7 @@ static int accept_item(struct imgz_mender *mender, const struct imgz_slot *slot)
     rc = imgz_output_mark(mender->output);
     if (rc < 0)
         return rc;
-    return imgz_badlist_add_slot(&mender->job->unreadable, slot) < 0
+    return imgz_slot_list_unreadable(slot, &mender->job->unreadable) < 0
                ? imgz_job_raise_memory(mender->job)
                : 0;
 }

@@ -2,86 +2,18 @@
 /*
  * Topology: nothing is read or written; a job is begun as far as its placement, and shown.
  */
-#include "job/topology.h"
-
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "codec/deflate.h"
 #include "image/note.h"
+#include "job/job.h"
 
 struct imgz_topology {
     struct imgz_job job;
 };
-
-/* A list of processors, as "0-3,8"; "" of none. One that is too long ends with "...". */
-static void list_processors(hwloc_const_bitmap_t processors, char *text, size_t text_bytes)
-{
-    static const char cut[] = "...";
-    int length;
-
-    text[0] = '\0';
-    if (processors == NULL)
-        return;
-    length = hwloc_bitmap_list_snprintf(text, text_bytes, processors);
-    if (length >= (int)text_bytes)
-        memcpy(text + text_bytes - sizeof(cut), cut, sizeof(cut));
-}
-
-/* ---- The log ------------------------------------------------------------------------------ */
-
-static const char *binding_text(enum imgz_binding binding)
-{
-    switch (binding) {
-    case IMGZ_BINDING_NONE:
-        return "workers run on any of them";
-    case IMGZ_BINDING_NODE:
-        return "workers are bound to nodes";
-    case IMGZ_BINDING_CORE:
-        return "workers are bound to cores";
-    }
-    return "";
-}
-
-/* ", time for 1.500 of them", or nothing. */
-static const char *quota_text(const struct imgz_machine *machine, char *text, size_t text_bytes)
-{
-    text[0] = '\0';
-    if (machine->quota_millis != IMGZ_QUOTA_NONE)
-        snprintf(text, text_bytes, ", time for %" PRIu64 ".%03" PRIu64 " of them",
-                 machine->quota_millis / 1000, machine->quota_millis % 1000);
-    return text;
-}
-
-void imgz_topology_log(struct imgz_job *job)
-{
-    const struct imgz_machine *machine = job->machine;
-    const struct imgz_placement *placement = job->placement;
-    const uint32_t slot_count = imgz_pool_slot_count(job->line->pool);
-    unsigned char *memory;
-    uint64_t memory_bytes;
-    char processors[256];
-    char quota[64];
-
-    list_processors(machine->processors, processors, sizeof(processors));
-    imgz_log_line(&job->log, "%u of %u nodes, %u of %u cores, %u of %u processors (%s)%s; %s: %s",
-                  machine->allowed.node_count, machine->whole.node_count,
-                  machine->allowed.core_count, machine->whole.core_count,
-                  machine->allowed.processor_count, machine->whole.processor_count, processors,
-                  quota_text(machine, quota, sizeof(quota)), binding_text(placement->binding),
-                  placement->reason);
-    imgz_pool_memory(job->line->pool, &memory, &memory_bytes);
-    imgz_log_line(&job->log, "%s, %s of %s, chunks of %u KiB",
-                  imgz_text_count(placement->config.worker_count, "worker").text,
-                  imgz_text_count(slot_count, "slot").text,
-                  imgz_text_size(memory_bytes / slot_count).text, job->chunk_bytes / 1024);
-}
-
-/* ---- The public face ---------------------------------------------------------------------- */
 
 int imgz_topology_open(const struct imgz_options *options, struct imgz_topology **result,
                        struct imgz_error *error)
@@ -139,7 +71,7 @@ void imgz_topology_get_info(const struct imgz_topology *topology, struct imgz_to
     info->memory_bytes = info->slot_count * info->slot_bytes;
     info->binding = placement->binding;
     snprintf(info->reason, sizeof(info->reason), "%s", placement->reason);
-    list_processors(machine->processors, info->processors, sizeof(info->processors));
+    imgz_machine_list(machine->processors, info->processors, sizeof(info->processors));
 }
 
 void imgz_topology_get_node(const struct imgz_topology *topology, uint32_t index,
@@ -157,7 +89,7 @@ void imgz_topology_get_node(const struct imgz_topology *topology, uint32_t index
     node->worker_count = share->worker_count;
     node->slot_count = share->slot_count;
     node->memory_bytes = machine->nodes[index].memory_bytes;
-    list_processors(machine->nodes[index].processors, node->processors, sizeof(node->processors));
+    imgz_machine_list(machine->nodes[index].processors, node->processors, sizeof(node->processors));
 }
 
 void imgz_topology_get_worker(const struct imgz_topology *topology, uint32_t index,
@@ -167,6 +99,6 @@ void imgz_topology_get_worker(const struct imgz_topology *topology, uint32_t ind
 
     memset(worker, 0, sizeof(*worker));
     worker->node_index = imgz_placement_worker_node(placement, index);
-    list_processors(imgz_placement_worker_processors(placement, index), worker->processors,
-                    sizeof(worker->processors));
+    imgz_machine_list(imgz_placement_worker_processors(placement, index), worker->processors,
+                      sizeof(worker->processors));
 }
