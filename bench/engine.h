@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The engine's headers for C++. They are C and say nothing of linkage; those with _Atomic members
- * (flow/line.h and what includes it) are not C++ at all: see sparse_shim.h.
+ * (pipeline/pipeline.h and what includes it) are not C++ at all: see sparse_shim.h.
  */
 #ifndef IMGZ_BENCH_ENGINE_H
 #define IMGZ_BENCH_ENGINE_H
@@ -19,24 +19,24 @@
 extern "C" {
 #include "base/base.h"
 #include "base/hash.h"
-#include "codec/checksum.h"
+#include "base/zero.h"
+#include "checksum/checksum.h"
+#include "checksum/digest.h"
 #include "codec/deflate.h"
-#include "codec/digest.h"
-#include "codec/entropy.h"
-#include "codec/seam.h"
+#include "codec/deflate_reopen.h"
+#include "codec/incompressible.h"
 #include "codec/stored.h"
-#include "codec/zero.h"
-#include "codec/zerorun.h"
-#include "flow/order.h"
-#include "flow/queue.h"
-#include "flow/slot.h"
-#include "image/carrier.h"
-#include "image/index.h"
-#include "image/note.h"
-#include "image/tally.h"
-#include "io/backend.h"
-#include "io/extent.h"
-#include "io/io.h"
+#include "codec/zero_run.h"
+#include "format/carrier.h"
+#include "format/index.h"
+#include "format/note.h"
+#include "image/totals.h"
+#include "io/aio/aio.h"
+#include "io/aio/aio_backend.h"
+#include "io/source/extent.h"
+#include "pipeline/order.h"
+#include "pipeline/queue.h"
+#include "pipeline/slot.h"
 }
 
 #endif /* IMGZ_BENCH_ENGINE_H */

@@ -27,7 +27,7 @@
 
 #include "base/clock.h"
 #include "codec/deflate.h"
-#include "codec/entropy.h"
+#include "codec/incompressible.h"
 #include "codec/isal.h"
 #include "codec/stored.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "codec/zero.h"
-#include "io/sparse.h"
+#include "base/zero.h"
+#include "io/sink/sparse.h"
 
 #define SLOT_COUNT 12u /* as a job of two workers has */
 

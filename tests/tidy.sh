@@ -71,22 +71,42 @@ complain "two files of one name" < <(basename -a "${sources[@]}" | sort | uniq -
 
 # ---- Who may include whom ----------------------------------------------------------------------
 
-# layer FOLDER ALLOWED...: what FOLDER may include of the engine, always as "folder/noun.h".
-layer() {
+# room FOLDER ALLOWED...: what a folder of engine/ may include of others, always by the path there.
+rooms=()
+room() {
     local folder=$1 allowed
-    shift
+    rooms+=("engine/$folder")
     allowed=$(IFS='|' && echo "$*")
     complain "engine/$folder may not include" < <(
         grep -nE '^ *# *include *"' /dev/null engine/"$folder"/*.* |
             grep -vE "\"($allowed)/[a-z0-9_]+\.(h|inc)\"")
 }
 
-layer base base
-layer flow base flow io
-layer io base flow io
-layer codec base codec
-layer image base flow io codec image
-layer job base flow io codec image job
+# In order: each may include only from rooms above it, so there is no circle.
+room base
+room machine base
+room checksum base
+room codec base
+room format base checksum codec
+room pipeline base machine
+room io/file base pipeline
+room io/device base machine pipeline io/file
+room io/aio base pipeline io/file
+room io/source base pipeline io/file io/device io/aio
+room io/sink base pipeline io/file io/device io/aio
+room io/ddmap base pipeline io/file
+room image base checksum codec format pipeline io/aio io/source io/sink
+room job/common base machine checksum codec format pipeline io/device io/source io/sink \
+    io/ddmap image
+room job/capture base checksum codec format pipeline io/aio io/source io/sink io/ddmap image \
+    job/common
+room job/verify base checksum pipeline io/device io/source image job/common
+room job/restore base io/device io/sink image job/common job/verify
+room job/measure base checksum codec format io/aio io/source io/sink image job/common
+room api base checksum codec format pipeline io/device image job/common
+complain "a folder of engine/ that is no room" < <(
+    printf '%s\n' "${sources[@]}" | sed -n 's|^\(engine/.*\)/.*|\1|p' | sort -u |
+        grep -vxF -f <(printf '%s\n' "${rooms[@]}"))
 complain "tools may include only imgz/imgz.h and their own" < <(
     grep -nE '^ *# *include *("[^"]*/|<\.\.|<imgz/)' /dev/null tools/*.[ch] |
         grep -v '<imgz/imgz.h>')
@@ -103,11 +123,11 @@ complain "banned" < <(
             ;;
         esac
         case $file in
-        engine/flow/apart.c | tools/* | tests/* | bench/*) ;; # ends a process of its own
+        engine/machine/subprocess.c | tools/* | tests/* | bench/*) ;; # ends a process of its own
         *) calls+='|_exit' ;;
         esac
         case $file in
-        engine/io/extent.c | tests/*) ;;
+        engine/io/source/extent.c | tests/*) ;;
         *) calls+='|lseek|lseek64' ;;
         esac
         code_of "$file" | grep -oE "(^|[^a-zA-Z0-9_.>])($calls) ?\(" | sed "s|^|$file: |"
@@ -120,14 +140,14 @@ complain "engine/ prints nothing, yet it names" < <(
     done)
 
 complain "EINVAL is the system's; imgz_stop_raise_usage() is for what was asked for" < <(
-    grep -nE 'imgz_stop_raise\(.*-EINVAL' engine/*/*.c)
+    grep -nE 'imgz_stop_raise\(.*-EINVAL' engine/*/*.c engine/*/*/*.c)
 
 # ---- Headers and symbols -----------------------------------------------------------------------
 
 flags=(-Iinclude -Iengine -Itools -D_GNU_SOURCE -DIMGZ_HAVE_ISAL=0 -Wall -Wextra -Werror
     -fsyntax-only)
 complain "does not compile alone" < <(
-    for header in include/imgz/*.h engine/*/*.h tools/*.h; do
+    for header in include/imgz/*.h engine/*/*.h engine/*/*/*.h tools/*.h; do
         cc -std=gnu11 "${flags[@]}" -include "$header" -x c /dev/null 2>&1 |
             grep -m 1 -E 'error:'
     done)

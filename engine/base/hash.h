@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hashes of a disk's chunks: which there are, and the types of their values. codec/hasher.h
- * makes them, codec/checksum.h compares and prints them.
+ * The hashes of a disk's chunks: which there are, and the types of their values. checksum/hasher.h
+ * makes them, checksum/checksum.h compares and prints them.
  */
 #ifndef IMGZ_HASH_H
 #define IMGZ_HASH_H

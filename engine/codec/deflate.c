@@ -6,9 +6,9 @@
 #include <libdeflate.h>
 #include <stdlib.h>
 
-#include "codec/entropy.h"
+#include "codec/deflate_reopen.h"
+#include "codec/incompressible.h"
 #include "codec/isal.h"
-#include "codec/seam.h"
 #include "codec/stored.h"
 
 /* Exactly one of the two compressors exists; at level 0 none. */

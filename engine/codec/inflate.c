@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/blockheader.h"
+#include "codec/block_header.h"
 #include "codec/inflate_run.h"
 #include "codec/inflate_table.h"
 

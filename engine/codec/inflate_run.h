@@ -10,7 +10,7 @@
 #ifndef IMGZ_INFLATE_RUN_H
 #define IMGZ_INFLATE_RUN_H
 
-#include "codec/blockheader.h"
+#include "codec/block_header.h"
 #include "codec/inflate_table.h"
 
 /* Input and output of a segment. */

@@ -18,11 +18,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "codec/zero.h"
-#include "image/carrier.h"
-#include "image/damage.h"
-#include "image/note.h"
-#include "io/extent.h"
+#include "base/zero.h"
+#include "format/carrier.h"
+#include "format/note.h"
+#include "image/image_error.h"
+#include "io/source/extent.h"
 
 #define PIECE_BYTES ((size_t)64 << 10)
 

@@ -16,10 +16,10 @@
 #ifndef IMGZ_ENDING_H
 #define IMGZ_ENDING_H
 
-#include "flow/log.h"
-#include "flow/stop.h"
-#include "image/frame.h"
-#include "io/source.h"
+#include "format/frame.h"
+#include "io/source/source.h"
+#include "pipeline/latch.h"
+#include "pipeline/log.h"
 
 struct imgz_ending {
     uint64_t image_bytes;

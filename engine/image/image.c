@@ -15,10 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "codec/checksum.h"
-#include "image/carrier.h"
-#include "image/damage.h"
+#include "checksum/checksum.h"
+#include "format/carrier.h"
 #include "image/ending.h"
+#include "image/image_error.h"
 
 #define PAYLOAD_PIECE_BYTES 1000u /* eight times that on the stack */
 _Static_assert(PAYLOAD_PIECE_BYTES % 5 == 0, "pieces fill their carriers");

@@ -12,10 +12,10 @@
 #ifndef IMGZ_IMAGE_H
 #define IMGZ_IMAGE_H
 
-#include "image/frame.h"
-#include "image/index.h"
-#include "image/meta.h"
-#include "io/source.h"
+#include "format/frame.h"
+#include "format/index.h"
+#include "format/meta.h"
+#include "io/source/source.h"
 
 enum imgz_image_parts {
     IMGZ_IMAGE_SIZES, /* header and, if it is a file, end, sizes and metadata */

@@ -16,8 +16,8 @@
 #ifndef IMGZ_IMAGE_FEEDER_H
 #define IMGZ_IMAGE_FEEDER_H
 
-#include "flow/line.h"
 #include "image/image.h"
+#include "pipeline/pipeline.h"
 
 /* When this returns 0, a stream's image->end, index, meta and image_bytes are complete. */
 IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *line);

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/checksum.h"
-#include "image/carrier.h"
-#include "image/pack.h"
+#include "checksum/checksum.h"
+#include "format/carrier.h"
+#include "image/chunk_encoder.h"
 
 /* Payload carried per write: a multiple of the carrier's group of 5. */
 #define PAYLOAD_PIECE_BYTES 1000u /* eight times that on the stack */

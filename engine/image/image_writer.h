@@ -16,11 +16,11 @@
 #ifndef IMGZ_IMAGE_WRITER_H
 #define IMGZ_IMAGE_WRITER_H
 
-#include "image/frame.h"
-#include "image/index.h"
-#include "image/meta.h"
-#include "image/tally.h"
-#include "io/append.h"
+#include "format/frame.h"
+#include "format/index.h"
+#include "format/meta.h"
+#include "image/totals.h"
+#include "io/sink/append.h"
 
 struct imgz_image_writer {
     struct imgz_append append;

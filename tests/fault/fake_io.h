@@ -12,7 +12,7 @@
 #ifndef IMGZ_FAKE_IO_H
 #define IMGZ_FAKE_IO_H
 
-#include "io/backend.h"
+#include "io/aio/aio_backend.h"
 
 #define IMGZ_FAKE_DEPTH_MAX 128u
 

@@ -179,8 +179,8 @@ int pipe2(int fds[2], int flags)
     return 0;
 }
 
-/* The name of another process only serves a message (io/writers.c). There are as many as happen to
- * have a device open. */
+/* The name of another process only serves a message (io/device/writers.c). There are as many as
+ * happen to have a device open. */
 static _Thread_local int process_name_fd = -1;
 
 static pid_t (*next_fork)(void);

@@ -16,7 +16,7 @@
 #include "../unit/fixture.h"
 #include "../unit/sample.h"
 #include "intercept.h"
-#include "io/mapfile.h"
+#include "io/ddmap/mapfile.h"
 
 #define CHUNK      ((size_t)IMGZ_CHUNK_BYTES_MIN)
 #define DISK_BYTES (5 * CHUNK + 512)

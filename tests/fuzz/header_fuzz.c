@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/frame.h"
+#include "format/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

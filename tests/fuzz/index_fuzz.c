@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "image/frame.h"
-#include "image/index.h"
+#include "format/frame.h"
+#include "format/index.h"
 
 #define HEAD_BYTES 9u
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/mapfile.h"
+#include "io/ddmap/mapfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

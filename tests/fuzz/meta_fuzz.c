@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/meta.h"
+#include "format/meta.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

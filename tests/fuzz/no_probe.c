@@ -7,7 +7,7 @@
  */
 #include <errno.h>
 
-#include "flow/probe.h"
+#include "machine/hwloc_probe.h"
 
 int __wrap_imgz_probe_run(const struct imgz_probe_config *config, struct imgz_probe *result);
 

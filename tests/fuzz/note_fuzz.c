@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "codec/checksum.h"
-#include "image/carrier.h"
-#include "image/note.h"
+#include "checksum/checksum.h"
+#include "format/carrier.h"
+#include "format/note.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "codec/checksum.h"
-#include "image/carrier.h"
-#include "image/frame.h"
-#include "image/note.h"
+#include "checksum/checksum.h"
+#include "format/carrier.h"
+#include "format/frame.h"
+#include "format/note.h"
 
 #define IMGZ_REPAIR_HEADER_CHECK_AT 30u
 #define IMGZ_REPAIR_NOTE_CHECK_AT   46u

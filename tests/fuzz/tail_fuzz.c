@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/checksum.h"
-#include "image/carrier.h"
-#include "image/frame.h"
-#include "image/note.h"
+#include "checksum/checksum.h"
+#include "format/carrier.h"
+#include "format/frame.h"
+#include "format/note.h"
 
 #define RECORD_BYTES     40u
 #define RECORD_BYTES_MAX 72u

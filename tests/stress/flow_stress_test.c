@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "../unit/sample.h"
-#include "flow/crew.h"
+#include "pipeline/threads.h"
 
 #define THREADS_MAX 8u
 #define ITEMS       3000u

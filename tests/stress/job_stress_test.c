@@ -13,7 +13,7 @@
 
 #include "../unit/fixture.h"
 #include "../unit/sample.h"
-#include "io/output.h"
+#include "io/sink/output.h"
 
 #define CHUNK      ((size_t)IMGZ_CHUNK_BYTES_MIN)
 #define DISK_BYTES (60 * CHUNK + 777)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/append.h"
+#include "io/sink/append.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "io/ahead.h"
+#include "io/aio/read_ahead.h"
 
 #define MIB ((uint64_t)1 << 20)
 

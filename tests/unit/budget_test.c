@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "job/budget.h"
+#include "job/common/budget.h"
 
 #include <errno.h>
 #include <setjmp.h>

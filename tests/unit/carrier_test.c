@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "image/carrier.h"
+#include "format/carrier.h"
 
 #include <errno.h>
 #include <setjmp.h>

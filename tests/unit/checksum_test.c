@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "codec/checksum.h"
+#include "checksum/checksum.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "codec/crc32.h"
-#include "codec/hasher.h"
+#include "checksum/crc32.h"
+#include "checksum/hasher.h"
 #include "guard.h"
 #include "sample.h"
 

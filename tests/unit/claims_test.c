@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine of files in a folder that stands for the root: disks, partitions, LVM, MD and loop
  * devices stacked on each other, and who uses what. */
-#include "io/claims.h"
+#include "io/device/claims.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The node of a drive, in folders like those of sysfs. */
-#include "io/device.h"
+#include "io/device/device.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

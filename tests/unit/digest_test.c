@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "codec/digest.h"
+#include "checksum/digest.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/extent.h"
+#include "io/source/extent.h"
 
 #include <errno.h>
 #include <linux/falloc.h>

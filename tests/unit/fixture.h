@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "flow/log.h"
-#include "flow/stop.h"
-#include "io/stamp.h"
+#include "io/file/stamp.h"
+#include "pipeline/latch.h"
+#include "pipeline/log.h"
 
 struct imgz_fixture {
     struct imgz_stop *stop;
@@ -82,7 +82,7 @@ static inline void imgz_fixture_write(const struct imgz_fixture *fixture, const 
     IMGZ_ASSERT(fclose(file) == 0);
 }
 
-/* As an interrupted run leaves a file: its own, and stamped (io/stamp.h). */
+/* As an interrupted run leaves a file: its own, and stamped (io/file/stamp.h). */
 static inline void imgz_fixture_leave(const struct imgz_fixture *fixture, const char *name,
                                       const void *data, size_t bytes)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "image/frame.h"
+#include "format/frame.h"
 
 #include <errno.h>
 #include <imgz/imgz.h>
@@ -12,10 +12,10 @@
 #include <zlib.h>
 
 #include "base/bytes.h"
-#include "codec/checksum.h"
+#include "checksum/checksum.h"
+#include "format/note.h"
 #include "guard.h"
 #include "hex.h"
-#include "image/note.h"
 
 /* Checks in these were found with libxxhash alone. */
 static const char pinned_header[] = "1f8b 08 04 00000000 00 ff 1600 495a 1200 "

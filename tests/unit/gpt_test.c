@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/gpt.h"
+#include "io/device/gpt.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "image/index.h"
+#include "format/index.h"
 
 #include <errno.h>
 #include <imgz/imgz.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "codec/zerorun.h"
+#include "codec/zero_run.h"
 #include "sample.h"
 
 #define CHUNK       ((uint64_t)IMGZ_CHUNK_BYTES_MIN)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Machines that hwloc makes up, and the one the test runs on. */
-#include "flow/machine.h"
+#include "machine/machine.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/mapfile.h"
+#include "io/ddmap/mapfile.h"
 
 #include <errno.h>
 #include <setjmp.h>

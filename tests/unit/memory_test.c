@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits of memory: control groups as files in a folder that stands for the root, and this
  * process's own. */
-#include "flow/memory.h"
+#include "machine/memory.h"
 
 #include <sys/mman.h>
 #include <sys/resource.h>

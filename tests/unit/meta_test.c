@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "image/meta.h"
+#include "format/meta.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "image/note.h"
+#include "format/note.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "codec/checksum.h"
+#include "checksum/checksum.h"
 #include "guard.h"
 #include "hex.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "flow/order.h"
+#include "pipeline/order.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "flow/slot.h"
+#include "pipeline/slot.h"
 #include "sample.h"
 
 #define WINDOW_MAX 9u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/output.h"
+#include "io/sink/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
-#include "io/output.h"
+#include "io/sink/output.h"
 
 struct world {
     struct imgz_fixture fixture;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/overlay.h"
+#include "io/source/overlay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

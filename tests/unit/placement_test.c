@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Plans for machines that hwloc makes up, by what must hold of every plan and by example; and
  * binding, on the machine the test runs on. */
-#include "flow/placement.h"
+#include "machine/placement.h"
 
 #include <linux/mempolicy.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "flow/slot.h"
+#include "pipeline/slot.h"
 
 #define NOWHERE "/nonexistent" /* no quota there */
 #define UNKNOWN IMGZ_PLACEMENT_NODE_UNKNOWN

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "flow/queue.h"
+#include "pipeline/queue.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "flow/slot.h"
+#include "pipeline/slot.h"
 #include "sample.h"
 
 /* A thread is given this long to fall asleep where it should; too short only weakens the test. */

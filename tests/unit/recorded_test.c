@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "job/recorded.h"
+#include "job/common/recorded.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

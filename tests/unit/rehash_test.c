@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A disk in items of one size comes out in chunks of another, each with the hash that xxhash itself
  * gives for these bytes. */
-#include "job/rehash.h"
+#include "job/verify/rehash.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <imgz/imgz.h>
 #include <xxhash.h>
 
-#include "flow/slot.h"
+#include "pipeline/slot.h"
 #include "sample.h"
 
 #define CHUNK     ((size_t)IMGZ_CHUNK_BYTES_MIN)

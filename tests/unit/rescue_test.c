@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rescue on a medium in memory, whose bad sectors a model knows. */
-#include "io/rescue.h"
+#include "io/source/rescue.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "flow/slot.h"
+#include "pipeline/slot.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/source.h"
+#include "io/source/source.h"
 
 #include <errno.h>
 #include <pthread.h>

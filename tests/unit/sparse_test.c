@@ -3,7 +3,7 @@
  * The exact list of what the sparse writer asks of the system. This program puts its own pwrite()
  * and fallocate() before the C library's, and refuses the ring: the engine then writes by them.
  */
-#include "io/sparse.h"
+#include "io/sink/sparse.h"
 
 #include <errno.h>
 #include <fcntl.h>

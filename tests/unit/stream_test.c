@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "io/stream.h"
+#include "io/aio/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What has to be read of sparse files, beside the same told chunk by chunk. */
-#include "io/survey.h"
+#include "io/source/survey.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "io/extent.h"
+#include "io/source/extent.h"
 
 #define CHUNK_BYTES 65536u
 #define CHUNKS      64u

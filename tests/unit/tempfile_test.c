@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What lies under the temporary name, and what becomes of it: by way of an output, which has it. */
-#include "io/tempfile.h"
+#include "io/file/tempfile.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "job/warn.h"
+#include "job/common/warn.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "codec/zero.h"
+#include "base/zero.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looking at an image without decoding it: imgz_image_open() and its kind.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "checksum/checksum.h"
+#include "image/image.h"
+#include "job/common/confined.h"
+
+/* The index was checked when it was loaded. */
+static void count_items(const struct imgz_image *image, struct imgz_image_info *info)
+{
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+
+    imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
+    while (imgz_index_next(&cursor, &item) == 0) {
+        if (item.kind == IMGZ_NOTE_ZERO) {
+            info->zero_run_count += 1;
+            info->zero_bytes += item.raw_bytes;
+        } else {
+            info->data_chunk_count += 1;
+        }
+    }
+}
+
+static int load(struct imgz_image *image, struct imgz_job *job)
+{
+    if (image->source.kind == IMGZ_SOURCE_STREAM)
+        return imgz_stop_raise_usage(
+            job->stop, imgz_source_place(&image->source, IMGZ_OFFSET_NONE),
+            "what an image holds is written at its end: give it as a file instead "
+            "of a pipe");
+    imgz_confined_begin(job, &(struct imgz_confined){.source = &image->source});
+    return imgz_image_load(image, IMGZ_IMAGE_SIZES, job->stop, &job->log);
+}
+
+static int open_file(const char *path, struct imgz_job *job, struct imgz_image **result)
+{
+    const struct imgz_source_config config = {
+        .path = path,
+        .stage = IMGZ_STAGE_READ_IMAGE,
+        .direct = IMGZ_DIRECT_OFF,
+    };
+    struct imgz_image *image = calloc(1, sizeof(*image));
+    int rc;
+
+    if (image == NULL)
+        return imgz_job_raise_memory(job);
+    rc = imgz_source_open(&config, job->stop, &job->log, &image->source);
+    if (rc == 0)
+        rc = load(image, job);
+    if (rc == 0)
+        *result = image;
+    else
+        imgz_image_close(image);
+    return rc;
+}
+
+int imgz_image_open_with(const char *path, const struct imgz_options *options,
+                         struct imgz_image **result, struct imgz_error *error)
+{
+    struct imgz_job job;
+    int rc = imgz_job_begin(&job, options);
+
+    if (rc == 0)
+        rc = open_file(path, &job, result);
+    return imgz_job_end(&job, rc, NULL, error);
+}
+
+int imgz_image_open(const char *path, struct imgz_image **result, struct imgz_error *error)
+{
+    return imgz_image_open_with(path, NULL, result, error);
+}
+
+void imgz_image_close(struct imgz_image *image)
+{
+    if (image == NULL)
+        return;
+    imgz_image_fini(image);
+    free(image);
+}
+
+void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info)
+{
+    *info = (struct imgz_image_info){
+        .format_version = imgz_frame_version(image->header.hash),
+        .chunk_hash = imgz_job_hash_named(image->header.hash),
+        .chunk_bytes = image->header.chunk_bytes,
+        .raw_bytes = imgz_image_raw_bytes(image),
+        .meta_count = image->meta.count,
+    };
+    if (info->raw_bytes != IMGZ_SIZE_UNKNOWN)
+        info->chunk_count = imgz_div_up(info->raw_bytes, info->chunk_bytes);
+    if (!image->seekable)
+        return;
+    info->image_bytes = image->image_bytes;
+    info->crc32 = image->end.raw_crc32;
+    imgz_root_format(image->header.hash, &image->end.root_hash, &image->end.root_sha256,
+                     info->root_hash_text);
+    if (image->header.hash == IMGZ_HASH_XXH3)
+        imgz_hash_format(&image->end.root_hash, info->root_hash);
+    count_items(image, info);
+}
+
+void imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
+                         const char **value)
+{
+    IMGZ_ASSERT(index < image->meta.count);
+    *key = image->meta.pairs[index].key;
+    *value = image->meta.pairs[index].value;
+}

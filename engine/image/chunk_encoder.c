@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "image/chunk_encoder.h"
+
+#include <errno.h>
+
+#include "base/zero.h"
+#include "checksum/checksum.h"
+#include "codec/zero_run.h"
+#include "format/note.h"
+
+/* libdeflate's slow levels keep all matches of a chunk: 9 MiB, measured. */
+#define SLOW_LEVEL_MIN        10
+#define SLOW_COMPRESSOR_BYTES ((uint64_t)10 << 20)
+#define COMPRESSOR_BYTES      ((uint64_t)1 << 20)
+
+uint64_t imgz_packer_bytes(int level)
+{
+    return level >= SLOW_LEVEL_MIN ? SLOW_COMPRESSOR_BYTES : COMPRESSOR_BYTES;
+}
+
+int imgz_packer_init(struct imgz_packer *packer, int level, enum imgz_hash_kind hash)
+{
+    int rc;
+
+    *packer = (struct imgz_packer){0};
+    rc = imgz_deflate_create(level, &packer->deflate);
+    return rc < 0 ? rc : imgz_hasher_create(hash, &packer->hasher);
+}
+
+void imgz_packer_fini(struct imgz_packer *packer)
+{
+    imgz_deflate_destroy(packer->deflate);
+    imgz_hasher_destroy(packer->hasher);
+}
+
+static int pack_data(const struct imgz_packer *packer, struct imgz_slot *slot)
+{
+    const size_t raw_bytes = (size_t)slot->raw_bytes;
+    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
+    enum imgz_deflate_form form;
+    struct imgz_hasher_sums sums;
+    size_t segment_bytes;
+    struct imgz_note note;
+    int rc = imgz_deflate_compress(packer->deflate, slot->raw, raw_bytes, segment, &segment_bytes,
+                                   &form);
+
+    if (rc < 0)
+        return rc;
+    sums = imgz_hasher_sum(packer->hasher, slot->raw, raw_bytes);
+    slot->raw_hash = sums.hash;
+    slot->raw_sha256 = sums.sha256;
+    slot->raw_crc32 = sums.crc32;
+    slot->stored_form = form == IMGZ_DEFLATE_STORED;
+    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
+    note = (struct imgz_note){
+        .kind = IMGZ_NOTE_CHUNK,
+        .payload_bytes = (uint32_t)segment_bytes,
+        .raw_offset = slot->raw_offset,
+        .raw_bytes = (uint32_t)raw_bytes,
+        .raw_crc32 = slot->raw_crc32,
+        .payload_xxh3 = imgz_xxh3_64(segment, segment_bytes),
+        .raw_hash = slot->raw_hash,
+    };
+    imgz_note_encode(&note, slot->stored);
+    return 0;
+}
+
+void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot)
+{
+    if (slot->kind == IMGZ_SLOT_ZERO)
+        return;
+    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
+        slot->kind = IMGZ_SLOT_ZERO;
+    else if (pack_data(packer, slot) < 0)
+        slot->fault = IMGZ_FAULT_CODEC;
+}
+
+void imgz_pack_zeros(struct imgz_slot *slot)
+{
+    const uint64_t segment_bytes = imgz_zerorun_segment_bytes(slot->raw_bytes);
+    unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
+    struct imgz_note note = {
+        .kind = IMGZ_NOTE_ZERO,
+        .payload_bytes = (uint32_t)segment_bytes,
+        .raw_offset = slot->raw_offset,
+        .raw_bytes = (uint32_t)slot->raw_bytes,
+        .raw_crc32 = imgz_crc32_zeros(slot->raw_bytes),
+    };
+
+    imgz_zerorun_make(slot->raw_bytes, segment);
+    note.payload_xxh3 = imgz_xxh3_64(segment, (size_t)segment_bytes);
+    imgz_note_encode(&note, slot->stored);
+    slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
+}
+
+int imgz_pack_raise(struct imgz_stop *stop, const struct imgz_source *source, int level,
+                    const struct imgz_slot *slot)
+{
+    struct imgz_place place = imgz_source_place(source, slot->raw_offset);
+
+    place.stage = IMGZ_STAGE_COMPRESS;
+    return imgz_stop_raise(stop, -EPROTO, place,
+                           "compressing %s at offset %llu: %s made a stream that cannot be used; "
+                           "choose another --level, and please report this",
+                           source->path, (unsigned long long)slot->raw_offset,
+                           imgz_deflate_level_name(level));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes note and segment of one chunk of a disk: the work of capture.
+ *
+ * Place: queue -> [pack] -> order.
+ *
+ * Threads    a worker's; the packer is its own.
+ * Errors     none: what is wrong is noted in slot->fault, to be told in disk order.
+ */
+#ifndef IMGZ_CHUNK_ENCODER_H
+#define IMGZ_CHUNK_ENCODER_H
+
+#include "checksum/hasher.h"
+#include "codec/deflate.h"
+#include "io/source/source.h"
+#include "pipeline/slot.h"
+
+/* What a worker packs with: its own. */
+struct imgz_packer {
+    struct imgz_deflate *deflate;
+    struct imgz_hasher *hasher;
+};
+
+/* How much memory one takes, about. */
+uint64_t imgz_packer_bytes(int level);
+
+/* 0, or -ENOMEM. 'level' must be valid; 'hash' is the image's. In any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_packer_init(struct imgz_packer *packer, int level,
+                                     enum imgz_hash_kind hash);
+void imgz_packer_fini(struct imgz_packer *packer);
+
+/* The slot holds raw bytes, or is of kind ZERO already. Afterwards it is of kind ZERO if all of
+ * them are zero; otherwise note and segment are in the stored buffer, which has room for
+ * IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(raw_bytes), or slot->fault is set. */
+void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot);
+
+/* Makes note and segment of a run of zeros, slot->raw_bytes of them, in the stored buffer. */
+void imgz_pack_zeros(struct imgz_slot *slot);
+
+/* For the drain: the story of a slot with IMGZ_FAULT_CODEC, whose raw bytes are of 'source'. */
+int imgz_pack_raise(struct imgz_stop *stop, const struct imgz_source *source, int level,
+                    const struct imgz_slot *slot);
+
+#endif /* IMGZ_CHUNK_ENCODER_H */

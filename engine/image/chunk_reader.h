@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Gives the raw bytes of an image's chunks, checked, to whoever goes through the disk, mostly
+ * forward.
+ *
+ * Place: a worker that compares a disk with an image byte by byte; and whoever looks at single
+ * places of the disk.
+ *
+ * Threads    one; workers that take chunks in disk order each have their own.
+ * Ownership  owns its buffers; the image is the caller's.
+ * Errors     init: -ENOMEM and as imgz_checker_init(). What is wrong with an item is in its slot.
+ * Memory     a chunk and its segment, in init().
+ */
+#ifndef IMGZ_CHUNK_READER_H
+#define IMGZ_CHUNK_READER_H
+
+#include "image/chunk_decoder.h"
+#include "image/image.h"
+
+struct imgz_unpacker {
+    const struct imgz_image *image;
+    struct imgz_checker checker;
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item; /* where the cursor is */
+    struct imgz_slot slot;       /* that item: its raw bytes, proven (checked), or its fault */
+    unsigned char *memory;
+    uint64_t memory_bytes;
+};
+
+/* 'image' is a file. If it was loaded with its hashes, chunks are compared with them. 'unpacker'
+ * may be uninitialized; in any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_unpacker_init(struct imgz_unpacker *unpacker,
+                                       const struct imgz_image *image);
+void imgz_unpacker_fini(struct imgz_unpacker *unpacker); /* accepts one that is all zero */
+
+/* Makes unpacker->slot the item that holds 'offset', which is within the disk. A run of zeros is
+ * checked and has no raw bytes. To go back takes a walk through the index from its start: a worker
+ * does at times, where slots have lanes of their own on several nodes. */
+void imgz_unpacker_seek(struct imgz_unpacker *unpacker, uint64_t offset);
+
+#endif /* IMGZ_CHUNK_READER_H */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The story of an image that is not as it should be, or of a file that is not one image.
+ *
+ * Threads    any.
+ * Errors     that is all it makes: each function raises and returns -EBADMSG, or what the system
+ *            said where a slot could not be read.
+ */
+#ifndef IMGZ_IMAGE_ERROR_H
+#define IMGZ_IMAGE_ERROR_H
+
+#include "format/frame.h"
+#include "io/source/source.h"
+#include "pipeline/latch.h"
+#include "pipeline/slot.h"
+
+/* "reading IMAGE at offset N: WHAT; the image is damaged ...". */
+int imgz_damage_raise(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset,
+                      const char *what);
+
+/* It ends at 'offset', before the image does. */
+int imgz_damage_raise_cut(struct imgz_stop *stop, const struct imgz_source *source,
+                          uint64_t offset);
+
+/* The image is there, and something else behind it. */
+int imgz_damage_raise_behind(struct imgz_stop *stop, const struct imgz_source *source,
+                             uint64_t image_bytes, uint64_t behind_bytes);
+
+/* The file does not begin as an image; 'sort', of its first 'bytes', is not IMGZ_FRAME_IMAGE. */
+int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *source,
+                           enum imgz_frame_sort sort, size_t bytes);
+
+/* What a worker found wrong with this slot. */
+int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *source,
+                            const struct imgz_slot *slot);
+
+#endif /* IMGZ_IMAGE_ERROR_H */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Joins a stage's two sources of events, slots from the line and results of its I/O: a stage never
+ * sleeps on the line while the results it waits for would bring slots back.
+ *
+ * Place: the loop of the reader, the image feeder and the sparse writer.
+ *
+ * Threads    one.
+ * Errors     what the line says, what the handler returns, or a broken backend, which is raised.
+ * Blocking   take until a slot is there; submit while the I/O is full; settle until none is
+ * pending.
+ */
+#ifndef IMGZ_AIO_LOOP_H
+#define IMGZ_AIO_LOOP_H
+
+#include "io/aio/aio.h"
+#include "pipeline/pipeline.h"
+
+/* Told of each result; a negative return ends the stage (it has raised why). */
+typedef int (*imgz_pump_fn)(void *context, const struct imgz_io_result *result);
+
+/* imgz_line_take and its kind. */
+typedef int (*imgz_take_fn)(struct imgz_line *line, struct imgz_slot **result);
+
+struct imgz_pump {
+    struct imgz_io *io;
+    struct imgz_line *line;
+    imgz_pump_fn handle;
+    void *context;
+    struct imgz_place place; /* for the story when the backend breaks */
+};
+
+/* The next slot, by 'try_take' while requests are under way, by 'take' when none are. */
+IMGZ_MUST_CHECK int imgz_pump_take(struct imgz_pump *pump, imgz_take_fn try_take, imgz_take_fn take,
+                                   struct imgz_slot **result);
+
+/* Queues a request, after waiting for a result if need be. */
+IMGZ_MUST_CHECK int imgz_pump_submit(struct imgz_pump *pump, const struct imgz_io_request *request);
+
+/* Hands queued requests to the kernel, and handles the results that are there. */
+IMGZ_MUST_CHECK int imgz_pump_flush(struct imgz_pump *pump);
+
+/* Handles results until no request is under way. */
+IMGZ_MUST_CHECK int imgz_pump_settle(struct imgz_pump *pump);
+
+#endif /* IMGZ_AIO_LOOP_H */

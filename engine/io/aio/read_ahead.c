@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/aio/read_ahead.h"
+
+#include <fcntl.h>
+
+/* Asked for at a time, and kept asked for: enough for a disk of several GB/s to have work while the
+ * slots in circulation are filled. */
+#define STEP_BYTES  ((uint64_t)4 << 20)
+#define AHEAD_BYTES ((uint64_t)24 << 20)
+
+void imgz_ahead_move(struct imgz_ahead *ahead, uint64_t offset, uint64_t end)
+{
+    if (ahead->fd < 0)
+        return;
+    ahead->advised_end = imgz_max(ahead->advised_end, offset);
+    while (ahead->advised_end < end && ahead->advised_end < offset + AHEAD_BYTES) {
+        const uint64_t bytes = imgz_min(STEP_BYTES, end - ahead->advised_end);
+
+        (void)posix_fadvise(ahead->fd, (off_t)ahead->advised_end, (off_t)bytes,
+                            POSIX_FADV_WILLNEED);
+        ahead->advised_end += bytes;
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tells the kernel what of a file will be read soon.
+ *
+ * Its own readahead follows one reader and stays small (128 KiB by default); several requests under
+ * way at once look random to it. Asking for long pieces well ahead keeps the disk streaming.
+ *
+ * Place: reader and image feeder, for files read through the page cache.
+ *
+ * Threads    one.
+ * Errors     none: it is advice.
+ */
+#ifndef IMGZ_READ_AHEAD_H
+#define IMGZ_READ_AHEAD_H
+
+#include "base/base.h"
+
+struct imgz_ahead {
+    int fd; /* -1: nothing to advise */
+    uint64_t advised_end;
+};
+
+/* 'offset' is about to be read; offsets only grow. Reaches no further than 'end'. */
+void imgz_ahead_move(struct imgz_ahead *ahead, uint64_t offset, uint64_t end);
+
+#endif /* IMGZ_READ_AHEAD_H */

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/ddmap/map_tracker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "io/file/preflight.h"
+
+/* So often the file is saved at most: what a crash loses is read again in about that time. Sooner
+ * when a bad place was found, because those are what costs. */
+#define INTERVAL_NS     ((uint64_t)1000000000)
+#define INTERVAL_BAD_NS ((uint64_t)200000000)
+
+/* And it waits so many times as long as saving took, so that a large map on a slow drive takes a
+ * twentieth of the drain's time. */
+#define COST_FACTOR 19u
+
+static struct imgz_place place_of(const struct imgz_mapkeep *keep)
+{
+    return (struct imgz_place){IMGZ_STAGE_WRITE_IMAGE, keep->config.name->path, IMGZ_OFFSET_NONE};
+}
+
+/* ---- Saving ------------------------------------------------------------------------------- */
+
+static int save_made(const struct imgz_mapkeep *keep, enum imgz_mapfile_status done, bool finished)
+{
+    struct imgz_mapfile map;
+    int rc;
+
+    imgz_mapfile_init(&map);
+    rc = imgz_mapfile_make(&map, keep->config.size_bytes, keep->done_bytes, done, keep->config.bad);
+    if (rc == 0)
+        rc = imgz_mapfile_save(&map, keep->config.name,
+                               done == IMGZ_MAPFILE_FINISHED ? keep->done_bytes : 0, finished);
+    imgz_mapfile_fini(&map);
+    return rc;
+}
+
+/* The file is as it was, if that said that something was finished: it is about another image. */
+static int save_lost(const struct imgz_mapkeep *keep)
+{
+    if (imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED) > 0)
+        return imgz_mapfile_save(&keep->before, keep->config.name, 0, false);
+    return save_made(keep, IMGZ_MAPFILE_UNTRIED, false);
+}
+
+static int save_now(struct imgz_mapkeep *keep)
+{
+    const uint64_t start_ns = imgz_clock_ns();
+    int rc = save_made(keep, IMGZ_MAPFILE_FINISHED, false);
+
+    keep->saved_ns = imgz_clock_ns();
+    keep->cost_ns = keep->saved_ns - start_ns;
+    keep->saved_bad_bytes = keep->config.bad->bytes;
+    return rc;
+}
+
+static int raise_saving(const struct imgz_mapkeep *keep, struct imgz_stop *stop, int rc)
+{
+    if (rc == -EEXIST)
+        return imgz_stop_raise(stop, rc, place_of(keep),
+                               "writing %s: it, or %s.partial, is no plain file; name another",
+                               keep->config.name->path, keep->config.name->path);
+    return imgz_stop_raise_system(stop, rc, place_of(keep), "writing");
+}
+
+/* ---- Opening ------------------------------------------------------------------------------ */
+
+int imgz_mapkeep_open_name(struct imgz_name *name, const char *path, struct imgz_stop *stop)
+{
+    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, path, IMGZ_OFFSET_NONE};
+    int rc = imgz_name_open(name, path);
+
+    if (rc == 0) {
+        rc = imgz_preflight_name(name, ".partial", place.stage, stop);
+        if (rc < 0)
+            imgz_name_close(name);
+        return rc;
+    }
+    if (imgz_name_explain(rc) != NULL)
+        return imgz_stop_raise(stop, rc, place, "opening %s: %s", path, imgz_name_explain(rc));
+    return imgz_stop_raise_system(stop, rc, place, "opening");
+}
+
+/* True if a file of the map's would take the place of one of the image's, or the other way. */
+static bool clashes_with_image(const struct imgz_name *map, const char *image_path)
+{
+    struct imgz_name image;
+    const bool clash =
+        imgz_name_open(&image, image_path) == 0 &&
+        (imgz_name_is(map, &image, "") || imgz_name_is(map, &image, ".partial") ||
+         imgz_name_is(map, &image, ".partial.map") || imgz_name_is(&image, map, ".partial"));
+
+    imgz_name_close(&image);
+    return clash;
+}
+
+int imgz_mapkeep_check_names(const struct imgz_name *map, const char *image_path,
+                             const struct stat *source, struct imgz_stop *stop)
+{
+    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map->path, IMGZ_OFFSET_NONE};
+
+    if (!clashes_with_image(map, image_path) && !imgz_name_means(map, "", source) &&
+        !imgz_name_means(map, ".partial", source))
+        return 0;
+    return imgz_stop_raise_usage(stop, place,
+                                 "%s, or %s.partial, would be both of the map and what is read or "
+                                 "written; name another",
+                                 map->path, map->path);
+}
+
+static int check_size(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
+{
+    if (keep->config.size_bytes != IMGZ_SIZE_UNKNOWN)
+        return 0;
+    return imgz_stop_raise_usage(
+        stop, place_of(keep),
+        "a map needs a source that can be read again: a file or a block device; "
+        "leave out --map");
+}
+
+/* A map that has something finished: its image is another, and would be lost to ddrescue, and to
+ * whoever goes back to it. */
+static int check_claims(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
+{
+    const uint64_t finished_bytes = imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED);
+
+    if (finished_bytes == 0 || keep->config.force)
+        return 0;
+    return imgz_stop_raise(
+        stop, -EEXIST, place_of(keep),
+        "%s says that %s were read before, but they are not in %s; name the image "
+        "that has them, go on with --resume if that capture was interrupted, or read all again: "
+        "with another map, or --force",
+        keep->config.name->path, imgz_text_size(finished_bytes).text, keep->config.image_path);
+}
+
+static void drop(struct imgz_mapkeep *keep)
+{
+    imgz_mapfile_fini(&keep->before);
+    keep->config.name = NULL;
+}
+
+int imgz_mapkeep_load(struct imgz_mapkeep *keep, const struct imgz_mapkeep_config *config,
+                      struct imgz_stop *stop, struct imgz_log *log)
+{
+    int rc;
+
+    *keep = (struct imgz_mapkeep){.config = *config, .log = log};
+    if (config->name == NULL)
+        return 0;
+    rc = check_size(keep, stop);
+    if (rc == 0) {
+        rc = imgz_mapfile_load(config->name, stop, &keep->before);
+        rc = rc == -ENOENT ? 0 : rc;
+    }
+    if (rc == 0 && !config->resume)
+        rc = check_claims(keep, stop);
+    if (rc < 0)
+        drop(keep);
+    return rc;
+}
+
+int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how, uint64_t done_bytes,
+                       struct imgz_stop *stop)
+{
+    int rc = 0;
+
+    if (keep->config.name == NULL)
+        return 0;
+    if (how == IMGZ_MAPKEEP_ANEW) {
+        rc = check_claims(keep, stop);
+        if (rc == 0 && keep->before.count > 0)
+            imgz_log_line(keep->log, "%s is begun anew: all of the source is read",
+                          keep->config.name->path);
+    }
+    if (rc < 0)
+        return rc;
+    keep->begun = true;
+    keep->done_bytes = done_bytes;
+    rc = save_now(keep);
+    return rc < 0 ? raise_saving(keep, stop, rc) : 0;
+}
+
+/* ---- Going on ----------------------------------------------------------------------------- */
+
+bool imgz_mapkeep_due(const struct imgz_mapkeep *keep)
+{
+    const bool bad_found =
+        keep->config.name != NULL && keep->config.bad->bytes != keep->saved_bad_bytes;
+    const uint64_t interval_ns = bad_found ? INTERVAL_BAD_NS : INTERVAL_NS;
+
+    return keep->config.name != NULL &&
+           imgz_clock_ns() - keep->saved_ns >= imgz_max(interval_ns, keep->cost_ns * COST_FACTOR);
+}
+
+void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
+{
+    int rc;
+
+    if (keep->config.name == NULL)
+        return;
+    IMGZ_ASSERT(done_bytes >= keep->done_bytes);
+    keep->done_bytes = done_bytes;
+    if (!imgz_mapkeep_due(keep))
+        return;
+    rc = save_now(keep);
+    if (rc < 0)
+        imgz_log_line(keep->log, "%s cannot be written: %s; it is tried again",
+                      keep->config.name->path, strerrordesc_np(-rc));
+}
+
+int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end, struct imgz_stop *stop)
+{
+    int rc = 0;
+
+    if (!keep->begun) {
+        drop(keep);
+        return 0;
+    }
+    switch (end) {
+    case IMGZ_MAPKEEP_WHOLE:
+        rc = save_made(keep, IMGZ_MAPFILE_FINISHED, true);
+        break;
+    case IMGZ_MAPKEEP_KEPT:
+        rc = save_made(keep, IMGZ_MAPFILE_FINISHED, false);
+        break;
+    case IMGZ_MAPKEEP_LOST:
+        rc = save_lost(keep);
+        break;
+    }
+    if (rc < 0)
+        (void)raise_saving(keep, stop, rc);
+    drop(keep);
+    keep->begun = false;
+    return rc;
+}

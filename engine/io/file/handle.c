@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/file/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int imgz_handle_get(const char *path)
+{
+    int handle = open(path, O_PATH | O_CLOEXEC);
+
+    return handle < 0 ? -errno : handle;
+}
+
+/* open(2), O_PATH: through /proc/self/fd the very file is opened, also one whose name is gone. */
+int imgz_handle_open(int handle, int flags)
+{
+    char name[32];
+    int fd;
+
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", handle);
+    fd = open(name, flags | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && access("/proc/self/fd", F_OK) < 0)
+        return -ENOTSUP;
+    return fd < 0 ? -errno : fd;
+}

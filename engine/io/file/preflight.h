@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What would fail only at the end of a job that makes a file, and is known at its start: a name
+ * that the temporary file cannot have, a file that cannot be replaced, too little room.
+ *
+ * What a file system does not tell is tried.
+ *
+ * Place: of output.h and mapkeep.h, before anything is made.
+ *
+ * Threads    any.
+ * Errors     raised.
+ */
+#ifndef IMGZ_PREFLIGHT_H
+#define IMGZ_PREFLIGHT_H
+
+#include "io/file/name.h"
+#include "pipeline/latch.h"
+
+/* The name must bear a suffix, the longest that will be added to it. */
+IMGZ_MUST_CHECK int imgz_preflight_name(const struct imgz_name *name, const char *suffix,
+                                        enum imgz_stage stage, struct imgz_stop *stop);
+
+/* The file of this name, which exists, is to be replaced by a rename. */
+IMGZ_MUST_CHECK int imgz_preflight_replace(const struct imgz_name *name, enum imgz_stage stage,
+                                           struct imgz_stop *stop);
+
+/* The folder is not the one of devices. */
+IMGZ_MUST_CHECK int imgz_preflight_folder(int directory_fd, struct imgz_place place,
+                                          struct imgz_stop *stop);
+
+/* There is room for a file with so much data, of which so much is there already. */
+struct imgz_preflight_data {
+    int fd; /* on the file system */
+    uint64_t need_bytes;
+    uint64_t held_bytes;
+};
+IMGZ_MUST_CHECK int imgz_preflight_data(const struct imgz_preflight_data *data,
+                                        struct imgz_place place, struct imgz_stop *stop);
+
+/* How much can be written to the file system of 'fd'; IMGZ_SIZE_UNKNOWN: it does not tell. */
+uint64_t imgz_preflight_room(int fd);
+
+#endif /* IMGZ_PREFLIGHT_H */

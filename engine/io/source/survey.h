@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much of a source has to be read, before it is: the chunks of a file that hold data. A file
+ * system that answers slowly, or a file in very many pieces, is not looked at for long; what lies
+ * behind is taken for data.
+ *
+ * Place: the reader's first step, for the meter.
+ *
+ * Threads    the feeder's.
+ * Errors     a negative errno; not raised.
+ */
+#ifndef IMGZ_SURVEY_H
+#define IMGZ_SURVEY_H
+
+#include "io/source/source.h"
+
+struct imgz_survey_part {
+    uint64_t data_bytes; /* in chunks that have to be read */
+    uint64_t hole_bytes;
+};
+
+struct imgz_survey {
+    /* In whole chunks of this, the last one cut off at the size. */
+    uint32_t chunk_bytes;
+    uint64_t size_bytes;
+    uint64_t from_bytes; /* where reading begins */
+    uint64_t ns_max;     /* not looked at for longer than this */
+
+    /* Filled in by run(). */
+    struct imgz_survey_part before; /* that */
+    struct imgz_survey_part behind;
+    uint64_t end; /* as far as it was looked at */
+};
+
+/* 'source' is a file or a device; a device is all data. */
+IMGZ_MUST_CHECK int imgz_survey_run(struct imgz_survey *survey, const struct imgz_source *source);
+
+#endif /* IMGZ_SURVEY_H */

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capture: source -> reader -> workers (zero test, hashes, compress) -> image writer -> image.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "image/chunk_encoder.h"
+#include "image/image_writer.h"
+#include "io/source/reader.h"
+#include "job/capture/read_map.h"
+#include "job/capture/resume.h"
+#include "job/capture/retry.h"
+#include "job/common/confined.h"
+#include "job/common/provenance.h"
+#include "job/common/source_size.h"
+#include "job/common/steady.h"
+
+struct capture {
+    struct imgz_job job;
+    const char *source_path;
+    const char *image_path;
+    struct imgz_source source;
+    struct imgz_output output;
+    struct imgz_readmap map;
+    struct imgz_meta meta;
+    struct imgz_leftover leftover; /* of an interrupted run, or empty */
+    struct imgz_packer *packers;   /* one per worker */
+    time_t start_time;
+    struct imgz_steady steady;
+};
+
+/* ---- The crew's bodies -------------------------------------------------------------------- */
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct capture *capture = context;
+    const struct imgz_reader_config config = {
+        .source = &capture->source,
+        .from_bytes = capture->leftover.whole.raw_bytes,
+        .size_bytes = capture->source.size_bytes,
+        .chunk_bytes = capture->job.chunk_bytes,
+        .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
+        .survey = true,
+        .io_name = &capture->job.io_name,
+    };
+
+    return imgz_reader_run(&config, line);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    struct capture *capture = context;
+
+    imgz_reader_fetch(&capture->source, slot);
+    if (slot->fault != IMGZ_FAULT_READ)
+        imgz_pack_slot(&capture->packers[worker_index], slot);
+    return 0;
+}
+
+/* What is told of single places while the job runs: the report has them all. */
+#define BAD_LINES_MAX 10u
+
+/* Keeps what could not be read of a chunk. */
+static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot)
+{
+    struct imgz_badlist *list = &capture->job.unreadable;
+    const size_t count_before = list->count;
+    int rc;
+
+    if (slot->bad_count == 0)
+        return 0;
+    rc = imgz_output_mark(&capture->output);
+    if (rc < 0)
+        return rc;
+    if (imgz_slot_list_unreadable(slot, list) < 0)
+        return imgz_job_raise_memory(&capture->job);
+    if (list->count != count_before && list->count <= BAD_LINES_MAX)
+        imgz_log_line(&capture->job.log, "%s cannot be read at offset %" PRIu64 ": zeros for %s",
+                      capture->source.path, list->ranges[list->count - 1].offset,
+                      imgz_text_size(list->ranges[list->count - 1].bytes).text);
+    return 0;
+}
+
+static int accept_item(struct capture *capture, const struct imgz_slot *slot)
+{
+    if (slot->fault == IMGZ_FAULT_READ)
+        return imgz_reader_raise(&capture->source, capture->job.stop, slot);
+    if (slot->fault != IMGZ_FAULT_NONE)
+        return imgz_pack_raise(capture->job.stop, &capture->source, capture->job.options.level,
+                               slot);
+    return keep_unreadable(capture, slot);
+}
+
+static int write_items(struct capture *capture, struct imgz_image_writer *writer)
+{
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_line_take(capture->job.line, &slot)) == 0) {
+        const uint64_t end = slot->raw_offset + slot->raw_bytes;
+
+        rc = accept_item(capture, slot);
+        if (rc == 0)
+            rc = imgz_source_size_check_grown(&capture->job, &capture->source, end);
+        if (rc < 0)
+            return rc;
+        imgz_job_count(&capture->job, slot, imgz_image_writer_bytes(writer));
+        rc = imgz_image_writer_put(writer, &slot);
+        if (rc < 0)
+            return rc;
+        if (imgz_mapkeep_due(&capture->map.keep))
+            rc = imgz_image_writer_settle(writer);
+        if (rc < 0)
+            return rc;
+        imgz_mapkeep_move(&capture->map.keep, end);
+    }
+    return rc == -ENODATA ? 0 : rc;
+}
+
+/* What is known once everything was read. */
+static int add_meta(struct capture *capture)
+{
+    const struct imgz_provenance provenance = {
+        .job = &capture->job,
+        .source = &capture->source,
+        .start_time = capture->start_time,
+    };
+    int rc = imgz_provenance_add(&provenance, &capture->meta);
+
+    return rc < 0 ? imgz_job_raise_memory(&capture->job) : 0;
+}
+
+static struct imgz_frame_header make_header(const struct capture *capture)
+{
+    return (struct imgz_frame_header){
+        .hash = imgz_job_hash(&capture->job),
+        .chunk_bytes = capture->job.options.chunk_bytes,
+        .raw_bytes = capture->source.size_bytes,
+    };
+}
+
+static int init_writer(struct capture *capture, struct imgz_line *line,
+                       struct imgz_image_writer *writer)
+{
+    struct imgz_whole *there = &capture->leftover.whole;
+    const struct imgz_frame_header header = make_header(capture);
+
+    if (there->image_bytes > 0)
+        return imgz_image_writer_resume(writer, &capture->output, line, there->image_bytes,
+                                        &there->index);
+    return imgz_image_writer_init(writer, &capture->output, line, &header);
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct capture *capture = context;
+    struct imgz_image_writer writer;
+    int rc = init_writer(capture, line, &writer);
+
+    if (rc == 0)
+        rc = write_items(capture, &writer);
+    if (rc == 0) {
+        imgz_job_sum_up(&capture->job);
+        rc = imgz_source_size_check_ended(&capture->job, &capture->source,
+                                          capture->job.sum.raw_bytes);
+    }
+    if (rc == 0)
+        rc = add_meta(capture);
+    if (rc == 0)
+        rc = imgz_image_writer_finish(&writer, &capture->job.sum, &capture->meta);
+    capture->job.image_bytes = imgz_image_writer_bytes(&writer);
+    imgz_image_writer_fini(&writer);
+    return rc;
+}
+
+/* ---- The job ------------------------------------------------------------------------------ */
+
+static bool wants_resume(const struct capture *capture)
+{
+    return imgz_job_has(&capture->job, IMGZ_FLAG_RESUME);
+}
+
+static bool is_dry(const struct capture *capture)
+{
+    return imgz_job_has(&capture->job, IMGZ_FLAG_DRY_RUN);
+}
+
+/* With a map and an image this is where somebody wants to go back, and the map is not there. */
+static const char *exists_advice(const struct imgz_options *options)
+{
+    return options->map_path == NULL
+               ? NULL
+               : "to go back for what it lacks, name the map that was kept with it, or make one "
+                 "(see --map in the manual); --force reads all of the source again";
+}
+
+static const char cannot_be_resumed[] = "is a pipe or the like: a capture from or to it cannot be "
+                                        "resumed; leave out --resume";
+
+static int check_resumable(const struct capture *capture)
+{
+    const struct imgz_place place = imgz_source_place(&capture->source, IMGZ_OFFSET_NONE);
+
+    if (!wants_resume(capture) || capture->source.kind != IMGZ_SOURCE_STREAM)
+        return 0;
+    return imgz_stop_raise_usage(capture->job.stop, place, "%s %s", capture->source.path,
+                                 cannot_be_resumed);
+}
+
+/* A pipe cannot be read again from where it stopped. And a map speaks for one image: by force it
+ * was begun anew, but if that fails, for the one that is there. */
+static bool can_go_on(const struct capture *capture)
+{
+    const bool map_returns = capture->job.options.map_path != NULL && !wants_resume(capture) &&
+                             (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0;
+
+    return capture->source.kind != IMGZ_SOURCE_STREAM && !map_returns;
+}
+
+static int open_output(struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+    const struct imgz_output_config config = {
+        .path = capture->image_path,
+        .stage = IMGZ_STAGE_WRITE_IMAGE,
+        .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
+        .exists_advice = exists_advice(options),
+        .resume = wants_resume(capture),
+        .discard = (options->flags & (IMGZ_FLAG_FORCE | IMGZ_FLAG_DISCARD_PARTIAL)) != 0,
+        .keep = can_go_on(capture),
+        .head_bytes = IMGZ_FRAME_HEADER_BYTES,
+        .begins = imgz_leftover_begins,
+        .map_kept = imgz_readmap_keeps_own(&capture->map),
+        .dry_run = is_dry(capture),
+        .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
+        .direct_wanted = true,
+        .need_bytes = IMGZ_SIZE_UNKNOWN,
+        .source = &capture->source.status,
+        .file_mode = options->file_mode,
+    };
+
+    return imgz_output_open(&config, capture->job.stop, &capture->job.log, &capture->output);
+}
+
+/* What is read and written. */
+static int open_both(void *context)
+{
+    struct capture *capture = context;
+    const struct imgz_source_config source_config = {
+        .path = capture->source_path,
+        .stage = IMGZ_STAGE_READ_SOURCE,
+        .direct = capture->job.options.direct,
+        .retry_count = capture->job.options.retry_count,
+        .on_error = capture->job.options.on_error,
+        .deadline = capture->job.deadline,
+    };
+    int rc =
+        imgz_source_open(&source_config, capture->job.stop, &capture->job.log, &capture->source);
+
+    if (rc == 0)
+        rc = imgz_source_size_check_opened(&capture->job, &capture->source);
+    if (rc == 0)
+        rc = imgz_readmap_load(&capture->map);
+    if (rc == 0)
+        rc = check_resumable(capture);
+    return rc < 0 ? rc : open_output(capture);
+}
+
+/* Whoever fails to read a disk often ends without a byte: what comes of it must not look like an
+ * image of something. A file that is empty is there to be seen. */
+static int check_not_empty(void *context)
+{
+    struct capture *capture = context;
+    unsigned char byte;
+    size_t done_bytes;
+    int rc;
+
+    if (capture->source.kind != IMGZ_SOURCE_STREAM || S_ISREG(capture->source.status.st_mode) ||
+        (capture->job.options.flags & IMGZ_FLAG_ALLOW_EMPTY) != 0 ||
+        capture->job.options.source_bytes != IMGZ_SIZE_UNKNOWN)
+        return 0;
+    rc = imgz_source_peek(&capture->source, capture->job.stop, &byte, sizeof(byte), &done_bytes);
+    if (rc < 0 || done_bytes > 0)
+        return rc;
+    return imgz_stop_raise(capture->job.stop, -ENODATA, imgz_source_place(&capture->source, 0),
+                           "reading %s: it ended before the first byte; the program that writes it "
+                           "may have failed; --allow-empty makes an image of nothing",
+                           capture->source.path);
+}
+
+/* Looks at what an interrupted run left. */
+static int take_over(struct capture *capture)
+{
+    const struct imgz_leftover_config config = {
+        .output = &capture->output,
+        .source = &capture->source,
+        .header = make_header(capture),
+        .map_name = imgz_readmap_earlier(&capture->map, &capture->output),
+    };
+    int rc;
+
+    if (!capture->output.temp.taken_over)
+        return 0;
+    rc = imgz_leftover_find(&capture->leftover, &capture->job, &config);
+    capture->source.known_bad = &capture->leftover.unread.bad;
+    capture->job.resumed_bytes = capture->leftover.whole.raw_bytes;
+    return rc;
+}
+
+static int create_packers(struct capture *capture)
+{
+    const struct imgz_options *options = &capture->job.options;
+
+    capture->packers = calloc(options->thread_count, sizeof(capture->packers[0]));
+    if (capture->packers == NULL)
+        return imgz_job_raise_memory(&capture->job);
+    for (uint32_t i = 0; i < options->thread_count; i++) {
+        if (imgz_packer_init(&capture->packers[i], options->level, imgz_job_hash(&capture->job)) <
+            0)
+            return imgz_job_raise_memory(&capture->job);
+    }
+    imgz_log_line(&capture->job.log, "compressing with %s",
+                  imgz_deflate_level_name(options->level));
+    return 0;
+}
+
+/* A drive with more chunks than the table of hashes can hold is refused before it is read. Not a
+ * file: its holes do not count. */
+static int check_chunk_count(const struct capture *capture)
+{
+    const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
+    const uint64_t limit_bytes = (uint64_t)UINT32_MAX / IMGZ_HASH_BYTES * chunk_bytes;
+
+    if (capture->source.kind != IMGZ_SOURCE_DEVICE || capture->source.size_bytes <= limit_bytes)
+        return 0;
+    return imgz_stop_raise_usage(
+        capture->job.stop, imgz_source_place(&capture->source, IMGZ_OFFSET_NONE),
+        "%s has more chunks of %u bytes than an image can hold; use a larger "
+        "--chunk-size",
+        capture->source.path, chunk_bytes);
+}
+
+/* Holes of a file have no chunks. */
+static uint64_t index_bytes(const struct capture *capture)
+{
+    const struct imgz_source *source = &capture->source;
+    uint64_t data_bytes = source->size_bytes;
+
+    if (source->kind == IMGZ_SOURCE_STREAM)
+        return 0;
+    if (source->kind == IMGZ_SOURCE_FILE)
+        data_bytes = imgz_min(data_bytes, (uint64_t)source->status.st_blocks * 512);
+    return imgz_div_up(data_bytes, capture->job.options.chunk_bytes) *
+           (IMGZ_INDEX_ENTRY_BYTES + IMGZ_HASH_BYTES);
+}
+
+static int prepare(struct capture *capture)
+{
+    const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
+    const struct imgz_job_needs needs = {
+        .tally = {.chunk_bytes = chunk_bytes,
+                  .hash = imgz_job_hash(&capture->job),
+                  .digests = capture->job.options.digests,
+                  .crc_wanted = true,
+                  .raw_present = true},
+        .raw_bytes = chunk_bytes,
+        .index_bytes = index_bytes(capture),
+        .worker_bytes = imgz_packer_bytes(capture->job.options.level),
+        .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
+        .raw_bytes_total = capture->source.size_bytes,
+        .continues = capture->leftover.whole.image_bytes > 0,
+    };
+    int rc = check_chunk_count(capture);
+
+    capture->job.read_fd = capture->source.fd;
+    capture->job.write_fd = capture->output.fd;
+    if (rc == 0)
+        rc = imgz_job_prepare(&capture->job, &needs);
+    /* For progress. Buffers are made for whatever may come. */
+    if (capture->source.kind == IMGZ_SOURCE_STREAM)
+        capture->job.raw_bytes_total = capture->job.options.source_bytes;
+    return rc < 0 ? rc : create_packers(capture);
+}
+
+/* Of a source that became shorter nothing can be gone on with. */
+static void judge_output(struct capture *capture)
+{
+    if (capture->output.keep && imgz_stop_error(capture->job.stop)->code == -ENODATA &&
+        !wants_resume(capture))
+        capture->output.keep = false;
+}
+
+static enum imgz_mapkeep_end end_of_map(const struct capture *capture, int rc)
+{
+    if (rc == 0)
+        return IMGZ_MAPKEEP_WHOLE;
+    return imgz_output_keeps(&capture->output) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
+}
+
+/* Ends what is written; 'rc': how the job went until here. */
+static int end_written(struct capture *capture, int rc)
+{
+    int map_rc;
+
+    /* As after a crash: what there is so far stays. */
+    if (capture->job.left.drain)
+        return rc;
+    judge_output(capture);
+    map_rc = imgz_mapkeep_close(&capture->map.keep, end_of_map(capture, rc), capture->job.stop);
+    if (rc == 0)
+        rc = map_rc;
+    imgz_output_close(&capture->output);
+    return rc;
+}
+
+static void release(struct capture *capture)
+{
+    for (uint32_t i = 0; capture->packers != NULL && i < capture->job.options.thread_count; i++)
+        imgz_packer_fini(&capture->packers[i]);
+    free(capture->packers);
+    imgz_meta_fini(&capture->meta);
+    imgz_leftover_fini(&capture->leftover);
+    imgz_readmap_fini(&capture->map);
+    imgz_source_close(&capture->source);
+}
+
+/* Instead of all that reads and writes. */
+static int plan(struct capture *capture)
+{
+    int rc = check_chunk_count(capture);
+
+    imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
+    capture->job.sum.raw_bytes = capture->source.size_bytes;
+    capture->job.chunk_bytes = capture->job.options.chunk_bytes;
+    capture->job.room_bytes = capture->output.room_bytes;
+    capture->job.partial_bytes = capture->output.partial_bytes;
+    imgz_output_close(&capture->output);
+    return rc;
+}
+
+/* Who may write to the source is found all over the system: before no more of it can be seen. */
+static void confine(struct capture *capture)
+{
+    const struct imgz_confined kept = {.source = &capture->source,
+                                       .output = &capture->output,
+                                       .map = imgz_readmap_named(&capture->map)};
+
+    imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
+    imgz_confined_begin(&capture->job, &kept);
+}
+
+static int run(struct capture *capture, const struct imgz_options *options)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    int rc = imgz_job_begin(&capture->job, options);
+
+    capture->job.deadline_path = capture->source_path;
+    if (rc == 0)
+        rc = imgz_job_call(&capture->job, open_both, capture);
+    if (rc == 0 && is_dry(capture))
+        return plan(capture);
+    if (rc == 0)
+        confine(capture);
+    if (rc == 0)
+        rc = take_over(capture);
+    if (rc == 0)
+        rc = imgz_job_call(&capture->job, check_not_empty, capture);
+    if (rc == 0)
+        rc = imgz_readmap_begin(&capture->map, &capture->output, capture->leftover.whole.raw_bytes);
+    if (rc == 0)
+        rc = prepare(capture);
+    if (rc == 0)
+        rc = imgz_job_run(&capture->job, &bodies, capture);
+    if (rc == 0)
+        imgz_steady_end(&capture->steady, &capture->job);
+    if (rc == 0)
+        rc = imgz_readmap_settle(&capture->map);
+    if (rc == 0)
+        rc = imgz_output_commit(&capture->output);
+    rc = end_written(capture, rc);
+    if (rc == 0)
+        imgz_job_finish(&capture->job);
+    return rc;
+}
+
+/* On the heap: a thread that is left behind may come back to it. */
+static struct capture *create(const char *source, const char *image)
+{
+    struct capture *capture = calloc(1, sizeof(*capture));
+
+    if (capture != NULL)
+        *capture = (struct capture){.source_path = source,
+                                    .image_path = image,
+                                    .source.fd = -1,
+                                    .output = IMGZ_OUTPUT_NONE,
+                                    .map = {.job = &capture->job,
+                                            .image_path = image,
+                                            .source = &capture->source,
+                                            .name = IMGZ_NAME_NONE},
+                                    .start_time = time(NULL)};
+    return capture;
+}
+
+static int capture_anew(const char *source, const char *image, const struct imgz_options *options,
+                        struct imgz_report *report, struct imgz_error *error)
+{
+    struct capture *capture = create(source, image);
+    bool left;
+    int rc;
+
+    if (capture == NULL)
+        return imgz_job_refuse(-ENOMEM, report, error);
+    rc = run(capture, options);
+    left = capture->job.left.any;
+    if (!left)
+        release(capture);
+    rc = imgz_job_end(&capture->job, rc, report, error);
+    if (!left)
+        free(capture);
+    return rc;
+}
+
+int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
+                 struct imgz_report *report, struct imgz_error *error)
+{
+    return imgz_mend_wanted(image, options) ? imgz_mend(source, image, options, report, error)
+                                            : capture_anew(source, image, options, report, error);
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/capture/retry.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "image/image_error.h"
+#include "io/ddmap/mapfile.h"
+#include "job/capture/resume.h"
+#include "job/capture/retry_stage.h"
+#include "job/capture/same_disk.h"
+#include "job/common/confined.h"
+#include "job/common/recorded.h"
+#include "job/common/source_size.h"
+#include "job/common/steady.h"
+#include "job/common/unreadable.h"
+
+struct mend {
+    struct imgz_job job;
+    const char *source_path;
+    const char *image_path;
+    struct imgz_source source;
+    struct imgz_output output;
+    struct imgz_name map_name;
+    struct imgz_mapfile map;
+    struct imgz_badlist missing;
+    struct imgz_mapkeep partial_map;
+    struct imgz_mender mender; /* has the image */
+};
+
+/* ---- Opening ------------------------------------------------------------------------------ */
+
+static int open_source(struct mend *mend)
+{
+    const struct imgz_source_config config = {
+        .path = mend->source_path,
+        .stage = IMGZ_STAGE_READ_SOURCE,
+        .direct = mend->job.options.direct,
+        .retry_count = mend->job.options.retry_count,
+        .on_error = IMGZ_ON_ERROR_ZERO, /* what cannot be read stays as it is */
+        .deadline = mend->job.deadline,
+    };
+
+    return imgz_source_open(&config, mend->job.stop, &mend->job.log, &mend->source);
+}
+
+/* A disk of another size is another disk: see check_disk() for the rest. */
+static int check_sizes(const struct mend *mend)
+{
+    const struct imgz_source *source = &mend->source;
+    const struct imgz_image *image = &mend->mender.decode.image;
+    const struct imgz_place place = imgz_source_place(&image->source, IMGZ_OFFSET_NONE);
+
+    if (source->size_bytes != imgz_image_raw_bytes(image))
+        return imgz_stop_raise_usage(
+            mend->job.stop, place,
+            "the disk in %s has %s, but %s has %s: it is of another disk, or of "
+            "a copy that ended early; name "
+            "another, or capture all of it",
+            mend->image_path, imgz_text_size(imgz_image_raw_bytes(image)).text, source->path,
+            imgz_text_size(source->size_bytes).text);
+    if (mend->job.options.chunk_bytes != image->header.chunk_bytes)
+        return imgz_stop_raise_usage(mend->job.stop, place,
+                                     "%s has chunks of %" PRIu32 " KiB, not of %" PRIu32
+                                     ": use --chunk-size %" PRIu32 "K, or name another image",
+                                     mend->image_path, image->header.chunk_bytes / 1024,
+                                     mend->job.options.chunk_bytes / 1024,
+                                     image->header.chunk_bytes / 1024);
+    return 0;
+}
+
+static int load_map(struct mend *mend)
+{
+    const char *path = mend->job.options.map_path;
+    const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
+    int rc = imgz_mapkeep_open_name(&mend->map_name, path, mend->job.stop);
+
+    if (rc == 0)
+        rc = imgz_mapkeep_check_names(&mend->map_name, mend->image_path, &mend->source.status,
+                                      mend->job.stop);
+    if (rc < 0)
+        return rc;
+    rc = imgz_mapfile_load(&mend->map_name, mend->job.stop, &mend->map);
+    if (rc == -ENOENT)
+        return imgz_stop_raise_system(mend->job.stop, rc, place, "reading");
+    if (rc < 0)
+        return rc;
+    rc = imgz_mapfile_fit(&mend->map, mend->source.size_bytes);
+    if (rc == -ERANGE)
+        return imgz_stop_raise_usage(
+            mend->job.stop, place,
+            "%s is the map of %s, but %s has %s: it is of another disk; name another map", path,
+            imgz_text_size(imgz_mapfile_end(&mend->map)).text, mend->source.path,
+            imgz_text_size(mend->source.size_bytes).text);
+    return rc < 0 ? imgz_job_raise_memory(&mend->job) : 0;
+}
+
+static int find_missing(struct mend *mend)
+{
+    const struct imgz_image *image = &mend->mender.decode.image;
+    int rc = imgz_missing_find(&mend->map, &image->meta, mend->source.size_bytes, &mend->missing);
+
+    if (rc == -EBADMSG)
+        return imgz_damage_raise(mend->job.stop, &image->source, image->end.meta_offset,
+                                 "its list of unreadable ranges cannot be right");
+    if (rc < 0)
+        return imgz_job_raise_memory(&mend->job);
+    imgz_log_line(&mend->job.log, "%s lacks %s in %s", mend->image_path,
+                  imgz_text_size(mend->missing.bytes).text,
+                  imgz_text_count(mend->missing.count, "place").text);
+    return 0;
+}
+
+static bool wants_resume(const struct mend *mend)
+{
+    return imgz_job_has(&mend->job, IMGZ_FLAG_RESUME);
+}
+
+static bool is_dry(const struct mend *mend)
+{
+    return imgz_job_has(&mend->job, IMGZ_FLAG_DRY_RUN);
+}
+
+static int open_output(struct mend *mend)
+{
+    const struct imgz_output_config config = {
+        .path = mend->image_path,
+        .stage = IMGZ_STAGE_WRITE_IMAGE,
+        .force = true, /* it replaces the image it is made of, to which it adds */
+        .replaces = &mend->mender.decode.image.source.status,
+        .resume = wants_resume(mend),
+        .dry_run = is_dry(mend),
+        .map_kept = true,
+        .discard = (mend->job.options.flags & IMGZ_FLAG_DISCARD_PARTIAL) != 0,
+        .keep = true,
+        .head_bytes = IMGZ_FRAME_HEADER_BYTES,
+        .begins = imgz_leftover_begins,
+        .direct_wanted = true,
+        .need_bytes = IMGZ_SIZE_UNKNOWN,
+        .source = &mend->source.status,
+        .file_mode = mend->job.options.file_mode,
+    };
+
+    return imgz_output_open(&config, mend->job.stop, &mend->job.log, &mend->output);
+}
+
+static int open_all(void *context)
+{
+    struct mend *mend = context;
+    int rc = open_source(mend);
+
+    if (rc == 0)
+        rc = imgz_source_size_check_opened(&mend->job, &mend->source);
+    if (rc == 0)
+        rc = imgz_image_init(mend->image_path, IMGZ_IMAGE_ALL, mend->job.stop, &mend->job.log,
+                             &mend->mender.decode.image);
+    if (rc == 0)
+        rc = check_sizes(mend);
+    if (rc == 0)
+        rc = imgz_job_check_hash(&mend->job, mend->image_path,
+                                 mend->mender.decode.image.header.hash);
+    if (rc == 0)
+        rc = load_map(mend);
+    if (rc == 0)
+        rc = find_missing(mend);
+    return rc < 0 || mend->missing.count == 0 ? rc : open_output(mend);
+}
+
+/* ---- The job ------------------------------------------------------------------------------ */
+
+/* A digest that the image has is made anew, unless others are asked for. */
+static void adopt_digests(struct mend *mend)
+{
+    imgz_recorded_list(&mend->mender.decode.image.meta, mend->mender.recorded);
+    if (mend->job.options.digests == NULL)
+        mend->job.options.digests = mend->mender.recorded;
+}
+
+/* What the image does have must be what the disk has. */
+static int check_disk(struct mend *mend)
+{
+    const struct imgz_image *image = &mend->mender.decode.image;
+    const struct imgz_samples samples = {
+        .source = &mend->source,
+        .index = &image->index,
+        .hash = image->header.hash,
+        .raw_bytes = image->end.raw_bytes,
+        .unread = &mend->missing,
+    };
+    uint64_t offset;
+    int rc = imgz_samples_compare(&samples, &mend->job, &offset);
+
+    if (rc != -EEXIST)
+        return rc;
+    return imgz_stop_raise(mend->job.stop, rc, imgz_source_place(&mend->source, offset),
+                           "mending %s: %s has other bytes at offset %" PRIu64
+                           " than the image: it is another disk, or has changed; name the right "
+                           "one, or go on all the same with --override changed",
+                           mend->image_path, mend->source.path, offset);
+}
+
+/* Finds what an interrupted run left. */
+static int find_earlier(struct mend *mend)
+{
+    struct imgz_earlier *earlier = &mend->mender.earlier;
+    const struct imgz_earlier_config config = {
+        .output = &mend->output,
+        .disk = mend->source_path,
+        .old = &mend->mender.decode.image,
+        .missing = &mend->missing,
+    };
+    int rc;
+
+    if (!mend->output.temp.taken_over)
+        return 0;
+    rc = imgz_earlier_find(earlier, &mend->job, &config);
+    mend->source.known_bad = &earlier->unread.bad;
+    mend->job.resumed_bytes = earlier->whole.raw_bytes;
+    return rc;
+}
+
+/* The map of the image as it grows; it goes with IMAGE.partial. */
+static int begin_partial_map(struct mend *mend)
+{
+    const struct imgz_mapkeep_config config = {
+        .name = &mend->output.temp.map,
+        .image_path = mend->image_path,
+        .size_bytes = mend->source.size_bytes,
+        .bad = &mend->job.unreadable,
+        .force = true,
+    };
+    int rc = imgz_mapkeep_load(&mend->partial_map, &config, mend->job.stop, &mend->job.log);
+
+    return rc < 0 ? rc
+                  : imgz_mapkeep_begin(&mend->partial_map, IMGZ_MAPKEEP_ON,
+                                       mend->mender.earlier.whole.raw_bytes, mend->job.stop);
+}
+
+/* The image replaces the old one, then the map tells of it. */
+static int commit(struct mend *mend)
+{
+    const char *map_path = mend->job.options.map_path;
+    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map_path, IMGZ_OFFSET_NONE};
+    const uint64_t size_bytes = mend->source.size_bytes;
+    int rc = 0;
+
+    if (mend->mender.regained_bytes > 0)
+        rc = imgz_output_commit(&mend->output);
+    else
+        mend->output.keep = false; /* it is the same again: nothing is to be gone on with */
+    if (rc < 0)
+        return rc;
+    imgz_mapfile_fini(&mend->map);
+    rc = imgz_mapfile_make(&mend->map, size_bytes, size_bytes, IMGZ_MAPFILE_FINISHED,
+                           &mend->job.unreadable);
+    if (rc == 0)
+        rc = imgz_mapfile_save(&mend->map, &mend->map_name, size_bytes, true);
+    return rc < 0 ? imgz_stop_raise_system(mend->job.stop, rc, place, "writing") : 0;
+}
+
+static int mend_missing(struct mend *mend)
+{
+    int rc;
+
+    mend->job.write_fd = mend->output.fd;
+    rc = check_disk(mend);
+    if (rc == 0)
+        rc = find_earlier(mend);
+    if (rc == 0)
+        rc = begin_partial_map(mend);
+    if (rc == 0)
+        rc = imgz_mender_prepare(&mend->mender);
+    if (rc == 0)
+        rc = imgz_job_run(&mend->job, &imgz_mender_bodies, &mend->mender);
+    if (rc == 0)
+        rc = imgz_mapkeep_close(&mend->partial_map, IMGZ_MAPKEEP_KEPT, mend->job.stop);
+    return rc < 0 ? rc : commit(mend);
+}
+
+/* Nothing is missing: what the image says of itself is the result. */
+static void adopt_sum(struct mend *mend)
+{
+    const struct imgz_image *image = &mend->mender.decode.image;
+    struct imgz_index_sums sums;
+
+    imgz_index_sum(&image->index, image->end.raw_bytes, image->end.raw_bytes, &sums);
+    mend->job.sum = (struct imgz_tally_sum){
+        .raw_bytes = image->end.raw_bytes,
+        .zero_bytes = sums.zero_bytes,
+        .chunk_count = imgz_div_up(image->end.raw_bytes, image->header.chunk_bytes),
+        .crc32 = image->end.raw_crc32,
+        .hash = image->header.hash,
+        .root_hash = image->end.root_hash,
+        .root_sha256 = image->end.root_sha256,
+    };
+    mend->job.sum_done = true;
+    mend->job.chunk_bytes = image->header.chunk_bytes;
+    mend->job.image_bytes = image->image_bytes;
+}
+
+static void release(struct mend *mend)
+{
+    imgz_mender_release(&mend->mender);
+    imgz_badlist_fini(&mend->missing);
+    imgz_mapfile_fini(&mend->map);
+    imgz_name_close(&mend->map_name);
+    imgz_source_close(&mend->source);
+}
+
+/* As after a crash, if a thread was left that writes: what there is so far stays. */
+static void end_written(struct mend *mend)
+{
+    if (mend->job.left.drain)
+        return;
+    (void)!imgz_mapkeep_close(&mend->partial_map, IMGZ_MAPKEEP_KEPT, mend->job.stop);
+    imgz_output_close(&mend->output);
+}
+
+bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
+{
+    struct stat status;
+
+    return options != NULL &&
+           options->struct_bytes >=
+               offsetof(struct imgz_options, map_path) + sizeof(options->map_path) &&
+           options->map_path != NULL && (options->flags & IMGZ_FLAG_FORCE) == 0 &&
+           strcmp(image, "-") != 0 && stat(image, &status) == 0 && S_ISREG(status.st_mode) &&
+           stat(options->map_path, &status) == 0;
+}
+
+static int mend_steadily(struct mend *mend)
+{
+    const struct imgz_confined kept = {
+        .source = &mend->source,
+        .other = &mend->mender.decode.image.source,
+        .output = &mend->output,
+        .map = &mend->map_name,
+    };
+    struct imgz_steady steady;
+    int rc;
+
+    imgz_steady_begin(&steady, &mend->job, &mend->source, &mend->output);
+    adopt_digests(mend);
+    imgz_confined_begin(&mend->job, &kept);
+    rc = mend_missing(mend);
+    if (rc == 0)
+        imgz_steady_end(&steady, &mend->job);
+    return rc;
+}
+
+static int run(struct mend *mend, const struct imgz_options *options)
+{
+    int rc = imgz_job_begin(&mend->job, options);
+
+    mend->job.deadline_path = mend->source_path;
+    if (rc == 0)
+        rc = imgz_job_call(&mend->job, open_all, mend);
+    if (rc == 0 && (is_dry(mend) || mend->missing.count == 0))
+        adopt_sum(mend);
+    else if (rc == 0)
+        rc = mend_steadily(mend);
+    end_written(mend);
+    if (rc == 0)
+        imgz_job_finish(&mend->job);
+    mend->job.mended = true;
+    mend->job.missing_bytes = mend->missing.bytes;
+    mend->job.regained_bytes = mend->mender.regained_bytes;
+    return rc;
+}
+
+/* On the heap: a thread that is left behind may come back to it. */
+static struct mend *create(const char *source, const char *image)
+{
+    struct mend *mend = calloc(1, sizeof(*mend));
+
+    if (mend == NULL)
+        return NULL;
+    *mend = (struct mend){
+        .source_path = source,
+        .image_path = image,
+        .source.fd = -1,
+        .output = IMGZ_OUTPUT_NONE,
+        .map_name = IMGZ_NAME_NONE,
+        .mender = {.job = &mend->job,
+                   .decode.image.source.fd = -1,
+                   .source = &mend->source,
+                   .missing = &mend->missing,
+                   .output = &mend->output,
+                   .partial_map = &mend->partial_map,
+                   .start_time = time(NULL)},
+    };
+    return mend;
+}
+
+int imgz_mend(const char *source, const char *image, const struct imgz_options *options,
+              struct imgz_report *report, struct imgz_error *error)
+{
+    struct mend *mend = create(source, image);
+    bool left;
+    int rc;
+
+    if (mend == NULL)
+        return imgz_job_refuse(-ENOMEM, report, error);
+    rc = run(mend, options);
+    left = mend->job.left.any;
+    if (!left)
+        release(mend);
+    rc = imgz_job_end(&mend->job, rc, report, error);
+    if (!left)
+        free(mend);
+    return rc;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads again, from the source, what an image lacks of one chunk.
+ *
+ * Place: mend's worker, between check and pack.
+ *
+ * Threads    a worker's; the scratch is its own.
+ * Errors     none: what is wrong is noted in the slot.
+ */
+#ifndef IMGZ_RETRY_READ_H
+#define IMGZ_RETRY_READ_H
+
+#include "base/range_list.h"
+#include "io/source/source.h"
+
+struct imgz_reread {
+    const struct imgz_source *source; /* its on_error is ZERO */
+    const struct imgz_badlist *missing;
+    unsigned char *scratch; /* as large as a slot's raw buffer */
+};
+
+/* The slot holds a chunk's raw bytes, as the image has them. Sectors of it that are missing and can
+ * be read now replace those; what cannot be read stays as it is, and is marked in slot->bad_map.
+ * Returns how many bytes were read. A source that fails otherwise leaves the slot with
+ * IMGZ_FAULT_READ. */
+uint64_t imgz_reread_slot(const struct imgz_reread *reread, struct imgz_slot *slot);
+
+#endif /* IMGZ_RETRY_READ_H */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/capture/valid_prefix.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/text.h"
+#include "job/common/decode_stage.h"
+
+struct search {
+    struct imgz_job *job;
+    const struct imgz_whole_config *config;
+    struct imgz_decode decode;
+    struct imgz_whole *whole;
+    bool ended; /* an item was not right: what follows does not count */
+};
+
+/* ---- The crew's bodies -------------------------------------------------------------------- */
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct search *search = context;
+
+    return imgz_image_feed_leftover(&search->decode.image, line);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    struct search *search = context;
+
+    imgz_decode_work(&search->decode, worker_index, slot);
+    return 0;
+}
+
+static int add_item(struct search *search, const struct imgz_slot *slot)
+{
+    struct imgz_whole *whole = search->whole;
+    const uint64_t segment_bytes = slot->stored_bytes - IMGZ_NOTE_CARRIER_BYTES;
+    int rc = slot->kind == IMGZ_SLOT_ZERO
+                 ? imgz_index_add_zero(&whole->index, slot->raw_bytes)
+                 : imgz_index_add_chunk(&whole->index, (uint32_t)segment_bytes, &slot->raw_hash);
+
+    if (rc < 0)
+        return imgz_job_raise_memory(search->job);
+    whole->raw_bytes = slot->raw_offset + slot->raw_bytes;
+    whole->image_bytes = slot->image_offset + slot->stored_bytes;
+    imgz_job_count(search->job, slot, whole->image_bytes);
+    return 0;
+}
+
+/* Behind an item that does not end so there can be no other. */
+static bool ends_well(const struct search *search, const struct imgz_slot *slot)
+{
+    const struct imgz_frame_header *header = &search->config->header;
+    const uint64_t end = slot->raw_offset + slot->raw_bytes;
+
+    return end <= search->config->end_bytes &&
+           (end % header->chunk_bytes == 0 || end == header->raw_bytes);
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct search *search = context;
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_line_take(line, &slot)) == 0) {
+        if (slot->fault != IMGZ_FAULT_NONE || !ends_well(search, slot))
+            search->ended = true;
+        if (!search->ended)
+            rc = add_item(search, slot);
+        imgz_line_give_back(line, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return rc == -ENODATA ? 0 : rc;
+}
+
+static int raise_other_hash(const struct search *search, enum imgz_hash_kind found)
+{
+    const char *path = search->config->output->path;
+    const char *name = imgz_chunk_hash_name(imgz_job_hash_named(found));
+
+    return imgz_stop_raise(search->job->stop, -EEXIST,
+                           imgz_output_place(search->config->output, IMGZ_OFFSET_NONE),
+                           "resuming %s: %s.partial was begun with --chunk-hash %s; name that "
+                           "again, or remove it",
+                           path, path, name);
+}
+
+static int raise_other(const struct search *search, const struct imgz_frame_header *found)
+{
+    return imgz_stop_raise(
+        search->job->stop, -EEXIST, imgz_output_place(search->config->output, IMGZ_OFFSET_NONE),
+        "resuming %s: %s.partial is of a disk of %s in chunks of %u KiB, but %s has %s and "
+        "--chunk-size is %uK; name what it was begun with, or remove it",
+        search->config->output->path, search->config->output->path,
+        imgz_text_size(found->raw_bytes).text, found->chunk_bytes / 1024, search->config->disk,
+        imgz_text_size(search->config->header.raw_bytes).text,
+        search->config->header.chunk_bytes / 1024);
+}
+
+/* Opens the file as an image. -ENODATA: it has not even a header. */
+static int open_image(struct search *search)
+{
+    struct imgz_image *image = &search->decode.image;
+    unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
+    size_t done_bytes;
+    int rc = imgz_source_reopen(search->config->output->fd, search->config->output->path,
+                                search->job->stop, &search->job->log, &image->source);
+
+    if (rc < 0)
+        return rc;
+    imgz_source_use_cache(&image->source);
+    imgz_index_init(&image->index, search->config->header.chunk_bytes);
+    rc = imgz_source_read_at(&image->source, 0, bytes, sizeof(bytes), &done_bytes);
+    if (rc < 0)
+        return imgz_stop_raise_system(search->job->stop, rc, imgz_source_place(&image->source, 0),
+                                      "reading");
+    if (imgz_frame_decode_header(bytes, done_bytes, &image->header) != IMGZ_FRAME_IMAGE)
+        return -ENODATA;
+    if (image->header.chunk_bytes != search->config->header.chunk_bytes ||
+        image->header.raw_bytes != search->config->header.raw_bytes)
+        return raise_other(search, &image->header);
+    if (image->header.hash != search->config->header.hash)
+        return raise_other_hash(search, image->header.hash);
+    return 0;
+}
+
+/* ---- All of it ---------------------------------------------------------------------------- */
+
+static int run(struct search *search)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    int rc = open_image(search);
+
+    if (rc == 0)
+        rc = imgz_decode_prepare(&search->decode, search->job);
+    if (rc < 0)
+        return rc;
+    imgz_meter_set_total(&search->job->line->meter, search->decode.image.source.size_bytes);
+    search->job->run_phase = IMGZ_PHASE_CHECK;
+    rc = imgz_job_run(search->job, &bodies, search);
+    search->job->run_phase = IMGZ_PHASE_COPY;
+    return rc;
+}
+
+int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config,
+                    struct imgz_whole *whole)
+{
+    struct search search = {
+        .job = job,
+        .config = config,
+        .decode = {.image.source.fd = -1,
+                   .raw_wanted = job->options.digests != NULL,
+                   .by_stored = true},
+        .whole = whole,
+    };
+    int rc;
+
+    *whole = (struct imgz_whole){0};
+    imgz_index_init(&whole->index, config->header.chunk_bytes);
+    rc = run(&search);
+    imgz_decode_release(&search.decode);
+    if (rc == -ENODATA && !imgz_stop_raised(job->stop))
+        rc = 0;
+    if (rc == 0)
+        imgz_log_line(&job->log,
+                      "%s.partial holds %s of the disk, in its first %s; going on from there",
+                      config->output->path, imgz_text_size(whole->raw_bytes).text,
+                      imgz_text_size(whole->image_bytes).text);
+    return rc;
+}
+
+void imgz_whole_fini(struct imgz_whole *whole)
+{
+    imgz_index_fini(&whole->index);
+}

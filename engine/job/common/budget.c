@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * By example, two workers and slots of 2 MiB: 12 slots where there is room for 24 MiB, 5 where
+ * there is room for 10; with room for 8 there are 4 slots and one worker. More slots let reading,
+ * working and writing overlap; a worker without a slot of its own is idle, and so goes first.
+ */
+#include "job/common/budget.h"
+
+#include <errno.h>
+
+/* Slots in circulation, one line per holder. More would only be memory. */
+#define SLOTS_FEEDER     4u /* being read: deep enough for a disk to stream */
+#define SLOTS_DRAIN      4u /* being written, or waiting for their turn in disk order */
+#define SLOTS_PER_WORKER 2u /* one worked on, one waiting in the queue */
+
+/* With so many a job runs, too, one thing after the other: one being read, two with the drain, of
+ * which it may hold back one, and one in work with each worker. */
+#define SLOTS_SPARE_MIN 3u
+
+/* Slots take no more than this in all, unless it is less than the least: an image may have chunks
+ * of 16 MiB, and the machine a hundred processors. Slots of the default size get here with 240
+ * workers.
+ */
+#define SLOTS_BYTES_MAX ((uint64_t)1 << 30)
+
+uint32_t imgz_budget_slot_count(uint32_t worker_count)
+{
+    return SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count;
+}
+
+/* The least for so many workers; a disk of few chunks needs no more slots than those. */
+static uint64_t slots_min(const struct imgz_budget_needs *needs, uint32_t worker_count)
+{
+    return imgz_min(SLOTS_SPARE_MIN + worker_count,
+                    imgz_max(needs->chunk_count, SLOTS_SPARE_MIN + 1));
+}
+
+static uint64_t slots_that_fit(const struct imgz_budget_needs *needs, uint64_t bytes)
+{
+    return needs->slot_bytes == 0 ? IMGZ_BUDGET_UNLIMITED : bytes / needs->slot_bytes;
+}
+
+/* Slots that there is room for beside so many workers. */
+static uint64_t slots_beside(const struct imgz_budget_needs *needs, uint32_t worker_count,
+                             uint64_t memory_bytes)
+{
+    const uint64_t other_bytes = needs->base_bytes + worker_count * needs->worker_bytes;
+
+    return memory_bytes < other_bytes ? 0 : slots_that_fit(needs, memory_bytes - other_bytes);
+}
+
+int imgz_budget_make(const struct imgz_budget_needs *needs, uint64_t memory_bytes,
+                     struct imgz_budget *result)
+{
+    uint32_t worker_count = needs->worker_count;
+    uint64_t room;
+    uint64_t least;
+
+    IMGZ_ASSERT(needs->worker_count_min > 0);
+    IMGZ_ASSERT(needs->worker_count >= needs->worker_count_min);
+    for (;;) {
+        room = slots_beside(needs, worker_count, memory_bytes);
+        least = slots_min(needs, worker_count);
+        if (room >= least)
+            break;
+        if (worker_count == needs->worker_count_min)
+            return -ENOMEM;
+        worker_count -= 1;
+    }
+    room = imgz_min(room, imgz_max(least, slots_that_fit(needs, SLOTS_BYTES_MAX)));
+    room = imgz_min(room, imgz_max(least, needs->chunk_count));
+    *result = (struct imgz_budget){
+        .worker_count = worker_count,
+        .slot_count = (uint32_t)imgz_min(room, imgz_budget_slot_count(worker_count)),
+    };
+    return 0;
+}
+
+uint64_t imgz_budget_bytes_min(const struct imgz_budget_needs *needs)
+{
+    const uint32_t worker_count = needs->worker_count_min;
+
+    return needs->base_bytes + worker_count * needs->worker_bytes +
+           slots_min(needs, worker_count) * needs->slot_bytes;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A job that may open no more than it needs (machine/confine.h): what an image, or a disk, from
+ * outside may break has nowhere to go.
+ *
+ * Place: asked for by a job, with IMGZ_FLAG_CONFINE, once all that it reads and writes is open.
+ *
+ * Threads    the caller's, and those that it starts from then on. It is for good.
+ * Errors     none: where the kernel cannot do that, the job goes on and the log says so.
+ */
+#ifndef IMGZ_CONFINED_H
+#define IMGZ_CONFINED_H
+
+#include "io/sink/output.h"
+#include "io/source/source.h"
+#include "job/common/job.h"
+
+/* What can still be opened. Each may be NULL. */
+struct imgz_confined {
+    const struct imgz_source *source; /* again, to read it */
+    const struct imgz_source *other;
+    const struct imgz_output *output; /* a device again; of a file, its whole folder */
+    const struct imgz_name *map;      /* its whole folder */
+};
+
+void imgz_confined_begin(struct imgz_job *job, const struct imgz_confined *kept);
+
+#endif /* IMGZ_CONFINED_H */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What hash and compare share: reading a raw disk and hashing its chunks.
+ *
+ * Threads    as the crew: feed() runs in the feeder, work() in the workers, accept() in the drain;
+ *            the rest in the caller's thread.
+ * Errors     raised.
+ */
+#ifndef IMGZ_HASH_STAGE_H
+#define IMGZ_HASH_STAGE_H
+
+#include "checksum/hasher.h"
+#include "io/source/overlay.h"
+#include "io/source/source.h"
+#include "job/common/job.h"
+
+/* What a worker has of its own. */
+struct imgz_scan_worker {
+    struct imgz_hasher *hasher;
+    unsigned char *piece; /* see scan.c */
+};
+
+struct imgz_scan {
+    struct imgz_job *job;
+    struct imgz_source *source;
+    const struct imgz_overlay *overlay; /* what it is taken to have; NULL: what it has */
+    uint64_t size_bytes; /* to read: the source's, or less; IMGZ_SIZE_UNKNOWN for a stream */
+    bool raw_wanted;     /* the raw bytes stay in the slot behind the hash */
+
+    /* Made by prepare(). */
+    struct imgz_scan_worker *workers;
+    unsigned char *pieces; /* the workers' */
+    uint32_t worker_count;
+};
+
+/* Line and tally for the source in chunks of 'chunk_bytes'. To be released in any case. */
+IMGZ_MUST_CHECK int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes,
+                                      enum imgz_hash_kind hash);
+void imgz_scan_release(struct imgz_scan *scan);
+
+/* The crew's bodies. */
+IMGZ_MUST_CHECK int imgz_scan_feed(struct imgz_scan *scan);
+void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_slot *slot);
+
+/* For the drain: counts an item, or tells why it could not be read. */
+IMGZ_MUST_CHECK int imgz_scan_accept(struct imgz_scan *scan, const struct imgz_slot *slot);
+
+#endif /* IMGZ_HASH_STAGE_H */

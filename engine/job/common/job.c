@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/common/job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/advice.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "checksum/checksum.h"
+#include "checksum/digest.h"
+#include "codec/deflate.h"
+#include "io/device/device.h"
+#include "job/common/allot.h"
+#include "job/common/budget.h"
+#include "job/common/placement_log.h"
+
+static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+
+/* ---- Options ------------------------------------------------------------------------------ */
+
+static int check_target_options(struct imgz_job *job)
+{
+    const struct imgz_options *options = &job->options;
+
+    if ((options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL) != 0)
+        return imgz_stop_raise_usage(job->stop, nowhere, "the overrides 0x%x are not known",
+                                     options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
+    if (options->file_mode > 0777)
+        return imgz_stop_raise_usage(job->stop, nowhere, "a file's mode cannot be 0%o: up to 0777",
+                                     options->file_mode);
+    return 0;
+}
+
+static int check_options(struct imgz_job *job)
+{
+    const struct imgz_options *options = &job->options;
+    const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
+                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
+                                 IMGZ_FLAG_DISCARD | IMGZ_FLAG_ALLOW_EMPTY | IMGZ_FLAG_PARANOID |
+                                 IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_CONFINE | IMGZ_FLAG_FIX_GPT |
+                                 IMGZ_FLAG_DRY_RUN;
+
+    if (!imgz_deflate_level_valid(options->level))
+        return imgz_stop_raise_usage(job->stop, nowhere,
+                                     "level %d is out of range: fast, or 0 to %d", options->level,
+                                     IMGZ_LEVEL_MAX);
+    if (options->thread_count > IMGZ_THREADS_MAX)
+        return imgz_stop_raise_usage(
+            job->stop, nowhere, "%u threads are too many: at most %d, or 0 for one per processor",
+            options->thread_count, IMGZ_THREADS_MAX);
+    if (options->chunk_bytes < IMGZ_CHUNK_BYTES_MIN ||
+        options->chunk_bytes > IMGZ_CHUNK_BYTES_MAX ||
+        (options->chunk_bytes & (options->chunk_bytes - 1)) != 0)
+        return imgz_stop_raise_usage(
+            job->stop, nowhere,
+            "a chunk size of %u bytes is not possible: a power of two from %u "
+            "to %u",
+            options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
+    if (options->on_error != IMGZ_ON_ERROR_STOP && options->on_error != IMGZ_ON_ERROR_ZERO)
+        return imgz_stop_raise_usage(job->stop, nowhere, "on_error %d is not known: stop or zero",
+                                     (int)options->on_error);
+    if (options->chunk_hash != IMGZ_CHUNK_HASH_DEFAULT &&
+        imgz_chunk_hash_name(options->chunk_hash) == NULL)
+        return imgz_stop_raise_usage(job->stop, nowhere, "there is no chunk hash %d",
+                                     (int)options->chunk_hash);
+    if ((options->flags & ~known_flags) != 0)
+        return imgz_stop_raise_usage(job->stop, nowhere, "the flags 0x%x are not known",
+                                     options->flags & ~known_flags);
+    return check_target_options(job);
+}
+
+/* Takes over what the caller's header knows; what it does not keeps its default. */
+static void adopt_options(struct imgz_job *job, const struct imgz_options *options)
+{
+    imgz_options_init(&job->options, sizeof(job->options));
+    if (options != NULL)
+        memcpy(&job->options, options, imgz_min(options->struct_bytes, sizeof(job->options)));
+    if (job->options.progress_interval_ms == 0)
+        job->options.progress_interval_ms = 1;
+}
+
+/* Looks at the machine, and counts workers by it if the caller did not. */
+static int load_machine(struct imgz_job *job)
+{
+    const struct imgz_machine_config this_machine = {0};
+    int rc = imgz_machine_load(&this_machine, &job->machine);
+
+    if (rc < 0)
+        return imgz_job_raise_memory(job);
+    if (job->options.thread_count == 0)
+        job->options.thread_count =
+            (uint32_t)imgz_min(imgz_machine_worker_count(job->machine), IMGZ_THREADS_MAX);
+    return 0;
+}
+
+static uint32_t worker_count(const struct imgz_job *job)
+{
+    return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
+}
+
+/* Time that the watching thread did not see does not count: twice what lies between its looks. */
+static int create_deadline(struct imgz_job *job)
+{
+    const struct imgz_deadline_config config = {
+        .entry_count = IMGZ_DEADLINE_OF_SLOT(job->slot_count),
+        .limit_ns = (uint64_t)job->options.timeout_s * 1000000000u,
+        .tick_ns_max = (uint64_t)job->options.progress_interval_ms * 2000000u,
+    };
+
+    if (job->options.timeout_s == 0)
+        return 0;
+    return imgz_deadline_create(&config, &job->deadline) < 0 ? imgz_job_raise_memory(job) : 0;
+}
+
+int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
+{
+    int rc;
+
+    memset(job, 0, sizeof(*job));
+    job->start_ns = imgz_clock_ns();
+    imgz_stopwatch_start(&job->stopwatch, job->start_ns);
+    job->run_phase = IMGZ_PHASE_COPY;
+    job->bad_offset = IMGZ_OFFSET_NONE;
+    job->backup_gpt_offset = IMGZ_OFFSET_NONE;
+    job->room_bytes = IMGZ_SIZE_UNKNOWN;
+    job->read_fd = -1;
+    job->write_fd = -1;
+    imgz_badlist_init(&job->unreadable);
+    adopt_options(job, options);
+    imgz_log_init(&job->log, job->options.log, job->options.log_context);
+    rc = imgz_stop_create(&job->stop);
+    if (rc == 0)
+        rc = check_options(job);
+    if (rc == 0)
+        rc = load_machine(job);
+    if (rc == 0)
+        imgz_memory_read("", &job->memory);
+    job->slot_count = imgz_budget_slot_count(worker_count(job));
+    return rc < 0 ? rc : create_deadline(job);
+}
+
+enum imgz_hash_kind imgz_job_hash(const struct imgz_job *job)
+{
+    return job->options.chunk_hash == IMGZ_CHUNK_HASH_SHA256 ? IMGZ_HASH_SHA256 : IMGZ_HASH_XXH3;
+}
+
+enum imgz_chunk_hash imgz_job_hash_named(enum imgz_hash_kind hash)
+{
+    return hash == IMGZ_HASH_SHA256 ? IMGZ_CHUNK_HASH_SHA256 : IMGZ_CHUNK_HASH_XXH3;
+}
+
+int imgz_job_check_hash(struct imgz_job *job, const char *image_path, enum imgz_hash_kind hash)
+{
+    const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, image_path, IMGZ_OFFSET_NONE};
+    const enum imgz_chunk_hash found = imgz_job_hash_named(hash);
+
+    if (job->options.chunk_hash == IMGZ_CHUNK_HASH_DEFAULT || job->options.chunk_hash == found)
+        return 0;
+    return imgz_stop_raise_usage(
+        job->stop, place,
+        "%s has the chunk hash %s, not %s: leave out --chunk-hash, or take the "
+        "disk in it: 'imgz restore IMAGE - | imgz hash --chunk-hash %s -'",
+        image_path, imgz_chunk_hash_name(found), imgz_chunk_hash_name(job->options.chunk_hash),
+        imgz_chunk_hash_name(job->options.chunk_hash));
+}
+
+/* ---- Line and crew ------------------------------------------------------------------------ */
+
+int imgz_job_raise_memory(struct imgz_job *job)
+{
+    return imgz_stop_raise(
+        job->stop, -ENOMEM, nowhere,
+        "preparing %s with chunks of %u KiB: out of memory; use fewer --threads or a "
+        "smaller --chunk-size",
+        imgz_text_count(job->options.thread_count, "thread").text, job->chunk_bytes / 1024);
+}
+
+static uint64_t flush_ns(const struct imgz_job *job)
+{
+    if (job->line == NULL || job->line->flush_start_ns == 0)
+        return job->flush_ns;
+    return job->flush_ns + (imgz_clock_ns() - job->line->flush_start_ns);
+}
+
+static void retire_line(struct imgz_job *job)
+{
+    job->flush_ns = flush_ns(job);
+    imgz_line_destroy(job->line);
+    imgz_placement_destroy(job->placement);
+    job->line = NULL;
+    job->placement = NULL;
+}
+
+int imgz_job_place(struct imgz_job *job)
+{
+    const struct imgz_placement_config config = {
+        .worker_count = worker_count(job),
+        .slot_count = job->slot_count,
+        .feeder_os_node = job->confined ? job->read_node : imgz_device_node(job->read_fd),
+        .drain_os_node = job->confined ? job->write_node : imgz_device_node(job->write_fd),
+    };
+
+    return imgz_placement_create(job->machine, &config, &job->placement);
+}
+
+/* A chunk of a small disk is no larger than that. */
+static uint64_t raw_capacity_bytes(const struct imgz_job_needs *needs)
+{
+    return imgz_min(needs->raw_bytes, imgz_max(needs->raw_bytes_total, IMGZ_CHUNK_BYTES_MIN));
+}
+
+/* Digests are made of every byte, be it in a hole. */
+static void init_meter(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    struct imgz_meter_config config = needs->meter;
+
+    if (needs->tally.digests != NULL && needs->tally.raw_present)
+        config.zero_cost = IMGZ_METER_COST_DATA;
+    imgz_meter_init(&job->line->meter, &config);
+}
+
+static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    struct imgz_pool_config pool = {
+        .raw_capacity_bytes = raw_capacity_bytes(needs),
+        .stored_capacity_bytes = needs->stored_bytes,
+    };
+    int rc;
+
+    retire_line(job);
+    rc = imgz_allot(job, needs, &pool);
+    if (rc == 0)
+        rc = imgz_job_place(job);
+    if (rc < 0)
+        return rc;
+    rc = imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
+    if (rc < 0)
+        return rc;
+    init_meter(job, needs);
+    return 0;
+}
+
+/* A line whose meter starts where the last one's is. */
+static int continue_line(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    const uint64_t raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
+    const uint64_t zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    int rc = create_line(job, needs);
+
+    if (rc < 0)
+        return rc;
+    atomic_store(&job->line->meter.raw_bytes_done, raw_bytes);
+    atomic_store(&job->line->meter.zero_bytes_done, zero_bytes);
+    return 0;
+}
+
+static int create_tally(struct imgz_job *job, const struct imgz_tally_config *config)
+{
+    int rc;
+
+    imgz_tally_destroy(job->tally);
+    job->tally = NULL;
+    rc = imgz_tally_create(config, &job->tally);
+    if (rc == -EINVAL)
+        return imgz_stop_raise_usage(
+            job->stop, nowhere,
+            "the digests \"%s\" are not all known, or one stands twice: md5, "
+            "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
+            config->digests);
+    if (rc == -EOPNOTSUPP)
+        return imgz_stop_raise(job->stop, rc, nowhere,
+                               "libcrypto cannot make the digests \"%s\" here: for want of memory, "
+                               "or because its policy forbids one of them",
+                               config->digests);
+    return rc < 0 ? imgz_job_raise_memory(job) : 0;
+}
+
+int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
+{
+    int rc = 0;
+
+    job->chunk_bytes = needs->tally.chunk_bytes;
+    job->raw_bytes_total = needs->raw_bytes_total;
+    if (!needs->continues)
+        rc = create_tally(job, &needs->tally);
+    if (rc < 0)
+        return rc;
+    rc = needs->continues ? continue_line(job, needs) : create_line(job, needs);
+    if (rc < 0)
+        return imgz_stop_raised(job->stop) ? rc : imgz_job_raise_memory(job);
+    imgz_placement_log(job);
+    return 0;
+}
+
+/* Told to the crew as 'stuck'. */
+static bool reads_hang(void *context)
+{
+    struct imgz_job *job = context;
+    struct imgz_place place = {IMGZ_STAGE_READ_SOURCE, job->deadline_path, IMGZ_OFFSET_NONE};
+    static const char advice[] =
+        "the device hangs: check cables and 'dmesg', reconnect it, and run "
+        "again; a slow one needs a longer --timeout";
+
+    if (!imgz_deadline_tick(job->deadline, imgz_clock_ns(), &place.offset))
+        return false;
+    if (place.offset == IMGZ_OFFSET_NONE)
+        imgz_stop_raise(job->stop, -ETIMEDOUT, place, "opening %s: no answer for %s; %s",
+                        place.path, imgz_text_count(job->options.timeout_s, "second").text, advice);
+    else
+        imgz_stop_raise(job->stop, -ETIMEDOUT, place,
+                        "reading %s at offset %" PRIu64 ": no answer for %s; %s", place.path,
+                        place.offset, imgz_text_count(job->options.timeout_s, "second").text,
+                        advice);
+    return true;
+}
+
+static struct imgz_crew_watch make_watch(struct imgz_job *job, uint64_t raw_bytes_total)
+{
+    return (struct imgz_crew_watch){
+        .progress = job->options.progress,
+        .progress_context = job->options.progress_context,
+        .progress_interval_ms = job->options.progress_interval_ms,
+        .raw_bytes_total = raw_bytes_total,
+        .stopwatch = &job->stopwatch,
+        .stuck = job->deadline != NULL ? reads_hang : NULL,
+        .stuck_context = job,
+        .left = &job->left,
+    };
+}
+
+int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context)
+{
+    const struct imgz_crew_watch watch = make_watch(job, IMGZ_SIZE_UNKNOWN);
+    int rc = imgz_crew_call(body, context, &watch, job->stop);
+
+    return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
+}
+
+int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, void *context)
+{
+    const struct imgz_crew_plan plan = {
+        .job = context,
+        .worker_count = worker_count(job),
+        .feed = bodies->feed,
+        .work = bodies->work,
+        .drain = bodies->drain,
+        .watch = make_watch(job, job->raw_bytes_total),
+    };
+    struct imgz_crew_usage usage = {0};
+    int rc;
+
+    atomic_store_explicit(&job->line->meter.phase, (int)job->run_phase, memory_order_relaxed);
+    rc = imgz_crew_run(&plan, job->line, &usage);
+
+    job->usage.feed_cpu_ns += usage.feed_cpu_ns;
+    job->usage.work_cpu_ns += usage.work_cpu_ns;
+    job->usage.drain_cpu_ns += usage.drain_cpu_ns;
+
+    return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
+}
+
+void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t image_bytes_done)
+{
+    struct imgz_meter *meter = &job->line->meter;
+
+    imgz_tally_add(job->tally, slot);
+    imgz_meter_add(meter, slot);
+    if (slot->kind == IMGZ_SLOT_DATA && slot->stored_form)
+        job->stored_chunk_count += 1;
+    atomic_store_explicit(&meter->image_bytes_done, image_bytes_done, memory_order_relaxed);
+}
+
+/* The CRC-32 of an earlier pass over the same disk stays if this one, a read-back, makes none. */
+void imgz_job_sum_up(struct imgz_job *job)
+{
+    const struct imgz_tally_sum earlier = job->sum;
+
+    imgz_tally_finish(job->tally, &job->sum);
+    if (job->sum.crc_left_out && job->sum_done &&
+        imgz_tally_has_roots(&earlier, &job->sum.root_hash, &job->sum.root_sha256)) {
+        job->sum.crc32 = earlier.crc32;
+        job->sum.crc_left_out = earlier.crc_left_out;
+    }
+    job->sum_done = true;
+}
+
+void imgz_job_finish(struct imgz_job *job)
+{
+    struct imgz_progress progress = {0};
+
+    if (job->line != NULL)
+        imgz_meter_read(&job->line->meter, &progress);
+    progress.phase = IMGZ_PHASE_FINISH;
+    progress.raw_bytes_done = job->sum.raw_bytes;
+    progress.raw_bytes_total = job->sum.raw_bytes;
+    progress.zero_bytes_done = job->sum.zero_bytes;
+    progress.image_bytes_done = job->image_bytes;
+    progress.elapsed_ns = imgz_stopwatch_look(&job->stopwatch, imgz_clock_ns());
+    progress.work_bytes_total = progress.work_bytes_done;
+    if (job->options.progress != NULL)
+        (void)job->options.progress(&progress, job->options.progress_context);
+}
+
+/* ---- Report and error --------------------------------------------------------------------- */
+
+static void fill_report(const struct imgz_job *job, struct imgz_report *report)
+{
+    const uint64_t now_ns = imgz_clock_ns();
+
+    memset(report, 0, sizeof(*report));
+    report->image_bytes = job->image_bytes;
+    report->written_bytes = job->written_bytes;
+    report->same_bytes = job->same_bytes;
+    report->resumed_bytes = job->resumed_bytes;
+    report->stored_chunk_count = job->stored_chunk_count;
+    report->bad_chunk_count = job->bad_chunk_count;
+    report->bad_offset = job->bad_offset;
+    report->left_out_bytes = job->left_out_bytes;
+    report->discarded_bytes = job->discarded_bytes;
+    report->backup_gpt_offset = job->backup_gpt_offset;
+    report->elapsed_ns = now_ns - job->start_ns;
+    report->flush_ns = flush_ns(job);
+    report->feed_cpu_ns = job->usage.feed_cpu_ns;
+    report->work_cpu_ns = job->usage.work_cpu_ns;
+    report->drain_cpu_ns = job->usage.drain_cpu_ns;
+    report->chunk_bytes = job->chunk_bytes;
+    report->thread_count = worker_count(job);
+    if (job->line != NULL) {
+        report->raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
+        report->zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    } else {
+        report->raw_bytes = job->sum.raw_bytes;
+        report->zero_bytes = job->sum.zero_bytes;
+    }
+    report->rest = job->rest;
+    report->rest_bytes = job->rest_bytes;
+    report->rest_zero_bytes = job->rest_zero_bytes;
+    report->warning_count = job->warning_count;
+    memcpy(report->warnings, job->warnings, sizeof(report->warnings));
+    report->gpt_moved = job->gpt_moved;
+    report->room_bytes = job->room_bytes;
+    report->partial_bytes = job->partial_bytes;
+    report->mended = job->mended;
+    report->missing_bytes = job->missing_bytes;
+    report->regained_bytes = job->regained_bytes;
+    report->against_image = job->against_image;
+    if (job->left.drain)
+        return; /* which has its hands on the rest */
+    report->unreadable_bytes = job->unreadable.bytes + job->unlisted_bytes;
+    report->unreadable_range_count = job->unreadable.count + job->unlisted_count;
+    for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)
+        report->unreadable[i] = job->unreadable.ranges[i];
+    if (job->io_name != NULL)
+        snprintf(report->io_name, sizeof(report->io_name), "%s", job->io_name);
+    if (job->raw_bytes_total != IMGZ_SIZE_UNKNOWN && job->chunk_bytes != 0)
+        report->chunk_count = imgz_div_up(job->raw_bytes_total, job->chunk_bytes);
+    if (!job->sum_done)
+        return;
+    report->chunk_count = job->sum.chunk_count;
+    report->crc32 = job->sum.crc32;
+    report->crc32_known = !job->sum.crc_left_out;
+    report->digest_count = job->sum.digest_count;
+    memcpy(report->digests, job->sum.digests, sizeof(report->digests));
+    report->compared_digests = job->compared_digests;
+    report->chunk_hash = imgz_job_hash_named(job->sum.hash);
+    imgz_root_format(job->sum.hash, &job->sum.root_hash, &job->sum.root_sha256,
+                     report->root_hash_text);
+    if (job->sum.hash == IMGZ_HASH_XXH3)
+        imgz_hash_format(&job->sum.root_hash, report->root_hash);
+}
+
+/* The latch's story, or a plain one where there is no latch. */
+static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *error)
+{
+    memset(error, 0, sizeof(*error));
+    error->offset = IMGZ_OFFSET_NONE;
+    if (rc == 0)
+        return;
+    if (job->stop != NULL && imgz_stop_raised(job->stop)) {
+        *error = *imgz_stop_error(job->stop);
+        return;
+    }
+    error->code = rc;
+    error->stage = IMGZ_STAGE_SETUP;
+    snprintf(error->text, sizeof(error->text), "starting: %s; %s", strerrordesc_np(-rc),
+             imgz_advice_find(rc, IMGZ_ADVICE_INPUT));
+}
+
+int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struct imgz_error *error)
+{
+    if (rc < 0 && job->stop != NULL && imgz_stop_raised(job->stop))
+        rc = imgz_stop_error(job->stop)->code;
+    if (report != NULL)
+        fill_report(job, report);
+    if (error != NULL)
+        fill_error(job, rc, error);
+    if (job->left.any) {
+        imgz_log_silence(&job->log);
+        return rc;
+    }
+    imgz_deadline_destroy(job->deadline);
+    imgz_line_destroy(job->line);
+    imgz_placement_destroy(job->placement);
+    imgz_machine_destroy(job->machine);
+    imgz_tally_destroy(job->tally);
+    imgz_badlist_fini(&job->unreadable);
+    imgz_stop_destroy(job->stop);
+    imgz_log_fini(&job->log);
+    return rc;
+}
+
+int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error)
+{
+    const struct imgz_job none = {0};
+
+    if (report != NULL)
+        memset(report, 0, sizeof(*report));
+    if (error != NULL)
+        fill_error(&none, rc, error);
+    return rc;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/common/steady.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "io/device/claims.h"
+#include "io/device/device.h"
+#include "job/common/warn.h"
+
+/* ---- Who may write ------------------------------------------------------------------------ */
+
+/* The path of what is written, if it is a file. */
+static bool find_path(const struct imgz_output *output, char path[PATH_MAX])
+{
+    char link[64];
+    struct stat status;
+    ssize_t length;
+
+    if (output == NULL || fstat(output->fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return false;
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", output->fd);
+    length = readlink(link, path, PATH_MAX - 1);
+    path[length < 0 ? 0 : length] = '\0';
+    return length > 0;
+}
+
+/* What is worth a warning of one kind: the first such claim, and how many more. */
+struct found {
+    const struct imgz_claim *first;
+    uint32_t more_count;
+};
+
+static void count(struct found *found, const struct imgz_claim *claim)
+{
+    if (found->first == NULL)
+        found->first = claim;
+    else
+        found->more_count += 1;
+}
+
+static void warn_of(struct imgz_job *job, const struct found *found, const char *code,
+                    const char *advice)
+{
+    char what[640];
+    char more[32] = "";
+
+    if (found->first == NULL)
+        return;
+    if (found->more_count > 0)
+        (void)snprintf(more, sizeof(more), ", and %" PRIu32 " more", found->more_count);
+    imgz_claim_what(found->first, what, sizeof(what));
+    imgz_warn(job, code, "%s%s: %s", what, more, advice);
+}
+
+static void warn_of_claims(struct imgz_job *job, const struct imgz_claims *claims)
+{
+    struct found mounted = {0};
+    struct found written = {0};
+    struct found image = {0};
+
+    for (uint32_t i = 0; i < imgz_min(claims->count, IMGZ_CLAIMS_MAX); i++) {
+        const struct imgz_claim *claim = &claims->list[i];
+        const bool mount =
+            claim->kind == IMGZ_OVERRIDE_MOUNTED || claim->kind == IMGZ_OVERRIDE_ROOT;
+
+        if (mount && !claim->read_only)
+            count(&mounted, claim);
+        else if (claim->by_program)
+            count(&written, claim);
+        else if (claim->kind == IMGZ_OVERRIDE_IMAGE_DISK)
+            count(&image, claim);
+    }
+    warn_of(job, &mounted, "source-mounted",
+            "what is written to it meanwhile is read by halves; unmount it, mount it read-only, or "
+            "read a snapshot");
+    warn_of(job, &written, "source-open",
+            "it may be written to while it is read; end that program, or read a snapshot");
+    if (image.first != NULL)
+        imgz_warn(job, "source-has-image",
+                  "%s lies on %s, which is read: writing the image changes what it is of; write it "
+                  "to another drive",
+                  image.first->by, image.first->on);
+}
+
+struct look {
+    struct imgz_job *job;
+    const struct imgz_source *source;
+    const struct imgz_output *output;
+};
+
+/* Not on the caller's stack: see imgz_crew_call_deep(). */
+static int look_for_claims(void *context)
+{
+    const struct look *look = context;
+    const struct imgz_stack_config this_machine = {0};
+    struct imgz_stack *stack = NULL;
+    struct imgz_claims claims;
+    char image[PATH_MAX];
+    int rc = imgz_stack_open(&this_machine, &stack);
+
+    if (rc < 0)
+        return rc;
+    (void)!imgz_claims_find(stack, look->source->status.st_rdev,
+                            find_path(look->output, image) ? image : NULL, &claims);
+    warn_of_claims(look->job, &claims);
+    imgz_stack_close(stack);
+    return 0;
+}
+
+/* ---- Who did ------------------------------------------------------------------------------ */
+
+static void check_file(struct imgz_job *job, const struct imgz_source *source)
+{
+    const struct stat *before = &source->status;
+    struct stat after;
+
+    if (fstat(source->fd, &after) < 0)
+        return;
+    if (after.st_size != before->st_size)
+        imgz_warn(job, "source-changed",
+                  "%s changed while it was read: it had %" PRIu64 " bytes, and has %" PRIu64
+                  "; what was read may be of before and of after",
+                  source->path, (uint64_t)before->st_size, (uint64_t)after.st_size);
+    else if (after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+             after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+        imgz_warn(job, "source-changed",
+                  "%s was written to while it was read; what was read may be of before and of "
+                  "after",
+                  source->path);
+}
+
+static void check_device(struct imgz_steady *steady, struct imgz_job *job)
+{
+    uint64_t written_bytes = 0;
+
+    if (!steady->written_known ||
+        !imgz_device_written(steady->source->status.st_rdev, &written_bytes) ||
+        written_bytes == steady->written_bytes)
+        return;
+    imgz_warn(job, "source-changed",
+              "%" PRIu64 " bytes were written to %s while it was read; what was read may be of "
+              "before and of after",
+              written_bytes - steady->written_bytes, steady->source->path);
+}
+
+void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
+                       const struct imgz_source *source, const struct imgz_output *output)
+{
+    struct look look = {job, source, output};
+
+    *steady = (struct imgz_steady){.source = source};
+    if (source->kind != IMGZ_SOURCE_DEVICE)
+        return;
+    (void)!imgz_crew_call_deep(look_for_claims, &look); /* without: no warning */
+    steady->written_known = imgz_device_written(source->status.st_rdev, &steady->written_bytes);
+}
+
+void imgz_steady_end(struct imgz_steady *steady, struct imgz_job *job)
+{
+    if (steady->source == NULL)
+        return;
+    switch (steady->source->kind) {
+    case IMGZ_SOURCE_FILE:
+        check_file(job, steady->source);
+        break;
+    case IMGZ_SOURCE_DEVICE:
+        check_device(steady, job);
+        break;
+    case IMGZ_SOURCE_STREAM:
+        break;
+    }
+    steady->source = NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether a source holds still while it is read. What is written to it meanwhile may be in an image
+ * by halves: pages of before and of after. imgz cannot prevent that, so it warns.
+ *
+ * Place: capture, mend, hash and compare, around what they read.
+ *
+ * Threads    the job's own.
+ * Errors     none: what cannot be told is not told. Who writes is asked at the beginning, and at
+ * the end whether anybody did.
+ */
+#ifndef IMGZ_STEADY_H
+#define IMGZ_STEADY_H
+
+#include "io/sink/output.h"
+#include "io/source/source.h"
+#include "job/common/job.h"
+
+struct imgz_steady {
+    const struct imgz_source *source; /* NULL: not begun */
+    uint64_t written_bytes;           /* to the device since the system started */
+    bool written_known;
+};
+
+/* With the source open. 'output': what is written meanwhile; NULL: nothing. */
+void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
+                       const struct imgz_source *source, const struct imgz_output *output);
+
+/* With the source still open. */
+void imgz_steady_end(struct imgz_steady *steady, struct imgz_job *job);
+
+#endif /* IMGZ_STEADY_H */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Measures one kind of work: all workers do it over and over on the chunks of a specimen, until a
+ * slice of time is over. No disk takes part. Packing and unpacking hash chunks as the options say.
+ *
+ * The speed is the sum of the workers' own: what each did, by the time it took for that. Waiting
+ * for the next chunk does not count, nor that at the end of a slice one worker still has one to
+ * finish.
+ *
+ * Threads    run() is called by one thread and starts the others.
+ * Errors     as a job's: run() fills in 'error'.
+ * Blocking   run(), about as long as the slice.
+ */
+#ifndef IMGZ_KERNEL_RATE_H
+#define IMGZ_KERNEL_RATE_H
+
+#include "job/measure/sample_set.h"
+
+enum imgz_gauge_work {
+    IMGZ_GAUGE_ZERO_TEST, /* on the room for packed chunks, while that is zeros */
+    IMGZ_GAUGE_XXH3,
+    IMGZ_GAUGE_SHA256,
+    IMGZ_GAUGE_CRC32,
+    IMGZ_GAUGE_PACK,
+    IMGZ_GAUGE_PROVE, /* packs chunk_count chunks, each once, and checks them: see specimen.h */
+    IMGZ_GAUGE_UNPACK,
+};
+
+struct imgz_gauge {
+    struct imgz_specimen *specimen;
+    enum imgz_gauge_work work;
+    int level;            /* PACK, PROVE */
+    uint64_t slice_ns;    /* not of PROVE */
+    uint32_t prove_count; /* PROVE: so many chunks, in their turn */
+    bool keep;            /* PROVE: as the packed form */
+
+    /* Filled in by run(). */
+    uint64_t raw_bytes;    /* worked on; a chunk counts each time */
+    uint64_t elapsed_ns;   /* that the workers together took for them; 0: not to be told */
+    uint64_t busy_ns;      /* each worker's time for that, added up */
+    uint64_t cpu_ns;       /* of it: that they had a processor */
+    uint64_t kernel_sum;   /* of a kernel's results, of a hash the first byte: nobody may leave the
+                            * kernel out, and tests can see which one it was */
+    uint64_t *image_bytes; /* PACK, PROVE: what each chunk costs in an image, 0 where it was not
+                            * its turn; chunk_count of them, the caller's */
+};
+
+IMGZ_MUST_CHECK int imgz_gauge_run(struct imgz_gauge *gauge, const struct imgz_options *options,
+                                   struct imgz_error *error);
+
+#endif /* IMGZ_KERNEL_RATE_H */

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reader reads until its source ends. What ends it before is a stop, as a user's would be: the
+ * drain raises one on this run's own latch when it has seen enough.
+ */
+#include "job/measure/read_rate.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "format/note.h"
+#include "io/source/reader.h"
+
+struct run {
+    struct imgz_readrate *rate;
+    struct imgz_job job;
+    uint64_t start_ns;
+
+    /* Owned by the drain. */
+    bool enough;
+};
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct run *run = context;
+    const struct imgz_reader_config config = {
+        .source = run->rate->source,
+        .size_bytes = run->rate->source->size_bytes,
+        .chunk_bytes = run->job.chunk_bytes,
+        .zero_bytes_max = imgz_note_zero_bytes_max(run->job.chunk_bytes),
+        .io_name = &run->job.io_name,
+    };
+
+    return imgz_reader_run(&config, line);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    const struct run *run = context;
+
+    (void)worker_index;
+    imgz_reader_fetch(run->rate->source, slot);
+    return 0;
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    const struct imgz_place nowhere = {IMGZ_STAGE_READ_SOURCE, NULL, IMGZ_OFFSET_NONE};
+    struct run *run = context;
+    struct imgz_readrate *rate = run->rate;
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_line_take(line, &slot)) == 0) {
+        const bool data = slot->kind == IMGZ_SLOT_DATA;
+        const uint64_t now_ns = imgz_clock_ns();
+
+        if (slot->fault == IMGZ_FAULT_READ)
+            return imgz_reader_raise(rate->source, line->stop, slot);
+        if (data) {
+            rate->read_bytes += slot->raw_bytes;
+            rate->elapsed_ns = imgz_max(1, now_ns - run->start_ns);
+        }
+        imgz_line_give_back(line, &slot);
+        if (rate->read_bytes >= rate->bytes_max || now_ns >= run->start_ns + rate->slice_ns) {
+            run->enough = true;
+            return imgz_stop_raise(line->stop, -ECANCELED, nowhere, "enough was read");
+        }
+    }
+    return rc == -ENODATA ? 0 : rc;
+}
+
+int imgz_readrate_run(struct imgz_readrate *rate, const struct imgz_options *options,
+                      struct imgz_error *error)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    struct run run = {.rate = rate};
+    struct imgz_job_needs needs = {
+        .tally = {.raw_present = true},
+        .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
+    };
+    int rc = imgz_job_begin(&run.job, options);
+
+    IMGZ_ASSERT(rate->source->kind != IMGZ_SOURCE_STREAM);
+    rate->read_bytes = 0;
+    rate->elapsed_ns = 0;
+    needs.tally.chunk_bytes = run.job.options.chunk_bytes;
+    needs.raw_bytes = run.job.options.chunk_bytes;
+    if (rc == 0)
+        rc = imgz_job_prepare(&run.job, &needs);
+    run.start_ns = imgz_clock_ns();
+    if (rc == 0)
+        rc = imgz_job_run(&run.job, &bodies, &run);
+    if (rc == -ECANCELED && run.enough)
+        rc = 0;
+    return imgz_job_end(&run.job, rc, NULL, error);
+}

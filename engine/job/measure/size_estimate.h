@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How small a sample becomes at one level after the other, when the slow ones come to some of its
+ * chunks only: as much less than at the level before as those chunks that both came to. Levels next
+ * to each other gain on the same chunks, so that this is much closer than the ratio of what was
+ * seen.
+ *
+ *     chunk           0     1     2     3      all
+ *     level fast    100   300   100   300      800
+ *     level 1        90   270    90   270      720
+ *     level 12       80     -    80     -      720 * (80 + 80) / (90 + 90) = 640
+ *
+ * Threads    one.
+ * Memory     all in init().
+ */
+#ifndef IMGZ_SIZE_ESTIMATE_H
+#define IMGZ_SIZE_ESTIMATE_H
+
+#include "base/base.h"
+
+struct imgz_estimate {
+    uint32_t chunk_count;
+
+    /* What each chunk costs at the level at hand, and at the one before it; 0: it was not seen. */
+    uint64_t *level_bytes; /* to be filled in by the caller */
+    uint64_t *before_bytes;
+    double before_all; /* all chunks at the level before */
+};
+
+/* 0, or -ENOMEM. To be given to fini() in any case. */
+IMGZ_MUST_CHECK int imgz_estimate_init(struct imgz_estimate *estimate, uint32_t chunk_count);
+void imgz_estimate_fini(struct imgz_estimate *estimate);
+
+/* Forgets what was seen at the level at hand. */
+void imgz_estimate_clear(struct imgz_estimate *estimate);
+
+/* What all chunks cost at the level at hand; for the first, of which every chunk must have been
+ * seen, their sum. 0: none was seen. */
+double imgz_estimate_all(const struct imgz_estimate *estimate);
+
+/* The level at hand becomes the one before, for the next. */
+void imgz_estimate_advance(struct imgz_estimate *estimate);
+
+#endif /* IMGZ_SIZE_ESTIMATE_H */

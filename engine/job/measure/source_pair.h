@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file or block device opened in both ways there are to read it: past the page cache, and through
+ * it.
+ *
+ * Threads    one at a time.
+ * Errors     raised on the job's latch.
+ */
+#ifndef IMGZ_SOURCE_PAIR_H
+#define IMGZ_SOURCE_PAIR_H
+
+#include "io/source/source.h"
+#include "job/common/job.h"
+
+/* Each is open, or has the descriptor -1. */
+struct imgz_twoway {
+    struct imgz_source direct;
+    struct imgz_source cached;
+};
+
+#define IMGZ_TWOWAY_CLOSED ((struct imgz_twoway){.direct.fd = -1, .cached.fd = -1})
+
+/* As the job's options want it: AUTO opens a device directly, and a file in both ways where its
+ * file system can. 'twoway' must be closed; what is open after a failure is to be closed too. */
+IMGZ_MUST_CHECK int imgz_twoway_open(struct imgz_twoway *twoway, const char *path,
+                                     struct imgz_job *job);
+void imgz_twoway_close(struct imgz_twoway *twoway);
+
+/* The direct one, or the other; NULL if none is open. */
+struct imgz_source *imgz_twoway_best(struct imgz_twoway *twoway);
+
+#endif /* IMGZ_SOURCE_PAIR_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A disk that does not exist: what the bench measures on when it is given no file.
+ *
+ * It is synthetic. Its kinds of data and their shares are chosen so that levels compare as they do
+ * on the system drives of desktops and servers; the ratio of a real drive can be anything.
+ *
+ *     25 %     zeros, in runs of 1 MiB and more: free space
+ *     18.75 %  random bytes: media, archives, encrypted files
+ *     21.1 %   instructions of a made-up processor, as coded as x86-64: programs and libraries
+ *     14.1 %   sentences of made-up words: documents, sources, logs
+ *     14.1 %   pages of fixed-length records: databases
+ *      7.0 %   rows of smooth and noisy pixels: uncompressed pictures
+ *
+ * Threads    any number; no state.
+ * Errors     none.
+ */
+#ifndef IMGZ_SYNTHETIC_H
+#define IMGZ_SYNTHETIC_H
+
+#include "base/base.h"
+
+enum imgz_mix_kind {
+    IMGZ_MIX_ZERO,
+    IMGZ_MIX_RANDOM,
+    IMGZ_MIX_CODE,
+    IMGZ_MIX_TEXT,
+    IMGZ_MIX_RECORDS,
+    IMGZ_MIX_BITMAP,
+};
+#define IMGZ_MIX_KIND_COUNT 6u
+
+/* What is of one kind: the smallest chunk there is. */
+#define IMGZ_MIX_PIECE_BYTES ((size_t)64 << 10)
+
+/* After so many pieces, and in each further such stretch, the shares above are exact. */
+#define IMGZ_MIX_CYCLE_PIECES 256u
+
+enum imgz_mix_kind imgz_mix_kind_at(uint64_t piece_index);
+
+/* Makes IMGZ_MIX_PIECE_BYTES bytes that depend on 'piece_index' alone. */
+void imgz_mix_fill(uint64_t piece_index, unsigned char *data);
+
+#endif /* IMGZ_SYNTHETIC_H */

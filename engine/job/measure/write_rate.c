@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/measure/write_rate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "io/sink/sparse.h"
+#include "job/common/job.h"
+
+struct run {
+    struct imgz_writerate *rate;
+    struct imgz_job job;
+    struct imgz_checker *checkers; /* one per worker */
+    struct imgz_output output;
+    char *path;
+    uint64_t turn_count; /* at most, for want of room */
+    uint64_t deadline_ns;
+};
+
+/* ---- The crew's bodies -------------------------------------------------------------------- */
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct run *run = context;
+
+    for (uint64_t turn = 0; turn < run->turn_count; turn++) {
+        struct imgz_slot *slot = NULL;
+        int rc;
+
+        if (turn > 0 && imgz_clock_ns() >= run->deadline_ns)
+            break;
+        rc = imgz_line_take_free(line, &slot);
+        if (rc == 0)
+            rc = imgz_line_feed(line, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    const struct run *run = context;
+    const struct imgz_specimen *specimen = run->rate->specimen;
+
+    imgz_specimen_unpack(specimen, imgz_specimen_at(specimen, slot->seq),
+                         &run->checkers[worker_index], slot);
+    return 0;
+}
+
+static int raise_fault(const struct run *run)
+{
+    const struct imgz_place place = {IMGZ_STAGE_CHECK, NULL, IMGZ_OFFSET_NONE};
+
+    return imgz_stop_raise(run->job.stop, -EPROTO, place,
+                           "measuring a restore: a chunk in memory is not what it was; do not "
+                           "trust this machine's memory or processor, or please report this");
+}
+
+/* The chunks of all turns lie one after the other: a chunk that is short, being the source's last,
+ * is followed by a hole. */
+static int write_turns(struct run *run, struct imgz_sparse *sparse)
+{
+    const uint32_t chunk_bytes = run->rate->specimen->chunk_bytes;
+    struct imgz_slot *slot = NULL;
+    uint64_t end = 0;
+    int rc;
+
+    while ((rc = imgz_sparse_take(sparse, &slot)) == 0) {
+        if (slot->fault != IMGZ_FAULT_NONE)
+            return raise_fault(run);
+        slot->raw_offset = slot->seq * chunk_bytes;
+        end = slot->raw_offset + slot->raw_bytes;
+        run->rate->raw_bytes += slot->raw_bytes;
+        rc = imgz_sparse_put(sparse, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return rc == -ENODATA ? imgz_sparse_finish(sparse, end) : rc;
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct run *run = context;
+    struct imgz_sparse sparse;
+    int rc = imgz_sparse_init(&sparse, &run->output, line, IMGZ_SIZE_UNKNOWN);
+
+    if (rc == 0)
+        rc = write_turns(run, &sparse);
+    imgz_sparse_fini(&sparse);
+    return rc;
+}
+
+/* ---- The run ------------------------------------------------------------------------------ */
+
+static int limit_turns(struct run *run)
+{
+    const uint32_t chunk_bytes = run->rate->specimen->chunk_bytes;
+    struct statvfs status;
+
+    if (fstatvfs(run->output.fd, &status) < 0)
+        return imgz_stop_raise_system(run->job.stop, -errno,
+                                      imgz_output_place(&run->output, IMGZ_OFFSET_NONE),
+                                      "asking for the free space of");
+    run->turn_count = imgz_min(run->rate->bytes_max, status.f_bavail * status.f_frsize / 4);
+    run->turn_count = imgz_max(1, run->turn_count / chunk_bytes);
+    return 0;
+}
+
+static int open_output(void *context)
+{
+    struct run *run = context;
+    const struct imgz_output_config config = {
+        .path = run->path,
+        .stage = IMGZ_STAGE_WRITE_TARGET,
+        .direct_wanted = true,
+        .need_bytes = IMGZ_SIZE_UNKNOWN,
+    };
+    int rc = imgz_output_open(&config, run->job.stop, &run->job.log, &run->output);
+
+    return rc < 0 ? rc : limit_turns(run);
+}
+
+static int prepare(struct run *run)
+{
+    const struct imgz_specimen *specimen = run->rate->specimen;
+    const struct imgz_job_needs needs = {
+        .tally = {.chunk_bytes = specimen->chunk_bytes, .raw_present = true},
+        .raw_bytes = specimen->chunk_bytes,
+        .stored_bytes = specimen->stored_room,
+        .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
+    };
+    uint32_t count;
+    int rc = imgz_job_prepare(&run->job, &needs);
+
+    if (rc < 0)
+        return rc;
+    count = run->job.options.thread_count;
+    run->checkers = calloc(count, sizeof(run->checkers[0]));
+    if (run->checkers == NULL)
+        return imgz_job_raise_memory(&run->job);
+    for (uint32_t i = 0; i < count; i++) {
+        if (imgz_checker_init(&run->checkers[i], imgz_job_hash(&run->job)) < 0)
+            return imgz_job_raise_memory(&run->job);
+    }
+    /* Two that measure in one folder at the same time do not meet. */
+    if (asprintf(&run->path, "%s/imgz-bench-%d-%" PRIx64, run->rate->folder, (int)getpid(),
+                 imgz_clock_ns()) < 0) {
+        run->path = NULL;
+        return imgz_job_raise_memory(&run->job);
+    }
+    return 0;
+}
+
+static void release(struct run *run)
+{
+    imgz_output_close(&run->output);
+    for (uint32_t i = 0; run->checkers != NULL && i < run->job.options.thread_count; i++)
+        imgz_checker_fini(&run->checkers[i]);
+    free(run->checkers);
+    free(run->path);
+}
+
+int imgz_writerate_run(struct imgz_writerate *rate, const struct imgz_options *options,
+                       struct imgz_error *error)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    struct run run = {.rate = rate, .output = IMGZ_OUTPUT_NONE};
+    uint64_t start_ns;
+    int rc = imgz_job_begin(&run.job, options);
+
+    rate->raw_bytes = 0;
+    rate->elapsed_ns = 0;
+    if (rc == 0)
+        rc = prepare(&run);
+    if (rc == 0)
+        rc = imgz_job_call(&run.job, open_output, &run);
+    start_ns = imgz_clock_ns();
+    run.deadline_ns = start_ns + rate->slice_ns;
+    if (rc == 0)
+        rc = imgz_job_run(&run.job, &bodies, &run);
+    if (rc == 0)
+        rate->elapsed_ns = imgz_clock_ns() - start_ns;
+    release(&run);
+    return imgz_job_end(&run.job, rc, NULL, error);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Restore: image -> feeder -> workers (inflate, check) -> sparse writer -> file or device;
+ * for a pipe the bytes go out in order instead.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image/chunk_reader.h"
+#include "image/image_error.h"
+#include "io/device/device.h"
+#include "io/sink/append.h"
+#include "io/sink/sparse.h"
+#include "job/common/confined.h"
+#include "job/common/decode_stage.h"
+#include "job/common/unreadable.h"
+#include "job/restore/device_restore.h"
+#include "job/restore/readback.h"
+
+struct restore {
+    struct imgz_job job;
+    const char *image_path;
+    const char *target_path;
+    struct imgz_decode decode;
+    struct imgz_output output;
+    struct imgz_source held; /* the target, to be read; fd -1 if all of it is written */
+};
+
+static bool has_flag(const struct restore *restore, enum imgz_flag flag)
+{
+    return imgz_job_has(&restore->job, flag);
+}
+
+/* ---- The crew's bodies -------------------------------------------------------------------- */
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct restore *restore = context;
+
+    (void)line;
+    return imgz_decode_feed(&restore->decode, &restore->job);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    struct restore *restore = context;
+
+    imgz_decode_work(&restore->decode, worker_index, slot);
+    return 0;
+}
+
+/* Counts an item that is right, or tells why it is not. */
+static int accept_item(struct restore *restore, struct imgz_slot *slot)
+{
+    imgz_decode_check_table(&restore->decode, slot);
+    if (slot->fault != IMGZ_FAULT_NONE)
+        return imgz_damage_raise_fault(restore->job.stop, &restore->decode.image.source, slot);
+    imgz_job_count(&restore->job, slot, slot->image_offset + slot->stored_bytes);
+    return 0;
+}
+
+/* The target holds it already: from an interrupted run, or all along. */
+static void skip_item(struct restore *restore, struct imgz_slot **slot)
+{
+    if (has_flag(restore, IMGZ_FLAG_RESUME))
+        imgz_meter_take_over_item(&restore->job.line->meter, *slot);
+    restore->job.same_bytes += (*slot)->raw_bytes;
+    imgz_line_give_back(restore->job.line, slot);
+}
+
+static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
+{
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_sparse_take(sparse, &slot)) == 0) {
+        rc = accept_item(restore, slot);
+        if (rc == 0 && slot->raw_offset == 0)
+            rc = imgz_overwrite_begin(&restore->job, &restore->output, slot);
+        if (rc == 0 && slot->same)
+            skip_item(restore, &slot);
+        else if (rc == 0)
+            rc = imgz_sparse_put(sparse, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc != -ENODATA)
+        return rc;
+    imgz_job_sum_up(&restore->job);
+    return imgz_sparse_finish(sparse, restore->job.sum.raw_bytes);
+}
+
+static int drain_sparse(struct restore *restore, struct imgz_line *line)
+{
+    struct imgz_sparse sparse;
+    int rc = imgz_sparse_init(&sparse, &restore->output, line, restore->job.raw_bytes_total);
+
+    if (rc == 0)
+        rc = write_sparse(restore, &sparse);
+    restore->job.written_bytes = sparse.written_bytes;
+    imgz_sparse_fini(&sparse);
+    return rc;
+}
+
+/* 'zeros' are chunk_bytes of them. */
+static int append_zeros(struct imgz_append *append, const unsigned char *zeros, uint64_t bytes,
+                        uint32_t chunk_bytes)
+{
+    int rc = 0;
+
+    while (rc == 0 && bytes > 0) {
+        const uint64_t taken = imgz_min(bytes, chunk_bytes);
+
+        rc = imgz_append_bytes(append, zeros, (size_t)taken);
+        bytes -= taken;
+    }
+    return rc;
+}
+
+static int write_stream(struct restore *restore, struct imgz_append *append,
+                        const unsigned char *zeros)
+{
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_line_take(restore->job.line, &slot)) == 0) {
+        rc = accept_item(restore, slot);
+        if (rc < 0)
+            return rc;
+        IMGZ_ASSERT(slot->checked);
+        if (slot->kind == IMGZ_SLOT_DATA)
+            rc = imgz_append_bytes(append, slot->raw, slot->raw_bytes);
+        else
+            rc = append_zeros(append, zeros, slot->raw_bytes, restore->job.chunk_bytes);
+        if (rc < 0)
+            return rc;
+        imgz_line_give_back(restore->job.line, &slot);
+    }
+    if (rc != -ENODATA)
+        return rc;
+    imgz_job_sum_up(&restore->job);
+    return imgz_append_finish(append);
+}
+
+static int drain_stream(struct restore *restore, struct imgz_line *line)
+{
+    unsigned char *zeros = calloc(1, restore->job.chunk_bytes);
+    struct imgz_append append;
+    int rc;
+
+    if (zeros == NULL)
+        return imgz_job_raise_memory(&restore->job);
+    rc = imgz_append_init(&append, &restore->output, line);
+    if (rc == 0)
+        rc = write_stream(restore, &append, zeros);
+    restore->job.written_bytes = append.offset;
+    imgz_append_fini(&append);
+    free(zeros);
+    return rc;
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct restore *restore = context;
+
+    return restore->output.kind == IMGZ_OUTPUT_STREAM ? drain_stream(restore, line)
+                                                      : drain_sparse(restore, line);
+}
+
+/* ---- Reading the target ------------------------------------------------------------------- */
+
+/* Bytes are compared where something is compared at all; and a pipe does not give the image twice,
+ * which comparing what was read back takes. */
+static int check_paranoid(const struct restore *restore)
+{
+    const struct imgz_place place =
+        imgz_source_place(&restore->decode.image.source, IMGZ_OFFSET_NONE);
+
+    if (!has_flag(restore, IMGZ_FLAG_PARANOID))
+        return 0;
+    if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) && !has_flag(restore, IMGZ_FLAG_RESUME) &&
+        !has_flag(restore, IMGZ_FLAG_READ_BACK))
+        return imgz_stop_raise_usage(
+            restore->job.stop, place,
+            "--paranoid is how --only-changed, --resume and --read-back compare: "
+            "give one of them, too");
+    if (has_flag(restore, IMGZ_FLAG_READ_BACK) && !restore->decode.image.seekable)
+        return imgz_stop_raise_usage(
+            restore->job.stop, place,
+            "to compare bytes, --read-back --paranoid reads the image a second "
+            "time: give it as a file instead of a pipe");
+    return 0;
+}
+
+static const char nothing_to_keep[] = "is no block device: it is written anew, there is nothing to "
+                                      "keep; leave out --only-changed";
+
+/* What speaks against a pipe as the target: it keeps nothing that could be read. Or NULL. */
+static const char *why_no_stream(const struct restore *restore)
+{
+    if (has_flag(restore, IMGZ_FLAG_READ_BACK))
+        return "is a pipe or the like and cannot be read back; leave out --read-back";
+    if (has_flag(restore, IMGZ_FLAG_RESUME))
+        return "is a pipe or the like: a restore to it cannot be resumed; leave out --resume";
+    if (has_flag(restore, IMGZ_FLAG_DISCARD))
+        return "is no block device: there is nothing to discard; leave out --discard";
+    return has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) ? nothing_to_keep : NULL;
+}
+
+static int check_readable(const struct restore *restore)
+{
+    if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) || restore->output.kind == IMGZ_OUTPUT_DEVICE)
+        return 0;
+    return imgz_stop_raise_usage(restore->job.stop,
+                                 imgz_output_place(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
+                                 restore->output.path, nothing_to_keep);
+}
+
+/* Found out before it is written, not after. */
+static int try_reading(const struct restore *restore)
+{
+    bool direct;
+    int fd;
+
+    if (!has_flag(restore, IMGZ_FLAG_READ_BACK) || restore->output.fd < 0)
+        return 0;
+    fd = imgz_source_open_again(restore->output.fd, &direct);
+    if (fd >= 0)
+        return close(fd) < 0 ? -errno : 0;
+    return imgz_stop_raise(restore->job.stop, fd,
+                           imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
+                           "opening %s to read it back: %s, or leave out --read-back",
+                           restore->output.path,
+                           fd == -ENOTSUP ? "that needs /proc: mount it" : strerrordesc_np(-fd));
+}
+
+/* Opens the target for reading if it may hold something that need not be written. */
+static int open_held(struct restore *restore)
+{
+    const bool resumed =
+        has_flag(restore, IMGZ_FLAG_RESUME) &&
+        (restore->output.kind == IMGZ_OUTPUT_DEVICE || restore->output.temp.taken_over);
+    int rc;
+
+    if (!resumed && !has_flag(restore, IMGZ_FLAG_ONLY_CHANGED))
+        return 0;
+    rc = imgz_source_reopen(restore->output.fd, restore->output.path, restore->job.stop,
+                            &restore->job.log, &restore->held);
+    if (rc == 0)
+        restore->decode.target = &restore->held;
+    restore->decode.by_bytes = has_flag(restore, IMGZ_FLAG_PARANOID);
+    return rc;
+}
+
+static int read_back(struct restore *restore)
+{
+    if (!has_flag(restore, IMGZ_FLAG_READ_BACK))
+        return 0;
+    return imgz_readback_run(&restore->job, &restore->decode.image, &restore->output);
+}
+
+/* ---- The job ------------------------------------------------------------------------------ */
+
+static uint32_t zero_cost(const struct imgz_output *output)
+{
+    switch (output->kind) {
+    case IMGZ_OUTPUT_FILE:
+        return IMGZ_METER_COST_HOLE;
+    case IMGZ_OUTPUT_DEVICE:
+        return imgz_device_zeroes(output->fd) ? IMGZ_METER_COST_ZERO : IMGZ_METER_COST_DATA;
+    case IMGZ_OUTPUT_STREAM:
+        break;
+    }
+    return IMGZ_METER_COST_DATA;
+}
+
+static int open_both(void *context)
+{
+    struct restore *restore = context;
+    struct imgz_output_config config = {
+        .path = restore->target_path,
+        .stage = IMGZ_STAGE_WRITE_TARGET,
+        .force = has_flag(restore, IMGZ_FLAG_FORCE),
+        .resume = has_flag(restore, IMGZ_FLAG_RESUME),
+        .discard =
+            has_flag(restore, IMGZ_FLAG_FORCE) || has_flag(restore, IMGZ_FLAG_DISCARD_PARTIAL),
+        .keep = true,
+        .dry_run = has_flag(restore, IMGZ_FLAG_DRY_RUN),
+        .device_allowed = true,
+        .why_no_stream = why_no_stream(restore),
+        .direct_wanted = true,
+        .source = &restore->decode.image.source.status,
+        .file_mode = restore->job.options.file_mode,
+        .overrides = restore->job.options.overrides,
+        .data_bytes = IMGZ_SIZE_UNKNOWN,
+    };
+    int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_ALL, restore->job.stop,
+                             &restore->job.log, &restore->decode.image);
+
+    if (rc < 0)
+        return rc;
+    config.need_bytes = imgz_image_raw_bytes(&restore->decode.image);
+    config.source_fd = restore->decode.image.source.fd;
+    if (restore->decode.image.seekable) {
+        const struct imgz_image *image = &restore->decode.image;
+        struct imgz_index_sums sums;
+
+        imgz_index_sum(&image->index, image->end.raw_bytes, image->end.raw_bytes, &sums);
+        config.data_bytes = imgz_index_data_end(&image->index, image->end.raw_bytes);
+        config.room_bytes = sums.data_bytes;
+    }
+    return imgz_output_open(&config, restore->job.stop, &restore->job.log, &restore->output);
+}
+
+/* All that is known before the first byte is read. */
+static int allow(struct restore *restore)
+{
+    int rc = check_readable(restore);
+
+    if (rc == 0)
+        rc = check_paranoid(restore);
+    if (rc == 0)
+        rc = try_reading(restore);
+    if (rc == 0)
+        rc = imgz_overwrite_allow(&restore->job, &restore->decode.image, &restore->output);
+    return rc;
+}
+
+static int run(struct restore *restore)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    const struct imgz_confined kept = {.source = &restore->decode.image.source,
+                                       .output = &restore->output};
+    int rc = open_held(restore);
+
+    if (rc < 0)
+        return rc;
+    imgz_confined_begin(&restore->job, &kept);
+    restore->job.write_fd = restore->output.fd;
+    restore->decode.zero_cost = zero_cost(&restore->output);
+    rc = imgz_decode_prepare(&restore->decode, &restore->job);
+    if (rc == 0)
+        rc = imgz_job_run(&restore->job, &bodies, restore);
+    if (rc == 0)
+        rc = imgz_decode_check_sum(&restore->decode, &restore->job);
+    if (rc == 0)
+        rc = imgz_missing_tell(&restore->decode.image, &restore->job);
+    if (rc == 0)
+        rc = read_back(restore);
+    if (rc == 0)
+        rc = imgz_overwrite_end(&restore->job, &restore->output);
+    return rc < 0 ? rc : imgz_output_commit(&restore->output);
+}
+
+/* ---- Without writing ---------------------------------------------------------------------- */
+
+/* What a run looks at with the first item; through a pipe there is none yet. */
+static int check_first(struct restore *restore)
+{
+    const struct imgz_image *image = &restore->decode.image;
+    struct imgz_unpacker unpacker;
+    int rc;
+
+    if (!image->seekable || image->end.raw_bytes == 0)
+        return 0;
+    rc = imgz_unpacker_init(&unpacker, image);
+    if (rc < 0) {
+        imgz_unpacker_fini(&unpacker);
+        return imgz_job_raise_memory(&restore->job);
+    }
+    imgz_unpacker_seek(&unpacker, 0);
+    if (unpacker.slot.fault != IMGZ_FAULT_NONE)
+        rc = imgz_damage_raise_fault(restore->job.stop, &image->source, &unpacker.slot);
+    else
+        rc = imgz_overwrite_check(&restore->job, &restore->output, &unpacker.slot);
+    imgz_unpacker_fini(&unpacker);
+    return rc;
+}
+
+/* Instead of run(). */
+static int plan(struct restore *restore)
+{
+    const struct imgz_image *image = &restore->decode.image;
+    struct imgz_job *job = &restore->job;
+    struct imgz_index_sums sums = {0};
+
+    imgz_index_sum(&image->index, image->end.raw_bytes, image->end.raw_bytes, &sums);
+    job->raw_bytes_total = imgz_image_raw_bytes(image);
+    job->chunk_bytes = image->header.chunk_bytes;
+    job->sum.raw_bytes = job->raw_bytes_total;
+    job->sum.zero_bytes = sums.zero_bytes;
+    job->image_bytes = image->image_bytes;
+    job->written_bytes = sums.data_bytes;
+    job->room_bytes = restore->output.room_bytes;
+    job->partial_bytes = restore->output.partial_bytes;
+    return check_first(restore);
+}
+
+int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
+                 struct imgz_report *report, struct imgz_error *error)
+{
+    struct restore restore = {.image_path = image,
+                              .target_path = target,
+                              .decode = {.image.source.fd = -1, .raw_wanted = true},
+                              .held.fd = -1,
+                              .output = IMGZ_OUTPUT_NONE};
+    int rc = imgz_job_begin(&restore.job, options);
+
+    if (rc == 0)
+        rc = imgz_job_call(&restore.job, open_both, &restore);
+    if (rc == 0)
+        rc = allow(&restore);
+    if (rc == 0)
+        rc = has_flag(&restore, IMGZ_FLAG_DRY_RUN) ? plan(&restore) : run(&restore);
+    if (rc == 0)
+        imgz_job_finish(&restore.job);
+    imgz_source_close(&restore.held);
+    imgz_output_close(&restore.output);
+    imgz_decode_release(&restore.decode);
+    return imgz_job_end(&restore.job, rc, report, error);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "job/verify/beyond_end.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/zero.h"
+
+#define PIECE_BYTES ((uint64_t)1 << 20)
+
+/* At least so much is read where the disk is small. Of a large drive with a small disk on it the
+ * rest would take hours, for a remark. */
+#define LOOK_BYTES_MIN ((uint64_t)1 << 30)
+
+struct look {
+    struct imgz_job *job;
+    const struct imgz_source *source;
+    uint64_t disk_bytes;
+    unsigned char *piece;
+};
+
+/* Reads a piece that begins at 'at', a whole block, and has 'skip' bytes of the disk. Moves on if
+ * all behind these is zero; otherwise tells what it is. */
+static bool look_at_piece(const struct look *look, uint64_t at, uint64_t skip)
+{
+    struct imgz_job *job = look->job;
+    size_t done_bytes;
+    int rc = imgz_source_read_at(look->source, at, look->piece, PIECE_BYTES, &done_bytes);
+
+    if (rc < 0 || done_bytes <= skip) {
+        imgz_log_line(&job->log, "%s cannot be read behind the disk, at offset %" PRIu64,
+                      look->source->path, at);
+        return false;
+    }
+    done_bytes -= skip;
+    if (imgz_zero_test(look->piece + skip, done_bytes)) {
+        job->rest_zero_bytes += done_bytes;
+        return true;
+    }
+    job->rest = IMGZ_REST_DATA;
+    while (look->piece[skip] == 0) {
+        job->rest_zero_bytes += 1;
+        skip += 1;
+    }
+    return false;
+}
+
+static int run_look(void *context)
+{
+    const struct look *look = context;
+    struct imgz_job *job = look->job;
+    const uint64_t limit = imgz_min(job->rest_bytes, imgz_max(look->disk_bytes, LOOK_BYTES_MIN));
+
+    while (job->rest_zero_bytes < limit) {
+        const uint64_t at = look->disk_bytes + job->rest_zero_bytes;
+        const uint64_t block = imgz_align_down(at, IMGZ_BLOCK_BYTES);
+
+        if (imgz_stop_raised(job->stop))
+            return -ECANCELED;
+        if (!look_at_piece(look, block, at - block))
+            return 0;
+    }
+    if (job->rest_zero_bytes == job->rest_bytes)
+        job->rest = IMGZ_REST_ZEROS;
+    return 0;
+}
+
+int imgz_rest_look(struct imgz_job *job, const struct imgz_source *source, uint64_t disk_bytes)
+{
+    struct look look = {.job = job, .source = source, .disk_bytes = disk_bytes};
+    int rc;
+
+    IMGZ_ASSERT(source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes > disk_bytes);
+    if (posix_memalign((void **)&look.piece, IMGZ_BLOCK_BYTES, PIECE_BYTES) != 0)
+        return imgz_job_raise_memory(job);
+    job->rest_bytes = source->size_bytes - disk_bytes;
+    job->rest = IMGZ_REST_UNKNOWN;
+    rc = imgz_job_call(job, run_look, &look);
+    free(look.piece);
+    return rc;
+}

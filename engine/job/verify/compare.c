@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compare: a source, or the disk in another image, is held against the hashes of an image (match.h,
+ * twins.h), and what differs is told. Of the first image only its end, sizes and hashes are read.
+ */
+#include "job/verify/compare.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/text.h"
+#include "checksum/checksum.h"
+#include "image/image_error.h"
+#include "job/common/confined.h"
+#include "job/common/recorded.h"
+#include "job/common/steady.h"
+#include "job/common/unreadable.h"
+#include "job/verify/beyond_end.h"
+#include "job/verify/compare_images.h"
+#include "job/verify/compare_stage.h"
+#include "job/verify/moved_gpt.h"
+
+struct compare {
+    struct imgz_job *job;
+    const char *image_path;
+    const char *against_path;
+    struct imgz_image image;
+    struct imgz_source source;
+};
+
+/* The table of hashes is bound to the image by the root hash alone: a table of another disk would
+ * be whole in itself. */
+static int check_root(const struct compare *compare)
+{
+    const struct imgz_image *image = &compare->image;
+
+    if (imgz_tally_has_roots(&compare->job->sum, &image->end.root_hash, &image->end.root_sha256))
+        return 0;
+    return imgz_damage_raise(compare->job->stop, &image->source, image->end.hashes_offset,
+                             "the table of hashes does not fit the root hash");
+}
+
+/* The hashes find accidents. Whoever changes a disk on purpose can keep them, but not a digest that
+ * was made for that. */
+static int check_digests(const struct compare *compare)
+{
+    struct imgz_place place = imgz_source_place(&compare->source, IMGZ_OFFSET_NONE);
+    struct imgz_recorded_difference differs;
+
+    if (imgz_recorded_agree(&compare->job->sum, &compare->image.meta,
+                            &compare->job->compared_digests, &differs))
+        return 0;
+    place.stage = IMGZ_STAGE_COMPARE;
+    return imgz_stop_raise(
+        compare->job->stop, -EBADMSG, place,
+        "comparing %s with %s: the chunks have the same hashes, but the %s is %s "
+        "and the image records %s: one of the two was changed on purpose; verify "
+        "the image with --digest %s, and if it is right, restore it",
+        compare->source.path, compare->image.source.path, differs.name, differs.made,
+        differs.recorded, differs.name);
+}
+
+static int raise_chunks(const struct compare *compare)
+{
+    const struct imgz_job *job = compare->job;
+    struct imgz_place place = imgz_source_place(&compare->source, job->bad_offset);
+
+    place.stage = IMGZ_STAGE_COMPARE;
+    return imgz_stop_raise(job->stop, -EBADMSG, place,
+                           "comparing %s%s with %s: they differ in %" PRIu64
+                           " of %s of %u KiB, the first at offset %" PRIu64 "%s",
+                           job->against_image ? "the disk in " : "", compare->source.path,
+                           compare->image.source.path, job->bad_chunk_count,
+                           imgz_text_count(job->sum.chunk_count, "chunk").text,
+                           job->chunk_bytes / 1024, job->bad_offset,
+                           job->against_image ? "" : "; restore it again, or capture it anew");
+}
+
+static int judge(const struct compare *compare)
+{
+    int rc;
+
+    if (compare->job->bad_chunk_count > 0)
+        return raise_chunks(compare);
+    rc = check_root(compare);
+    return rc < 0 ? rc : check_digests(compare);
+}
+
+static int look_behind(const struct compare *compare)
+{
+    const uint64_t disk_bytes = compare->image.end.raw_bytes;
+
+    if (compare->source.kind != IMGZ_SOURCE_DEVICE || compare->source.size_bytes == disk_bytes)
+        return 0;
+    return imgz_rest_look(compare->job, &compare->source, disk_bytes);
+}
+
+/* An image stands for the disk in it; unless the disk in the first image is itself an image, and
+ * by the sizes this one. */
+static int look_inside(void *context)
+{
+    struct compare *compare = context;
+    const uint64_t disk_bytes = compare->image.end.raw_bytes;
+    struct imgz_frame_header header;
+    bool is_image;
+    int rc = imgz_image_recognize(&compare->source, compare->job->stop, &is_image, &header);
+
+    compare->job->against_image =
+        rc == 0 && is_image &&
+        (header.raw_bytes == disk_bytes || compare->source.size_bytes != disk_bytes);
+    return rc;
+}
+
+static int match_disk(struct compare *compare)
+{
+    struct imgz_overlay overlay;
+    int rc = imgz_moved_find(compare->job, &compare->image, &compare->source, &overlay);
+
+    if (rc == 0)
+        rc = imgz_match_run(compare->job, &compare->image, &compare->source, &overlay);
+    imgz_overlay_fini(&overlay);
+    return rc;
+}
+
+static int match_source(struct compare *compare)
+{
+    struct imgz_source other;
+
+    if (!compare->job->against_image)
+        return match_disk(compare);
+    imgz_source_use_cache(&compare->source);
+    other = compare->source;
+    other.stage = IMGZ_STAGE_READ_IMAGE;
+    compare->source.fd = -1; /* it is taken over */
+    return imgz_twins_run(compare->job, &compare->image, &other);
+}
+
+static int load_image(void *context)
+{
+    struct compare *compare = context;
+
+    return imgz_image_load(&compare->image, IMGZ_IMAGE_ALL, compare->job->stop, &compare->job->log);
+}
+
+static int run(struct compare *compare)
+{
+    struct imgz_steady steady;
+    int rc;
+
+    imgz_steady_begin(&steady, compare->job, &compare->source, NULL);
+    imgz_confined_begin(compare->job, &(struct imgz_confined){.source = &compare->source,
+                                                              .other = &compare->image.source});
+    rc = imgz_job_call(compare->job, load_image, compare);
+    if (rc == 0)
+        rc = imgz_job_call(compare->job, look_inside, compare);
+    if (rc < 0)
+        return rc;
+    compare->job->image_bytes = compare->image.image_bytes;
+    rc = match_source(compare);
+    imgz_steady_end(&steady, compare->job);
+    if (rc == 0)
+        rc = imgz_missing_tell(&compare->image, compare->job);
+    if (rc == 0)
+        rc = judge(compare);
+    return rc < 0 ? rc : look_behind(compare);
+}
+
+static int open_both(void *context)
+{
+    struct compare *compare = context;
+    struct imgz_job *job = compare->job;
+    const struct imgz_source_config image = {
+        .path = compare->image_path,
+        .stage = IMGZ_STAGE_READ_IMAGE,
+        .direct = IMGZ_DIRECT_OFF,
+    };
+    const struct imgz_source_config against = {
+        .path = compare->against_path,
+        .stage = IMGZ_STAGE_READ_SOURCE,
+        .direct = job->options.direct,
+    };
+    int rc = imgz_source_open(&image, job->stop, &job->log, &compare->image.source);
+
+    if (rc == 0 && compare->image.source.kind == IMGZ_SOURCE_STREAM)
+        rc = imgz_stop_raise_usage(
+            job->stop, imgz_source_place(&compare->image.source, IMGZ_OFFSET_NONE),
+            "the hashes of an image are at its end: to compare with it, give it as a "
+            "file instead of a pipe");
+    return rc < 0 ? rc : imgz_source_open(&against, job->stop, &job->log, &compare->source);
+}
+
+int imgz_compare_image(struct imgz_job *job, const char *image, const char *against)
+{
+    struct compare compare = {.job = job,
+                              .image_path = image,
+                              .against_path = against,
+                              .image.source.fd = -1,
+                              .source.fd = -1};
+    int rc = imgz_job_call(job, open_both, &compare);
+
+    if (rc == 0)
+        rc = run(&compare);
+    imgz_source_close(&compare.source);
+    imgz_image_fini(&compare.image);
+    return rc;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Comparing the disks in two images: imgz_verify() with an image as 'against'.
+ *
+ * The other image is decoded and checked as verify does. The chunks it gives are held against the
+ * hashes of the first (expected.h), of which only these are read.
+ *
+ * Threads    the caller's.
+ * Errors     raised: the other image is bad, or its disk has another size. Chunks that differ are
+ *            counted, as imgz_match_run() does. -EOPNOTSUPP with IMGZ_FLAG_PARANOID.
+ */
+#ifndef IMGZ_COMPARE_IMAGES_H
+#define IMGZ_COMPARE_IMAGES_H
+
+#include "image/image.h"
+#include "job/common/job.h"
+
+/* 'image' is loaded with its hashes. Takes over 'other', which is open. Completes job->sum, of the
+ * other's disk in chunks of the size that 'image' has. */
+IMGZ_MUST_CHECK int imgz_twins_run(struct imgz_job *job, const struct imgz_image *image,
+                                   const struct imgz_source *other);
+
+#endif /* IMGZ_COMPARE_IMAGES_H */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hash: source -> reader -> workers (zero test, XXH3-128) -> sums. An image is hashed by what is
+ * inside: see verify.c.
+ */
+#include <errno.h>
+
+#include "image/image.h"
+#include "job/common/confined.h"
+#include "job/common/hash_stage.h"
+#include "job/common/steady.h"
+#include "job/verify/verify.h"
+
+struct hash {
+    struct imgz_job *job;
+    struct imgz_scan scan;
+    struct imgz_steady steady;
+    bool is_image;
+};
+
+static int feed(void *context, struct imgz_line *line)
+{
+    struct hash *hash = context;
+
+    (void)line;
+    return imgz_scan_feed(&hash->scan);
+}
+
+static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
+{
+    struct hash *hash = context;
+
+    imgz_scan_work(&hash->scan, worker_index, slot);
+    return 0;
+}
+
+static int drain(void *context, struct imgz_line *line)
+{
+    struct hash *hash = context;
+    struct imgz_slot *slot = NULL;
+    int rc;
+
+    while ((rc = imgz_line_take(line, &slot)) == 0) {
+        rc = imgz_scan_accept(&hash->scan, slot);
+        if (rc < 0)
+            return rc;
+        imgz_line_give_back(line, &slot);
+    }
+    if (rc != -ENODATA)
+        return rc;
+    imgz_job_sum_up(hash->job);
+    return 0;
+}
+
+static int hash_raw(struct hash *hash)
+{
+    static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    int rc =
+        imgz_scan_prepare(&hash->scan, hash->job->options.chunk_bytes, imgz_job_hash(hash->job));
+
+    if (rc == 0)
+        rc = imgz_job_run(hash->job, &bodies, hash);
+    imgz_steady_end(&hash->steady, hash->job);
+    imgz_scan_release(&hash->scan);
+    return rc;
+}
+
+static int look_inside(void *context)
+{
+    struct hash *hash = context;
+    struct imgz_frame_header header;
+
+    return imgz_image_recognize(hash->scan.source, hash->job->stop, &hash->is_image, &header);
+}
+
+/* Takes over the source. */
+static int hash_source(struct imgz_job *job, struct imgz_source *source)
+{
+    struct hash hash = {
+        .job = job,
+        .scan = {.job = job, .source = source, .size_bytes = source->size_bytes},
+    };
+    int rc;
+
+    imgz_steady_begin(&hash.steady, job, source, NULL);
+    imgz_confined_begin(job, &(struct imgz_confined){.source = source});
+    rc = imgz_job_call(job, look_inside, &hash);
+    if (rc == 0 && hash.is_image) {
+        imgz_source_use_cache(source);
+        source->stage = IMGZ_STAGE_READ_IMAGE;
+        return imgz_verify_image(job, source);
+    }
+    if (rc == 0)
+        rc = hash_raw(&hash);
+    imgz_source_close(source);
+    return rc;
+}
+
+int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_report *report,
+              struct imgz_error *error)
+{
+    struct imgz_source_config config = {.path = path, .stage = IMGZ_STAGE_READ_SOURCE};
+    struct imgz_source source;
+    struct imgz_job job;
+    int rc = imgz_job_begin(&job, options);
+
+    config.direct = job.options.direct;
+    if (rc == 0)
+        rc = imgz_source_open(&config, job.stop, &job.log, &source);
+    if (rc == 0)
+        rc = hash_source(&job, &source);
+    if (rc == 0)
+        imgz_job_finish(&job);
+    return imgz_job_end(&job, rc, report, error);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A drive whose GPT has its backup at its end, and the image of a smaller disk, which has it
+ * elsewhere: after a restore to a larger drive somebody moved it, as 'restore --fix-gpt' does. That
+ * is no difference between the two.
+ *
+ * Place: verify --against, before the comparison.
+ *
+ * Threads    the job's.
+ * Errors     raised: -ENOMEM. Where the drive's table is not wholly right nothing was rightly
+ * moved.
+ */
+#ifndef IMGZ_MOVED_GPT_H
+#define IMGZ_MOVED_GPT_H
+
+#include "image/image.h"
+#include "io/source/overlay.h"
+#include "job/common/job.h"
+
+/* Fills 'overlay' with what the disk had before its backup was moved, and sets job->gpt_moved; or
+ * does neither. What it covers: the fields of the header that tell where the backup is, and its
+ * CRC-32; the size in a protective MBR; and the place of the old backup. To be ended by the caller.
+ */
+IMGZ_MUST_CHECK int imgz_moved_find(struct imgz_job *job, const struct imgz_image *image,
+                                    const struct imgz_source *source, struct imgz_overlay *overlay);
+
+#endif /* IMGZ_MOVED_GPT_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much processor time the control groups of this process allow: what a container engine calls
+ * "--cpus 1.5".
+ *
+ * Place: read once by machine.h, to count workers.
+ *
+ * Threads    any.
+ * Errors     none: what cannot be read limits nothing.
+ */
+#ifndef IMGZ_CPU_QUOTA_H
+#define IMGZ_CPU_QUOTA_H
+
+#include "base/base.h"
+
+#define IMGZ_QUOTA_NONE UINT64_MAX
+
+/* Thousandths of a processor, never 0: the least that cpu.max (version 2) or cpu.cfs_quota_us
+ * (version 1) of the process's group and of those above it allow; or IMGZ_QUOTA_NONE. 'root' stands
+ * before the paths of /proc and of the mounts: "" but in tests. */
+uint64_t imgz_quota_read(const char *root);
+
+#endif /* IMGZ_CPU_QUOTA_H */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process of its own for what may loop, crash or hang in a library or in the kernel. It sends
+ * plain bytes through a pipe; whatever becomes of it, the job goes on.
+ *
+ * The child is a fork: it has the parent's memory as it was. Of all else it shares nothing. Every
+ * signal is blocked, so the parent's handlers do not run; nothing is open but /dev/null and its end
+ * of the pipe; it dumps no core; its memory and processor time are limited; it ends by _exit(), so
+ * nothing that the parent registered for its exit runs.
+ *
+ * Place: machine/hwloc_probe.h asks hwloc in one, io/device/contents.h reads devices in one.
+ *
+ * Threads    any; several may be under way. One handle: one thread.
+ * Ownership  start() opens, end() closes and, if the child is waited for, kills and waits for
+ *            exactly that one. A child that the process has reaped otherwise is no error.
+ * Errors     the system's; read: -ETIMEDOUT, or -EPROTO where the child ended before.
+ * Blocking   read until the deadline; end does not, but for a moment.
+ */
+#ifndef IMGZ_SUBPROCESS_H
+#define IMGZ_SUBPROCESS_H
+
+#include <sys/types.h>
+
+#include "base/base.h"
+
+enum imgz_apart_kind {
+    IMGZ_APART_CHILD,  /* ends with the parent, at its word */
+    IMGZ_APART_ORPHAN, /* nobody waits for it: one that is deep in the kernel cannot be killed */
+};
+
+struct imgz_apart_config {
+    enum imgz_apart_kind kind;
+    void (*body)(const void *context, int pipe_fd); /* in the child; it may return or _exit() */
+    const void *context;
+    uint32_t limit_ms; /* > 0 */
+};
+
+struct imgz_apart {
+    pid_t child; /* 0: none to wait for */
+    int pipe_fd;
+    uint64_t deadline_ns;
+};
+
+IMGZ_MUST_CHECK int imgz_apart_start(const struct imgz_apart_config *config,
+                                     struct imgz_apart *apart);
+
+/* For the parent: the next bytes that the child sends. */
+IMGZ_MUST_CHECK int imgz_apart_read(const struct imgz_apart *apart, void *data, size_t bytes);
+
+void imgz_apart_end(struct imgz_apart *apart);
+
+/* For the child: sends bytes, or ends it where nobody listens any more. */
+void imgz_apart_write(int pipe_fd, const void *data, size_t bytes);
+
+#endif /* IMGZ_SUBPROCESS_H */

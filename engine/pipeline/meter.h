@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How far a job is: in bytes of the disk, and in work, which counts what costs time.
+ *
+ * A byte that is read, compressed or written is a byte of work. A byte of zeros that nobody has to
+ * read is next to nothing, or as much as any other, as the job has it (zero_cost): a hole becomes a
+ * 1030th of itself in an image, while a drive that cannot zero by itself is written all over. Where
+ * the disk itself is not touched, as in a scrub, the bytes that are stored are the work.
+ *
+ * Place: one per line. set_total() by whoever knows; the drain counts; the crew's watcher reads.
+ *
+ * Threads    add() and take_over() the drain's, or before it has anything to count; set_total()
+ * any; read() any. Relaxed order: each is a figure for display, no other data hangs on it.
+ */
+#ifndef IMGZ_METER_H
+#define IMGZ_METER_H
+
+#include <imgz/imgz.h>
+#include <stdatomic.h>
+
+#include "pipeline/slot.h"
+
+/* What a byte of zeros costs, in parts of what a byte of data does. */
+#define IMGZ_METER_COST_UNIT 1024u
+#define IMGZ_METER_COST_HOLE 1u  /* nothing is done but to write down how long it is */
+#define IMGZ_METER_COST_ZERO 64u /* a drive is told to zero it by itself */
+#define IMGZ_METER_COST_DATA IMGZ_METER_COST_UNIT
+
+struct imgz_meter_config {
+    bool by_stored;     /* work is the bytes of the image, not of the disk */
+    uint32_t zero_cost; /* 0: as a hole */
+};
+
+struct imgz_meter {
+    struct imgz_meter_config config; /* set before any thread starts */
+    _Atomic(uint64_t) raw_bytes_done;
+    _Atomic(uint64_t) zero_bytes_done;
+    _Atomic(uint64_t) image_bytes_done;
+    _Atomic(uint64_t) work_bytes_done;
+    _Atomic(uint64_t) work_bytes_total; /* or IMGZ_SIZE_UNKNOWN */
+    _Atomic(uint64_t) work_bytes_taken_over;
+    atomic_int phase; /* enum imgz_phase */
+};
+
+/* Nothing done, the total unknown. */
+void imgz_meter_init(struct imgz_meter *meter, const struct imgz_meter_config *config);
+
+/* The work that so much data, and so many zeros that need not be read, are. */
+uint64_t imgz_meter_weigh(const struct imgz_meter *meter, uint64_t data_bytes, uint64_t zero_bytes);
+
+void imgz_meter_set_total(struct imgz_meter *meter, uint64_t work_bytes);
+void imgz_meter_reduce_total(struct imgz_meter *meter, uint64_t work_bytes);
+
+/* An item is done. */
+void imgz_meter_add(struct imgz_meter *meter, const struct imgz_slot *slot);
+
+/* So much work is done already, by an earlier run: it cost this one nothing. */
+void imgz_meter_take_over(struct imgz_meter *meter, uint64_t work_bytes);
+
+/* The same of an item that was added. */
+void imgz_meter_take_over_item(struct imgz_meter *meter, const struct imgz_slot *slot);
+
+/* Fills in all but phase, raw_bytes_total and elapsed_ns. Until the total is known, it is what is
+ * done, and all the rest of the disk as if it were data: 'progress' has raw_bytes_total. */
+void imgz_meter_read(const struct imgz_meter *meter, struct imgz_progress *progress);
+
+#endif /* IMGZ_METER_H */
