@@ -33,9 +33,9 @@ enum class Way {
 int reopen(Way way, Segment &segment, size_t stream_bytes, const Chunk &chunk)
 {
     if (way == Way::walk)
-        return imgz_seam_reopen(segment.data.data(), stream_bytes, &segment.bytes);
-    return imgz_seam_reopen_known(segment.data.data(), stream_bytes, chunk.data(), chunk.size(),
-                                  &segment.bytes);
+        return imgz_deflate_reopen(segment.data.data(), stream_bytes, &segment.bytes);
+    return imgz_deflate_reopen_known(segment.data.data(), stream_bytes, chunk.data(), chunk.size(),
+                                     &segment.bytes);
 }
 
 /* Compresses and reopens one chunk. 'segment' has room for it. */
@@ -46,7 +46,7 @@ bool reopen_chunk(const Compressor &compressor, Way way, const Chunk &chunk, Seg
     const size_t stream_bytes =
         libdeflate_deflate_compress(compressor.get(), chunk.data(), chunk.size(),
                                     segment.data.data(),
-                                    segment.data.size() - IMGZ_SEAM_GROWTH_BYTES);
+                                    segment.data.size() - IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     const uint64_t middle_ns = processor_ns();
     const int rc = reopen(way, segment, stream_bytes, chunk);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the incompressible test costs and saves on real files: imgz_entropy_loss [-v] PATH...
+ * What the incompressible test costs and saves on real files: imgz_incompressible_loss [-v] PATH...
  *
  * All regular files under the paths are laid out as a file system does, each from a 4 KiB boundary
  * on, and cut into chunks of 1 MiB. Every chunk is tested, and whatever the answer, deflated at
@@ -135,7 +135,7 @@ static void finish_chunk(struct survey *survey)
     if (survey->chunk_used_bytes == 0)
         return;
     start_ns = imgz_clock_ns();
-    yes = imgz_entropy_incompressible(survey->chunk, survey->chunk_used_bytes);
+    yes = imgz_incompressible(survey->chunk, survey->chunk_used_bytes);
     survey->test_ns += imgz_clock_ns() - start_ns;
     survey->chunk_count += 1;
     survey->yes_count += yes;

@@ -125,9 +125,9 @@ struct ZeroRun {
     uint64_t raw_bytes;
     std::vector<unsigned char> segment;
 
-    explicit ZeroRun(uint64_t bytes) : raw_bytes(bytes), segment(imgz_zerorun_segment_bytes(bytes))
+    explicit ZeroRun(uint64_t bytes) : raw_bytes(bytes), segment(imgz_zero_run_segment_bytes(bytes))
     {
-        imgz_zerorun_make(raw_bytes, segment.data());
+        imgz_zero_run_make(raw_bytes, segment.data());
     }
 
     /* zlib inflates it to zeros: up to 64 MiB, which the longer runs do not differ from. */
@@ -135,7 +135,7 @@ struct ZeroRun {
     {
         const ZeroRun judged(imgz_min(raw_bytes, 64 * chunk_bytes));
 
-        return imgz_zerorun_match(raw_bytes, segment.data(), segment.size()) &&
+        return imgz_zero_run_match(raw_bytes, segment.data(), segment.size()) &&
                inflates_to(judged.segment.data(), judged.segment.size(), Chunk(judged.raw_bytes));
     }
 };
@@ -147,7 +147,7 @@ void make_zerorun(benchmark::State &state, uint64_t raw_bytes)
     if (!check(state, run.right(), "zlib does not inflate it to zeros"))
         return;
     for (auto _ : state) {
-        imgz_zerorun_make(raw_bytes, run.segment.data());
+        imgz_zero_run_make(raw_bytes, run.segment.data());
         benchmark::ClobberMemory();
     }
     count_raw(state, raw_bytes);
@@ -162,7 +162,7 @@ void match_zerorun(benchmark::State &state, uint64_t raw_bytes)
         return;
     for (auto _ : state)
         benchmark::DoNotOptimize(
-            imgz_zerorun_match(raw_bytes, run.segment.data(), run.segment.size()));
+            imgz_zero_run_match(raw_bytes, run.segment.data(), run.segment.size()));
     count_raw(state, raw_bytes);
 }
 
@@ -225,7 +225,7 @@ uint64_t walk_index(const imgz_index &index, uint64_t *segment_bytes)
 
 bool check_index(benchmark::State &state, Index &index)
 {
-    uint64_t expected_bytes = indexed_count / 8 * imgz_zerorun_segment_bytes(8 * chunk_bytes);
+    uint64_t expected_bytes = indexed_count / 8 * imgz_zero_run_segment_bytes(8 * chunk_bytes);
     uint64_t segment_bytes = 0;
 
     for (uint64_t i = 0; i < indexed_count; i++)
@@ -268,16 +268,16 @@ class Tally
   public:
     Tally()
     {
-        imgz_tally_config config = {};
+        imgz_totals_config config = {};
 
         config.chunk_bytes = chunk_bytes;
         config.crc_wanted = true;
-        if (imgz_tally_create(&config, &tally) < 0)
-            tally = nullptr;
+        if (imgz_totals_create(&config, &totals) < 0)
+            totals = nullptr;
     }
     ~Tally()
     {
-        imgz_tally_destroy(tally);
+        imgz_totals_destroy(totals);
     }
     Tally(const Tally &) = delete;
     Tally &operator=(const Tally &) = delete;
@@ -287,18 +287,18 @@ class Tally
     {
         slot.raw_offset = raw_bytes;
         raw_bytes += slot.raw_bytes;
-        imgz_tally_add(tally, &slot);
+        imgz_totals_add(totals, &slot);
     }
-    imgz_tally_sum finish()
+    imgz_totals_sum finish()
     {
-        imgz_tally_sum sum = {};
+        imgz_totals_sum sum = {};
 
-        imgz_tally_finish(tally, &sum);
+        imgz_totals_finish(totals, &sum);
         return sum;
     }
 
   private:
-    imgz_tally *tally = nullptr;
+    imgz_totals *totals = nullptr;
     uint64_t raw_bytes = 0;
 };
 
@@ -330,17 +330,17 @@ bool tallies_right(const Chunk &chunk)
     std::vector<unsigned char> hashes;
     struct imgz_hash root_hash;
     uLong crc = 0;
-    Tally tally;
+    Tally totals;
 
     for (imgz_slot &slot : slots) {
         const Chunk &raw = slot.kind == IMGZ_SLOT_DATA ? chunk : zeros;
         const struct imgz_hash hash = imgz_xxh3_128(raw.data(), raw.size());
 
-        tally.add(slot);
+        totals.add(slot);
         crc = crc32(crc, raw.data(), static_cast<uInt>(raw.size()));
         hashes.insert(hashes.end(), hash.bytes, hash.bytes + IMGZ_HASH_BYTES);
     }
-    const imgz_tally_sum sum = tally.finish();
+    const imgz_totals_sum sum = totals.finish();
     root_hash = imgz_xxh3_128(hashes.data(), hashes.size());
     return sum.crc32 == crc && imgz_hash_equal(&sum.root_hash, &root_hash) &&
            sum.raw_bytes == 3 * chunk_bytes && sum.zero_bytes == chunk_bytes;
@@ -349,12 +349,12 @@ bool tallies_right(const Chunk &chunk)
 void add_to_tally(benchmark::State &state, const imgz_slot &sample)
 {
     imgz_slot slot = sample;
-    Tally tally;
+    Tally totals;
 
     if (!check(state, tallies_right(corpus(Kind::random).front()), "not the sums of zlib"))
         return;
     for (auto _ : state)
-        tally.add(slot);
+        totals.add(slot);
     count_items(state, 1);
     count_raw(state, slot.raw_bytes);
 }
@@ -373,10 +373,10 @@ void add_image_benchmarks()
     }
     add("index/add", add_to_index);
     add("index/next", read_index);
-    add("tally/chunk", [](benchmark::State &state) {
+    add("totals/chunk", [](benchmark::State &state) {
         add_to_tally(state, make_slot(corpus(Kind::random).front()));
     });
-    add("tally/zeros", add_to_tally, make_zero_slot(uint64_t(1) << 30));
+    add("totals/zeros", add_to_tally, make_zero_slot(uint64_t(1) << 30));
 }
 
 } // namespace bench

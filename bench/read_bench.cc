@@ -78,30 +78,30 @@ bool read_plainly(Disk &disk, Hashing hashing)
     return true;
 }
 
-bool submit_piece(imgz_io *io, size_t piece, unsigned char *buffer)
+bool submit_piece(imgz_aio *io, size_t piece, unsigned char *buffer)
 {
-    imgz_io_request request = {};
+    imgz_aio_request request = {};
 
-    request.kind = IMGZ_IO_READ;
+    request.kind = IMGZ_AIO_READ;
     request.offset = piece * chunk_bytes;
     request.bytes = chunk_bytes;
     request.need_bytes = chunk_bytes;
     request.buffer = buffer;
-    return imgz_io_submit(io, &request) == 0;
+    return imgz_aio_submit(io, &request) == 0;
 }
 
 /* A buffer that comes back is sent out again at once. */
-bool read_by_io(Disk &disk, imgz_io *io, Hashing hashing)
+bool read_by_io(Disk &disk, imgz_aio *io, Hashing hashing)
 {
     size_t submitted = 0;
-    imgz_io_result result;
+    imgz_aio_result result;
 
     for (; submitted < imgz_min(depth_count, size_mib()); submitted++) {
         if (!submit_piece(io, submitted, disk.buffer(submitted)))
             return false;
     }
     for (size_t reaped = 0; reaped < size_mib(); reaped++) {
-        if (imgz_io_reap(io, &result) < 0 || result.rc < 0 || result.done_bytes != chunk_bytes)
+        if (imgz_aio_reap(io, &result) < 0 || result.rc < 0 || result.done_bytes != chunk_bytes)
             return false;
         note_piece(disk, hashing, result.request.offset / chunk_bytes, result.request.buffer);
         if (submitted < size_mib() && !submit_piece(io, submitted++, result.request.buffer))
@@ -110,10 +110,10 @@ bool read_by_io(Disk &disk, imgz_io *io, Hashing hashing)
     return true;
 }
 
-imgz_io *open_io(const Disk &disk, const imgz_io_backend *backend)
+imgz_aio *open_io(const Disk &disk, const imgz_aio_backend *backend)
 {
-    imgz_io_config config = {};
-    imgz_io *io = nullptr;
+    imgz_aio_config config = {};
+    imgz_aio *io = nullptr;
 
     config.depth_count = depth_count;
     config.fds = &disk.fd;
@@ -121,14 +121,14 @@ imgz_io *open_io(const Disk &disk, const imgz_io_backend *backend)
     config.memory = disk.memory;
     config.memory_bytes = depth_count * chunk_bytes;
     config.backend = backend;
-    return imgz_io_create(&config, &io) == 0 ? io : nullptr;
+    return imgz_aio_create(&config, &io) == 0 ? io : nullptr;
 }
 
-void read_backend(benchmark::State &state, const imgz_io_backend *backend)
+void read_backend(benchmark::State &state, const imgz_aio_backend *backend)
 {
     Disk disk;
-    const std::unique_ptr<imgz_io, void (*)(imgz_io *)> io(
-        disk.ready() ? open_io(disk, backend) : nullptr, imgz_io_destroy);
+    const std::unique_ptr<imgz_aio, void (*)(imgz_aio *)> io(
+        disk.ready() ? open_io(disk, backend) : nullptr, imgz_aio_destroy);
     std::vector<uint64_t> expected;
 
     if (!check(state, io != nullptr, "the disk or the backend cannot be opened") ||
@@ -142,7 +142,7 @@ void read_backend(benchmark::State &state, const imgz_io_backend *backend)
     for (auto _ : state)
         benchmark::DoNotOptimize(read_by_io(disk, io.get(), Hashing::no));
     count_raw(state, size_mib() * chunk_bytes);
-    state.SetLabel(imgz_io_describe(io.get()));
+    state.SetLabel(imgz_aio_describe(io.get()));
 }
 
 void read_pread(benchmark::State &state)
@@ -159,17 +159,17 @@ void read_pread(benchmark::State &state)
 /* Containers often refuse io_uring. */
 bool ring_is_allowed()
 {
-    imgz_io_config config = {};
+    imgz_aio_config config = {};
     const int fd = STDIN_FILENO;
-    imgz_io *io = nullptr;
+    imgz_aio *io = nullptr;
 
     config.depth_count = 1;
     config.fds = &fd;
     config.fd_count = 1;
-    config.backend = &imgz_io_ring;
-    if (imgz_io_create(&config, &io) < 0)
+    config.backend = &imgz_aio_uring;
+    if (imgz_aio_create(&config, &io) < 0)
         return false;
-    imgz_io_destroy(io);
+    imgz_aio_destroy(io);
     return true;
 }
 
@@ -178,8 +178,10 @@ bool ring_is_allowed()
 void add_read_benchmarks()
 {
     if (ring_is_allowed())
-        add("read/ring", read_backend, &imgz_io_ring)->UseRealTime()->Unit(benchmark::kMillisecond);
-    add("read/plain", read_backend, &imgz_io_plain)->UseRealTime()->Unit(benchmark::kMillisecond);
+        add("read/ring", read_backend, &imgz_aio_uring)
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+    add("read/plain", read_backend, &imgz_aio_pread)->UseRealTime()->Unit(benchmark::kMillisecond);
     add("read/pread", read_pread)->UseRealTime()->Unit(benchmark::kMillisecond);
 }
 

@@ -15,9 +15,9 @@
 struct imgz_sparse_shim {
     const char *path;
     size_t chunk_bytes;
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     struct imgz_log log;
-    struct imgz_line *line;
+    struct imgz_pipeline *pipeline;
 };
 
 /* Takes every slot once, so that all hold the chunk and its map, and gives them back. */
@@ -27,7 +27,7 @@ static int fill_slots(struct imgz_sparse_shim *shim, const unsigned char *chunk)
     int rc = 0;
 
     for (size_t i = 0; i < SLOT_COUNT && rc == 0; i++) {
-        rc = imgz_pool_take(shim->line->pool, &slots[i]);
+        rc = imgz_pool_take(shim->pipeline->pool, &slots[i]);
         if (rc == 0) {
             memcpy(slots[i]->raw, chunk, shim->chunk_bytes);
             imgz_zero_map(slots[i]->raw, shim->chunk_bytes, slots[i]->zero_map);
@@ -35,7 +35,7 @@ static int fill_slots(struct imgz_sparse_shim *shim, const unsigned char *chunk)
     }
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         if (slots[i] != NULL)
-            imgz_pool_give(shim->line->pool, &slots[i]);
+            imgz_pool_give(shim->pipeline->pool, &slots[i]);
     }
     return rc;
 }
@@ -52,10 +52,10 @@ int imgz_sparse_shim_create(const char *path, const unsigned char *chunk, size_t
     shim->path = path;
     shim->chunk_bytes = chunk_bytes;
     imgz_log_init(&shim->log, NULL, NULL);
-    rc = imgz_stop_create(&shim->stop);
+    rc = imgz_latch_create(&shim->latch);
     if (rc < 0)
         goto out;
-    rc = imgz_line_create(&config, shim->stop, &shim->log, &shim->line);
+    rc = imgz_pipeline_create(&config, shim->latch, &shim->log, &shim->pipeline);
     if (rc < 0)
         goto out;
     rc = fill_slots(shim, chunk);
@@ -72,10 +72,10 @@ void imgz_sparse_shim_destroy(struct imgz_sparse_shim *shim)
 {
     if (shim == NULL)
         return;
-    if (shim->line != NULL)
-        imgz_line_close(shim->line);
-    imgz_line_destroy(shim->line);
-    imgz_stop_destroy(shim->stop);
+    if (shim->pipeline != NULL)
+        imgz_pipeline_close(shim->pipeline);
+    imgz_pipeline_destroy(shim->pipeline);
+    imgz_latch_destroy(shim->latch);
     imgz_log_fini(&shim->log);
     free(shim);
 }
@@ -84,7 +84,8 @@ void imgz_sparse_shim_destroy(struct imgz_sparse_shim *shim)
 static int put_chunk(struct imgz_sparse_shim *shim, struct imgz_sparse *sparse, uint64_t offset)
 {
     struct imgz_slot *slot = NULL;
-    int rc = imgz_pump_take(&sparse->pump, imgz_line_try_take_free, imgz_line_take_free, &slot);
+    int rc = imgz_aio_loop_take(&sparse->loop, imgz_pipeline_try_take_free, imgz_pipeline_take_free,
+                                &slot);
 
     if (rc < 0)
         return rc;
@@ -92,11 +93,11 @@ static int put_chunk(struct imgz_sparse_shim *shim, struct imgz_sparse *sparse, 
     slot->raw_offset = offset;
     slot->raw_bytes = shim->chunk_bytes;
     slot->checked = true;
-    rc = imgz_line_feed(shim->line, &slot);
+    rc = imgz_pipeline_feed(shim->pipeline, &slot);
     if (rc == 0)
-        rc = imgz_queue_take(shim->line->queue, &slot);
+        rc = imgz_queue_take(shim->pipeline->queue, &slot);
     if (rc == 0)
-        rc = imgz_order_give(shim->line->order, &slot);
+        rc = imgz_order_give(shim->pipeline->order, &slot);
     if (rc == 0)
         rc = imgz_sparse_take(sparse, &slot);
     return rc == 0 ? imgz_sparse_put(sparse, &slot) : rc;
@@ -110,7 +111,7 @@ static int put_all(struct imgz_sparse_shim *shim, struct imgz_sparse *sparse, ui
         if (rc < 0)
             return rc;
     }
-    return imgz_pump_settle(&sparse->pump);
+    return imgz_aio_loop_settle(&sparse->loop);
 }
 
 int imgz_sparse_shim_write(struct imgz_sparse_shim *shim, uint64_t chunk_count,
@@ -124,14 +125,14 @@ int imgz_sparse_shim_write(struct imgz_sparse_shim *shim, uint64_t chunk_count,
         .direct_fd = open(shim->path, O_WRONLY | O_DIRECT | O_CLOEXEC), /* -1: not there */
         .temp = IMGZ_TEMPFILE_NONE,
         .size_bytes = IMGZ_SIZE_UNKNOWN,
-        .stop = shim->stop,
+        .latch = shim->latch,
         .log = &shim->log,
     };
     struct imgz_sparse sparse;
     int rc = output.fd < 0 ? -errno : 0;
 
     if (rc == 0)
-        rc = imgz_sparse_init(&sparse, &output, shim->line, chunk_count * shim->chunk_bytes);
+        rc = imgz_sparse_init(&sparse, &output, shim->pipeline, chunk_count * shim->chunk_bytes);
     if (rc == 0) {
         rc = put_all(shim, &sparse, chunk_count);
         *written_bytes = sparse.written_bytes;

@@ -49,8 +49,9 @@ code_of() {
 
 complain format < <(clang-format --dry-run -Werror "${sources[@]}" 2>&1 | grep 'error:')
 complain shellcheck < <(shellcheck -x -f gcc "${scripts[@]}")
-complain "more than 100 columns" < <(grep -nE '^.{101,}' /dev/null "${scripts[@]}" "${pythons[@]}" \
-    CMakeLists.txt tests/CMakeLists.txt bench/CMakeLists.txt | cut -c -80)
+complain "more than 100 columns" < <(
+    grep -nE '^.{101,}' /dev/null "${sources[@]}" "${scripts[@]}" "${pythons[@]}" \
+        CMakeLists.txt tests/CMakeLists.txt bench/CMakeLists.txt | cut -c -80)
 complain "first line is not the SPDX line" < <(
     for file in "${sources[@]}"; do
         head -n 1 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file"
@@ -139,8 +140,8 @@ complain "engine/ prints nothing, yet it names" < <(
         code_of "$file" | grep -owE 'stdout|stderr' | sed "s|^|$file: |"
     done)
 
-complain "EINVAL is the system's; imgz_stop_raise_usage() is for what was asked for" < <(
-    grep -nE 'imgz_stop_raise\(.*-EINVAL' engine/*/*.c engine/*/*/*.c)
+complain "EINVAL is the system's; imgz_latch_raise_usage() is for what was asked for" < <(
+    grep -nE 'imgz_latch_raise\(.*-EINVAL' engine/*/*.c engine/*/*/*.c)
 
 # ---- Headers and symbols -----------------------------------------------------------------------
 

@@ -4,8 +4,8 @@
  *
  * Threads    the display is written by the thread that runs the job, log lines by any of the job's
  *            threads, one at a time. The two share nothing that changes: each line is one write().
- * Cost       a call formats one line at most five times a second; without a display it only looks
- *            at a flag.
+ *            Cost       a call formats one line at most five times a second; without a display it
+ *            only looks at a flag.
  */
 #ifndef IMGZ_TOOLS_PROGRESS_H
 #define IMGZ_TOOLS_PROGRESS_H

@@ -22,7 +22,7 @@
 #define SYSFS_DISKS "/sys/block"
 
 struct inventory {
-    struct imgz_stack *stack;
+    struct imgz_device_stack *stack;
     struct imgz_device *devices;
     size_t device_count;
     struct imgz_partition *partitions; /* of all devices, in their order */
@@ -245,9 +245,9 @@ static int add_disk_of(struct inventory *inventory, const char *path)
 /* 'path' NULL: all. */
 static int list_devices(const char *path, struct imgz_device **devices, size_t *count)
 {
-    const struct imgz_stack_config this_machine = {0};
+    const struct imgz_device_stack_config this_machine = {0};
     struct inventory inventory = {0};
-    int rc = imgz_stack_open(&this_machine, &inventory.stack);
+    int rc = imgz_device_stack_open(&this_machine, &inventory.stack);
 
     if (rc == 0)
         rc = path == NULL ? add_devices(&inventory) : add_disk_of(&inventory, path);
@@ -255,7 +255,7 @@ static int list_devices(const char *path, struct imgz_device **devices, size_t *
         rc = pack(&inventory, devices);
     if (rc == 0)
         *count = inventory.device_count;
-    imgz_stack_close(inventory.stack);
+    imgz_device_stack_close(inventory.stack);
     free(inventory.devices);
     free(inventory.partitions);
     return rc;
@@ -291,7 +291,7 @@ static int list_into(void *context)
 int imgz_devices_list(struct imgz_device **devices, size_t *count, struct imgz_error *error)
 {
     struct listing listing = {NULL, devices, count};
-    int rc = imgz_crew_call_deep(list_into, &listing);
+    int rc = imgz_threads_call_deep(list_into, &listing);
 
     if (rc < 0)
         tell(error, rc, SYSFS_DISKS);
@@ -303,7 +303,7 @@ int imgz_devices_find(const char *path, struct imgz_device **device, struct imgz
     struct imgz_device *found = NULL;
     size_t count = 0;
     struct listing listing = {path, &found, &count};
-    int rc = imgz_crew_call_deep(list_into, &listing);
+    int rc = imgz_threads_call_deep(list_into, &listing);
 
     if (rc == 0 && count == 0)
         rc = -ENOMEDIUM;

@@ -32,7 +32,7 @@
 
 struct viewer {
     const struct imgz_image *image;
-    struct imgz_unpacker unpacker;
+    struct imgz_chunk_reader chunks;
     int fd; /* the disk, as far as it was looked at */
     struct imgz_partition partitions[PARTITIONS_MAX];
     uint32_t partition_count; /* there may be more */
@@ -49,7 +49,7 @@ static int create_viewer(const struct imgz_image *image, struct viewer **result)
     *result = viewer;
     viewer->image = image;
     viewer->fd = memfd_create("imgz-disk", MFD_CLOEXEC);
-    if (imgz_unpacker_init(&viewer->unpacker, image) < 0)
+    if (imgz_chunk_reader_init(&viewer->chunks, image) < 0)
         return -ENOMEM;
     if (viewer->fd < 0 || ftruncate(viewer->fd, (off_t)image->end.raw_bytes) < 0)
         return -errno;
@@ -60,7 +60,7 @@ static void destroy_viewer(struct viewer *viewer)
 {
     if (viewer == NULL)
         return;
-    imgz_unpacker_fini(&viewer->unpacker);
+    imgz_chunk_reader_fini(&viewer->chunks);
     if (viewer->fd >= 0)
         close(viewer->fd);
     free(viewer);
@@ -70,7 +70,7 @@ static void destroy_viewer(struct viewer *viewer)
  * or verifies it will be told. */
 static void take_item(const struct viewer *viewer, const struct imgz_range *range)
 {
-    const struct imgz_slot *slot = &viewer->unpacker.slot;
+    const struct imgz_slot *slot = &viewer->chunks.slot;
     const uint64_t from = imgz_max(slot->raw_offset, range->offset);
     const uint64_t end = imgz_min(slot->raw_offset + slot->raw_bytes, range->offset + range->bytes);
 
@@ -87,9 +87,9 @@ static void take_range(struct viewer *viewer, uint64_t offset, uint64_t bytes)
     const uint64_t end = imgz_min(range.offset + range.bytes, disk_bytes);
 
     while (offset < end) {
-        imgz_unpacker_seek(&viewer->unpacker, offset);
+        imgz_chunk_reader_seek(&viewer->chunks, offset);
         take_item(viewer, &range);
-        offset = viewer->unpacker.slot.raw_offset + viewer->unpacker.slot.raw_bytes;
+        offset = viewer->chunks.slot.raw_offset + viewer->chunks.slot.raw_bytes;
     }
 }
 

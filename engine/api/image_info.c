@@ -29,12 +29,12 @@ static void count_items(const struct imgz_image *image, struct imgz_image_info *
 static int load(struct imgz_image *image, struct imgz_job *job)
 {
     if (image->source.kind == IMGZ_SOURCE_STREAM)
-        return imgz_stop_raise_usage(
-            job->stop, imgz_source_place(&image->source, IMGZ_OFFSET_NONE),
+        return imgz_latch_raise_usage(
+            job->latch, imgz_source_location(&image->source, IMGZ_OFFSET_NONE),
             "what an image holds is written at its end: give it as a file instead "
             "of a pipe");
     imgz_confined_begin(job, &(struct imgz_confined){.source = &image->source});
-    return imgz_image_load(image, IMGZ_IMAGE_SIZES, job->stop, &job->log);
+    return imgz_image_load(image, IMGZ_IMAGE_SIZES, job->latch, &job->log);
 }
 
 static int open_file(const char *path, struct imgz_job *job, struct imgz_image **result)
@@ -49,7 +49,7 @@ static int open_file(const char *path, struct imgz_job *job, struct imgz_image *
 
     if (image == NULL)
         return imgz_job_raise_memory(job);
-    rc = imgz_source_open(&config, job->stop, &job->log, &image->source);
+    rc = imgz_source_open(&config, job->latch, &job->log, &image->source);
     if (rc == 0)
         rc = load(image, job);
     if (rc == 0)

@@ -6,18 +6,18 @@
 
 #define CAPACITY_MIN ((size_t)16)
 
-void imgz_badlist_init(struct imgz_badlist *list)
+void imgz_range_list_init(struct imgz_range_list *list)
 {
-    *list = (struct imgz_badlist){0};
+    *list = (struct imgz_range_list){0};
 }
 
-void imgz_badlist_fini(struct imgz_badlist *list)
+void imgz_range_list_fini(struct imgz_range_list *list)
 {
     free(list->ranges);
-    imgz_badlist_init(list);
+    imgz_range_list_init(list);
 }
 
-static int grow(struct imgz_badlist *list)
+static int grow(struct imgz_range_list *list)
 {
     const size_t capacity = list->capacity == 0 ? CAPACITY_MIN : 2 * list->capacity;
     struct imgz_range *ranges = reallocarray(list->ranges, capacity, sizeof(ranges[0]));
@@ -29,7 +29,7 @@ static int grow(struct imgz_badlist *list)
     return 0;
 }
 
-int imgz_badlist_add(struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
+int imgz_range_list_add(struct imgz_range_list *list, uint64_t offset, uint64_t bytes)
 {
     struct imgz_range *last = list->count > 0 ? &list->ranges[list->count - 1] : NULL;
 
@@ -54,7 +54,7 @@ int imgz_badlist_add(struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
 
 /* ---- Asking ------------------------------------------------------------------------------- */
 
-size_t imgz_badlist_index(const struct imgz_badlist *list, uint64_t offset)
+size_t imgz_range_list_index(const struct imgz_range_list *list, uint64_t offset)
 {
     size_t low = 0;
     size_t high = list->count;
@@ -70,8 +70,8 @@ size_t imgz_badlist_index(const struct imgz_badlist *list, uint64_t offset)
     return low;
 }
 
-bool imgz_badlist_part(const struct imgz_badlist *list, size_t i, uint64_t offset, uint64_t bytes,
-                       struct imgz_range *part)
+bool imgz_range_list_part(const struct imgz_range_list *list, size_t i, uint64_t offset,
+                          uint64_t bytes, struct imgz_range *part)
 {
     uint64_t end;
 
@@ -83,20 +83,20 @@ bool imgz_badlist_part(const struct imgz_badlist *list, size_t i, uint64_t offse
     return true;
 }
 
-bool imgz_badlist_within(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
+bool imgz_range_list_within(const struct imgz_range_list *list, uint64_t offset, uint64_t bytes)
 {
     struct imgz_range part;
 
-    return imgz_badlist_part(list, imgz_badlist_index(list, offset), offset, bytes, &part);
+    return imgz_range_list_part(list, imgz_range_list_index(list, offset), offset, bytes, &part);
 }
 
-uint64_t imgz_badlist_bytes(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes)
+uint64_t imgz_range_list_bytes(const struct imgz_range_list *list, uint64_t offset, uint64_t bytes)
 {
     struct imgz_range part;
     uint64_t sum = 0;
 
-    for (size_t i = imgz_badlist_index(list, offset);
-         imgz_badlist_part(list, i, offset, bytes, &part); i++)
+    for (size_t i = imgz_range_list_index(list, offset);
+         imgz_range_list_part(list, i, offset, bytes, &part); i++)
         sum += part.bytes;
     return sum;
 }

@@ -15,31 +15,32 @@
 
 #include "base/base.h"
 
-struct imgz_badlist {
+struct imgz_range_list {
     struct imgz_range *ranges; /* ascending, neither overlapping nor adjacent */
     size_t count;
     size_t capacity;
     uint64_t bytes; /* of all ranges */
 };
 
-void imgz_badlist_init(struct imgz_badlist *list);
-void imgz_badlist_fini(struct imgz_badlist *list);
+void imgz_range_list_init(struct imgz_range_list *list);
+void imgz_range_list_fini(struct imgz_range_list *list);
 
 /* Adds a range behind those that are there. */
-IMGZ_MUST_CHECK int imgz_badlist_add(struct imgz_badlist *list, uint64_t offset, uint64_t bytes);
+IMGZ_MUST_CHECK int imgz_range_list_add(struct imgz_range_list *list, uint64_t offset,
+                                        uint64_t bytes);
 
 /* ---- Asking ------------------------------------------------------------------------------- */
 
 /* The first range that ends behind 'offset': its index, or list->count. */
-size_t imgz_badlist_index(const struct imgz_badlist *list, uint64_t offset);
+size_t imgz_range_list_index(const struct imgz_range_list *list, uint64_t offset);
 
 /* The part of range 'i' that lies within the 'bytes' at 'offset'; false if there is none: with i
- * from imgz_badlist_index() on, neither is there of those behind it. */
-bool imgz_badlist_part(const struct imgz_badlist *list, size_t i, uint64_t offset, uint64_t bytes,
-                       struct imgz_range *part);
+ * from imgz_range_list_index() on, neither is there of those behind it. */
+bool imgz_range_list_part(const struct imgz_range_list *list, size_t i, uint64_t offset,
+                          uint64_t bytes, struct imgz_range *part);
 
 /* True if some of the 'bytes' at 'offset' are in it; and how many. */
-bool imgz_badlist_within(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes);
-uint64_t imgz_badlist_bytes(const struct imgz_badlist *list, uint64_t offset, uint64_t bytes);
+bool imgz_range_list_within(const struct imgz_range_list *list, uint64_t offset, uint64_t bytes);
+uint64_t imgz_range_list_bytes(const struct imgz_range_list *list, uint64_t offset, uint64_t bytes);
 
 #endif /* IMGZ_RANGE_LIST_H */

@@ -3,7 +3,7 @@
  * The hash of a chunk: XXH3-128 or SHA-256, also of one that comes in pieces, and together with
  * CRC-32 in one pass over memory.
  *
- * Place: worker threads, one hasher each; and the tally, for root hashes.
+ * Place: worker threads, one hasher each; and the totals, for root hashes.
  *
  * Threads    one hasher belongs to one thread.
  * Errors     none but create()'s.

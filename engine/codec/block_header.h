@@ -65,7 +65,7 @@ IMGZ_MUST_CHECK static inline int imgz_bits_check(const struct imgz_bits *bits)
 struct imgz_block_lengths {
     uint32_t litlen_count;
     uint32_t distance_count;
-    uint8_t lengths[IMGZ_SKIPTABLE_LITLEN_COUNT + IMGZ_SKIPTABLE_DISTANCE_COUNT];
+    uint8_t lengths[IMGZ_SKIP_TABLE_LITLEN_COUNT + IMGZ_SKIP_TABLE_DISTANCE_COUNT];
 };
 
 /* Reads what follows BTYPE in a block of dynamic codes. -EBADMSG: it is not allowed; whether the

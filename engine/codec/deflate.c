@@ -64,7 +64,7 @@ size_t imgz_deflate_bound(size_t raw_bytes)
     size_t libdeflate_bytes = libdeflate_deflate_compress_bound(NULL, raw_bytes);
     size_t stored_bytes = imgz_stored_segment_bytes(raw_bytes);
 
-    return imgz_max(libdeflate_bytes, stored_bytes) + IMGZ_SEAM_GROWTH_BYTES;
+    return imgz_max(libdeflate_bytes, stored_bytes) + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES;
 }
 
 int imgz_deflate_create(int level, struct imgz_deflate **result)
@@ -113,18 +113,18 @@ void imgz_deflate_destroy(struct imgz_deflate *deflate)
 static int compress_libdeflate(struct libdeflate_compressor *compressor, const unsigned char *raw,
                                size_t raw_bytes, unsigned char *out, size_t *segment_bytes)
 {
-    size_t room_bytes = imgz_deflate_bound(raw_bytes) - IMGZ_SEAM_GROWTH_BYTES;
+    size_t room_bytes = imgz_deflate_bound(raw_bytes) - IMGZ_DEFLATE_REOPEN_GROWTH_BYTES;
     size_t stream_bytes = libdeflate_deflate_compress(compressor, raw, raw_bytes, out, room_bytes);
 
     if (stream_bytes == 0 || stream_bytes >= imgz_stored_segment_bytes(raw_bytes))
         return -ENOSPC;
-    return imgz_seam_reopen_known(out, stream_bytes, raw, raw_bytes, segment_bytes);
+    return imgz_deflate_reopen_known(out, stream_bytes, raw, raw_bytes, segment_bytes);
 }
 
 static int compress(struct imgz_deflate *deflate, const unsigned char *raw, size_t raw_bytes,
                     unsigned char *out, size_t *segment_bytes)
 {
-    if (deflate->level == 0 || imgz_entropy_incompressible(raw, raw_bytes))
+    if (deflate->level == 0 || imgz_incompressible(raw, raw_bytes))
         return -ENOSPC;
 #if IMGZ_HAVE_ISAL
     if (deflate->isal != NULL)

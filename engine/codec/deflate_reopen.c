@@ -12,7 +12,7 @@
  *
  * - A table entry holds all that is left of a symbol: the bits it takes, with its extra bits, and
  *   which of the two tables is next. Choosing that is then an addition to the index.
- * - Where the index holds two whole codes, the entry takes both (skiptable.c).
+ * - Where the index holds two whole codes, the entry takes both (skip_table.c).
  * - What is rare stops the walk: the end of a block, codes longer than the index, symbols that must
  *   not occur. Such a symbol is decoded alone, with every check, and the walk goes on behind it. So
  *   are the symbols in the last bytes of the stream, where a load could reach beyond them.
@@ -35,7 +35,7 @@
 
 struct walk {
     struct imgz_bits bits;
-    struct imgz_skiptable table;
+    struct imgz_skip_table table;
 };
 
 /* A block as the walk finds it. */
@@ -54,8 +54,8 @@ static int read_dynamic(struct walk *walk)
 
     if (rc < 0)
         return rc;
-    return imgz_skiptable_init(&walk->table, lengths.lengths, lengths.litlen_count,
-                               lengths.distance_count);
+    return imgz_skip_table_init(&walk->table, lengths.lengths, lengths.litlen_count,
+                                lengths.distance_count);
 }
 
 static int set_fixed(struct walk *walk)
@@ -64,15 +64,15 @@ static int set_fixed(struct walk *walk)
         [0 ... 143] = 8, [144 ... 255] = 9, [256 ... 279] = 7, [280 ... 287] = 8, [288 ... 319] = 5,
     };
 
-    return imgz_skiptable_init(&walk->table, lengths, IMGZ_SKIPTABLE_LITLEN_COUNT,
-                               IMGZ_SKIPTABLE_DISTANCE_COUNT);
+    return imgz_skip_table_init(&walk->table, lengths, IMGZ_SKIP_TABLE_LITLEN_COUNT,
+                                IMGZ_SKIP_TABLE_DISTANCE_COUNT);
 }
 
 /* ---- Blocks ------------------------------------------------------------------------------- */
 
 #define LOOKUPS_PER_LOAD 2u
 #define LOAD_BITS_MIN    56u
-_Static_assert(LOOKUPS_PER_LOAD *IMGZ_SKIPTABLE_SKIP_MAX <= LOAD_BITS_MIN, "no lookup runs dry");
+_Static_assert(LOOKUPS_PER_LOAD *IMGZ_SKIP_TABLE_SKIP_MAX <= LOAD_BITS_MIN, "no lookup runs dry");
 
 /*
  * Walks as far as the tables go: to a stop, or to the last bytes of the stream.
@@ -81,7 +81,7 @@ _Static_assert(LOOKUPS_PER_LOAD *IMGZ_SKIPTABLE_SKIP_MAX <= LOAD_BITS_MIN, "no l
  * at 'at', so that OR-ing it in again changes nothing. The table is chosen by a pointer, beside the
  * shift and not behind it: the chain is shift, mask, load.
  */
-static void walk_tables(struct walk *walk, enum imgz_skiptable_next *next)
+static void walk_tables(struct walk *walk, enum imgz_skip_table_next *next)
 {
     const unsigned char *end = walk->bits.data + walk->bits.stream_bytes;
     const unsigned char *at = walk->bits.data + walk->bits.bit_index / 8;
@@ -93,8 +93,8 @@ static void walk_tables(struct walk *walk, enum imgz_skiptable_next *next)
 
     if (end - at < 16)
         return;
-    if (*next == IMGZ_SKIPTABLE_NEXT_DISTANCE)
-        table += IMGZ_SKIPTABLE_DISTANCE;
+    if (*next == IMGZ_SKIP_TABLE_NEXT_DISTANCE)
+        table += IMGZ_SKIP_TABLE_DISTANCE;
     bits = imgz_get_le64(at) >> walk->bits.bit_index % 8;
     bit_count = 56 - walk->bits.bit_index % 8;
     at += 7;
@@ -104,28 +104,28 @@ static void walk_tables(struct walk *walk, enum imgz_skiptable_next *next)
         bit_count |= LOAD_BITS_MIN;
         /* An entry that stops skips nothing and stays in its table: only the last is asked. */
         for (uint32_t i = 0; i < LOOKUPS_PER_LOAD; i++) {
-            entry = table[bits & (IMGZ_SKIPTABLE_INDEX_COUNT - 1)];
-            table = litlen + (entry & IMGZ_SKIPTABLE_DISTANCE);
-            bits >>= entry & IMGZ_SKIPTABLE_SKIP_MASK;
-            bit_count -= entry & IMGZ_SKIPTABLE_SKIP_MASK;
+            entry = table[bits & (IMGZ_SKIP_TABLE_INDEX_COUNT - 1)];
+            table = litlen + (entry & IMGZ_SKIP_TABLE_DISTANCE);
+            bits >>= entry & IMGZ_SKIP_TABLE_SKIP_MASK;
+            bit_count -= entry & IMGZ_SKIP_TABLE_SKIP_MASK;
         }
-        if (entry & IMGZ_SKIPTABLE_STOP)
+        if (entry & IMGZ_SKIP_TABLE_STOP)
             break;
     }
     walk->bits.bit_index = (uint64_t)(at - walk->bits.data) * 8 - bit_count;
-    *next = table == litlen ? IMGZ_SKIPTABLE_NEXT_LITLEN : IMGZ_SKIPTABLE_NEXT_DISTANCE;
+    *next = table == litlen ? IMGZ_SKIP_TABLE_NEXT_LITLEN : IMGZ_SKIP_TABLE_NEXT_DISTANCE;
 }
 
 static int walk_symbols(struct walk *walk)
 {
-    enum imgz_skiptable_next next = IMGZ_SKIPTABLE_NEXT_LITLEN;
+    enum imgz_skip_table_next next = IMGZ_SKIP_TABLE_NEXT_LITLEN;
 
-    while (next != IMGZ_SKIPTABLE_NEXT_HEADER) {
+    while (next != IMGZ_SKIP_TABLE_NEXT_HEADER) {
         uint32_t skip_bits;
         int rc;
 
         walk_tables(walk, &next);
-        rc = imgz_skiptable_find(&walk->table, imgz_bits_peek(&walk->bits), &skip_bits, &next);
+        rc = imgz_skip_table_find(&walk->table, imgz_bits_peek(&walk->bits), &skip_bits, &next);
         if (rc < 0)
             return rc;
         walk->bits.bit_index += skip_bits;
@@ -197,7 +197,7 @@ static void clear_final(unsigned char *data, uint64_t header_bit_index)
     data[header_bit_index / 8] &= (unsigned char)~(1u << header_bit_index % 8);
 }
 
-int imgz_seam_reopen(unsigned char *data, size_t stream_bytes, size_t *segment_bytes)
+int imgz_deflate_reopen(unsigned char *data, size_t stream_bytes, size_t *segment_bytes)
 {
     struct walk walk = {.bits = {.data = data, .stream_bytes = stream_bytes}};
     struct block block = {0};
@@ -214,20 +214,20 @@ int imgz_seam_reopen(unsigned char *data, size_t stream_bytes, size_t *segment_b
     *segment_bytes = stream_bytes;
     if (block.type != IMGZ_BLOCK_STORED)
         *segment_bytes = append_stored(data, walk.bits.bit_index);
-    IMGZ_ASSERT(*segment_bytes <= stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
+    IMGZ_ASSERT(*segment_bytes <= stream_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     return 0;
 }
 
-int imgz_seam_reopen_known(unsigned char *data, size_t stream_bytes, const unsigned char *raw,
-                           size_t raw_bytes, size_t *segment_bytes)
+int imgz_deflate_reopen_known(unsigned char *data, size_t stream_bytes, const unsigned char *raw,
+                              size_t raw_bytes, size_t *segment_bytes)
 {
-    const struct imgz_lastblock_stream stream = {data, stream_bytes, raw, raw_bytes};
-    struct imgz_lastblock last;
+    const struct imgz_last_block_stream stream = {data, stream_bytes, raw, raw_bytes};
+    struct imgz_last_block last;
 
-    if (!imgz_lastblock_find(&stream, &last))
-        return imgz_seam_reopen(data, stream_bytes, segment_bytes);
+    if (!imgz_last_block_find(&stream, &last))
+        return imgz_deflate_reopen(data, stream_bytes, segment_bytes);
     clear_final(data, last.header_bit_index);
     *segment_bytes = append_stored(data, last.end_bit_index);
-    IMGZ_ASSERT(*segment_bytes <= stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
+    IMGZ_ASSERT(*segment_bytes <= stream_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     return 0;
 }

@@ -49,7 +49,7 @@ int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *lengths, uint32_
 int imgz_huffman_find(const struct imgz_huffman *code, uint64_t bits, uint32_t *symbol,
                       uint32_t *code_bits)
 {
-    const uint16_t *symbols = code->symbols; /* those of the length at hand */
+    const uint16_t *symbols = code->symbols; /* those of the current length */
     uint32_t value = 0; /* the bits so far, less the first code of the length */
 
     for (uint32_t length = 1; length <= IMGZ_HUFFMAN_BITS_MAX; length++) {

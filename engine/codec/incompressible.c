@@ -223,7 +223,7 @@ static bool has_repeats(const unsigned char *data, size_t bytes)
     return false;
 }
 
-bool imgz_entropy_incompressible(const void *data, size_t bytes)
+bool imgz_incompressible(const void *data, size_t bytes)
 {
     if (bytes < CHUNK_BYTES_MIN)
         return false;

@@ -14,6 +14,6 @@
 #include "base/base.h"
 
 /* True if a sample of 'data' looks incompressible. Deterministic: depends on the bytes alone. */
-bool imgz_entropy_incompressible(const void *data, size_t bytes);
+bool imgz_incompressible(const void *data, size_t bytes);
 
 #endif /* IMGZ_INCOMPRESSIBLE_H */

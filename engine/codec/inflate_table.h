@@ -70,7 +70,7 @@
 #define IMGZ_INFLATE_END_OF_BLOCK (IMGZ_INFLATE_SPECIAL | 1u << IMGZ_INFLATE_BASE_SHIFT)
 
 struct imgz_inflate_tables {
-    /* Of the block at hand. */
+    /* Of the current block. */
     uint32_t litlen[IMGZ_INFLATE_LITLEN_ENTRIES];
     uint32_t distance[IMGZ_INFLATE_DISTANCE_ENTRIES];
     bool fixed; /* it has fixed codes */

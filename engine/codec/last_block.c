@@ -92,7 +92,7 @@ struct decoder {
 static bool init_decoder(struct decoder *decoder, const uint8_t *lengths, uint32_t count,
                          enum imgz_huffman_rule rule)
 {
-    uint16_t symbols[IMGZ_SKIPTABLE_LITLEN_COUNT];
+    uint16_t symbols[IMGZ_SKIP_TABLE_LITLEN_COUNT];
     const struct imgz_huffman_entries entries = {.bases = symbols,
                                                  .length_unit = 1,
                                                  .none = NO_ENTRY};
@@ -208,7 +208,7 @@ static uint32_t count_values(const struct inflation *inflation)
 
 /* True if what follows a header with these lengths, up to the end of the stream, is a block of the
  * last raw bytes: '*end_bit_index' is where it ends. */
-static bool ends_raw(const struct imgz_lastblock_stream *stream, const struct imgz_bits *body,
+static bool ends_raw(const struct imgz_last_block_stream *stream, const struct imgz_bits *body,
                      const struct imgz_block_lengths *lengths, uint64_t *end_bit_index)
 {
     struct inflation inflation = {.bits = *body};
@@ -232,8 +232,8 @@ static bool ends_raw(const struct imgz_lastblock_stream *stream, const struct im
 
 /* True if there is a header at the bit, and all behind it is the last block. Most candidates fail
  * at their lengths: nothing larger is touched before. */
-static bool is_last_block(const struct imgz_lastblock_stream *stream, uint64_t header_bit_index,
-                          struct imgz_lastblock *last)
+static bool is_last_block(const struct imgz_last_block_stream *stream, uint64_t header_bit_index,
+                          struct imgz_last_block *last)
 {
     struct imgz_bits bits = {stream->data, stream->stream_bytes,
                              header_bit_index + IMGZ_BLOCK_HEADER_BITS};
@@ -248,7 +248,7 @@ static bool is_last_block(const struct imgz_lastblock_stream *stream, uint64_t h
 
 /* ---- The search --------------------------------------------------------------------------- */
 
-bool imgz_lastblock_find(const struct imgz_lastblock_stream *stream, struct imgz_lastblock *last)
+bool imgz_last_block_find(const struct imgz_last_block_stream *stream, struct imgz_last_block *last)
 {
     const size_t first_byte = stream->stream_bytes - stream->stream_bytes / SEARCH_SHARE;
     struct shares shares;

@@ -13,20 +13,21 @@
 
 #include "base/base.h"
 
-struct imgz_lastblock_stream {
+struct imgz_last_block_stream {
     const unsigned char *data; /* a whole stream, its last block final */
     size_t stream_bytes;
     const unsigned char *raw; /* what it inflates to */
     size_t raw_bytes;
 };
 
-struct imgz_lastblock {
+struct imgz_last_block {
     uint64_t header_bit_index; /* of BFINAL */
     uint64_t end_bit_index;    /* behind the code that ends it */
 };
 
 /* False if it was not found: it is long, or short, not of dynamic codes, or too regular to be told
  * from others for sure. */
-bool imgz_lastblock_find(const struct imgz_lastblock_stream *stream, struct imgz_lastblock *last);
+bool imgz_last_block_find(const struct imgz_last_block_stream *stream,
+                          struct imgz_last_block *last);
 
 #endif /* IMGZ_LAST_BLOCK_H */

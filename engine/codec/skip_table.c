@@ -14,15 +14,15 @@
 #define CODE_SHIFT 7u
 #define CODE_MASK  15u
 
-_Static_assert(IMGZ_SKIPTABLE_INDEX_BITS <= CODE_MASK, "a code's length fits its field");
-_Static_assert(IMGZ_SKIPTABLE_DISTANCE >= 1u << 11, "the fields are apart");
-_Static_assert(IMGZ_SKIPTABLE_SKIP_MAX <= IMGZ_SKIPTABLE_SKIP_MASK, "skips fit their field");
+_Static_assert(IMGZ_SKIP_TABLE_INDEX_BITS <= CODE_MASK, "a code's length fits its field");
+_Static_assert(IMGZ_SKIP_TABLE_DISTANCE >= 1u << 11, "the fields are apart");
+_Static_assert(IMGZ_SKIP_TABLE_SKIP_MAX <= IMGZ_SKIP_TABLE_SKIP_MASK, "skips fit their field");
 
-#define STOP     IMGZ_SKIPTABLE_STOP
-#define DISTANCE IMGZ_SKIPTABLE_DISTANCE
+#define STOP     IMGZ_SKIP_TABLE_STOP
+#define DISTANCE IMGZ_SKIP_TABLE_DISTANCE
 
 /* What an entry is besides its code's length: extra bits (RFC 1951 section 3.2.5) and flags. */
-static const uint16_t litlen_bases[IMGZ_SKIPTABLE_LITLEN_COUNT] = {
+static const uint16_t litlen_bases[IMGZ_SKIP_TABLE_LITLEN_COUNT] = {
     [0 ... 255] = 0,
     [IMGZ_SYMBOL_END_OF_BLOCK] = STOP,
     [257 ... 264] = DISTANCE,
@@ -35,7 +35,7 @@ static const uint16_t litlen_bases[IMGZ_SKIPTABLE_LITLEN_COUNT] = {
     [286 ... 287] = STOP,
 };
 
-static const uint16_t distance_bases[IMGZ_SKIPTABLE_DISTANCE_COUNT] = {
+static const uint16_t distance_bases[IMGZ_SKIP_TABLE_DISTANCE_COUNT] = {
     0,
     0,
     0,
@@ -86,27 +86,27 @@ static const struct imgz_huffman_entries distance_rule = {
  * entry found there is still single. */
 static void pair_entries(uint16_t *entries)
 {
-    for (uint32_t i = IMGZ_SKIPTABLE_INDEX_COUNT; i-- > 0;) {
+    for (uint32_t i = IMGZ_SKIP_TABLE_INDEX_COUNT; i-- > 0;) {
         uint32_t first = entries[i];
-        uint32_t skip = first & IMGZ_SKIPTABLE_SKIP_MASK;
+        uint32_t skip = first & IMGZ_SKIP_TABLE_SKIP_MASK;
         uint32_t second = entries[(first & DISTANCE) + (i >> skip)];
         uint32_t code_bits = second >> CODE_SHIFT & CODE_MASK;
-        uint32_t both = (skip + (second & IMGZ_SKIPTABLE_SKIP_MASK)) | (second & DISTANCE);
-        bool fits = (skip + code_bits <= IMGZ_SKIPTABLE_INDEX_BITS) & !((first | second) & STOP);
+        uint32_t both = (skip + (second & IMGZ_SKIP_TABLE_SKIP_MASK)) | (second & DISTANCE);
+        bool fits = (skip + code_bits <= IMGZ_SKIP_TABLE_INDEX_BITS) & !((first | second) & STOP);
 
         /* A select, not a branch: which entries pair is as good as random. */
         entries[i] = (uint16_t)(first ^ ((first ^ both) & (0u - fits)));
     }
 }
 
-int imgz_skiptable_init(struct imgz_skiptable *table, const uint8_t *lengths, uint32_t litlen_count,
-                        uint32_t distance_count)
+int imgz_skip_table_init(struct imgz_skip_table *table, const uint8_t *lengths,
+                         uint32_t litlen_count, uint32_t distance_count)
 {
     int rc;
 
     IMGZ_ASSERT(litlen_count > IMGZ_SYMBOL_END_OF_BLOCK &&
-                litlen_count <= IMGZ_SKIPTABLE_LITLEN_COUNT);
-    IMGZ_ASSERT(distance_count > 0 && distance_count <= IMGZ_SKIPTABLE_DISTANCE_COUNT);
+                litlen_count <= IMGZ_SKIP_TABLE_LITLEN_COUNT);
+    IMGZ_ASSERT(distance_count > 0 && distance_count <= IMGZ_SKIP_TABLE_DISTANCE_COUNT);
     if (lengths[IMGZ_SYMBOL_END_OF_BLOCK] == 0)
         return -EBADMSG;
     rc = imgz_huffman_init(&table->litlen, lengths, litlen_count, IMGZ_HUFFMAN_MAY_BE_SINGLE);
@@ -116,15 +116,15 @@ int imgz_skiptable_init(struct imgz_skiptable *table, const uint8_t *lengths, ui
                            IMGZ_HUFFMAN_MAY_BE_SINGLE);
     if (rc < 0)
         return rc;
-    imgz_huffman_fill(&table->litlen, &litlen_rule, IMGZ_SKIPTABLE_INDEX_BITS, table->entries);
-    imgz_huffman_fill(&table->distance, &distance_rule, IMGZ_SKIPTABLE_INDEX_BITS,
+    imgz_huffman_fill(&table->litlen, &litlen_rule, IMGZ_SKIP_TABLE_INDEX_BITS, table->entries);
+    imgz_huffman_fill(&table->distance, &distance_rule, IMGZ_SKIP_TABLE_INDEX_BITS,
                       table->entries + DISTANCE);
     pair_entries(table->entries);
     return 0;
 }
 
-static int find_distance(const struct imgz_skiptable *table, uint64_t bits, uint32_t *skip_bits,
-                         enum imgz_skiptable_next *next)
+static int find_distance(const struct imgz_skip_table *table, uint64_t bits, uint32_t *skip_bits,
+                         enum imgz_skip_table_next *next)
 {
     uint32_t symbol;
     uint32_t code_bits;
@@ -135,12 +135,12 @@ static int find_distance(const struct imgz_skiptable *table, uint64_t bits, uint
     if (distance_bases[symbol] & STOP)
         return -EBADMSG;
     *skip_bits = code_bits + distance_bases[symbol];
-    *next = IMGZ_SKIPTABLE_NEXT_LITLEN;
+    *next = IMGZ_SKIP_TABLE_NEXT_LITLEN;
     return 0;
 }
 
-static int find_litlen(const struct imgz_skiptable *table, uint64_t bits, uint32_t *skip_bits,
-                       enum imgz_skiptable_next *next)
+static int find_litlen(const struct imgz_skip_table *table, uint64_t bits, uint32_t *skip_bits,
+                       enum imgz_skip_table_next *next)
 {
     uint32_t symbol;
     uint32_t code_bits;
@@ -150,21 +150,21 @@ static int find_litlen(const struct imgz_skiptable *table, uint64_t bits, uint32
     if (rc < 0)
         return rc;
     base = litlen_bases[symbol];
-    *skip_bits = code_bits + (base & IMGZ_SKIPTABLE_SKIP_MASK);
+    *skip_bits = code_bits + (base & IMGZ_SKIP_TABLE_SKIP_MASK);
     if (symbol == IMGZ_SYMBOL_END_OF_BLOCK)
-        *next = IMGZ_SKIPTABLE_NEXT_HEADER;
+        *next = IMGZ_SKIP_TABLE_NEXT_HEADER;
     else if (base & STOP)
         return -EBADMSG;
     else if (base & DISTANCE)
-        *next = IMGZ_SKIPTABLE_NEXT_DISTANCE;
+        *next = IMGZ_SKIP_TABLE_NEXT_DISTANCE;
     return 0;
 }
 
-int imgz_skiptable_find(const struct imgz_skiptable *table, uint64_t bits, uint32_t *skip_bits,
-                        enum imgz_skiptable_next *next)
+int imgz_skip_table_find(const struct imgz_skip_table *table, uint64_t bits, uint32_t *skip_bits,
+                         enum imgz_skip_table_next *next)
 {
-    IMGZ_ASSERT(*next != IMGZ_SKIPTABLE_NEXT_HEADER);
-    if (*next == IMGZ_SKIPTABLE_NEXT_DISTANCE)
+    IMGZ_ASSERT(*next != IMGZ_SKIP_TABLE_NEXT_HEADER);
+    if (*next == IMGZ_SKIP_TABLE_NEXT_DISTANCE)
         return find_distance(table, bits, skip_bits, next);
     return find_litlen(table, bits, skip_bits, next);
 }

@@ -145,14 +145,14 @@ static void make_short(const struct plan *plan, unsigned char *out)
     out[plan->short_bytes - 1] = 0xff;
 }
 
-uint64_t imgz_zerorun_segment_bytes(uint64_t raw_bytes)
+uint64_t imgz_zero_run_segment_bytes(uint64_t raw_bytes)
 {
     struct plan plan = plan_run(raw_bytes);
 
     return plan.short_bytes + plan.insert_bytes;
 }
 
-void imgz_zerorun_make(uint64_t raw_bytes, unsigned char *out)
+void imgz_zero_run_make(uint64_t raw_bytes, unsigned char *out)
 {
     struct plan plan = plan_run(raw_bytes);
     unsigned char edges[SHORT_BYTES_MAX];
@@ -166,7 +166,7 @@ void imgz_zerorun_make(uint64_t raw_bytes, unsigned char *out)
     memcpy(out, edges + plan.insert_offset, tail_bytes);
 }
 
-bool imgz_zerorun_match(uint64_t raw_bytes, const unsigned char *data, uint64_t segment_bytes)
+bool imgz_zero_run_match(uint64_t raw_bytes, const unsigned char *data, uint64_t segment_bytes)
 {
     struct plan plan = plan_run(raw_bytes);
     unsigned char edges[SHORT_BYTES_MAX];

@@ -81,8 +81,8 @@ static bool header_sound(const unsigned char *data)
            chunk_bytes_valid(imgz_get_le32(data + AT_CHUNK_BYTES));
 }
 
-enum imgz_frame_sort imgz_frame_decode_header(const unsigned char *data, size_t bytes,
-                                              struct imgz_frame_header *header)
+enum imgz_frame_probe imgz_frame_decode_header(const unsigned char *data, size_t bytes,
+                                               struct imgz_frame_header *header)
 {
     enum imgz_hash_kind hash;
 

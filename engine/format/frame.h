@@ -53,7 +53,7 @@ struct imgz_frame_end {
 };
 
 /* What the first bytes of a file are. */
-enum imgz_frame_sort {
+enum imgz_frame_probe {
     IMGZ_FRAME_IMAGE,
     IMGZ_FRAME_IMAGE_NEWER, /* an image of another version, or its version byte is damaged */
     IMGZ_FRAME_IMAGE_BAD,   /* an image's header, damaged */
@@ -66,8 +66,8 @@ void imgz_frame_encode_header(const struct imgz_frame_header *header, unsigned c
 
 /* Looks at the first 'bytes' (at most IMGZ_FRAME_HEADER_BYTES are used) of a file. 'header' is
  * filled in for IMGZ_FRAME_IMAGE only. */
-enum imgz_frame_sort imgz_frame_decode_header(const unsigned char *data, size_t bytes,
-                                              struct imgz_frame_header *header);
+enum imgz_frame_probe imgz_frame_decode_header(const unsigned char *data, size_t bytes,
+                                               struct imgz_frame_header *header);
 
 /* 'out' has room for imgz_frame_tail_bytes(end->hash). */
 void imgz_frame_encode_tail(const struct imgz_frame_end *end, unsigned char *out);

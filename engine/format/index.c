@@ -106,7 +106,7 @@ static bool describe_entry(const struct imgz_index_cursor *cursor, struct imgz_i
             return false;
         item->kind = IMGZ_NOTE_ZERO;
         item->raw_bytes = imgz_min(chunks * chunk_bytes, left);
-        item->segment_bytes = imgz_zerorun_segment_bytes(item->raw_bytes);
+        item->segment_bytes = imgz_zero_run_segment_bytes(item->raw_bytes);
         return true;
     }
     item->kind = IMGZ_NOTE_CHUNK;

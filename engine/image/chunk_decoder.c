@@ -8,22 +8,22 @@
 #include "codec/zero_run.h"
 #include "format/note.h"
 
-int imgz_checker_init(struct imgz_checker *checker, enum imgz_hash_kind hash)
+int imgz_chunk_decoder_init(struct imgz_chunk_decoder *decoder, enum imgz_hash_kind hash)
 {
     int rc;
 
-    *checker = (struct imgz_checker){0};
-    rc = imgz_inflate_create(&checker->inflate);
-    return rc < 0 ? rc : imgz_hasher_create(hash, &checker->hasher);
+    *decoder = (struct imgz_chunk_decoder){0};
+    rc = imgz_inflate_create(&decoder->inflate);
+    return rc < 0 ? rc : imgz_hasher_create(hash, &decoder->hasher);
 }
 
-void imgz_checker_fini(struct imgz_checker *checker)
+void imgz_chunk_decoder_fini(struct imgz_chunk_decoder *decoder)
 {
-    imgz_inflate_destroy(checker->inflate);
-    imgz_hasher_destroy(checker->hasher);
+    imgz_inflate_destroy(decoder->inflate);
+    imgz_hasher_destroy(decoder->hasher);
 }
 
-uint64_t imgz_check_stored_bytes(uint64_t segment_bytes)
+uint64_t imgz_chunk_stored_bytes(uint64_t segment_bytes)
 {
     return IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
 }
@@ -44,7 +44,7 @@ static enum imgz_fault check_zeros(const struct imgz_note *note, const unsigned 
 {
     static const struct imgz_hash no_hash;
 
-    if (!imgz_zerorun_match(note->raw_bytes, segment, note->payload_bytes) ||
+    if (!imgz_zero_run_match(note->raw_bytes, segment, note->payload_bytes) ||
         note->raw_crc32 != imgz_crc32_zeros(note->raw_bytes) ||
         !imgz_hash_equal(&note->raw_hash, &no_hash))
         return IMGZ_FAULT_ZERO;
@@ -63,16 +63,16 @@ static enum imgz_fault check_stored(const struct imgz_slot *slot, struct imgz_no
     return slot->kind == IMGZ_SLOT_ZERO ? check_zeros(note, segment) : IMGZ_FAULT_NONE;
 }
 
-static enum imgz_fault check_data(const struct imgz_checker *checker, const struct imgz_note *note,
-                                  struct imgz_slot *slot)
+static enum imgz_fault check_data(const struct imgz_chunk_decoder *decoder,
+                                  const struct imgz_note *note, struct imgz_slot *slot)
 {
     const size_t raw_bytes = (size_t)slot->raw_bytes;
     struct imgz_hasher_sums sums;
 
-    if (imgz_inflate_segment(checker->inflate, slot->stored + IMGZ_NOTE_CARRIER_BYTES,
+    if (imgz_inflate_segment(decoder->inflate, slot->stored + IMGZ_NOTE_CARRIER_BYTES,
                              note->payload_bytes, slot->raw, raw_bytes) < 0)
         return IMGZ_FAULT_INFLATE;
-    sums = imgz_hasher_sum(checker->hasher, slot->raw, raw_bytes);
+    sums = imgz_hasher_sum(decoder->hasher, slot->raw, raw_bytes);
     slot->raw_hash = sums.hash;
     slot->raw_sha256 = sums.sha256;
     slot->raw_crc32 = sums.crc32;
@@ -82,17 +82,17 @@ static enum imgz_fault check_data(const struct imgz_checker *checker, const stru
     return IMGZ_FAULT_NONE;
 }
 
-void imgz_check_slot(const struct imgz_checker *checker, struct imgz_slot *slot)
+void imgz_chunk_decode(const struct imgz_chunk_decoder *decoder, struct imgz_slot *slot)
 {
     struct imgz_note note;
 
     slot->fault = check_stored(slot, &note);
     if (slot->fault == IMGZ_FAULT_NONE && slot->kind == IMGZ_SLOT_DATA)
-        slot->fault = check_data(checker, &note, slot);
+        slot->fault = check_data(decoder, &note, slot);
     slot->checked = slot->fault == IMGZ_FAULT_NONE;
 }
 
-void imgz_check_stored(struct imgz_slot *slot)
+void imgz_chunk_check_stored(struct imgz_slot *slot)
 {
     struct imgz_note note;
 

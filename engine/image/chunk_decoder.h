@@ -5,7 +5,7 @@
  *
  * Place: queue -> [check] -> order.
  *
- * Threads    a worker's; the checker is its own.
+ * Threads    a worker's; the decoder is its own.
  * Errors     none: what is wrong is noted in slot->fault, to be told in disk order.
  */
 #ifndef IMGZ_CHUNK_DECODER_H
@@ -16,24 +16,25 @@
 #include "pipeline/slot.h"
 
 /* What a worker checks with: its own. */
-struct imgz_checker {
+struct imgz_chunk_decoder {
     struct imgz_inflate *inflate;
     struct imgz_hasher *hasher;
 };
 
 /* 'hash' is the image's. 0, or -ENOMEM. In any case to be ended by fini. */
-IMGZ_MUST_CHECK int imgz_checker_init(struct imgz_checker *checker, enum imgz_hash_kind hash);
-void imgz_checker_fini(struct imgz_checker *checker);
+IMGZ_MUST_CHECK int imgz_chunk_decoder_init(struct imgz_chunk_decoder *decoder,
+                                            enum imgz_hash_kind hash);
+void imgz_chunk_decoder_fini(struct imgz_chunk_decoder *decoder);
 
 /* So much room a slot's stored buffer needs for such a segment: note and segment. */
-uint64_t imgz_check_stored_bytes(uint64_t segment_bytes);
+uint64_t imgz_chunk_stored_bytes(uint64_t segment_bytes);
 
 /* The slot holds note and segment, and what index or stream order say of it. Afterwards the raw
  * bytes are in the raw buffer and proven (slot->checked), or slot->fault tells why not. */
-void imgz_check_slot(const struct imgz_checker *checker, struct imgz_slot *slot);
+void imgz_chunk_decode(const struct imgz_chunk_decoder *decoder, struct imgz_slot *slot);
 
 /* The same, but nothing is inflated: the note is right and the segment is the one it was written
  * for. What raw bytes it stands for (raw_hash, raw_crc32) is the note's word. */
-void imgz_check_stored(struct imgz_slot *slot);
+void imgz_chunk_check_stored(struct imgz_slot *slot);
 
 #endif /* IMGZ_CHUNK_DECODER_H */

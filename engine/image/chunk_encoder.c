@@ -13,27 +13,27 @@
 #define SLOW_COMPRESSOR_BYTES ((uint64_t)10 << 20)
 #define COMPRESSOR_BYTES      ((uint64_t)1 << 20)
 
-uint64_t imgz_packer_bytes(int level)
+uint64_t imgz_chunk_encoder_bytes(int level)
 {
     return level >= SLOW_LEVEL_MIN ? SLOW_COMPRESSOR_BYTES : COMPRESSOR_BYTES;
 }
 
-int imgz_packer_init(struct imgz_packer *packer, int level, enum imgz_hash_kind hash)
+int imgz_chunk_encoder_init(struct imgz_chunk_encoder *encoder, int level, enum imgz_hash_kind hash)
 {
     int rc;
 
-    *packer = (struct imgz_packer){0};
-    rc = imgz_deflate_create(level, &packer->deflate);
-    return rc < 0 ? rc : imgz_hasher_create(hash, &packer->hasher);
+    *encoder = (struct imgz_chunk_encoder){0};
+    rc = imgz_deflate_create(level, &encoder->deflate);
+    return rc < 0 ? rc : imgz_hasher_create(hash, &encoder->hasher);
 }
 
-void imgz_packer_fini(struct imgz_packer *packer)
+void imgz_chunk_encoder_fini(struct imgz_chunk_encoder *encoder)
 {
-    imgz_deflate_destroy(packer->deflate);
-    imgz_hasher_destroy(packer->hasher);
+    imgz_deflate_destroy(encoder->deflate);
+    imgz_hasher_destroy(encoder->hasher);
 }
 
-static int pack_data(const struct imgz_packer *packer, struct imgz_slot *slot)
+static int pack_data(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot)
 {
     const size_t raw_bytes = (size_t)slot->raw_bytes;
     unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
@@ -41,16 +41,16 @@ static int pack_data(const struct imgz_packer *packer, struct imgz_slot *slot)
     struct imgz_hasher_sums sums;
     size_t segment_bytes;
     struct imgz_note note;
-    int rc = imgz_deflate_compress(packer->deflate, slot->raw, raw_bytes, segment, &segment_bytes,
+    int rc = imgz_deflate_compress(encoder->deflate, slot->raw, raw_bytes, segment, &segment_bytes,
                                    &form);
 
     if (rc < 0)
         return rc;
-    sums = imgz_hasher_sum(packer->hasher, slot->raw, raw_bytes);
+    sums = imgz_hasher_sum(encoder->hasher, slot->raw, raw_bytes);
     slot->raw_hash = sums.hash;
     slot->raw_sha256 = sums.sha256;
     slot->raw_crc32 = sums.crc32;
-    slot->stored_form = form == IMGZ_DEFLATE_STORED;
+    slot->is_stored = form == IMGZ_DEFLATE_STORED;
     slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
     note = (struct imgz_note){
         .kind = IMGZ_NOTE_CHUNK,
@@ -65,19 +65,19 @@ static int pack_data(const struct imgz_packer *packer, struct imgz_slot *slot)
     return 0;
 }
 
-void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot)
+void imgz_chunk_encode_slot(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot)
 {
     if (slot->kind == IMGZ_SLOT_ZERO)
         return;
     if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
         slot->kind = IMGZ_SLOT_ZERO;
-    else if (pack_data(packer, slot) < 0)
+    else if (pack_data(encoder, slot) < 0)
         slot->fault = IMGZ_FAULT_CODEC;
 }
 
-void imgz_pack_zeros(struct imgz_slot *slot)
+void imgz_chunk_encode_zeros(struct imgz_slot *slot)
 {
-    const uint64_t segment_bytes = imgz_zerorun_segment_bytes(slot->raw_bytes);
+    const uint64_t segment_bytes = imgz_zero_run_segment_bytes(slot->raw_bytes);
     unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
     struct imgz_note note = {
         .kind = IMGZ_NOTE_ZERO,
@@ -87,21 +87,21 @@ void imgz_pack_zeros(struct imgz_slot *slot)
         .raw_crc32 = imgz_crc32_zeros(slot->raw_bytes),
     };
 
-    imgz_zerorun_make(slot->raw_bytes, segment);
+    imgz_zero_run_make(slot->raw_bytes, segment);
     note.payload_xxh3 = imgz_xxh3_64(segment, (size_t)segment_bytes);
     imgz_note_encode(&note, slot->stored);
     slot->stored_bytes = IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
 }
 
-int imgz_pack_raise(struct imgz_stop *stop, const struct imgz_source *source, int level,
-                    const struct imgz_slot *slot)
+int imgz_chunk_encode_raise(struct imgz_latch *latch, const struct imgz_source *source, int level,
+                            const struct imgz_slot *slot)
 {
-    struct imgz_place place = imgz_source_place(source, slot->raw_offset);
+    struct imgz_location location = imgz_source_location(source, slot->raw_offset);
 
-    place.stage = IMGZ_STAGE_COMPRESS;
-    return imgz_stop_raise(stop, -EPROTO, place,
-                           "compressing %s at offset %llu: %s made a stream that cannot be used; "
-                           "choose another --level, and please report this",
-                           source->path, (unsigned long long)slot->raw_offset,
-                           imgz_deflate_level_name(level));
+    location.stage = IMGZ_STAGE_COMPRESS;
+    return imgz_latch_raise(latch, -EPROTO, location,
+                            "compressing %s at offset %llu: %s made a stream that cannot be used; "
+                            "choose another --level, and please report this",
+                            source->path, (unsigned long long)slot->raw_offset,
+                            imgz_deflate_level_name(level));
 }

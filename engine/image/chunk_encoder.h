@@ -4,7 +4,7 @@
  *
  * Place: queue -> [pack] -> order.
  *
- * Threads    a worker's; the packer is its own.
+ * Threads    a worker's; the encoder is its own.
  * Errors     none: what is wrong is noted in slot->fault, to be told in disk order.
  */
 #ifndef IMGZ_CHUNK_ENCODER_H
@@ -16,29 +16,29 @@
 #include "pipeline/slot.h"
 
 /* What a worker packs with: its own. */
-struct imgz_packer {
+struct imgz_chunk_encoder {
     struct imgz_deflate *deflate;
     struct imgz_hasher *hasher;
 };
 
 /* How much memory one takes, about. */
-uint64_t imgz_packer_bytes(int level);
+uint64_t imgz_chunk_encoder_bytes(int level);
 
 /* 0, or -ENOMEM. 'level' must be valid; 'hash' is the image's. In any case to be ended by fini. */
-IMGZ_MUST_CHECK int imgz_packer_init(struct imgz_packer *packer, int level,
-                                     enum imgz_hash_kind hash);
-void imgz_packer_fini(struct imgz_packer *packer);
+IMGZ_MUST_CHECK int imgz_chunk_encoder_init(struct imgz_chunk_encoder *encoder, int level,
+                                            enum imgz_hash_kind hash);
+void imgz_chunk_encoder_fini(struct imgz_chunk_encoder *encoder);
 
 /* The slot holds raw bytes, or is of kind ZERO already. Afterwards it is of kind ZERO if all of
  * them are zero; otherwise note and segment are in the stored buffer, which has room for
  * IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(raw_bytes), or slot->fault is set. */
-void imgz_pack_slot(const struct imgz_packer *packer, struct imgz_slot *slot);
+void imgz_chunk_encode_slot(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot);
 
 /* Makes note and segment of a run of zeros, slot->raw_bytes of them, in the stored buffer. */
-void imgz_pack_zeros(struct imgz_slot *slot);
+void imgz_chunk_encode_zeros(struct imgz_slot *slot);
 
 /* For the drain: the story of a slot with IMGZ_FAULT_CODEC, whose raw bytes are of 'source'. */
-int imgz_pack_raise(struct imgz_stop *stop, const struct imgz_source *source, int level,
-                    const struct imgz_slot *slot);
+int imgz_chunk_encode_raise(struct imgz_latch *latch, const struct imgz_source *source, int level,
+                            const struct imgz_slot *slot);
 
 #endif /* IMGZ_CHUNK_ENCODER_H */

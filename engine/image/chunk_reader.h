@@ -8,7 +8,8 @@
  *
  * Threads    one; workers that take chunks in disk order each have their own.
  * Ownership  owns its buffers; the image is the caller's.
- * Errors     init: -ENOMEM and as imgz_checker_init(). What is wrong with an item is in its slot.
+ * Errors     init: -ENOMEM and as imgz_chunk_decoder_init(). What is wrong with an item is in its
+ *            slot.
  * Memory     a chunk and its segment, in init().
  */
 #ifndef IMGZ_CHUNK_READER_H
@@ -17,9 +18,9 @@
 #include "image/chunk_decoder.h"
 #include "image/image.h"
 
-struct imgz_unpacker {
+struct imgz_chunk_reader {
     const struct imgz_image *image;
-    struct imgz_checker checker;
+    struct imgz_chunk_decoder decoder;
     struct imgz_index_cursor cursor;
     struct imgz_index_item item; /* where the cursor is */
     struct imgz_slot slot;       /* that item: its raw bytes, proven (checked), or its fault */
@@ -27,15 +28,15 @@ struct imgz_unpacker {
     uint64_t memory_bytes;
 };
 
-/* 'image' is a file. If it was loaded with its hashes, chunks are compared with them. 'unpacker'
- * may be uninitialized; in any case to be ended by fini. */
-IMGZ_MUST_CHECK int imgz_unpacker_init(struct imgz_unpacker *unpacker,
-                                       const struct imgz_image *image);
-void imgz_unpacker_fini(struct imgz_unpacker *unpacker); /* accepts one that is all zero */
+/* 'image' is a file. If it was loaded with its hashes, chunks are compared with them. 'chunk
+ * reader' may be uninitialized; in any case to be ended by fini. */
+IMGZ_MUST_CHECK int imgz_chunk_reader_init(struct imgz_chunk_reader *chunks,
+                                           const struct imgz_image *image);
+void imgz_chunk_reader_fini(struct imgz_chunk_reader *chunks); /* accepts one that is all zero */
 
-/* Makes unpacker->slot the item that holds 'offset', which is within the disk. A run of zeros is
- * checked and has no raw bytes. To go back takes a walk through the index from its start: a worker
- * does at times, where slots have lanes of their own on several nodes. */
-void imgz_unpacker_seek(struct imgz_unpacker *unpacker, uint64_t offset);
+/* Makes chunk reader->slot the item that holds 'offset', which is within the disk. A run of zeros
+ * is checked and has no raw bytes. To go back takes a walk through the index from its start: a
+ * worker does at times, where slots have lanes of their own on several nodes. */
+void imgz_chunk_reader_seek(struct imgz_chunk_reader *chunks, uint64_t offset);
 
 #endif /* IMGZ_CHUNK_READER_H */

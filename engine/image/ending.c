@@ -36,7 +36,7 @@
 struct search {
     const struct imgz_source *source;
     const struct imgz_frame_header *header;
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     unsigned char *piece; /* of PIECE_BYTES */
 };
 
@@ -45,15 +45,15 @@ static int read_at(const struct search *search, uint64_t offset, void *buffer, s
     size_t done_bytes;
     int rc;
 
-    if (imgz_stop_raised(search->stop))
+    if (imgz_latch_raised(search->latch))
         return -ECANCELED;
     rc = imgz_source_read_at(search->source, offset, buffer, bytes, &done_bytes);
     if (rc < 0)
-        return imgz_stop_raise_system(search->stop, rc,
-                                      imgz_source_place(search->source, offset + done_bytes),
-                                      "reading");
+        return imgz_latch_raise_system(search->latch, rc,
+                                       imgz_source_location(search->source, offset + done_bytes),
+                                       "reading");
     if (done_bytes < bytes)
-        return imgz_damage_raise_cut(search->stop, search->source, offset + done_bytes);
+        return imgz_image_error_raise_cut(search->latch, search->source, offset + done_bytes);
     return 0;
 }
 
@@ -270,8 +270,8 @@ static int walk(const struct search *search, struct imgz_ending *ending, uint64_
 
 static int raise_mismatch(const struct search *search, uint64_t image_bytes)
 {
-    return imgz_damage_raise(search->stop, search->source, image_bytes - 13,
-                             "the gzip trailer does not fit the end record");
+    return imgz_image_error_raise(search->latch, search->source, image_bytes - 13,
+                                  "the gzip trailer does not fit the end record");
 }
 
 /* There is no end where one should be. 'last_end': behind the last byte that is not zero, if only
@@ -289,7 +289,8 @@ static int look_from_front(const struct search *search, uint64_t last_end,
     case WALK_AT_TAIL:
         return 0;
     case WALK_CUT:
-        return imgz_damage_raise_cut(search->stop, search->source, search->source->size_bytes);
+        return imgz_image_error_raise_cut(search->latch, search->source,
+                                          search->source->size_bytes);
     case WALK_MISMATCH:
         return raise_mismatch(search, at + imgz_frame_tail_bytes(search->header->hash));
     case WALK_UNKNOWN:
@@ -297,8 +298,9 @@ static int look_from_front(const struct search *search, uint64_t last_end,
     }
     /* Zeros instead of a note, or of the rest of one, to the very end. */
     if (last_end < at + IMGZ_NOTE_CARRIER_BYTES && last_end < search->source->size_bytes)
-        return imgz_damage_raise_cut(search->stop, search->source, last_end);
-    return imgz_damage_raise(search->stop, search->source, at, "there is no readable note here");
+        return imgz_image_error_raise_cut(search->latch, search->source, last_end);
+    return imgz_image_error_raise(search->latch, search->source, at,
+                                  "there is no readable note here");
 }
 
 static int find_end(const struct search *search, struct imgz_ending *ending)
@@ -334,29 +336,29 @@ static int check_padding(const struct search *search, const struct imgz_ending *
         int rc = device ? 0 : imgz_extent_next(source->fd, at, end, &extent);
 
         if (rc < 0)
-            return imgz_stop_raise_system(search->stop, rc, imgz_source_place(source, at),
-                                          "reading");
+            return imgz_latch_raise_system(search->latch, rc, imgz_source_location(source, at),
+                                           "reading");
         rc = find_first(search, extent.offset, extent.end - extent.offset, &first);
         if (rc < 0)
             return rc;
         if (first < extent.end)
-            return imgz_damage_raise_behind(search->stop, source, ending->image_bytes,
-                                            behind_bytes);
+            return imgz_image_error_raise_trailing(search->latch, source, ending->image_bytes,
+                                                   behind_bytes);
         at = extent.end;
     }
     return 0;
 }
 
 int imgz_ending_find(const struct imgz_source *source, const struct imgz_frame_header *header,
-                     struct imgz_stop *stop, struct imgz_log *log, struct imgz_ending *ending)
+                     struct imgz_latch *latch, struct imgz_log *log, struct imgz_ending *ending)
 {
-    struct search search = {.source = source, .header = header, .stop = stop};
+    struct search search = {.source = source, .header = header, .latch = latch};
     int rc;
 
     search.piece = malloc(PIECE_BYTES);
     if (search.piece == NULL)
-        return imgz_stop_raise_system(stop, -ENOMEM, imgz_source_place(source, IMGZ_OFFSET_NONE),
-                                      "opening");
+        return imgz_latch_raise_system(latch, -ENOMEM,
+                                       imgz_source_location(source, IMGZ_OFFSET_NONE), "opening");
     rc = find_end(&search, ending);
     if (rc == 0)
         rc = check_padding(&search, ending);

@@ -28,7 +28,8 @@ struct imgz_ending {
 
 /* The image begins at the source's first byte, and 'header' is its header. */
 IMGZ_MUST_CHECK int imgz_ending_find(const struct imgz_source *source,
-                                     const struct imgz_frame_header *header, struct imgz_stop *stop,
-                                     struct imgz_log *log, struct imgz_ending *ending);
+                                     const struct imgz_frame_header *header,
+                                     struct imgz_latch *latch, struct imgz_log *log,
+                                     struct imgz_ending *ending);
 
 #endif /* IMGZ_ENDING_H */

@@ -26,7 +26,7 @@ _Static_assert(PAYLOAD_PIECE_BYTES % 5 == 0, "pieces fill their carriers");
 /* Reads on through a file. */
 struct file_cursor {
     const struct imgz_image *image;
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     uint64_t offset;
 };
 
@@ -39,10 +39,10 @@ static int read_file(void *context, void *buffer, size_t bytes)
 
     cursor->offset += done_bytes;
     if (rc < 0)
-        return imgz_stop_raise_system(cursor->stop, rc, imgz_source_place(source, cursor->offset),
-                                      "reading");
+        return imgz_latch_raise_system(cursor->latch, rc,
+                                       imgz_source_location(source, cursor->offset), "reading");
     if (done_bytes < bytes)
-        return imgz_damage_raise_cut(cursor->stop, source, cursor->offset);
+        return imgz_image_error_raise_cut(cursor->latch, source, cursor->offset);
     return 0;
 }
 
@@ -68,28 +68,28 @@ int imgz_image_read_payload(imgz_image_read_fn read, void *context, const struct
 
 /* ---- Header and end ----------------------------------------------------------------------- */
 
-static int read_header(struct imgz_image *image, struct imgz_stop *stop)
+static int read_header(struct imgz_image *image, struct imgz_latch *latch)
 {
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
-    enum imgz_frame_sort sort;
+    enum imgz_frame_probe sort;
     size_t done_bytes = 0;
-    int rc = imgz_source_peek(&image->source, stop, bytes, sizeof(bytes), &done_bytes);
+    int rc = imgz_source_peek(&image->source, latch, bytes, sizeof(bytes), &done_bytes);
 
     if (rc < 0)
         return rc;
     image->source.peeked_bytes = 0;
     sort = imgz_frame_decode_header(bytes, done_bytes, &image->header);
     if (sort != IMGZ_FRAME_IMAGE)
-        return imgz_damage_raise_sort(stop, &image->source, sort, done_bytes);
+        return imgz_image_error_raise_not_image(latch, &image->source, sort, done_bytes);
     imgz_index_init(&image->index, image->header.chunk_bytes);
     return 0;
 }
 
-int imgz_image_recognize(struct imgz_source *source, struct imgz_stop *stop, bool *is_image,
+int imgz_image_recognize(struct imgz_source *source, struct imgz_latch *latch, bool *is_image,
                          struct imgz_frame_header *header)
 {
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
-    enum imgz_frame_sort sort;
+    enum imgz_frame_probe sort;
     size_t done_bytes = 0;
     int rc;
 
@@ -97,7 +97,7 @@ int imgz_image_recognize(struct imgz_source *source, struct imgz_stop *stop, boo
     *header = (struct imgz_frame_header){0};
     if (source->kind == IMGZ_SOURCE_DEVICE)
         return 0;
-    rc = imgz_source_peek(source, stop, bytes, sizeof(bytes), &done_bytes);
+    rc = imgz_source_peek(source, latch, bytes, sizeof(bytes), &done_bytes);
     if (rc < 0)
         return rc;
     sort = imgz_frame_decode_header(bytes, done_bytes, header);
@@ -105,10 +105,10 @@ int imgz_image_recognize(struct imgz_source *source, struct imgz_stop *stop, boo
     return 0;
 }
 
-static int read_end(struct imgz_image *image, struct imgz_stop *stop, struct imgz_log *log)
+static int read_end(struct imgz_image *image, struct imgz_latch *latch, struct imgz_log *log)
 {
     struct imgz_ending ending;
-    int rc = imgz_ending_find(&image->source, &image->header, stop, log, &ending);
+    int rc = imgz_ending_find(&image->source, &image->header, latch, log, &ending);
 
     if (rc < 0)
         return rc;
@@ -117,8 +117,8 @@ static int read_end(struct imgz_image *image, struct imgz_stop *stop, struct img
     if (image->end.chunk_bytes != image->header.chunk_bytes ||
         (image->header.raw_bytes != IMGZ_SIZE_UNKNOWN &&
          image->header.raw_bytes != image->end.raw_bytes))
-        return imgz_damage_raise(stop, &image->source, imgz_image_tail_offset(image),
-                                 "header and end record differ");
+        return imgz_image_error_raise(latch, &image->source, imgz_image_tail_offset(image),
+                                      "header and end record differ");
     return 0;
 }
 
@@ -132,21 +132,21 @@ struct section {
     const char *name; /* for the story */
 };
 
-static int raise_section(const struct imgz_image *image, struct imgz_stop *stop,
+static int raise_section(const struct imgz_image *image, struct imgz_latch *latch,
                          const struct section *section)
 {
     char what[64];
 
     snprintf(what, sizeof(what), "the %s cannot be right", section->name);
-    return imgz_damage_raise(stop, &image->source, section->offset, what);
+    return imgz_image_error_raise(latch, &image->source, section->offset, what);
 }
 
 /* Reads a section into memory of its own; '*bytes' is a multiple of 'unit_bytes'. */
-static int load_section(const struct imgz_image *image, struct imgz_stop *stop,
+static int load_section(const struct imgz_image *image, struct imgz_latch *latch,
                         const struct section *section, size_t unit_bytes, void **result,
                         uint64_t *bytes)
 {
-    struct file_cursor cursor = {.image = image, .stop = stop, .offset = section->offset};
+    struct file_cursor cursor = {.image = image, .latch = latch, .offset = section->offset};
     unsigned char carrier[IMGZ_NOTE_CARRIER_BYTES];
     struct imgz_note note;
     void *payload;
@@ -159,16 +159,16 @@ static int load_section(const struct imgz_image *image, struct imgz_stop *stop,
         section->offset + sizeof(carrier) + imgz_carrier_bytes(note.payload_bytes) !=
             section->end ||
         note.payload_bytes % unit_bytes != 0)
-        return raise_section(image, stop, section);
+        return raise_section(image, latch, section);
     payload = malloc((size_t)note.payload_bytes + 1);
     if (payload == NULL)
-        return imgz_stop_raise_system(stop, -ENOMEM,
-                                      imgz_source_place(&image->source, section->offset),
-                                      "loading the index of");
+        return imgz_latch_raise_system(latch, -ENOMEM,
+                                       imgz_source_location(&image->source, section->offset),
+                                       "loading the index of");
     rc = imgz_image_read_payload(read_file, &cursor, &note, payload);
     if (rc < 0) {
         free(payload);
-        return imgz_stop_raised(stop) ? rc : raise_section(image, stop, section);
+        return imgz_latch_raised(latch) ? rc : raise_section(image, latch, section);
     }
     *result = payload;
     *bytes = note.payload_bytes;
@@ -176,7 +176,7 @@ static int load_section(const struct imgz_image *image, struct imgz_stop *stop,
 }
 
 /* The entries must fill the file from the header to the index, and the disk. */
-static int check_sums(struct imgz_image *image, struct imgz_stop *stop,
+static int check_sums(struct imgz_image *image, struct imgz_latch *latch,
                       const struct section *section)
 {
     struct imgz_index_cursor cursor;
@@ -194,43 +194,43 @@ static int check_sums(struct imgz_image *image, struct imgz_stop *stop,
     if (rc != -ENODATA || image->index.entry_count != image->end.entry_count ||
         cursor.next.image_offset != image->end.index_offset ||
         cursor.next.raw_offset != image->end.raw_bytes)
-        return raise_section(image, stop, section);
+        return raise_section(image, latch, section);
     image->index.hash_count = cursor.next.hash_index;
     return 0;
 }
 
-static int load_sizes(struct imgz_image *image, struct imgz_stop *stop)
+static int load_sizes(struct imgz_image *image, struct imgz_latch *latch)
 {
     const struct section section = {IMGZ_NOTE_INDEX, image->end.index_offset,
                                     image->end.hashes_offset, "index"};
     void *entries = NULL;
     uint64_t bytes = 0;
-    int rc = load_section(image, stop, &section, IMGZ_INDEX_ENTRY_BYTES, &entries, &bytes);
+    int rc = load_section(image, latch, &section, IMGZ_INDEX_ENTRY_BYTES, &entries, &bytes);
 
     if (rc < 0)
         return rc;
     image->index.entries = entries;
     image->index.entry_count = bytes / IMGZ_INDEX_ENTRY_BYTES;
-    return check_sums(image, stop, &section);
+    return check_sums(image, latch, &section);
 }
 
-static int load_hashes(struct imgz_image *image, struct imgz_stop *stop)
+static int load_hashes(struct imgz_image *image, struct imgz_latch *latch)
 {
     const struct section section = {IMGZ_NOTE_HASHES, image->end.hashes_offset,
                                     image->end.meta_offset, "table of hashes"};
     void *hashes = NULL;
     uint64_t bytes = 0;
-    int rc = load_section(image, stop, &section, IMGZ_HASH_BYTES, &hashes, &bytes);
+    int rc = load_section(image, latch, &section, IMGZ_HASH_BYTES, &hashes, &bytes);
 
     if (rc < 0)
         return rc;
     image->index.hashes = hashes;
     return bytes / IMGZ_HASH_BYTES == image->index.hash_count
                ? 0
-               : raise_section(image, stop, &section);
+               : raise_section(image, latch, &section);
 }
 
-static int load_meta(struct imgz_image *image, struct imgz_stop *stop)
+static int load_meta(struct imgz_image *image, struct imgz_latch *latch)
 {
     const struct section section = {IMGZ_NOTE_META, image->end.meta_offset,
                                     imgz_image_tail_offset(image), "metadata"};
@@ -242,16 +242,17 @@ static int load_meta(struct imgz_image *image, struct imgz_stop *stop)
         return 0;
     if (section.end - section.offset >
         IMGZ_NOTE_CARRIER_BYTES + imgz_carrier_bytes(IMGZ_META_BYTES_MAX))
-        return raise_section(image, stop, &section);
-    rc = load_section(image, stop, &section, 1, &text, &bytes);
+        return raise_section(image, latch, &section);
+    rc = load_section(image, latch, &section, 1, &text, &bytes);
     if (rc < 0)
         return rc;
     rc = imgz_meta_decode(text, (size_t)bytes, &image->meta);
     free(text);
     if (rc == -ENOMEM)
-        return imgz_stop_raise_system(stop, rc, imgz_source_place(&image->source, section.offset),
-                                      "loading the metadata of");
-    return rc < 0 ? raise_section(image, stop, &section) : 0;
+        return imgz_latch_raise_system(latch, rc,
+                                       imgz_source_location(&image->source, section.offset),
+                                       "loading the metadata of");
+    return rc < 0 ? raise_section(image, latch, &section) : 0;
 }
 
 /* Sections follow each other within the file. */
@@ -264,34 +265,34 @@ static bool sections_ordered(const struct imgz_image *image)
            end->meta_offset <= imgz_image_tail_offset(image);
 }
 
-static int load_file(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop,
-                     struct imgz_log *log)
+static int load_file(struct imgz_image *image, enum imgz_image_parts parts,
+                     struct imgz_latch *latch, struct imgz_log *log)
 {
-    int rc = read_end(image, stop, log);
+    int rc = read_end(image, latch, log);
 
     if (rc == 0 && !sections_ordered(image))
-        rc = imgz_damage_raise(stop, &image->source, imgz_image_tail_offset(image),
-                               "the end record contradicts itself");
+        rc = imgz_image_error_raise(latch, &image->source, imgz_image_tail_offset(image),
+                                    "the end record contradicts itself");
     if (rc == 0)
-        rc = load_sizes(image, stop);
+        rc = load_sizes(image, latch);
     if (rc == 0)
-        rc = load_meta(image, stop);
+        rc = load_meta(image, latch);
     if (rc == 0 && parts == IMGZ_IMAGE_ALL)
-        rc = load_hashes(image, stop);
+        rc = load_hashes(image, latch);
     return rc;
 }
 
-int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_stop *stop,
+int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts, struct imgz_latch *latch,
                     struct imgz_log *log)
 {
     int rc;
 
     image->seekable = image->source.kind != IMGZ_SOURCE_STREAM;
-    rc = read_header(image, stop);
-    return rc < 0 || !image->seekable ? rc : load_file(image, parts, stop, log);
+    rc = read_header(image, latch);
+    return rc < 0 || !image->seekable ? rc : load_file(image, parts, latch, log);
 }
 
-int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_stop *stop,
+int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_latch *latch,
                     struct imgz_log *log, struct imgz_image *image)
 {
     const struct imgz_source_config config = {
@@ -302,9 +303,9 @@ int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_s
     int rc;
 
     memset(image, 0, sizeof(*image));
-    rc = imgz_source_open(&config, stop, log, &image->source);
+    rc = imgz_source_open(&config, latch, log, &image->source);
     if (rc == 0)
-        rc = imgz_image_load(image, parts, stop, log);
+        rc = imgz_image_load(image, parts, latch, log);
     if (rc < 0)
         imgz_image_fini(image);
     return rc;

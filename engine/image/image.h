@@ -37,19 +37,19 @@ struct imgz_image {
 /* Whether a raw disk or an image was named: '*is_image' if 'source' begins as an image does, be it
  * a damaged one; 'header' is then what it says, or zeros if that cannot be read. A block device is
  * no image: what is on it first is its own business. */
-IMGZ_MUST_CHECK int imgz_image_recognize(struct imgz_source *source, struct imgz_stop *stop,
+IMGZ_MUST_CHECK int imgz_image_recognize(struct imgz_source *source, struct imgz_latch *latch,
                                          bool *is_image, struct imgz_frame_header *header);
 
 /* Opens 'path' (must outlive the image) and reads the parts. 'image' may be uninitialized; on
  * failure nothing is held. */
 IMGZ_MUST_CHECK int imgz_image_init(const char *path, enum imgz_image_parts parts,
-                                    struct imgz_stop *stop, struct imgz_log *log,
+                                    struct imgz_latch *latch, struct imgz_log *log,
                                     struct imgz_image *image);
 
 /* The same for an image whose source is open already, all else being zero. In any case to be ended
  * by imgz_image_fini(). */
 IMGZ_MUST_CHECK int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts,
-                                    struct imgz_stop *stop, struct imgz_log *log);
+                                    struct imgz_latch *latch, struct imgz_log *log);
 void imgz_image_fini(struct imgz_image *image);
 
 /* Where the END note is, in an image that is loaded. */

@@ -5,87 +5,90 @@
 #include <errno.h>
 #include <inttypes.h>
 
-int imgz_damage_raise(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset,
-                      const char *what)
+int imgz_image_error_raise(struct imgz_latch *latch, const struct imgz_source *source,
+                           uint64_t offset, const char *what)
 {
-    return imgz_stop_raise(stop, -EBADMSG, imgz_source_place(source, offset),
-                           "reading %s at offset %" PRIu64
-                           ": %s; the image is damaged, use another copy of it",
-                           source->path, offset, what);
+    return imgz_latch_raise(latch, -EBADMSG, imgz_source_location(source, offset),
+                            "reading %s at offset %" PRIu64
+                            ": %s; the image is damaged, use another copy of it",
+                            source->path, offset, what);
 }
 
-int imgz_damage_raise_cut(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset)
+int imgz_image_error_raise_cut(struct imgz_latch *latch, const struct imgz_source *source,
+                               uint64_t offset)
 {
-    return imgz_stop_raise(stop, -EBADMSG, imgz_source_place(source, offset),
-                           "reading %s at offset %" PRIu64
-                           ": the input ended early, before the image does; was the transfer "
-                           "interrupted? %s",
-                           source->path, offset,
-                           source->kind == IMGZ_SOURCE_STREAM
-                               ? "see whether the command that sends it failed, and run again"
-                               : "copy all of it again");
+    return imgz_latch_raise(latch, -EBADMSG, imgz_source_location(source, offset),
+                            "reading %s at offset %" PRIu64
+                            ": the input ended early, before the image does; was the transfer "
+                            "interrupted? %s",
+                            source->path, offset,
+                            source->kind == IMGZ_SOURCE_STREAM
+                                ? "see whether the command that sends it failed, and run again"
+                                : "copy all of it again");
 }
 
-int imgz_damage_raise_behind(struct imgz_stop *stop, const struct imgz_source *source,
-                             uint64_t image_bytes, uint64_t behind_bytes)
+int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_source *source,
+                                    uint64_t image_bytes, uint64_t behind_bytes)
 {
     const bool stream = source->kind == IMGZ_SOURCE_STREAM;
 
-    return imgz_stop_raise(stop, -EBADMSG, imgz_source_place(source, image_bytes),
-                           "reading %s at offset %" PRIu64
-                           ": %s follow%s the image, which ends here; they are no padding (zeros), "
-                           "and some decoders would unpack them, too; 'head -c %" PRIu64
-                           "%s%s' passes the image alone",
-                           source->path, image_bytes, imgz_text_count(behind_bytes, "byte").text,
-                           behind_bytes == 1 ? "s" : "", image_bytes, stream ? "" : " ",
-                           stream ? "" : source->path);
+    return imgz_latch_raise(
+        latch, -EBADMSG, imgz_source_location(source, image_bytes),
+        "reading %s at offset %" PRIu64
+        ": %s follow%s the image, which ends here; they are no padding (zeros), "
+        "and some decoders would unpack them, too; 'head -c %" PRIu64
+        "%s%s' passes the image alone",
+        source->path, image_bytes, imgz_text_count(behind_bytes, "byte").text,
+        behind_bytes == 1 ? "s" : "", image_bytes, stream ? "" : " ", stream ? "" : source->path);
 }
 
 /* No gzip file is shorter (RFC 1952): 10 bytes of header, 2 of data, 8 of trailer. */
 #define GZIP_BYTES_MIN 20u
 
 /* It begins as an image does, or as one may. */
-static bool header_cut(enum imgz_frame_sort sort, size_t bytes)
+static bool header_cut(enum imgz_frame_probe sort, size_t bytes)
 {
     return (sort == IMGZ_FRAME_GZIP && bytes < GZIP_BYTES_MIN) ||
            (sort == IMGZ_FRAME_IMAGE_BAD && bytes < IMGZ_FRAME_HEADER_BYTES);
 }
 
-int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *source,
-                           enum imgz_frame_sort sort, size_t bytes)
+int imgz_image_error_raise_not_image(struct imgz_latch *latch, const struct imgz_source *source,
+                                     enum imgz_frame_probe sort, size_t bytes)
 {
-    const struct imgz_place place = imgz_source_place(source, 0);
+    const struct imgz_location location = imgz_source_location(source, 0);
 
     if (header_cut(sort, bytes))
-        return imgz_damage_raise_cut(stop, source, bytes);
+        return imgz_image_error_raise_cut(latch, source, bytes);
     if (bytes == 0 && source->kind == IMGZ_SOURCE_STREAM)
-        return imgz_stop_raise(stop, -EBADMSG, place,
-                               "reading %s at offset 0: it is empty; did the command that sends it "
-                               "fail?",
-                               source->path);
+        return imgz_latch_raise(
+            latch, -EBADMSG, location,
+            "reading %s at offset 0: it is empty; did the command that sends it "
+            "fail?",
+            source->path);
     switch (sort) {
     case IMGZ_FRAME_GZIP:
-        return imgz_stop_raise(stop, -EBADMSG, place,
-                               "reading %s at offset 0: this is a plain gzip file, not an image of "
-                               "imgz; unpack it with gunzip, then 'imgz capture' makes an image of "
-                               "it",
-                               source->path);
+        return imgz_latch_raise(
+            latch, -EBADMSG, location,
+            "reading %s at offset 0: this is a plain gzip file, not an image of "
+            "imgz; unpack it with gunzip, then 'imgz capture' makes an image of "
+            "it",
+            source->path);
     case IMGZ_FRAME_IMAGE_NEWER:
-        return imgz_stop_raise(stop, -EBADMSG, place,
-                               "reading %s at offset 16: this image has a format version unknown "
-                               "to imgz %s (it knows versions 1 to %u); use a newer imgz, or "
-                               "gunzip",
-                               source->path, IMGZ_VERSION, IMGZ_FRAME_VERSION_MAX);
+        return imgz_latch_raise(latch, -EBADMSG, location,
+                                "reading %s at offset 16: this image has a format version unknown "
+                                "to imgz %s (it knows versions 1 to %u); use a newer imgz, or "
+                                "gunzip",
+                                source->path, IMGZ_VERSION, IMGZ_FRAME_VERSION_MAX);
     case IMGZ_FRAME_IMAGE:
     case IMGZ_FRAME_IMAGE_BAD:
-        return imgz_damage_raise(stop, source, 0, "the header of the image is not right");
+        return imgz_image_error_raise(latch, source, 0, "the header of the image is not right");
     case IMGZ_FRAME_OTHER:
         break;
     }
-    return imgz_stop_raise(stop, -EBADMSG, place,
-                           "reading %s at offset 0: %s; name a file that 'imgz capture' made",
-                           source->path,
-                           bytes == 0 ? "the file is empty" : "this is not a gzip file");
+    return imgz_latch_raise(latch, -EBADMSG, location,
+                            "reading %s at offset 0: %s; name a file that 'imgz capture' made",
+                            source->path,
+                            bytes == 0 ? "the file is empty" : "this is not a gzip file");
 }
 
 static const char *describe_fault(enum imgz_fault fault)
@@ -111,20 +114,21 @@ static const char *describe_fault(enum imgz_fault fault)
     return "internal error";
 }
 
-int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *source,
-                            const struct imgz_slot *slot)
+int imgz_image_error_raise_fault(struct imgz_latch *latch, const struct imgz_source *source,
+                                 const struct imgz_slot *slot)
 {
-    struct imgz_place place = imgz_source_place(source, slot->image_offset);
+    struct imgz_location location = imgz_source_location(source, slot->image_offset);
 
     if (slot->fault == IMGZ_FAULT_READ) {
-        place.offset += slot->read_bytes;
-        return slot->read_rc == 0 ? imgz_damage_raise_cut(stop, source, place.offset)
-                                  : imgz_stop_raise_system(stop, slot->read_rc, place, "reading");
+        location.offset += slot->read_bytes;
+        return slot->read_rc == 0
+                   ? imgz_image_error_raise_cut(latch, source, location.offset)
+                   : imgz_latch_raise_system(latch, slot->read_rc, location, "reading");
     }
-    place.stage = IMGZ_STAGE_CHECK;
-    return imgz_stop_raise(stop, -EBADMSG, place,
-                           "checking %s at offset %" PRIu64 " (disk offset %" PRIu64
-                           "): %s; the image is damaged, use another copy of it",
-                           source->path, slot->image_offset, slot->raw_offset,
-                           describe_fault(slot->fault));
+    location.stage = IMGZ_STAGE_CHECK;
+    return imgz_latch_raise(latch, -EBADMSG, location,
+                            "checking %s at offset %" PRIu64 " (disk offset %" PRIu64
+                            "): %s; the image is damaged, use another copy of it",
+                            source->path, slot->image_offset, slot->raw_offset,
+                            describe_fault(slot->fault));
 }

@@ -15,23 +15,23 @@
 #include "pipeline/slot.h"
 
 /* "reading IMAGE at offset N: WHAT; the image is damaged ...". */
-int imgz_damage_raise(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset,
-                      const char *what);
+int imgz_image_error_raise(struct imgz_latch *latch, const struct imgz_source *source,
+                           uint64_t offset, const char *what);
 
 /* It ends at 'offset', before the image does. */
-int imgz_damage_raise_cut(struct imgz_stop *stop, const struct imgz_source *source,
-                          uint64_t offset);
+int imgz_image_error_raise_cut(struct imgz_latch *latch, const struct imgz_source *source,
+                               uint64_t offset);
 
 /* The image is there, and something else behind it. */
-int imgz_damage_raise_behind(struct imgz_stop *stop, const struct imgz_source *source,
-                             uint64_t image_bytes, uint64_t behind_bytes);
+int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_source *source,
+                                    uint64_t image_bytes, uint64_t behind_bytes);
 
 /* The file does not begin as an image; 'sort', of its first 'bytes', is not IMGZ_FRAME_IMAGE. */
-int imgz_damage_raise_sort(struct imgz_stop *stop, const struct imgz_source *source,
-                           enum imgz_frame_sort sort, size_t bytes);
+int imgz_image_error_raise_not_image(struct imgz_latch *latch, const struct imgz_source *source,
+                                     enum imgz_frame_probe sort, size_t bytes);
 
 /* What a worker found wrong with this slot. */
-int imgz_damage_raise_fault(struct imgz_stop *stop, const struct imgz_source *source,
-                            const struct imgz_slot *slot);
+int imgz_image_error_raise_fault(struct imgz_latch *latch, const struct imgz_source *source,
+                                 const struct imgz_slot *slot);
 
 #endif /* IMGZ_IMAGE_ERROR_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Feeds the chunks of an image to the line: note and segment of each in a slot's stored buffer.
+ * Feeds the chunks of an image to the pipeline: note and segment of each in a slot's stored buffer.
  *
  * A file is read by the workers, at the offsets its index gives. A stream is cut by the feeder at
  * its notes, each of which says how long what follows is; the index it carries at its end must be
@@ -20,21 +20,23 @@
 #include "pipeline/pipeline.h"
 
 /* When this returns 0, a stream's image->end, index, meta and image_bytes are complete. */
-IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_line *line);
+IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_pipeline *pipeline);
 
 /* The two ways. */
-IMGZ_MUST_CHECK int imgz_image_feed_file(struct imgz_image *image, struct imgz_line *line);
-IMGZ_MUST_CHECK int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line);
+IMGZ_MUST_CHECK int imgz_image_feed_file(struct imgz_image *image, struct imgz_pipeline *pipeline);
+IMGZ_MUST_CHECK int imgz_image_feed_stream(struct imgz_image *image,
+                                           struct imgz_pipeline *pipeline);
 
 /* The items of an image file that was not finished, or is damaged: up to the first place where none
  * can be, which is no error. What is within them is left to the workers, as always. */
-IMGZ_MUST_CHECK int imgz_image_feed_leftover(struct imgz_image *image, struct imgz_line *line);
+IMGZ_MUST_CHECK int imgz_image_feed_leftover(struct imgz_image *image,
+                                             struct imgz_pipeline *pipeline);
 
 /* Fills a free slot with what the index says of one item; reading it is left to the worker. */
-void imgz_image_place_item(struct imgz_slot *slot, const struct imgz_index_item *item);
+void imgz_image_item_location(struct imgz_slot *slot, const struct imgz_index_item *item);
 
-/* For the worker, first of all: reads note and segment if that was left to it (slot->unread). It
- * may leave the slot with IMGZ_FAULT_READ. */
+/* For the worker, first of all: reads note and segment if that was left to it
+ * (slot->read_deferred). It may leave the slot with IMGZ_FAULT_READ. */
 void imgz_image_fetch(const struct imgz_image *image, struct imgz_slot *slot);
 
 #endif /* IMGZ_IMAGE_FEEDER_H */

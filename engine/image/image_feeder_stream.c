@@ -21,12 +21,12 @@
 
 struct stream_feeder {
     struct imgz_image *image;
-    struct imgz_line *line;
+    struct imgz_pipeline *pipeline;
     bool leftover;                                  /* the image may end anywhere */
     uint64_t image_offset;                          /* of what is read next */
-    uint64_t note_offset;                           /* of the note at hand */
+    uint64_t note_offset;                           /* of the current note */
     uint64_t raw_offset;                            /* disk bytes fed so far */
-    unsigned char carrier[IMGZ_NOTE_CARRIER_BYTES]; /* of the note at hand */
+    unsigned char carrier[IMGZ_NOTE_CARRIER_BYTES]; /* of the current note */
     struct imgz_note note;
 };
 
@@ -34,7 +34,7 @@ static int raise_damage(const struct stream_feeder *feeder, uint64_t offset, con
 {
     if (feeder->leftover)
         return -ENODATA;
-    return imgz_damage_raise(feeder->line->stop, &feeder->image->source, offset, what);
+    return imgz_image_error_raise(feeder->pipeline->latch, &feeder->image->source, offset, what);
 }
 
 static int read_stream(void *context, void *buffer, size_t bytes)
@@ -43,17 +43,18 @@ static int read_stream(void *context, void *buffer, size_t bytes)
     struct imgz_source *source = &feeder->image->source;
     size_t done_bytes;
     int rc = source->kind == IMGZ_SOURCE_STREAM
-                 ? imgz_source_read(source, feeder->line->stop, buffer, bytes, &done_bytes)
+                 ? imgz_source_read(source, feeder->pipeline->latch, buffer, bytes, &done_bytes)
                  : imgz_source_read_at(source, feeder->image_offset, buffer, bytes, &done_bytes);
 
     feeder->image_offset += done_bytes;
     if (rc < 0)
-        return imgz_stop_raise_system(feeder->line->stop, rc,
-                                      imgz_source_place(source, feeder->image_offset), "reading");
+        return imgz_latch_raise_system(feeder->pipeline->latch, rc,
+                                       imgz_source_location(source, feeder->image_offset),
+                                       "reading");
     if (done_bytes < bytes)
-        return feeder->leftover
-                   ? -ENODATA
-                   : imgz_damage_raise_cut(feeder->line->stop, source, feeder->image_offset);
+        return feeder->leftover ? -ENODATA
+                                : imgz_image_error_raise_cut(feeder->pipeline->latch, source,
+                                                             feeder->image_offset);
     return 0;
 }
 
@@ -72,7 +73,7 @@ static int read_note(struct stream_feeder *feeder)
 
 /* ---- Chunks and runs ---------------------------------------------------------------------- */
 
-/* True if the note at hand continues the disk, within the size that the header has for it, and its
+/* True if the current note continues the disk, within the size that the header has for it, and its
  * lengths are possible. Only the last item may end within a chunk: an item behind it would not
  * begin at a whole chunk. */
 static bool item_plausible(const struct stream_feeder *feeder)
@@ -88,7 +89,7 @@ static bool item_plausible(const struct stream_feeder *feeder)
         return false;
     if (note->kind == IMGZ_NOTE_ZERO)
         return note->raw_bytes <= imgz_note_zero_bytes_max(chunk_bytes) &&
-               note->payload_bytes == imgz_zerorun_segment_bytes(note->raw_bytes);
+               note->payload_bytes == imgz_zero_run_segment_bytes(note->raw_bytes);
     return note->raw_bytes <= chunk_bytes &&
            note->payload_bytes >= imgz_note_segment_bytes_min(note->raw_bytes) &&
            note->payload_bytes <= imgz_note_segment_bytes_max(note->raw_bytes);
@@ -103,9 +104,10 @@ static int index_item(struct stream_feeder *feeder)
                  : imgz_index_add_chunk(index, note->payload_bytes, &note->raw_hash);
 
     if (rc < 0)
-        return imgz_stop_raise_system(
-            feeder->line->stop, rc, imgz_source_place(&feeder->image->source, feeder->note_offset),
-            "growing the index of");
+        return imgz_latch_raise_system(feeder->pipeline->latch, rc,
+                                       imgz_source_location(&feeder->image->source,
+                                                            feeder->note_offset),
+                                       "growing the index of");
     return 0;
 }
 
@@ -119,7 +121,7 @@ static int feed_item(struct stream_feeder *feeder)
         return raise_damage(feeder, feeder->note_offset, "this note contradicts what came before");
     rc = index_item(feeder);
     if (rc == 0)
-        rc = imgz_line_take_free(feeder->line, &slot);
+        rc = imgz_pipeline_take_free(feeder->pipeline, &slot);
     if (rc < 0)
         return rc;
     slot->kind = note->kind == IMGZ_NOTE_ZERO ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA;
@@ -130,16 +132,16 @@ static int feed_item(struct stream_feeder *feeder)
     memcpy(slot->stored, feeder->carrier, sizeof(feeder->carrier));
     rc = read_stream(feeder, slot->stored + IMGZ_NOTE_CARRIER_BYTES, note->payload_bytes);
     if (rc < 0) {
-        imgz_line_untake(feeder->line, &slot);
+        imgz_pipeline_untake(feeder->pipeline, &slot);
         return rc;
     }
     feeder->raw_offset += note->raw_bytes;
-    return imgz_line_feed(feeder->line, &slot);
+    return imgz_pipeline_feed(feeder->pipeline, &slot);
 }
 
 /* ---- What follows the chunks -------------------------------------------------------------- */
 
-/* Reads the section that the note at hand announces; it must be of this kind and these bytes. */
+/* Reads the section that the current note announces; it must be of this kind and these bytes. */
 static int expect_section(struct stream_feeder *feeder, enum imgz_note_kind kind,
                           const void *expected, uint64_t bytes)
 {
@@ -151,9 +153,10 @@ static int expect_section(struct stream_feeder *feeder, enum imgz_note_kind kind
         return raise_damage(feeder, feeder->note_offset, "the index does not fit the chunks");
     payload = malloc((size_t)bytes + 1);
     if (payload == NULL)
-        return imgz_stop_raise_system(
-            feeder->line->stop, -ENOMEM,
-            imgz_source_place(&feeder->image->source, feeder->note_offset), "loading the index of");
+        return imgz_latch_raise_system(feeder->pipeline->latch, -ENOMEM,
+                                       imgz_source_location(&feeder->image->source,
+                                                            feeder->note_offset),
+                                       "loading the index of");
     rc = imgz_image_read_payload(read_stream, feeder, &feeder->note, payload);
     if (rc == 0 && bytes > 0 && memcmp(payload, expected, (size_t)bytes) != 0)
         rc = -EBADMSG;
@@ -181,9 +184,10 @@ static int read_meta(struct stream_feeder *feeder)
     if (rc == -EBADMSG)
         return raise_damage(feeder, feeder->note_offset, "the metadata cannot be right");
     if (rc == -ENOMEM)
-        return imgz_stop_raise_system(
-            feeder->line->stop, rc, imgz_source_place(&feeder->image->source, feeder->note_offset),
-            "loading the metadata of");
+        return imgz_latch_raise_system(feeder->pipeline->latch, rc,
+                                       imgz_source_location(&feeder->image->source,
+                                                            feeder->note_offset),
+                                       "loading the metadata of");
     return rc;
 }
 
@@ -198,21 +202,22 @@ static int read_padding(struct stream_feeder *feeder)
     size_t done_bytes;
 
     do {
-        int rc = imgz_source_read(source, feeder->line->stop, piece, sizeof(piece), &done_bytes);
+        int rc =
+            imgz_source_read(source, feeder->pipeline->latch, piece, sizeof(piece), &done_bytes);
 
         behind_bytes += done_bytes;
         if (rc < 0)
-            return imgz_stop_raise_system(
-                feeder->line->stop, rc,
-                imgz_source_place(source, feeder->image_offset + behind_bytes), "reading");
+            return imgz_latch_raise_system(
+                feeder->pipeline->latch, rc,
+                imgz_source_location(source, feeder->image_offset + behind_bytes), "reading");
         padding = padding && imgz_zero_test(piece, done_bytes);
     } while (done_bytes == sizeof(piece));
     return padding ? 0
-                   : imgz_damage_raise_behind(feeder->line->stop, source, feeder->image_offset,
-                                              behind_bytes);
+                   : imgz_image_error_raise_trailing(feeder->pipeline->latch, source,
+                                                     feeder->image_offset, behind_bytes);
 }
 
-/* The note at hand must be END; reads what is left of the image, and what follows it. */
+/* The current note must be END; reads what is left of the image, and what follows it. */
 static int read_tail(struct stream_feeder *feeder)
 {
     struct imgz_image *image = feeder->image;
@@ -290,9 +295,9 @@ static int feed_items(struct stream_feeder *feeder)
     return rc;
 }
 
-int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line)
+int imgz_image_feed_stream(struct imgz_image *image, struct imgz_pipeline *pipeline)
 {
-    struct stream_feeder feeder = {.image = image, .line = line};
+    struct stream_feeder feeder = {.image = image, .pipeline = pipeline};
     int rc = feed_items(&feeder);
 
     if (rc == 0)
@@ -302,9 +307,9 @@ int imgz_image_feed_stream(struct imgz_image *image, struct imgz_line *line)
     return rc;
 }
 
-int imgz_image_feed_leftover(struct imgz_image *image, struct imgz_line *line)
+int imgz_image_feed_leftover(struct imgz_image *image, struct imgz_pipeline *pipeline)
 {
-    struct stream_feeder feeder = {.image = image, .line = line, .leftover = true};
+    struct stream_feeder feeder = {.image = image, .pipeline = pipeline, .leftover = true};
     int rc = feed_items(&feeder);
 
     return rc == -ENODATA ? 0 : rc;

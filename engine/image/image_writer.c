@@ -16,13 +16,13 @@ static int raise_memory(struct imgz_image_writer *writer)
 {
     const struct imgz_append *append = &writer->append;
 
-    return imgz_stop_raise_system(append->line->stop, -ENOMEM,
-                                  imgz_output_place(append->output, append->offset),
-                                  "growing the index of");
+    return imgz_latch_raise_system(append->pipeline->latch, -ENOMEM,
+                                   imgz_output_location(append->output, append->offset),
+                                   "growing the index of");
 }
 
 int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_output *output,
-                           struct imgz_line *line, const struct imgz_frame_header *header)
+                           struct imgz_pipeline *pipeline, const struct imgz_frame_header *header)
 {
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
     int rc;
@@ -30,7 +30,7 @@ int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_output 
     memset(writer, 0, sizeof(*writer));
     writer->chunk_bytes = header->chunk_bytes;
     imgz_index_init(&writer->index, header->chunk_bytes);
-    rc = imgz_append_init(&writer->append, output, line);
+    rc = imgz_append_init(&writer->append, output, pipeline);
     if (rc < 0)
         return rc;
     imgz_frame_encode_header(header, bytes);
@@ -38,7 +38,8 @@ int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_output 
 }
 
 int imgz_image_writer_resume(struct imgz_image_writer *writer, struct imgz_output *output,
-                             struct imgz_line *line, uint64_t image_bytes, struct imgz_index *index)
+                             struct imgz_pipeline *pipeline, uint64_t image_bytes,
+                             struct imgz_index *index)
 {
     int rc;
 
@@ -46,14 +47,14 @@ int imgz_image_writer_resume(struct imgz_image_writer *writer, struct imgz_outpu
     writer->chunk_bytes = index->chunk_bytes;
     writer->index = *index;
     imgz_index_init(index, index->chunk_bytes);
-    rc = imgz_append_init(&writer->append, output, line);
+    rc = imgz_append_init(&writer->append, output, pipeline);
     return rc < 0 ? rc : imgz_append_resume(&writer->append, image_bytes);
 }
 
 void imgz_image_writer_fini(struct imgz_image_writer *writer)
 {
     if (writer->run != NULL)
-        imgz_line_give_back(writer->append.line, &writer->run);
+        imgz_pipeline_give_back(writer->append.pipeline, &writer->run);
     imgz_append_fini(&writer->append);
     imgz_index_fini(&writer->index);
 }
@@ -69,22 +70,22 @@ static int append_item(struct imgz_image_writer *writer, uint64_t bytes, struct 
     int rc = imgz_append_bytes(&writer->append, (*slot)->stored, bytes);
 
     if (rc == 0)
-        imgz_line_give_back(writer->append.line, slot);
+        imgz_pipeline_give_back(writer->append.pipeline, slot);
     return rc;
 }
 
-/* Makes note and segment of the zero run at hand in the buffer of the slot that carries it. */
+/* Makes note and segment of the current zero run in the buffer of the slot that carries it. */
 static int write_run(struct imgz_image_writer *writer)
 {
     struct imgz_slot *slot = writer->run;
 
-    imgz_pack_zeros(slot);
+    imgz_chunk_encode_zeros(slot);
     if (imgz_index_add_zero(&writer->index, slot->raw_bytes) < 0)
         return raise_memory(writer);
     return append_item(writer, slot->stored_bytes, &writer->run);
 }
 
-/* Joins zeros to the run at hand. What goes beyond the limit begins the next run. */
+/* Joins zeros to the current run. What goes beyond the limit begins the next run. */
 static int put_zeros(struct imgz_image_writer *writer, struct imgz_slot **slot)
 {
     const uint64_t run_bytes_max = imgz_note_zero_bytes_max(writer->chunk_bytes);
@@ -104,7 +105,7 @@ static int put_zeros(struct imgz_image_writer *writer, struct imgz_slot **slot)
     (*slot)->raw_offset += moved_bytes;
     (*slot)->raw_bytes -= moved_bytes;
     if ((*slot)->raw_bytes == 0) {
-        imgz_line_give_back(writer->append.line, slot);
+        imgz_pipeline_give_back(writer->append.pipeline, slot);
         return 0;
     }
     rc = write_run(writer);
@@ -153,11 +154,11 @@ static int write_payload(struct imgz_image_writer *writer, enum imgz_note_kind k
     int rc;
 
     if (bytes > UINT32_MAX)
-        return imgz_stop_raise(writer->append.line->stop, -EFBIG,
-                               imgz_output_place(writer->append.output, writer->append.offset),
-                               "writing %s: too many chunks for its index; use a larger "
-                               "--chunk-size",
-                               writer->append.output->path);
+        return imgz_latch_raise(writer->append.pipeline->latch, -EFBIG,
+                                imgz_output_location(writer->append.output, writer->append.offset),
+                                "writing %s: too many chunks for its index; use a larger "
+                                "--chunk-size",
+                                writer->append.output->path);
     imgz_note_encode(&note, piece);
     rc = imgz_append_bytes(&writer->append, piece, IMGZ_NOTE_CARRIER_BYTES);
     while (rc == 0 && bytes > 0) {
@@ -187,7 +188,7 @@ static int write_meta(struct imgz_image_writer *writer, const struct imgz_meta *
     return rc;
 }
 
-int imgz_image_writer_finish(struct imgz_image_writer *writer, const struct imgz_tally_sum *sum,
+int imgz_image_writer_finish(struct imgz_image_writer *writer, const struct imgz_totals_sum *sum,
                              const struct imgz_meta *meta)
 {
     const struct imgz_index *index = &writer->index;

@@ -9,7 +9,7 @@
  * Place: order -> [image writer] -> append. Part of capture's drain.
  *
  * Threads    the drain's.
- * Ownership  put takes the slot; it holds back at most one, the carrier of the zero run at hand.
+ * Ownership  put takes the slot; it holds back at most one, the carrier of the current zero run.
  * Errors     raised.
  * Memory     the index grows with the disk: 20 bytes per chunk.
  */
@@ -32,16 +32,18 @@ struct imgz_image_writer {
 /* 'header' is what the image will say first. 'writer' may be uninitialized and must stay at its
  * place until fini. */
 IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer,
-                                           struct imgz_output *output, struct imgz_line *line,
+                                           struct imgz_output *output,
+                                           struct imgz_pipeline *pipeline,
                                            const struct imgz_frame_header *header);
-/* Gives back the slot at hand: without finish, the zeros it stands for are not in the file. */
+/* Gives back the current slot: without finish, the zeros it stands for are not in the file. */
 void imgz_image_writer_fini(struct imgz_image_writer *writer);
 
 /* Instead of init: goes on behind the first 'image_bytes' of the output, a file, which hold the
  * header and the items of 'index'. Takes the index. */
 IMGZ_MUST_CHECK int imgz_image_writer_resume(struct imgz_image_writer *writer,
-                                             struct imgz_output *output, struct imgz_line *line,
-                                             uint64_t image_bytes, struct imgz_index *index);
+                                             struct imgz_output *output,
+                                             struct imgz_pipeline *pipeline, uint64_t image_bytes,
+                                             struct imgz_index *index);
 
 IMGZ_MUST_CHECK int imgz_image_writer_put(struct imgz_image_writer *writer,
                                           struct imgz_slot **slot);
@@ -51,7 +53,7 @@ IMGZ_MUST_CHECK int imgz_image_writer_settle(struct imgz_image_writer *writer);
 
 /* The last of it, and the flush. */
 IMGZ_MUST_CHECK int imgz_image_writer_finish(struct imgz_image_writer *writer,
-                                             const struct imgz_tally_sum *sum,
+                                             const struct imgz_totals_sum *sum,
                                              const struct imgz_meta *meta);
 
 /* Bytes written so far. */

@@ -21,9 +21,9 @@
 #include "checksum/hasher.h"
 
 struct imgz_slot;
-struct imgz_tally;
+struct imgz_totals;
 
-struct imgz_tally_config {
+struct imgz_totals_config {
     uint32_t chunk_bytes;
     enum imgz_hash_kind hash;
     bool hash_cut;       /* slots have no more of a SHA-256 than a note has */
@@ -32,7 +32,7 @@ struct imgz_tally_config {
     bool raw_present;    /* slots carry raw bytes: digests can be made */
 };
 
-struct imgz_tally_sum {
+struct imgz_totals_sum {
     uint64_t raw_bytes;
     uint64_t zero_bytes;
     uint64_t chunk_count; /* pieces of chunk_bytes */
@@ -46,21 +46,21 @@ struct imgz_tally_sum {
     struct imgz_digest_text digests[IMGZ_DIGESTS_MAX];
 };
 
-IMGZ_MUST_CHECK int imgz_tally_create(const struct imgz_tally_config *config,
-                                      struct imgz_tally **result);
-void imgz_tally_destroy(struct imgz_tally *tally); /* accepts NULL */
+IMGZ_MUST_CHECK int imgz_totals_create(const struct imgz_totals_config *config,
+                                       struct imgz_totals **result);
+void imgz_totals_destroy(struct imgz_totals *totals); /* accepts NULL */
 
 /* Adds the next item: its offset must be where the last one ended. */
-void imgz_tally_add(struct imgz_tally *tally, const struct imgz_slot *slot);
+void imgz_totals_add(struct imgz_totals *totals, const struct imgz_slot *slot);
 
 /* The hash that a chunk of 'bytes' zeros has. */
-struct imgz_hasher_sums imgz_tally_zero_hash(struct imgz_tally *tally, uint64_t bytes);
+struct imgz_hasher_sums imgz_totals_zero_hash(struct imgz_totals *totals, uint64_t bytes);
 
 /* Whether the sum has these root hashes; the second only if it is known. */
-bool imgz_tally_has_roots(const struct imgz_tally_sum *sum, const struct imgz_hash *root_hash,
-                          const struct imgz_sha256 *root_sha256);
+bool imgz_totals_has_roots(const struct imgz_totals_sum *sum, const struct imgz_hash *root_hash,
+                           const struct imgz_sha256 *root_sha256);
 
 /* Ends it. */
-void imgz_tally_finish(struct imgz_tally *tally, struct imgz_tally_sum *sum);
+void imgz_totals_finish(struct imgz_totals *totals, struct imgz_totals_sum *sum);
 
 #endif /* IMGZ_TOTALS_H */

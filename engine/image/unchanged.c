@@ -22,8 +22,8 @@ static bool read_target(const struct imgz_source *target, uint64_t offset, uint6
 static bool holds_zeros(const struct imgz_source *target, unsigned char *piece,
                         const struct imgz_slot *slot)
 {
-    for (uint64_t done = 0; done < slot->raw_bytes; done += IMGZ_HELD_PIECE_BYTES) {
-        const uint64_t bytes = imgz_min(IMGZ_HELD_PIECE_BYTES, slot->raw_bytes - done);
+    for (uint64_t done = 0; done < slot->raw_bytes; done += IMGZ_UNCHANGED_PIECE_BYTES) {
+        const uint64_t bytes = imgz_min(IMGZ_UNCHANGED_PIECE_BYTES, slot->raw_bytes - done);
 
         if (!read_target(target, slot->raw_offset + done, bytes, piece) ||
             !imgz_zero_test(piece, (size_t)bytes))
@@ -44,23 +44,23 @@ static bool holds_data(const struct imgz_source *target, struct imgz_hasher *has
     return imgz_hash_equal(&sums.hash, &slot->raw_hash) && sums.crc32 == slot->raw_crc32;
 }
 
-bool imgz_held_test(const struct imgz_source *target, struct imgz_hasher *hasher,
-                    unsigned char *piece, struct imgz_slot *slot)
+bool imgz_unchanged_test(const struct imgz_source *target, struct imgz_hasher *hasher,
+                         unsigned char *piece, struct imgz_slot *slot)
 {
-    imgz_check_stored(slot);
+    imgz_chunk_check_stored(slot);
     if (slot->fault != IMGZ_FAULT_NONE)
         return false;
-    slot->same = slot->kind == IMGZ_SLOT_ZERO ? holds_zeros(target, piece, slot)
-                                              : holds_data(target, hasher, slot);
-    slot->checked = slot->same;
-    return slot->same;
+    slot->unchanged = slot->kind == IMGZ_SLOT_ZERO ? holds_zeros(target, piece, slot)
+                                                   : holds_data(target, hasher, slot);
+    slot->checked = slot->unchanged;
+    return slot->unchanged;
 }
 
 static bool holds_bytes(const struct imgz_source *target, unsigned char *piece,
                         const struct imgz_slot *slot)
 {
-    for (uint64_t done = 0; done < slot->raw_bytes; done += IMGZ_HELD_PIECE_BYTES) {
-        const uint64_t bytes = imgz_min(IMGZ_HELD_PIECE_BYTES, slot->raw_bytes - done);
+    for (uint64_t done = 0; done < slot->raw_bytes; done += IMGZ_UNCHANGED_PIECE_BYTES) {
+        const uint64_t bytes = imgz_min(IMGZ_UNCHANGED_PIECE_BYTES, slot->raw_bytes - done);
 
         if (!read_target(target, slot->raw_offset + done, bytes, piece) ||
             memcmp(piece, slot->raw + done, (size_t)bytes) != 0)
@@ -69,10 +69,10 @@ static bool holds_bytes(const struct imgz_source *target, unsigned char *piece,
     return true;
 }
 
-void imgz_held_compare(const struct imgz_source *target, unsigned char *piece,
-                       struct imgz_slot *slot)
+void imgz_unchanged_compare(const struct imgz_source *target, unsigned char *piece,
+                            struct imgz_slot *slot)
 {
     IMGZ_ASSERT(slot->checked);
-    slot->same = slot->kind == IMGZ_SLOT_ZERO ? holds_zeros(target, piece, slot)
-                                              : holds_bytes(target, piece, slot);
+    slot->unchanged = slot->kind == IMGZ_SLOT_ZERO ? holds_zeros(target, piece, slot)
+                                                   : holds_bytes(target, piece, slot);
 }

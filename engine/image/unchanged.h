@@ -16,16 +16,16 @@
 
 /* A worker's own buffer, for what is not read into the slot: whole blocks, aligned for direct I/O.
  */
-#define IMGZ_HELD_PIECE_BYTES ((size_t)128 << 10)
+#define IMGZ_UNCHANGED_PIECE_BYTES ((size_t)128 << 10)
 
 /* The slot holds note and segment. True if both are sound and 'target' has, at the slot's place,
  * bytes of the note's hash (for a run: zeros): slot->same and slot->checked are then set. The raw
  * buffer is overwritten. */
-bool imgz_held_test(const struct imgz_source *target, struct imgz_hasher *hasher,
-                    unsigned char *piece, struct imgz_slot *slot);
+bool imgz_unchanged_test(const struct imgz_source *target, struct imgz_hasher *hasher,
+                         unsigned char *piece, struct imgz_slot *slot);
 
 /* The same by bytes, for a slot that was checked: sets slot->same. */
-void imgz_held_compare(const struct imgz_source *target, unsigned char *piece,
-                       struct imgz_slot *slot);
+void imgz_unchanged_compare(const struct imgz_source *target, unsigned char *piece,
+                            struct imgz_slot *slot);
 
 #endif /* IMGZ_UNCHANGED_H */

@@ -2,7 +2,7 @@
 /*
  * The control groups of this process: where their files are.
  *
- * Place: quota.h and memory.h read limits from them.
+ * Place: cpu_quota.h and memory.h read limits from them.
  *
  * Threads    any; no state.
  * Errors     none: false where there is no such group, or no such file.

@@ -31,7 +31,7 @@ struct header {
 /* ---- The child ---------------------------------------------------------------------------- */
 
 /* NULL if hwloc cannot tell. */
-static hwloc_topology_t load_topology(const struct imgz_probe_config *config)
+static hwloc_topology_t load_topology(const struct imgz_hwloc_probe_config *config)
 {
     hwloc_topology_t topology = NULL;
     int rc;
@@ -63,7 +63,7 @@ static uint32_t find_node(hwloc_topology_t topology, hwloc_obj_t processor)
             return index;
         index += 1;
     }
-    return IMGZ_PROBE_NONE;
+    return IMGZ_HWLOC_PROBE_NONE;
 }
 
 static void send_nodes(hwloc_topology_t topology, int fd)
@@ -71,12 +71,12 @@ static void send_nodes(hwloc_topology_t topology, int fd)
     hwloc_obj_t object = NULL;
 
     while ((object = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, object)) != NULL) {
-        struct imgz_probe_node node;
+        struct imgz_hwloc_probe_node node;
 
         memset(&node, 0, sizeof(node)); /* also what lies between the members */
         node.os_index = object->os_index;
         node.memory_bytes = object->attr->numanode.local_memory;
-        imgz_apart_write(fd, &node, sizeof(node));
+        imgz_subprocess_write(fd, &node, sizeof(node));
     }
 }
 
@@ -86,13 +86,13 @@ static void send_processors(hwloc_topology_t topology, int fd)
 
     while ((object = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, object)) != NULL) {
         hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_CORE, object);
-        const struct imgz_probe_processor processor = {
+        const struct imgz_hwloc_probe_processor processor = {
             .os_index = object->os_index,
-            .core_index = core != NULL ? core->logical_index : IMGZ_PROBE_NONE,
+            .core_index = core != NULL ? core->logical_index : IMGZ_HWLOC_PROBE_NONE,
             .node_index = find_node(topology, object),
         };
 
-        imgz_apart_write(fd, &processor, sizeof(processor));
+        imgz_subprocess_write(fd, &processor, sizeof(processor));
     }
 }
 
@@ -110,29 +110,29 @@ static void ask(const void *context, int fd)
         .core_count = (uint32_t)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE),
         .processor_count = (uint32_t)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU),
     };
-    imgz_apart_write(fd, &header, sizeof(header));
+    imgz_subprocess_write(fd, &header, sizeof(header));
     send_nodes(topology, fd);
     send_processors(topology, fd);
 }
 
 /* ---- The parent --------------------------------------------------------------------------- */
 
-static int read_array(const struct imgz_apart *apart, uint32_t count, size_t element_bytes,
+static int read_array(const struct imgz_subprocess *apart, uint32_t count, size_t element_bytes,
                       void **result)
 {
     *result = calloc((size_t)count + 1, element_bytes);
-    return *result == NULL ? -ENOMEM : imgz_apart_read(apart, *result, count * element_bytes);
+    return *result == NULL ? -ENOMEM : imgz_subprocess_read(apart, *result, count * element_bytes);
 }
 
 static bool is_index(uint32_t index, uint32_t count)
 {
-    return index < count || index == IMGZ_PROBE_NONE;
+    return index < count || index == IMGZ_HWLOC_PROBE_NONE;
 }
 
-static bool plausible(const struct imgz_probe *probe)
+static bool plausible(const struct imgz_hwloc_probe *probe)
 {
     for (uint32_t i = 0; i < probe->processor_count; i++) {
-        const struct imgz_probe_processor *processor = &probe->processors[i];
+        const struct imgz_hwloc_probe_processor *processor = &probe->processors[i];
 
         if (processor->os_index >= COUNT_MAX ||
             !is_index(processor->core_index, probe->core_count) ||
@@ -142,19 +142,19 @@ static bool plausible(const struct imgz_probe *probe)
     return true;
 }
 
-static int read_answer(const struct imgz_apart *apart, struct imgz_probe *probe)
+static int read_answer(const struct imgz_subprocess *apart, struct imgz_hwloc_probe *probe)
 {
     struct header header;
     void *nodes = NULL;
     void *processors = NULL;
-    int rc = imgz_apart_read(apart, &header, sizeof(header));
+    int rc = imgz_subprocess_read(apart, &header, sizeof(header));
 
     if (rc < 0)
         return rc;
     if (header.processor_count == 0 || header.processor_count > COUNT_MAX ||
         header.core_count > COUNT_MAX || header.node_count > COUNT_MAX)
         return -EPROTO;
-    *probe = (struct imgz_probe){
+    *probe = (struct imgz_hwloc_probe){
         .this_system = header.this_system != 0,
         .node_count = header.node_count,
         .core_count = header.core_count,
@@ -170,33 +170,34 @@ static int read_answer(const struct imgz_apart *apart, struct imgz_probe *probe)
     return rc;
 }
 
-int imgz_probe_run(const struct imgz_probe_config *config, struct imgz_probe *result)
+int imgz_hwloc_probe_run(const struct imgz_hwloc_probe_config *config,
+                         struct imgz_hwloc_probe *result)
 {
-    const struct imgz_apart_config apart_config = {
-        .kind = IMGZ_APART_CHILD,
+    const struct imgz_subprocess_config apart_config = {
+        .kind = IMGZ_SUBPROCESS_CHILD,
         .body = ask,
         .context = config,
         .limit_ms = config->limit_ms,
     };
-    struct imgz_probe probe = {0};
-    struct imgz_apart apart;
-    int rc = imgz_apart_start(&apart_config, &apart);
+    struct imgz_hwloc_probe probe = {0};
+    struct imgz_subprocess apart;
+    int rc = imgz_subprocess_start(&apart_config, &apart);
 
     if (rc < 0)
         return rc;
     rc = read_answer(&apart, &probe);
-    imgz_apart_end(&apart);
+    imgz_subprocess_end(&apart);
     if (rc < 0) {
-        imgz_probe_fini(&probe);
+        imgz_hwloc_probe_fini(&probe);
         return rc;
     }
     *result = probe;
     return 0;
 }
 
-void imgz_probe_fini(struct imgz_probe *probe)
+void imgz_hwloc_probe_fini(struct imgz_hwloc_probe *probe)
 {
     free(probe->nodes);
     free(probe->processors);
-    *probe = (struct imgz_probe){0};
+    *probe = (struct imgz_hwloc_probe){0};
 }

@@ -4,7 +4,7 @@
  *
  * hwloc takes for granted that the system answers and that there is memory: where sched_getaffinity
  * is denied it asks for ever, without memory it crashes. So it runs in a process of its own
- * (apart.h), which sends back plain figures.
+ * (subprocess.h), which sends back plain figures.
  *
  * Place: called by machine.c when a job begins.
  *
@@ -19,36 +19,36 @@
 
 #include "base/base.h"
 
-#define IMGZ_PROBE_NONE UINT32_MAX
+#define IMGZ_HWLOC_PROBE_NONE UINT32_MAX
 
-struct imgz_probe_node {
+struct imgz_hwloc_probe_node {
     uint32_t os_index;
     uint64_t memory_bytes; /* 0: not known */
 };
 
-struct imgz_probe_processor {
+struct imgz_hwloc_probe_processor {
     uint32_t os_index;
     uint32_t core_index; /* processors of one core follow one another; or NONE */
     uint32_t node_index; /* the first node that has it; or NONE */
 };
 
-struct imgz_probe {
+struct imgz_hwloc_probe {
     bool this_system; /* false: made up, by HWLOC_SYNTHETIC and the like; nothing can be bound */
     uint32_t node_count;
     uint32_t core_count;
     uint32_t processor_count;
-    struct imgz_probe_node *nodes; /* in hwloc's logical order, as the processors are */
-    struct imgz_probe_processor *processors;
+    struct imgz_hwloc_probe_node *nodes; /* in hwloc's logical order, as the processors are */
+    struct imgz_hwloc_probe_processor *processors;
 };
 
-struct imgz_probe_config {
+struct imgz_hwloc_probe_config {
     const char *synthetic; /* hwloc's description of a machine, or NULL */
     const char *xml;       /* or one that it exported, or NULL */
     uint32_t limit_ms;     /* > 0 */
 };
 
-IMGZ_MUST_CHECK int imgz_probe_run(const struct imgz_probe_config *config,
-                                   struct imgz_probe *result);
-void imgz_probe_fini(struct imgz_probe *probe); /* accepts one that is all zero */
+IMGZ_MUST_CHECK int imgz_hwloc_probe_run(const struct imgz_hwloc_probe_config *config,
+                                         struct imgz_hwloc_probe *result);
+void imgz_hwloc_probe_fini(struct imgz_hwloc_probe *probe); /* accepts one that is all zero */
 
 #endif /* IMGZ_HWLOC_PROBE_H */

@@ -57,9 +57,9 @@ static const char *explain(int rc)
 
 /* hwloc is not even asked where it would ask the system for ever. */
 static void ask_hwloc(struct imgz_machine *machine, const struct imgz_machine_config *config,
-                      int affinity_rc, struct imgz_probe *probe)
+                      int affinity_rc, struct imgz_hwloc_probe *probe)
 {
-    const struct imgz_probe_config probe_config = {
+    const struct imgz_hwloc_probe_config probe_config = {
         .synthetic = config->synthetic,
         .xml = config->xml,
         .limit_ms = PROBE_LIMIT_MS,
@@ -68,7 +68,7 @@ static void ask_hwloc(struct imgz_machine *machine, const struct imgz_machine_co
     if (affinity_rc < 0)
         machine->unknown = "the system denies sched_getaffinity";
     else
-        machine->unknown = explain(imgz_probe_run(&probe_config, probe));
+        machine->unknown = explain(imgz_hwloc_probe_run(&probe_config, probe));
     if (probe->processor_count > 0)
         machine->unknown = NULL;
     machine->bindable = probe->this_system;
@@ -76,7 +76,7 @@ static void ask_hwloc(struct imgz_machine *machine, const struct imgz_machine_co
 
 /* Those of the probe that may be used. Where there are none, what hwloc says is of no use. */
 static int restrict_to_probe(struct imgz_machine *machine, const struct imgz_machine_config *config,
-                             struct imgz_probe *probe)
+                             struct imgz_hwloc_probe *probe)
 {
     hwloc_bitmap_t known = hwloc_bitmap_alloc();
     int rc = known != NULL ? 0 : -ENOMEM;
@@ -90,7 +90,7 @@ static int restrict_to_probe(struct imgz_machine *machine, const struct imgz_mac
     if (rc == 0)
         rc = hwloc_bitmap_and(machine->processors, machine->processors, known) < 0 ? -ENOMEM : 0;
     if (rc == 0 && hwloc_bitmap_iszero(machine->processors)) {
-        imgz_probe_fini(probe);
+        imgz_hwloc_probe_fini(probe);
         machine->bindable = false;
         machine->unknown = explain(0);
     }
@@ -100,7 +100,7 @@ static int restrict_to_probe(struct imgz_machine *machine, const struct imgz_mac
 
 /* Fills in what may be used, and how much of it is known. */
 static int find_processors(struct imgz_machine *machine, const struct imgz_machine_config *config,
-                           struct imgz_probe *probe)
+                           struct imgz_hwloc_probe *probe)
 {
     int rc = ask_system(machine->processors);
 
@@ -120,8 +120,8 @@ static int find_processors(struct imgz_machine *machine, const struct imgz_machi
 
 /* Those of the probe's node 'index', as far as they are not in another one yet; NONE: all that are
  * not. */
-static int add_node(struct imgz_machine *machine, const struct imgz_probe *probe, uint32_t index,
-                    hwloc_bitmap_t unassigned)
+static int add_node(struct imgz_machine *machine, const struct imgz_hwloc_probe *probe,
+                    uint32_t index, hwloc_bitmap_t unassigned)
 {
     struct imgz_machine_node *node = &machine->nodes[machine->allowed.node_count];
 
@@ -129,7 +129,7 @@ static int add_node(struct imgz_machine *machine, const struct imgz_probe *probe
     if (node->processors == NULL)
         return -ENOMEM;
     machine->allowed.node_count += 1;
-    if (index != IMGZ_PROBE_NONE) {
+    if (index != IMGZ_HWLOC_PROBE_NONE) {
         node->os_index = probe->nodes[index].os_index;
         node->memory_bytes = probe->nodes[index].memory_bytes;
         for (uint32_t i = 0; i < probe->processor_count; i++) {
@@ -140,7 +140,7 @@ static int add_node(struct imgz_machine *machine, const struct imgz_probe *probe
     return hwloc_bitmap_andnot(unassigned, unassigned, node->processors) < 0 ? -ENOMEM : 0;
 }
 
-static bool node_is_used(const struct imgz_probe *probe, uint32_t index,
+static bool node_is_used(const struct imgz_hwloc_probe *probe, uint32_t index,
                          hwloc_const_bitmap_t processors)
 {
     for (uint32_t i = 0; i < probe->processor_count; i++) {
@@ -152,7 +152,7 @@ static bool node_is_used(const struct imgz_probe *probe, uint32_t index,
 }
 
 /* Each processor belongs to one node; one without memory of its own goes with the first. */
-static int add_nodes(struct imgz_machine *machine, const struct imgz_probe *probe)
+static int add_nodes(struct imgz_machine *machine, const struct imgz_hwloc_probe *probe)
 {
     hwloc_bitmap_t unassigned = hwloc_bitmap_dup(machine->processors);
     int rc = unassigned != NULL ? 0 : -ENOMEM;
@@ -162,7 +162,7 @@ static int add_nodes(struct imgz_machine *machine, const struct imgz_probe *prob
             rc = add_node(machine, probe, i, unassigned);
     }
     if (rc == 0 && machine->allowed.node_count == 0)
-        rc = add_node(machine, probe, IMGZ_PROBE_NONE, unassigned);
+        rc = add_node(machine, probe, IMGZ_HWLOC_PROBE_NONE, unassigned);
     if (rc == 0 &&
         hwloc_bitmap_or(machine->nodes[0].processors, machine->nodes[0].processors, unassigned) < 0)
         rc = -ENOMEM;
@@ -205,17 +205,17 @@ static int add_processor(struct imgz_machine *machine, unsigned processor)
 }
 
 /* As the probe has them: processors of one core follow one another. */
-static int add_known_cores(struct imgz_machine *machine, const struct imgz_probe *probe)
+static int add_known_cores(struct imgz_machine *machine, const struct imgz_hwloc_probe *probe)
 {
-    uint32_t last_core = IMGZ_PROBE_NONE;
+    uint32_t last_core = IMGZ_HWLOC_PROBE_NONE;
     int rc = 0;
 
     for (uint32_t i = 0; rc == 0 && i < probe->processor_count; i++) {
-        const struct imgz_probe_processor *processor = &probe->processors[i];
+        const struct imgz_hwloc_probe_processor *processor = &probe->processors[i];
 
         if (!hwloc_bitmap_isset(machine->processors, processor->os_index))
             continue;
-        if (processor->core_index == IMGZ_PROBE_NONE || processor->core_index != last_core)
+        if (processor->core_index == IMGZ_HWLOC_PROBE_NONE || processor->core_index != last_core)
             rc = add_core(machine, processor->os_index);
         if (rc == 0)
             rc = add_processor(machine, processor->os_index);
@@ -238,7 +238,7 @@ static int add_assumed_cores(struct imgz_machine *machine)
     return rc;
 }
 
-static void measure_whole(struct imgz_machine *machine, const struct imgz_probe *probe)
+static void measure_whole(struct imgz_machine *machine, const struct imgz_hwloc_probe *probe)
 {
     machine->whole = machine->allowed;
     if (machine->unknown != NULL)
@@ -250,7 +250,7 @@ static void measure_whole(struct imgz_machine *machine, const struct imgz_probe 
     };
 }
 
-static int fill_machine(struct imgz_machine *machine, const struct imgz_probe *probe)
+static int fill_machine(struct imgz_machine *machine, const struct imgz_hwloc_probe *probe)
 {
     const size_t processor_count = (size_t)hwloc_bitmap_weight(machine->processors);
     int rc;
@@ -273,7 +273,7 @@ static int fill_machine(struct imgz_machine *machine, const struct imgz_probe *p
 int imgz_machine_load(const struct imgz_machine_config *config, struct imgz_machine **result)
 {
     struct imgz_machine *machine = calloc(1, sizeof(*machine));
-    struct imgz_probe probe = {0};
+    struct imgz_hwloc_probe probe = {0};
     int rc = -ENOMEM;
 
     if (machine == NULL)
@@ -284,14 +284,14 @@ int imgz_machine_load(const struct imgz_machine_config *config, struct imgz_mach
     rc = find_processors(machine, config, &probe);
     if (rc < 0)
         goto out;
-    machine->quota_millis = imgz_quota_read(config->root != NULL ? config->root : "");
+    machine->quota_millis = imgz_cpu_quota_read(config->root != NULL ? config->root : "");
     rc = fill_machine(machine, &probe);
     if (rc < 0)
         goto out;
     *result = machine;
     machine = NULL;
 out:
-    imgz_probe_fini(&probe);
+    imgz_hwloc_probe_fini(&probe);
     imgz_machine_destroy(machine);
     return rc;
 }
@@ -313,7 +313,7 @@ void imgz_machine_destroy(struct imgz_machine *machine)
 uint32_t imgz_machine_worker_count(const struct imgz_machine *machine)
 {
     const uint64_t count =
-        machine->quota_millis == IMGZ_QUOTA_NONE
+        machine->quota_millis == IMGZ_CPU_QUOTA_NONE
             ? machine->allowed.processor_count
             : imgz_min(machine->allowed.processor_count, imgz_div_up(machine->quota_millis, 1000));
 

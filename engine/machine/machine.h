@@ -47,7 +47,7 @@ struct imgz_machine {
     struct imgz_machine_node *nodes;    /* in hwloc's logical order, as the cores are */
     struct imgz_machine_core *cores;
     hwloc_bitmap_t processors; /* those that may be used */
-    uint64_t quota_millis;     /* thousandths of a processor, or IMGZ_QUOTA_NONE */
+    uint64_t quota_millis;     /* thousandths of a processor, or IMGZ_CPU_QUOTA_NONE */
 };
 
 /* All zero for this machine and the calling thread's affinity. */
@@ -55,7 +55,7 @@ struct imgz_machine_config {
     const char *synthetic; /* hwloc's description of a machine, such as "node:2 core:8 pu:2" */
     const char *xml;       /* or one that it exported */
     const char *allowed;   /* a list of processors, such as "0-3,8", in place of the affinity */
-    const char *root;      /* before /proc, see quota.h */
+    const char *root;      /* before /proc, see cpu_quota.h */
 };
 
 IMGZ_MUST_CHECK int imgz_machine_load(const struct imgz_machine_config *config,

@@ -2,7 +2,7 @@
 /*
  * Who runs where: the plan that puts workers on cores and slots on the workers' NUMA nodes.
  *
- * Place: made by the job; the line places slots by it, the crew binds its threads by it.
+ * Place: made by the job; the line places slots by it, the threads binds its threads by it.
  *
  * Threads    made by one; read by any afterwards. A thread binds itself.
  * Ownership  the machine must outlive it.

@@ -75,10 +75,10 @@ static int close_all_but(int pipe_fd)
     return keep_fd;
 }
 
-__attribute__((noreturn)) static void run_child(const struct imgz_apart_config *config, int pipe_fd,
-                                                pid_t parent)
+__attribute__((noreturn)) static void run_child(const struct imgz_subprocess_config *config,
+                                                int pipe_fd, pid_t parent)
 {
-    if (config->kind == IMGZ_APART_ORPHAN) {
+    if (config->kind == IMGZ_SUBPROCESS_ORPHAN) {
         if (fork() != 0)
             _exit(0);
     } else {
@@ -91,7 +91,7 @@ __attribute__((noreturn)) static void run_child(const struct imgz_apart_config *
     _exit(0);
 }
 
-void imgz_apart_write(int pipe_fd, const void *data, size_t bytes)
+void imgz_subprocess_write(int pipe_fd, const void *data, size_t bytes)
 {
     const char *at = data;
 
@@ -108,7 +108,7 @@ void imgz_apart_write(int pipe_fd, const void *data, size_t bytes)
 /* ---- The parent --------------------------------------------------------------------------- */
 
 /* With every signal blocked, which the child leaves so. */
-static int fork_child(const struct imgz_apart_config *config, int pipe_fd, pid_t *result)
+static int fork_child(const struct imgz_subprocess_config *config, int pipe_fd, pid_t *result)
 {
     const pid_t parent = getpid();
     sigset_t all;
@@ -132,7 +132,8 @@ static void wait_for(pid_t child)
         ;
 }
 
-int imgz_apart_start(const struct imgz_apart_config *config, struct imgz_apart *apart)
+int imgz_subprocess_start(const struct imgz_subprocess_config *config,
+                          struct imgz_subprocess *apart)
 {
     int fds[2];
     pid_t child;
@@ -146,12 +147,12 @@ int imgz_apart_start(const struct imgz_apart_config *config, struct imgz_apart *
         (void)close(fds[0]);
         return rc;
     }
-    *apart = (struct imgz_apart){
+    *apart = (struct imgz_subprocess){
         .child = child,
         .pipe_fd = fds[0],
         .deadline_ns = imgz_clock_ns() + config->limit_ms * (uint64_t)1000000,
     };
-    if (config->kind == IMGZ_APART_ORPHAN) {
+    if (config->kind == IMGZ_SUBPROCESS_ORPHAN) {
         wait_for(child);
         apart->child = 0;
     }
@@ -159,7 +160,7 @@ int imgz_apart_start(const struct imgz_apart_config *config, struct imgz_apart *
 }
 
 /* 1: there is something to read, or the end. */
-static int wait_readable(const struct imgz_apart *apart)
+static int wait_readable(const struct imgz_subprocess *apart)
 {
     struct pollfd wait = {.fd = apart->pipe_fd, .events = POLLIN};
     int count;
@@ -174,7 +175,7 @@ static int wait_readable(const struct imgz_apart *apart)
     return count < 0 ? -errno : 0;
 }
 
-int imgz_apart_read(const struct imgz_apart *apart, void *data, size_t bytes)
+int imgz_subprocess_read(const struct imgz_subprocess *apart, void *data, size_t bytes)
 {
     char *at = data;
 
@@ -197,14 +198,14 @@ int imgz_apart_read(const struct imgz_apart *apart, void *data, size_t bytes)
 
 /* Nothing that the child still does is wanted. One that has closed its end of the pipe is about to
  * end by itself, and may be gone, its number given to another. */
-static bool holds_pipe(const struct imgz_apart *apart)
+static bool holds_pipe(const struct imgz_subprocess *apart)
 {
     struct pollfd look = {.fd = apart->pipe_fd, .events = POLLIN};
 
     return poll(&look, 1, 0) == 0 || (look.revents & POLLHUP) == 0;
 }
 
-void imgz_apart_end(struct imgz_apart *apart)
+void imgz_subprocess_end(struct imgz_subprocess *apart)
 {
     if (apart->child > 0) {
         if (holds_pipe(apart))
@@ -212,5 +213,5 @@ void imgz_apart_end(struct imgz_apart *apart)
         wait_for(apart->child);
     }
     (void)close(apart->pipe_fd);
-    *apart = (struct imgz_apart){.pipe_fd = -1};
+    *apart = (struct imgz_subprocess){.pipe_fd = -1};
 }

@@ -23,33 +23,35 @@
 
 #include "base/base.h"
 
-enum imgz_apart_kind {
-    IMGZ_APART_CHILD,  /* ends with the parent, at its word */
-    IMGZ_APART_ORPHAN, /* nobody waits for it: one that is deep in the kernel cannot be killed */
+enum imgz_subprocess_kind {
+    IMGZ_SUBPROCESS_CHILD,  /* ends with the parent, at its word */
+    IMGZ_SUBPROCESS_ORPHAN, /* nobody waits for it: one that is deep in the kernel cannot be killed
+                             */
 };
 
-struct imgz_apart_config {
-    enum imgz_apart_kind kind;
+struct imgz_subprocess_config {
+    enum imgz_subprocess_kind kind;
     void (*body)(const void *context, int pipe_fd); /* in the child; it may return or _exit() */
     const void *context;
     uint32_t limit_ms; /* > 0 */
 };
 
-struct imgz_apart {
+struct imgz_subprocess {
     pid_t child; /* 0: none to wait for */
     int pipe_fd;
     uint64_t deadline_ns;
 };
 
-IMGZ_MUST_CHECK int imgz_apart_start(const struct imgz_apart_config *config,
-                                     struct imgz_apart *apart);
+IMGZ_MUST_CHECK int imgz_subprocess_start(const struct imgz_subprocess_config *config,
+                                          struct imgz_subprocess *apart);
 
 /* For the parent: the next bytes that the child sends. */
-IMGZ_MUST_CHECK int imgz_apart_read(const struct imgz_apart *apart, void *data, size_t bytes);
+IMGZ_MUST_CHECK int imgz_subprocess_read(const struct imgz_subprocess *apart, void *data,
+                                         size_t bytes);
 
-void imgz_apart_end(struct imgz_apart *apart);
+void imgz_subprocess_end(struct imgz_subprocess *apart);
 
 /* For the child: sends bytes, or ends it where nobody listens any more. */
-void imgz_apart_write(int pipe_fd, const void *data, size_t bytes);
+void imgz_subprocess_write(int pipe_fd, const void *data, size_t bytes);
 
 #endif /* IMGZ_SUBPROCESS_H */

@@ -14,7 +14,7 @@
 #include "base/advice.h"
 #include "base/mutex.h"
 
-struct imgz_stop {
+struct imgz_latch {
     /* Set before any thread starts. */
     int event_fd;
 
@@ -27,61 +27,62 @@ struct imgz_stop {
     struct imgz_error error;
 };
 
-int imgz_stop_create(struct imgz_stop **result)
+int imgz_latch_create(struct imgz_latch **result)
 {
-    struct imgz_stop *stop = calloc(1, sizeof(*stop));
+    struct imgz_latch *latch = calloc(1, sizeof(*latch));
     int rc;
 
-    if (stop == NULL)
+    if (latch == NULL)
         return -ENOMEM;
-    imgz_mutex_init(&stop->lock);
-    stop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (stop->event_fd < 0) {
+    imgz_mutex_init(&latch->lock);
+    latch->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (latch->event_fd < 0) {
         rc = -errno;
-        imgz_stop_destroy(stop);
+        imgz_latch_destroy(latch);
         return rc;
     }
-    *result = stop;
+    *result = latch;
     return 0;
 }
 
-void imgz_stop_destroy(struct imgz_stop *stop)
+void imgz_latch_destroy(struct imgz_latch *latch)
 {
-    if (stop == NULL)
+    if (latch == NULL)
         return;
-    if (stop->event_fd >= 0)
-        close(stop->event_fd);
-    imgz_mutex_fini(&stop->lock);
-    free(stop);
+    if (latch->event_fd >= 0)
+        close(latch->event_fd);
+    imgz_mutex_fini(&latch->lock);
+    free(latch);
 }
 
 /* What there is to tell, apart from the words. */
 struct finding {
     enum imgz_error_kind kind;
     int code;
-    struct imgz_place place;
+    struct imgz_location location;
 };
 
-static void record_locked(struct imgz_stop *stop, const struct finding *finding, const char *format,
-                          va_list args) IMGZ_REQUIRES(stop->lock) IMGZ_PRINTF(3, 0);
-static void record_locked(struct imgz_stop *stop, const struct finding *finding, const char *format,
-                          va_list args)
+static void record_locked(struct imgz_latch *latch, const struct finding *finding,
+                          const char *format, va_list args) IMGZ_REQUIRES(latch->lock)
+    IMGZ_PRINTF(3, 0);
+static void record_locked(struct imgz_latch *latch, const struct finding *finding,
+                          const char *format, va_list args)
 {
-    struct imgz_error *error = &stop->error;
+    struct imgz_error *error = &latch->error;
 
     error->kind = finding->kind;
     error->code = finding->code;
-    error->stage = finding->place.stage;
-    error->offset = finding->place.offset;
+    error->stage = finding->location.stage;
+    error->offset = finding->location.offset;
     snprintf(error->path, sizeof(error->path), "%s",
-             finding->place.path != NULL ? finding->place.path : "");
+             finding->location.path != NULL ? finding->location.path : "");
     vsnprintf(error->text, sizeof(error->text), format, args);
-    atomic_store_explicit(&stop->raised, true, memory_order_release);
+    atomic_store_explicit(&latch->raised, true, memory_order_release);
 }
 
-static void raise_first(struct imgz_stop *stop, const struct finding *finding, const char *format,
+static void raise_first(struct imgz_latch *latch, const struct finding *finding, const char *format,
                         va_list args) IMGZ_PRINTF(3, 0);
-static void raise_first(struct imgz_stop *stop, const struct finding *finding, const char *format,
+static void raise_first(struct imgz_latch *latch, const struct finding *finding, const char *format,
                         va_list args)
 {
     const uint64_t one = 1;
@@ -89,72 +90,73 @@ static void raise_first(struct imgz_stop *stop, const struct finding *finding, c
     bool first;
 
     IMGZ_ASSERT(finding->code < 0);
-    imgz_mutex_lock(&stop->lock);
-    first = stop->error.code == 0;
+    imgz_mutex_lock(&latch->lock);
+    first = latch->error.code == 0;
     if (first)
-        record_locked(stop, finding, format, args);
-    imgz_mutex_unlock(&stop->lock);
+        record_locked(latch, finding, format, args);
+    imgz_mutex_unlock(&latch->lock);
     /* The counter of an eventfd cannot overflow here: it is written once. */
     if (first) {
-        written_bytes = write(stop->event_fd, &one, sizeof(one));
+        written_bytes = write(latch->event_fd, &one, sizeof(one));
         IMGZ_ASSERT(written_bytes == (ssize_t)sizeof(one));
     }
 }
 
-int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, const char *format,
-                    ...)
+int imgz_latch_raise(struct imgz_latch *latch, int code, struct imgz_location location,
+                     const char *format, ...)
 {
     const struct finding finding = {
         .kind = code == -EBADMSG ? IMGZ_ERROR_DATA : IMGZ_ERROR_FAILED,
         .code = code,
-        .place = place,
+        .location = location,
     };
     va_list args;
 
     va_start(args, format);
-    raise_first(stop, &finding, format, args);
+    raise_first(latch, &finding, format, args);
     va_end(args);
     return code;
 }
 
-int imgz_stop_raise_usage(struct imgz_stop *stop, struct imgz_place place, const char *format, ...)
+int imgz_latch_raise_usage(struct imgz_latch *latch, struct imgz_location location,
+                           const char *format, ...)
 {
     const struct finding finding = {
         .kind = IMGZ_ERROR_USAGE,
         .code = -EINVAL,
-        .place = place,
+        .location = location,
     };
     va_list args;
 
     va_start(args, format);
-    raise_first(stop, &finding, format, args);
+    raise_first(latch, &finding, format, args);
     va_end(args);
     return finding.code;
 }
 
-static int raise_failed(struct imgz_stop *stop, int code, struct imgz_place place,
+static int raise_failed(struct imgz_latch *latch, int code, struct imgz_location location,
                         const char *format, ...) IMGZ_PRINTF(4, 5);
-static int raise_failed(struct imgz_stop *stop, int code, struct imgz_place place,
+static int raise_failed(struct imgz_latch *latch, int code, struct imgz_location location,
                         const char *format, ...)
 {
-    const struct finding finding = {.kind = IMGZ_ERROR_FAILED, .code = code, .place = place};
+    const struct finding finding = {.kind = IMGZ_ERROR_FAILED, .code = code, .location = location};
     va_list args;
 
     va_start(args, format);
-    raise_first(stop, &finding, format, args);
+    raise_first(latch, &finding, format, args);
     va_end(args);
     return code;
 }
 
-void imgz_stop_add(struct imgz_stop *stop, const char *format, ...)
+void imgz_latch_add(struct imgz_latch *latch, const char *format, ...)
 {
-    const size_t used = strlen(stop->error.text);
+    const size_t used = strlen(latch->error.text);
     va_list args;
 
-    if (stop->error.code == 0)
+    if (latch->error.code == 0)
         return;
     va_start(args, format);
-    vsnprintf(stop->error.text + used, sizeof(stop->error.text) - used, format, args);
+    vsnprintf(latch->error.text + used, sizeof(latch->error.text) - used, format, args);
     va_end(args);
 }
 
@@ -176,29 +178,29 @@ static enum imgz_advice_side advice_side(enum imgz_stage stage)
     return IMGZ_ADVICE_INPUT;
 }
 
-int imgz_stop_raise_system(struct imgz_stop *stop, int code, struct imgz_place place,
-                           const char *doing)
+int imgz_latch_raise_system(struct imgz_latch *latch, int code, struct imgz_location location,
+                            const char *doing)
 {
-    const char *advice = imgz_advice_find(code, advice_side(place.stage));
+    const char *advice = imgz_advice_find(code, advice_side(location.stage));
 
-    if (place.offset == IMGZ_OFFSET_NONE)
-        return raise_failed(stop, code, place, "%s %s: %s; %s", doing, place.path,
+    if (location.offset == IMGZ_OFFSET_NONE)
+        return raise_failed(latch, code, location, "%s %s: %s; %s", doing, location.path,
                             strerrordesc_np(-code), advice);
-    return raise_failed(stop, code, place, "%s %s at offset %" PRIu64 ": %s; %s", doing, place.path,
-                        place.offset, strerrordesc_np(-code), advice);
+    return raise_failed(latch, code, location, "%s %s at offset %" PRIu64 ": %s; %s", doing,
+                        location.path, location.offset, strerrordesc_np(-code), advice);
 }
 
-bool imgz_stop_raised(const struct imgz_stop *stop)
+bool imgz_latch_raised(const struct imgz_latch *latch)
 {
-    return atomic_load_explicit(&stop->raised, memory_order_acquire);
+    return atomic_load_explicit(&latch->raised, memory_order_acquire);
 }
 
-int imgz_stop_fd(const struct imgz_stop *stop)
+int imgz_latch_fd(const struct imgz_latch *latch)
 {
-    return stop->event_fd;
+    return latch->event_fd;
 }
 
-const struct imgz_error *imgz_stop_error(const struct imgz_stop *stop)
+const struct imgz_error *imgz_latch_error(const struct imgz_latch *latch)
 {
-    return &stop->error;
+    return &latch->error;
 }

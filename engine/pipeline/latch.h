@@ -6,7 +6,8 @@
  * Place: one per job, seen by every stage.
  *
  * Threads    raise() and raised() from any; error() after the other threads are joined.
- * Errors     raise() returns the code it was given, so that a stage can 'return imgz_stop_raise()'.
+ * Errors     raise() returns the code it was given, so that a stage can 'return
+ *            imgz_latch_raise()'.
  * Blocking   none. fd() becomes readable for good once raised: for poll() beside a pipe.
  */
 #ifndef IMGZ_LATCH_H
@@ -16,43 +17,43 @@
 
 #include "base/base.h"
 
-struct imgz_stop;
+struct imgz_latch;
 
 /* Where a failure happened. A NULL path means none. */
-struct imgz_place {
+struct imgz_location {
     enum imgz_stage stage;
     const char *path;
     uint64_t offset; /* or IMGZ_OFFSET_NONE */
 };
 
 /* 0, -ENOMEM, or what eventfd() says. */
-IMGZ_MUST_CHECK int imgz_stop_create(struct imgz_stop **result);
-void imgz_stop_destroy(struct imgz_stop *stop); /* accepts NULL */
+IMGZ_MUST_CHECK int imgz_latch_create(struct imgz_latch **result);
+void imgz_latch_destroy(struct imgz_latch *latch); /* accepts NULL */
 
 /* Records 'code' < 0 and the story unless one is there already. The format tells what was being
- * done, the reason and what to do next; path and offset are in 'place' and belong in the sentence
- * too. -EBADMSG is imgz's own finding here: the error is one of data. Returns 'code'. */
-int imgz_stop_raise(struct imgz_stop *stop, int code, struct imgz_place place, const char *format,
-                    ...) IMGZ_PRINTF(4, 5);
+ * done, the reason and what to do next; path and offset are in 'location' and belong in the
+ * sentence too. -EBADMSG is imgz's own finding here: the error is one of data. Returns 'code'. */
+int imgz_latch_raise(struct imgz_latch *latch, int code, struct imgz_location location,
+                     const char *format, ...) IMGZ_PRINTF(4, 5);
 
 /* The same for what should not have been asked for: the error is one of usage. Returns -EINVAL. */
-int imgz_stop_raise_usage(struct imgz_stop *stop, struct imgz_place place, const char *format, ...)
-    IMGZ_PRINTF(3, 4);
+int imgz_latch_raise_usage(struct imgz_latch *latch, struct imgz_location location,
+                           const char *format, ...) IMGZ_PRINTF(3, 4);
 
 /* The usual story of a system call that failed: "reading /dev/sda at offset 4096: Input/output
  * error; check ...". 'doing' is "reading", "creating" and so on; advice is chosen by code and
  * stage. Whatever the code, the error is one of the system. Returns 'code'. */
-int imgz_stop_raise_system(struct imgz_stop *stop, int code, struct imgz_place place,
-                           const char *doing);
+int imgz_latch_raise_system(struct imgz_latch *latch, int code, struct imgz_location location,
+                            const char *doing);
 
 /* Adds to the story, if there is one, what became of the job's output. By the job's own thread,
  * when the others are joined. */
-void imgz_stop_add(struct imgz_stop *stop, const char *format, ...) IMGZ_PRINTF(2, 3);
+void imgz_latch_add(struct imgz_latch *latch, const char *format, ...) IMGZ_PRINTF(2, 3);
 
-bool imgz_stop_raised(const struct imgz_stop *stop);
-int imgz_stop_fd(const struct imgz_stop *stop);
+bool imgz_latch_raised(const struct imgz_latch *latch);
+int imgz_latch_fd(const struct imgz_latch *latch);
 
 /* The story; its code is 0 if nothing was raised. */
-const struct imgz_error *imgz_stop_error(const struct imgz_stop *stop);
+const struct imgz_error *imgz_latch_error(const struct imgz_latch *latch);
 
 #endif /* IMGZ_LATCH_H */

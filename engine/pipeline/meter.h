@@ -7,10 +7,12 @@
  * 1030th of itself in an image, while a drive that cannot zero by itself is written all over. Where
  * the disk itself is not touched, as in a scrub, the bytes that are stored are the work.
  *
- * Place: one per line. set_total() by whoever knows; the drain counts; the crew's watcher reads.
+ * Place: one per pipeline. set_total() by whoever knows; the drain counts; the watching thread
+ * reads.
  *
  * Threads    add() and take_over() the drain's, or before it has anything to count; set_total()
- * any; read() any. Relaxed order: each is a figure for display, no other data hangs on it.
+ *            any; read() any. Relaxed order: each is a figure for display, no other data hangs on
+ *            it.
  */
 #ifndef IMGZ_METER_H
 #define IMGZ_METER_H

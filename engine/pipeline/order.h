@@ -7,7 +7,7 @@
  * because seqs are given out in order and each slot holds one.
  *
  * Threads    any number of givers, one taker; end() and close() from any thread.
- * Ownership  give takes the slot and clears the caller's pointer; take hands it over.
+ * Ownership  give takes the slot and clears the caller's pointer; take threads it over.
  * Errors     give: -ECANCELED once closed. take: -ECANCELED once closed, -ENODATA after the last
  *            slot; try_take: also -EAGAIN while the next one is not there.
  * Blocking   take only.

@@ -10,7 +10,7 @@
  * node are taken in the order they came.
  *
  * Threads    any number of givers and takers; end() and close() from any thread.
- * Ownership  give takes the slot and clears the caller's pointer; take hands it over.
+ * Ownership  give takes the slot and clears the caller's pointer; take threads it over.
  * Errors     give: -ECANCELED once closed. take: -ECANCELED once closed; -ENODATA when ended and
  *            empty.
  * Blocking   give while full, take while empty. end() and close() wake everybody.

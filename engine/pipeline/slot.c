@@ -19,9 +19,9 @@ struct imgz_pool {
     uint32_t slot_count;
     unsigned char *memory;
     uint64_t memory_bytes;
-    uint64_t bad_map_bytes; /* of one slot */
+    uint64_t unreadable_map_bytes; /* of one slot */
     uint8_t *zero_maps;
-    uint8_t *bad_maps;
+    uint8_t *unreadable_maps;
     struct imgz_slot *slots;
 
     /* Guarded by lock. */
@@ -51,7 +51,7 @@ static void lay_out_slots(struct imgz_pool *pool, uint64_t raw_bytes, uint64_t s
         slot->raw = raw_bytes > 0 ? at : NULL;
         slot->stored = stored_bytes > 0 ? at + raw_bytes : NULL;
         slot->zero_map = pool->zero_maps + i * map_bytes;
-        slot->bad_map = pool->bad_maps + i * pool->bad_map_bytes;
+        slot->unreadable_map = pool->unreadable_maps + i * pool->unreadable_map_bytes;
         /* Filled from the back, so that slot 0 is taken first. */
         pool->free_indexes[pool->slot_count - 1 - i] = i;
     }
@@ -84,10 +84,10 @@ int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **r
     pool->slots = calloc(config->slot_count, sizeof(*pool->slots));
     pool->free_indexes = calloc(config->slot_count, sizeof(*pool->free_indexes));
     pool->zero_maps = calloc(config->slot_count, raw_bytes / IMGZ_BLOCK_BYTES + 1);
-    pool->bad_map_bytes = raw_bytes / IMGZ_SECTOR_BYTES;
-    pool->bad_maps = calloc(config->slot_count, pool->bad_map_bytes + 1);
+    pool->unreadable_map_bytes = raw_bytes / IMGZ_SECTOR_BYTES;
+    pool->unreadable_maps = calloc(config->slot_count, pool->unreadable_map_bytes + 1);
     if (pool->slots == NULL || pool->free_indexes == NULL || pool->zero_maps == NULL ||
-        pool->bad_maps == NULL)
+        pool->unreadable_maps == NULL)
         goto out;
     pool->memory = imgz_pages_map(pool->memory_bytes);
     if (pool->memory == MAP_FAILED)
@@ -133,7 +133,7 @@ void imgz_pool_destroy(struct imgz_pool *pool)
     if (pool->memory != MAP_FAILED)
         munmap(pool->memory, pool->memory_bytes);
     free(pool->zero_maps);
-    free(pool->bad_maps);
+    free(pool->unreadable_maps);
     free(pool->free_indexes);
     free(pool->slots);
     imgz_never_fails(pthread_cond_destroy(&pool->not_empty));
@@ -155,16 +155,16 @@ static int take_locked(struct imgz_pool *pool, struct imgz_slot **result)
     imgz_slot_move(slot, IMGZ_SLOT_FREE, IMGZ_SLOT_FEED);
     slot->fault = IMGZ_FAULT_NONE;
     slot->checked = false;
-    slot->stored_form = false;
-    slot->unread = false;
-    slot->same = false;
+    slot->is_stored = false;
+    slot->read_deferred = false;
+    slot->unchanged = false;
     slot->image_failed = false;
     slot->differ_count = 0;
     slot->differ_offset = 0;
     slot->read_bytes = 0;
-    if (slot->bad_count > 0)
-        memset(slot->bad_map, 0, pool->bad_map_bytes);
-    slot->bad_count = 0;
+    if (slot->unreadable_count > 0)
+        memset(slot->unreadable_map, 0, pool->unreadable_map_bytes);
+    slot->unreadable_count = 0;
     slot->pending_count = 0;
     slot->stored_bytes = 0;
     *result = slot;
@@ -233,19 +233,19 @@ void imgz_pool_pinned_memory(const struct imgz_pool *pool, unsigned char **base,
         *bytes = 0;
 }
 
-int imgz_slot_list_unreadable(const struct imgz_slot *slot, struct imgz_badlist *list)
+int imgz_slot_list_unreadable(const struct imgz_slot *slot, struct imgz_range_list *list)
 {
     const uint64_t sector_count = imgz_div_up(slot->raw_bytes, IMGZ_SECTOR_BYTES);
     int rc = 0;
 
-    if (slot->bad_count == 0)
+    if (slot->unreadable_count == 0)
         return 0;
     for (uint64_t i = 0; rc == 0 && i < sector_count; i++) {
         const uint64_t from_bytes = i * IMGZ_SECTOR_BYTES;
 
-        if (slot->bad_map[i] != 0)
-            rc = imgz_badlist_add(list, slot->raw_offset + from_bytes,
-                                  imgz_min(IMGZ_SECTOR_BYTES, slot->raw_bytes - from_bytes));
+        if (slot->unreadable_map[i] != 0)
+            rc = imgz_range_list_add(list, slot->raw_offset + from_bytes,
+                                     imgz_min(IMGZ_SECTOR_BYTES, slot->raw_bytes - from_bytes));
     }
     return rc;
 }

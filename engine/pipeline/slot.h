@@ -61,7 +61,7 @@ struct imgz_slot {
     uint64_t image_offset; /* of the note, in the image */
     uint64_t stored_bytes; /* used in 'stored': note and segment */
     unsigned char *stored; /* stored_capacity_bytes of the pool, aligned to IMGZ_BLOCK_BYTES */
-    bool stored_form;      /* the segment is stored blocks: not compressed */
+    bool is_stored;        /* the segment is stored blocks: not compressed */
 
     uint32_t raw_crc32;
     struct imgz_hash raw_hash;     /* of the raw bytes; of no meaning for ZERO */
@@ -70,17 +70,17 @@ struct imgz_slot {
     bool checked;      /* the raw bytes were proven against their hash */
     uint8_t *zero_map; /* one per IMGZ_BLOCK_BYTES of raw: 1 where all zero */
 
-    bool fed_zero;          /* it was fed as zeros: nothing had to be read for it */
-    bool unread;            /* the feeder left reading to the worker: see source.h */
-    int read_rc;            /* how that ended: a negative errno, or 0 where the source did */
-    uint64_t read_bytes;    /* ... behind so many bytes */
-    bool same;              /* restore: the target holds these bytes already */
-    bool image_failed;      /* compared with an image: the fault is that of the image's item */
-    uint32_t differ_count;  /* ... by bytes: chunks that differ */
-    uint64_t differ_offset; /* ... the first of them */
-    uint32_t bad_count;     /* sectors that could not be read and hold zeros instead */
-    uint8_t *bad_map;       /* one per IMGZ_SECTOR_BYTES of raw: 1 where that is so */
-    uint32_t pending_count; /* I/O requests under way for this slot; of the stage that owns it */
+    bool fed_zero;             /* it was fed as zeros: nothing had to be read for it */
+    bool read_deferred;        /* the feeder left reading to the worker: see source.h */
+    int read_rc;               /* how that ended: a negative errno, or 0 where the source did */
+    uint64_t read_bytes;       /* ... behind so many bytes */
+    bool unchanged;            /* restore: the target holds these bytes already */
+    bool image_failed;         /* compared with an image: the fault is that of the image's item */
+    uint32_t differ_count;     /* ... by bytes: chunks that differ */
+    uint64_t differ_offset;    /* ... the first of them */
+    uint32_t unreadable_count; /* sectors that could not be read and hold zeros instead */
+    uint8_t *unreadable_map;   /* one per IMGZ_SECTOR_BYTES of raw: 1 where that is so */
+    uint32_t pending_count;    /* I/O requests under way for this slot; of the stage that owns it */
 };
 
 void imgz_slot_move(struct imgz_slot *slot, enum imgz_slot_state from, enum imgz_slot_state to);
@@ -128,6 +128,6 @@ void imgz_pool_pinned_memory(const struct imgz_pool *pool, unsigned char **base,
 
 /* Adds to 'list' what slot->bad_map marks as unreadable. 0, or -ENOMEM. */
 IMGZ_MUST_CHECK int imgz_slot_list_unreadable(const struct imgz_slot *slot,
-                                              struct imgz_badlist *list);
+                                              struct imgz_range_list *list);
 
 #endif /* IMGZ_SLOT_H */

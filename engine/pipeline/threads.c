@@ -9,26 +9,26 @@
 
 #include "base/clock.h"
 
-struct crew;
+struct threads;
 
 /* One thread and what it runs. */
-struct hand {
-    struct crew *crew;
-    int (*body)(struct hand *hand);
+struct member {
+    struct threads *threads;
+    int (*body)(struct member *member);
     uint32_t worker_index;
     pthread_t thread;
 
-    /* Guarded by the crew's lock. */
+    /* Guarded by the threads' lock. */
     bool ended;
     uint64_t cpu_ns; /* set at the end */
 };
 
-struct crew {
+struct threads {
     /* Set before any thread starts. */
-    struct imgz_crew_watch watch;
-    struct imgz_stop *stop;
-    struct imgz_line *line;     /* NULL for a call */
-    struct imgz_crew_plan plan; /* empty for a call; a copy, for those that are left behind */
+    struct imgz_threads_watch watch;
+    struct imgz_latch *latch;
+    struct imgz_pipeline *pipeline; /* NULL for a call */
+    struct imgz_threads_plan plan;  /* empty for a call; a copy, for those that are left behind */
     int (*call)(void *context);
     void *call_context;
 
@@ -42,7 +42,7 @@ struct crew {
     uint32_t running_count;
     bool abandoned; /* the last of those left behind frees it */
 
-    struct hand hands[]; /* feeder, drain, workers */
+    struct member members[]; /* feeder, drain, workers */
 };
 
 #define FEEDER_AND_DRAIN 2u
@@ -50,7 +50,8 @@ struct crew {
 /* A thread's stack, one line per part. By itself a thread gets the size of RLIMIT_STACK, which may
  * be 64 KiB, or without a limit. Pages that are not touched cost address space only. */
 #define STACK_ENGINE_BYTES                                                                         \
-    ((size_t)256 << 10) /* io/device/device_stack.c: 8 devices deep, 17 KiB each, and 40           \
+    ((size_t)256                                                                                   \
+     << 10) /* io/device/device_stack.c: 8 devices deep, 17 KiB each, and 40           \
                          */
 #define STACK_LIBRARIES_BYTES ((size_t)64 << 10)  /* codecs, digests and printf(): 20 KiB seen */
 #define STACK_CALLER_BYTES    ((size_t)128 << 10) /* thread-local data of the whole process */
@@ -59,103 +60,105 @@ struct crew {
     (STACK_ENGINE_BYTES + STACK_LIBRARIES_BYTES + STACK_CALLER_BYTES + STACK_SPARE_BYTES)
 
 /* Binds the calling thread. Where that fails it runs where the system puts it. */
-static void bind_hand(const struct hand *hand, const char *who, hwloc_const_cpuset_t processors)
+static void bind_member(const struct member *member, const char *who,
+                        hwloc_const_cpuset_t processors)
 {
-    struct imgz_line *line = hand->crew->line;
-    int rc = imgz_placement_bind_thread(line->placement, processors);
+    struct imgz_pipeline *pipeline = member->threads->pipeline;
+    int rc = imgz_placement_bind_thread(pipeline->placement, processors);
 
     if (rc < 0)
-        imgz_log_line(line->log, "%s runs on any processor: %s", who, strerrordesc_np(-rc));
+        imgz_log_line(pipeline->log, "%s runs on any processor: %s", who, strerrordesc_np(-rc));
 }
 
-static int feeder_body(struct hand *hand)
+static int feeder_body(struct member *member)
 {
-    const struct crew *crew = hand->crew;
+    const struct threads *threads = member->threads;
     int rc;
 
-    bind_hand(hand, "the feeder", imgz_placement_feeder_processors(crew->line->placement));
-    rc = crew->plan.feed(crew->plan.job, crew->line);
+    bind_member(member, "the feeder",
+                imgz_placement_feeder_processors(threads->pipeline->placement));
+    rc = threads->plan.feed(threads->plan.job, threads->pipeline);
 
     if (rc == 0)
-        imgz_line_end(crew->line);
+        imgz_pipeline_end(threads->pipeline);
     return rc;
 }
 
-static int drain_body(struct hand *hand)
+static int drain_body(struct member *member)
 {
-    const struct crew *crew = hand->crew;
+    const struct threads *threads = member->threads;
 
-    bind_hand(hand, "the drain", imgz_placement_drain_processors(crew->line->placement));
-    return crew->plan.drain(crew->plan.job, crew->line);
+    bind_member(member, "the drain", imgz_placement_drain_processors(threads->pipeline->placement));
+    return threads->plan.drain(threads->plan.job, threads->pipeline);
 }
 
-static int worker_body(struct hand *hand)
+static int worker_body(struct member *member)
 {
-    const struct imgz_crew_plan *plan = &hand->crew->plan;
-    struct imgz_line *line = hand->crew->line;
+    const struct imgz_threads_plan *plan = &member->threads->plan;
+    struct imgz_pipeline *pipeline = member->threads->pipeline;
     struct imgz_slot *slot = NULL;
     int rc;
 
-    bind_hand(hand, "a worker",
-              imgz_placement_worker_processors(line->placement, hand->worker_index));
-    while ((rc = imgz_line_take_work(line, hand->worker_index, &slot)) == 0) {
-        rc = plan->work(plan->job, hand->worker_index, slot);
+    bind_member(member, "a worker",
+                imgz_placement_worker_processors(pipeline->placement, member->worker_index));
+    while ((rc = imgz_pipeline_take_work(pipeline, member->worker_index, &slot)) == 0) {
+        rc = plan->work(plan->job, member->worker_index, slot);
         if (rc < 0)
             return rc;
-        rc = imgz_order_give(line->order, &slot);
+        rc = imgz_order_give(pipeline->order, &slot);
         if (rc < 0)
             return rc;
     }
     return rc == -ENODATA ? 0 : rc;
 }
 
-static int call_body(struct hand *hand)
+static int call_body(struct member *member)
 {
-    return hand->crew->call(hand->crew->call_context);
+    return member->threads->call(member->threads->call_context);
 }
 
-static void close_line(struct crew *crew)
+static void close_line(struct threads *threads)
 {
-    if (crew->line != NULL)
-        imgz_line_close(crew->line);
+    if (threads->pipeline != NULL)
+        imgz_pipeline_close(threads->pipeline);
 }
 
-static void destroy_crew(struct crew *crew)
+static void destroy_crew(struct threads *threads)
 {
-    imgz_never_fails(pthread_cond_destroy(&crew->all_ended));
-    imgz_mutex_fini(&crew->lock);
-    free(crew);
+    imgz_never_fails(pthread_cond_destroy(&threads->all_ended));
+    imgz_mutex_fini(&threads->lock);
+    free(threads);
 }
 
-/* The crew belongs to the caller's thread as long as that waits. */
-static void end_hand(struct hand *hand)
+/* The threads belongs to the caller's thread as long as that waits. */
+static void end_member(struct member *member)
 {
-    struct crew *crew = hand->crew;
+    struct threads *threads = member->threads;
     bool last_of_abandoned;
 
-    imgz_mutex_lock(&crew->lock);
-    hand->cpu_ns = imgz_clock_thread_ns();
-    hand->ended = true;
-    crew->running_count -= 1;
-    if (crew->running_count == 0)
-        pthread_cond_signal(&crew->all_ended);
-    last_of_abandoned = crew->abandoned && crew->running_count == 0;
-    imgz_mutex_unlock(&crew->lock);
+    imgz_mutex_lock(&threads->lock);
+    member->cpu_ns = imgz_clock_thread_ns();
+    member->ended = true;
+    threads->running_count -= 1;
+    if (threads->running_count == 0)
+        pthread_cond_signal(&threads->all_ended);
+    last_of_abandoned = threads->abandoned && threads->running_count == 0;
+    imgz_mutex_unlock(&threads->lock);
     if (last_of_abandoned)
-        destroy_crew(crew);
+        destroy_crew(threads);
 }
 
-static void *run_hand(void *argument)
+static void *run_member(void *argument)
 {
-    struct hand *hand = argument;
-    struct crew *crew = hand->crew;
+    struct member *member = argument;
+    struct threads *threads = member->threads;
 
-    if (hand->body(hand) < 0) {
+    if (member->body(member) < 0) {
         /* Otherwise the job would pass for done. */
-        IMGZ_ASSERT(imgz_stop_raised(crew->stop));
-        close_line(crew);
+        IMGZ_ASSERT(imgz_latch_raised(threads->latch));
+        close_line(threads);
     }
-    end_hand(hand);
+    end_member(member);
     return NULL;
 }
 
@@ -177,10 +180,10 @@ static int start_thread(pthread_t *thread, void *(*body)(void *argument), void *
     return rc;
 }
 
-static void show_progress(struct crew *crew)
+static void show_progress(struct threads *threads)
 {
-    const struct imgz_crew_watch *watch = &crew->watch;
-    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+    const struct imgz_threads_watch *watch = &threads->watch;
+    const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
     struct imgz_progress progress = {
         .phase = IMGZ_PHASE_OPEN,
         .raw_bytes_total = watch->raw_bytes_total,
@@ -188,16 +191,16 @@ static void show_progress(struct crew *crew)
         .work_bytes_total = IMGZ_SIZE_UNKNOWN,
     };
 
-    if (crew->line != NULL) {
-        const struct imgz_meter *meter = &crew->line->meter;
+    if (threads->pipeline != NULL) {
+        const struct imgz_meter *meter = &threads->pipeline->meter;
 
         progress.phase = (enum imgz_phase)atomic_load_explicit(&meter->phase, memory_order_relaxed);
         imgz_meter_read(meter, &progress);
     }
     if (watch->progress == NULL || watch->progress(&progress, watch->progress_context) == 0)
         return;
-    imgz_stop_raise(crew->stop, -ECANCELED, nowhere, "stopped as asked");
-    close_line(crew);
+    imgz_latch_raise(threads->latch, -ECANCELED, nowhere, "stopped as asked");
+    close_line(threads);
 }
 
 static void add_ms(struct timespec *time, uint32_t ms)
@@ -211,78 +214,79 @@ static void add_ms(struct timespec *time, uint32_t ms)
 }
 
 /* Waits until every thread has ended or one progress interval is over; true if all have ended. */
-static bool wait_interval(struct crew *crew)
+static bool wait_interval(struct threads *threads)
 {
     struct timespec deadline;
     int timed_out = 0;
     bool ended;
 
     clock_gettime(CLOCK_MONOTONIC, &deadline);
-    add_ms(&deadline, crew->watch.progress_interval_ms);
-    imgz_mutex_lock(&crew->lock);
-    while (crew->running_count > 0 && timed_out == 0)
-        timed_out = pthread_cond_timedwait(&crew->all_ended, &crew->lock.handle, &deadline);
-    ended = crew->running_count == 0;
-    imgz_mutex_unlock(&crew->lock);
+    add_ms(&deadline, threads->watch.progress_interval_ms);
+    imgz_mutex_lock(&threads->lock);
+    while (threads->running_count > 0 && timed_out == 0)
+        timed_out = pthread_cond_timedwait(&threads->all_ended, &threads->lock.handle, &deadline);
+    ended = threads->running_count == 0;
+    imgz_mutex_unlock(&threads->lock);
     return ended;
 }
 
-static int create_crew(uint32_t hand_count, const struct imgz_crew_watch *watch,
-                       struct imgz_stop *stop, struct crew **result)
+static int create_crew(uint32_t member_count, const struct imgz_threads_watch *watch,
+                       struct imgz_latch *latch, struct threads **result)
 {
-    struct crew *crew = calloc(1, sizeof(*crew) + hand_count * sizeof(crew->hands[0]));
+    struct threads *threads =
+        calloc(1, sizeof(*threads) + member_count * sizeof(threads->members[0]));
     pthread_condattr_t attributes;
 
     IMGZ_ASSERT(watch->progress_interval_ms > 0);
-    if (crew == NULL)
+    if (threads == NULL)
         return -ENOMEM;
-    crew->watch = *watch;
-    crew->stop = stop;
+    threads->watch = *watch;
+    threads->latch = latch;
     if (watch->stopwatch == NULL) {
-        imgz_stopwatch_start(&crew->stopwatch, imgz_clock_ns());
-        crew->watch.stopwatch = &crew->stopwatch;
+        imgz_stopwatch_start(&threads->stopwatch, imgz_clock_ns());
+        threads->watch.stopwatch = &threads->stopwatch;
     }
-    imgz_mutex_init(&crew->lock);
+    imgz_mutex_init(&threads->lock);
     imgz_never_fails(pthread_condattr_init(&attributes));
     imgz_never_fails(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
-    imgz_never_fails(pthread_cond_init(&crew->all_ended, &attributes));
+    imgz_never_fails(pthread_cond_init(&threads->all_ended, &attributes));
     imgz_never_fails(pthread_condattr_destroy(&attributes));
-    for (uint32_t i = 0; i < hand_count; i++)
-        crew->hands[i].crew = crew;
-    *result = crew;
+    for (uint32_t i = 0; i < member_count; i++)
+        threads->members[i].threads = threads;
+    *result = threads;
     return 0;
 }
 
-/* Starts every hand, or closes the line and tells why; returns how many run. */
-static uint32_t start_all(struct crew *crew, uint32_t hand_count)
+/* Starts every member, or closes the pipeline and tells why; returns how many run. */
+static uint32_t start_all(struct threads *threads, uint32_t member_count)
 {
-    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+    const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
-    crew->running_count = hand_count;
-    for (uint32_t i = 0; i < hand_count; i++) {
-        int rc = start_thread(&crew->hands[i].thread, run_hand, &crew->hands[i]);
+    threads->running_count = member_count;
+    for (uint32_t i = 0; i < member_count; i++) {
+        int rc = start_thread(&threads->members[i].thread, run_member, &threads->members[i]);
 
         if (rc == 0)
             continue;
-        imgz_stop_raise(crew->stop, rc, nowhere,
-                        "starting thread %u of %u failed: %s; try fewer with --threads", i + 1,
-                        hand_count, strerrordesc_np(-rc));
-        close_line(crew);
-        imgz_mutex_lock(&crew->lock);
-        crew->running_count -= hand_count - i;
-        imgz_mutex_unlock(&crew->lock);
+        imgz_latch_raise(threads->latch, rc, nowhere,
+                         "starting thread %u of %u failed: %s; try fewer with --threads", i + 1,
+                         member_count, strerrordesc_np(-rc));
+        close_line(threads);
+        imgz_mutex_lock(&threads->lock);
+        threads->running_count -= member_count - i;
+        imgz_mutex_unlock(&threads->lock);
         return i;
     }
-    return hand_count;
+    return member_count;
 }
 
-static bool has_ended(struct crew *crew, const struct hand *hand)
+static bool has_ended(struct threads *threads, const struct member *member)
 {
     bool ended;
 
-    imgz_mutex_lock(&crew->lock);
-    ended = hand->ended;
-    imgz_mutex_unlock(&crew->lock);
+    imgz_mutex_lock(&threads->lock);
+    ended = member->ended;
+    imgz_mutex_unlock(&threads->lock);
     return ended;
 }
 
@@ -292,124 +296,126 @@ static bool has_ended(struct crew *crew, const struct hand *hand)
 #define GRACE_NS_MAX ((uint64_t)10000000000)
 
 /* True when nobody is to be waited for any more. Who writes is the last to be given up. */
-static bool patience_ends(struct crew *crew, const struct hand *writer)
+static bool patience_ends(struct threads *threads, const struct member *writer)
 {
     uint64_t waited_ns;
 
-    if (crew->stuck_ns == 0 && crew->watch.stuck != NULL &&
-        crew->watch.stuck(crew->watch.stuck_context)) {
-        crew->stuck_ns = imgz_clock_ns();
-        close_line(crew);
+    if (threads->stuck_ns == 0 && threads->watch.stuck != NULL &&
+        threads->watch.stuck(threads->watch.stuck_context)) {
+        threads->stuck_ns = imgz_clock_ns();
+        close_line(threads);
     }
-    if (crew->stuck_ns == 0)
+    if (threads->stuck_ns == 0)
         return false;
-    waited_ns = imgz_clock_ns() - crew->stuck_ns;
+    waited_ns = imgz_clock_ns() - threads->stuck_ns;
     return waited_ns >=
-           (crew->line == NULL || has_ended(crew, writer) ? GRACE_NS_MIN : GRACE_NS_MAX);
+           (threads->pipeline == NULL || has_ended(threads, writer) ? GRACE_NS_MIN : GRACE_NS_MAX);
 }
 
 /* Joins those that have ended, and gives up the others. */
-static struct imgz_crew_left part(struct crew *crew, uint32_t started_count,
-                                  const struct hand *writer)
+static struct imgz_threads_left part(struct threads *threads, uint32_t started_count,
+                                     const struct member *writer)
 {
-    struct imgz_crew_left left = {false, false};
+    struct imgz_threads_left left = {false, false};
 
     for (uint32_t i = 0; i < started_count; i++) {
-        struct hand *hand = &crew->hands[i];
+        struct member *member = &threads->members[i];
 
-        if (has_ended(crew, hand)) {
-            imgz_never_fails(pthread_join(hand->thread, NULL));
+        if (has_ended(threads, member)) {
+            imgz_never_fails(pthread_join(member->thread, NULL));
             continue;
         }
-        imgz_never_fails(pthread_detach(hand->thread));
+        imgz_never_fails(pthread_detach(member->thread));
         left.any = true;
-        left.drain = left.drain || hand == writer;
+        left.drain = left.drain || member == writer;
     }
     return left;
 }
 
-static void sum_up_usage(const struct crew *crew, struct imgz_crew_usage *usage)
+static void sum_up_usage(const struct threads *threads, struct imgz_threads_usage *usage)
 {
-    *usage = (struct imgz_crew_usage){
-        .feed_cpu_ns = crew->hands[0].cpu_ns,
-        .drain_cpu_ns = crew->hands[1].cpu_ns,
+    *usage = (struct imgz_threads_usage){
+        .feed_cpu_ns = threads->members[0].cpu_ns,
+        .drain_cpu_ns = threads->members[1].cpu_ns,
     };
-    for (uint32_t i = 0; i < crew->plan.worker_count; i++)
-        usage->work_cpu_ns += crew->hands[FEEDER_AND_DRAIN + i].cpu_ns;
+    for (uint32_t i = 0; i < threads->plan.worker_count; i++)
+        usage->work_cpu_ns += threads->members[FEEDER_AND_DRAIN + i].cpu_ns;
 }
 
-/* Frees the crew, or leaves that to the last of those who still hold it. */
-static void give_away(struct crew *crew, const struct imgz_crew_left *left)
+/* Frees the threads, or leaves that to the last of those who still hold it. */
+static void give_away(struct threads *threads, const struct imgz_threads_left *left)
 {
     bool all_ended = !left->any;
 
     if (left->any) {
-        *crew->watch.left = *left;
-        imgz_mutex_lock(&crew->lock);
-        crew->abandoned = true;
-        all_ended = crew->running_count == 0;
-        imgz_mutex_unlock(&crew->lock);
+        *threads->watch.left = *left;
+        imgz_mutex_lock(&threads->lock);
+        threads->abandoned = true;
+        all_ended = threads->running_count == 0;
+        imgz_mutex_unlock(&threads->lock);
     }
     if (all_ended)
-        destroy_crew(crew);
+        destroy_crew(threads);
 }
 
-/* Starts the hands and watches until all have ended, or some are given up. The crew is gone then.
+/* Starts the threads and watches until all have ended, or some are given up. The threads is gone
+ * then.
  */
-static int run_crew(struct crew *crew, uint32_t hand_count, struct imgz_crew_usage *usage)
+static int run_crew(struct threads *threads, uint32_t member_count,
+                    struct imgz_threads_usage *usage)
 {
-    const struct hand *writer = &crew->hands[crew->line != NULL ? 1 : 0];
-    const uint32_t started_count = start_all(crew, hand_count);
-    struct imgz_crew_left left;
+    const struct member *writer = &threads->members[threads->pipeline != NULL ? 1 : 0];
+    const uint32_t started_count = start_all(threads, member_count);
+    struct imgz_threads_left left;
     int rc;
 
-    while (!wait_interval(crew)) {
-        show_progress(crew);
-        if (patience_ends(crew, writer))
+    while (!wait_interval(threads)) {
+        show_progress(threads);
+        if (patience_ends(threads, writer))
             break;
     }
-    left = part(crew, started_count, writer);
-    rc = imgz_stop_error(crew->stop)->code;
+    left = part(threads, started_count, writer);
+    rc = imgz_latch_error(threads->latch)->code;
     if (usage != NULL && !left.any)
-        sum_up_usage(crew, usage);
-    give_away(crew, &left);
+        sum_up_usage(threads, usage);
+    give_away(threads, &left);
     return rc;
 }
 
-int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
-                  struct imgz_crew_usage *usage)
+int imgz_threads_run(const struct imgz_threads_plan *plan, struct imgz_pipeline *pipeline,
+                     struct imgz_threads_usage *usage)
 {
-    const uint32_t hand_count = plan->worker_count + FEEDER_AND_DRAIN;
-    struct crew *crew = NULL;
+    const uint32_t member_count = plan->worker_count + FEEDER_AND_DRAIN;
+    struct threads *threads = NULL;
     int rc;
 
     IMGZ_ASSERT(plan->worker_count > 0);
-    rc = create_crew(hand_count, &plan->watch, line->stop, &crew);
+    rc = create_crew(member_count, &plan->watch, pipeline->latch, &threads);
     if (rc < 0)
         return rc;
-    crew->plan = *plan;
-    crew->line = line;
-    crew->hands[0].body = feeder_body;
-    crew->hands[1].body = drain_body;
+    threads->plan = *plan;
+    threads->pipeline = pipeline;
+    threads->members[0].body = feeder_body;
+    threads->members[1].body = drain_body;
     for (uint32_t i = 0; i < plan->worker_count; i++) {
-        crew->hands[FEEDER_AND_DRAIN + i].body = worker_body;
-        crew->hands[FEEDER_AND_DRAIN + i].worker_index = i;
+        threads->members[FEEDER_AND_DRAIN + i].body = worker_body;
+        threads->members[FEEDER_AND_DRAIN + i].worker_index = i;
     }
-    return run_crew(crew, hand_count, usage);
+    return run_crew(threads, member_count, usage);
 }
 
-int imgz_crew_call(int (*body)(void *context), void *context, const struct imgz_crew_watch *watch,
-                   struct imgz_stop *stop)
+int imgz_threads_call(int (*body)(void *context), void *context,
+                      const struct imgz_threads_watch *watch, struct imgz_latch *latch)
 {
-    struct crew *crew = NULL;
-    int rc = create_crew(1, watch, stop, &crew);
+    struct threads *threads = NULL;
+    int rc = create_crew(1, watch, latch, &threads);
 
     if (rc < 0)
         return rc;
-    crew->call = body;
-    crew->call_context = context;
-    crew->hands[0].body = call_body;
-    return run_crew(crew, 1, NULL);
+    threads->call = body;
+    threads->call_context = context;
+    threads->members[0].body = call_body;
+    return run_crew(threads, 1, NULL);
 }
 
 /* ---- One call on a stack of its own ------------------------------------------------------- */
@@ -428,7 +434,7 @@ static void *run_deep_call(void *argument)
     return NULL;
 }
 
-int imgz_crew_call_deep(int (*body)(void *context), void *context)
+int imgz_threads_call_deep(int (*body)(void *context), void *context)
 {
     struct deep_call call = {.body = body, .context = context};
     pthread_t thread;

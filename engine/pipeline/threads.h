@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads of one job: a feeder, workers and a drain on a line, and the caller's thread, which
- * waits for them, shows progress and passes on a wish to cancel.
+ * The threads of one job: a feeder, workers and a drain on a pipeline, and the caller's thread,
+ * which waits for them, shows progress and passes on a wish to cancel.
  *
  * A thread may be stuck where nothing reaches it, in a read that the kernel does not end. Who knows
  * of that says so by 'stuck'; then the others are given the time to end, and it is left behind. It
  * may go on at any time, or never: everything it knows of must stay, for as long as the process
  * does.
  *
- * Threads    run() starts and joins them all, each on the processors that the line's placement has
- *            for it; signals are left to the caller's thread.
- * Errors     run() returns what the stop latch of the line holds: 0, or the first error's code.
- *            A stage that fails must have raised its error, or return -ECANCELED.
+ * Threads    run() starts and joins them all, each on the processors that the pipeline's placement
+ *            has for it; signals are left to the caller's thread.
+ * Errors     run() returns what the first-error latch of the pipeline holds: 0, or the first
+ *            error's code. A stage that fails must have raised its error, or return -ECANCELED.
  * Blocking   run() until everything has ended.
  */
 #ifndef IMGZ_THREADS_H
@@ -22,13 +22,13 @@
 
 /* Who did not end. 'drain': the one that writes is among them, or the thread of a call, and what is
  * written must be left alone. */
-struct imgz_crew_left {
+struct imgz_threads_left {
     bool any;
     bool drain;
 };
 
 /* What the caller's thread does meanwhile. */
-struct imgz_crew_watch {
+struct imgz_threads_watch {
     imgz_progress_fn progress; /* may be NULL */
     void *progress_context;
     uint32_t progress_interval_ms;
@@ -38,44 +38,46 @@ struct imgz_crew_watch {
     /* Asked once every interval: true once a thread is stuck, which was raised. May be NULL. */
     bool (*stuck)(void *context);
     void *stuck_context;
-    struct imgz_crew_left *left; /* receives who was left behind; NULL only without 'stuck' */
+    struct imgz_threads_left *left; /* receives who was left behind; NULL only without 'stuck' */
 };
 
 /* Processor time the threads took, without what the kernel did for them in its own. */
-struct imgz_crew_usage {
+struct imgz_threads_usage {
     uint64_t feed_cpu_ns;
     uint64_t work_cpu_ns; /* of all workers */
     uint64_t drain_cpu_ns;
 };
 
-struct imgz_crew_plan {
+struct imgz_threads_plan {
     void *job; /* handed to the functions below */
     uint32_t worker_count;
 
     /* Runs once, in its own thread: takes free slots, fills them, feeds them. The end is told to
-     * the line when it returns 0. */
-    int (*feed)(void *job, struct imgz_line *line);
+     * the pipeline when it returns 0. */
+    int (*feed)(void *job, struct imgz_pipeline *pipeline);
 
     /* Runs in a worker's thread for each slot; worker_index < worker_count. */
     int (*work)(void *job, uint32_t worker_index, struct imgz_slot *slot);
 
     /* Runs once, in its own thread: takes slots in order, gives them back. */
-    int (*drain)(void *job, struct imgz_line *line);
+    int (*drain)(void *job, struct imgz_pipeline *pipeline);
 
-    struct imgz_crew_watch watch;
+    struct imgz_threads_watch watch;
 };
 
 /* 'usage' is filled in, as far as threads were started, unless one is left behind. */
-IMGZ_MUST_CHECK int imgz_crew_run(const struct imgz_crew_plan *plan, struct imgz_line *line,
-                                  struct imgz_crew_usage *usage);
+IMGZ_MUST_CHECK int imgz_threads_run(const struct imgz_threads_plan *plan,
+                                     struct imgz_pipeline *pipeline,
+                                     struct imgz_threads_usage *usage);
 
 /* Runs one function in a thread of its own, so that what may block (a pipe that says nothing yet)
  * can be cancelled too. 0, or what the latch holds; 'body' raises its errors. */
-IMGZ_MUST_CHECK int imgz_crew_call(int (*body)(void *context), void *context,
-                                   const struct imgz_crew_watch *watch, struct imgz_stop *stop);
+IMGZ_MUST_CHECK int imgz_threads_call(int (*body)(void *context), void *context,
+                                      const struct imgz_threads_watch *watch,
+                                      struct imgz_latch *latch);
 
 /* Runs one function in a thread of its own and waits for it: for what needs more stack than the
  * caller may have. What it returns, or what the system says of a thread. */
-IMGZ_MUST_CHECK int imgz_crew_call_deep(int (*body)(void *context), void *context);
+IMGZ_MUST_CHECK int imgz_threads_call_deep(int (*body)(void *context), void *context);
 
 #endif /* IMGZ_THREADS_H */

@@ -12,9 +12,9 @@ struct entry {
     _Atomic(uint64_t) offset;
 };
 
-struct imgz_deadline {
+struct imgz_watchdog {
     /* Set before any thread starts. */
-    struct imgz_deadline_config config;
+    struct imgz_watchdog_config config;
 
     /* Time that has passed, from 1 on. Relaxed order: written by the watching thread only, and no
      * other data hangs on it. */
@@ -26,66 +26,66 @@ struct imgz_deadline {
     struct entry entries[];
 };
 
-int imgz_deadline_create(const struct imgz_deadline_config *config, struct imgz_deadline **result)
+int imgz_watchdog_create(const struct imgz_watchdog_config *config, struct imgz_watchdog **result)
 {
-    struct imgz_deadline *deadline =
-        calloc(1, sizeof(*deadline) + config->entry_count * sizeof(deadline->entries[0]));
+    struct imgz_watchdog *watchdog =
+        calloc(1, sizeof(*watchdog) + config->entry_count * sizeof(watchdog->entries[0]));
 
-    if (deadline == NULL)
+    if (watchdog == NULL)
         return -ENOMEM;
-    deadline->config = *config;
-    atomic_init(&deadline->clock_ns, 1);
-    *result = deadline;
+    watchdog->config = *config;
+    atomic_init(&watchdog->clock_ns, 1);
+    *result = watchdog;
     return 0;
 }
 
-void imgz_deadline_destroy(struct imgz_deadline *deadline)
+void imgz_watchdog_destroy(struct imgz_watchdog *watchdog)
 {
-    free(deadline);
+    free(watchdog);
 }
 
-void imgz_deadline_begin(struct imgz_deadline *deadline, uint32_t entry, uint64_t offset)
+void imgz_watchdog_begin(struct imgz_watchdog *watchdog, uint32_t entry, uint64_t offset)
 {
     struct entry *one;
 
-    if (deadline == NULL)
+    if (watchdog == NULL)
         return;
-    IMGZ_ASSERT(entry < deadline->config.entry_count);
-    one = &deadline->entries[entry];
+    IMGZ_ASSERT(entry < watchdog->config.entry_count);
+    one = &watchdog->entries[entry];
     atomic_store_explicit(&one->offset, offset, memory_order_relaxed);
     atomic_store_explicit(&one->since_ns,
-                          atomic_load_explicit(&deadline->clock_ns, memory_order_relaxed),
+                          atomic_load_explicit(&watchdog->clock_ns, memory_order_relaxed),
                           memory_order_release);
 }
 
-void imgz_deadline_end(struct imgz_deadline *deadline, uint32_t entry)
+void imgz_watchdog_end(struct imgz_watchdog *watchdog, uint32_t entry)
 {
-    if (deadline != NULL)
-        atomic_store_explicit(&deadline->entries[entry].since_ns, 0, memory_order_relaxed);
+    if (watchdog != NULL)
+        atomic_store_explicit(&watchdog->entries[entry].since_ns, 0, memory_order_relaxed);
 }
 
-static uint64_t advance(struct imgz_deadline *deadline, uint64_t now_ns)
+static uint64_t advance(struct imgz_watchdog *watchdog, uint64_t now_ns)
 {
-    uint64_t clock_ns = atomic_load_explicit(&deadline->clock_ns, memory_order_relaxed);
+    uint64_t clock_ns = atomic_load_explicit(&watchdog->clock_ns, memory_order_relaxed);
 
-    if (deadline->ticked_ns != 0)
-        clock_ns += imgz_min(now_ns - deadline->ticked_ns, deadline->config.tick_ns_max);
-    deadline->ticked_ns = now_ns;
-    atomic_store_explicit(&deadline->clock_ns, clock_ns, memory_order_relaxed);
+    if (watchdog->ticked_ns != 0)
+        clock_ns += imgz_min(now_ns - watchdog->ticked_ns, watchdog->config.tick_ns_max);
+    watchdog->ticked_ns = now_ns;
+    atomic_store_explicit(&watchdog->clock_ns, clock_ns, memory_order_relaxed);
     return clock_ns;
 }
 
-bool imgz_deadline_tick(struct imgz_deadline *deadline, uint64_t now_ns, uint64_t *offset)
+bool imgz_watchdog_tick(struct imgz_watchdog *watchdog, uint64_t now_ns, uint64_t *offset)
 {
-    const uint64_t clock_ns = advance(deadline, now_ns);
+    const uint64_t clock_ns = advance(watchdog, now_ns);
     bool overdue = false;
 
-    for (uint32_t i = 0; i < deadline->config.entry_count; i++) {
-        struct entry *entry = &deadline->entries[i];
+    for (uint32_t i = 0; i < watchdog->config.entry_count; i++) {
+        struct entry *entry = &watchdog->entries[i];
         const uint64_t since_ns = atomic_load_explicit(&entry->since_ns, memory_order_acquire);
         const uint64_t at = atomic_load_explicit(&entry->offset, memory_order_relaxed);
 
-        if (since_ns == 0 || clock_ns - since_ns < deadline->config.limit_ns)
+        if (since_ns == 0 || clock_ns - since_ns < watchdog->config.limit_ns)
             continue;
         *offset = overdue ? imgz_min(*offset, at) : at;
         overdue = true;

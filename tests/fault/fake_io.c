@@ -41,7 +41,7 @@ static int open_again(int fd)
     return open(path, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
 }
 
-static int fake_open(const struct imgz_io_config *config, void **state)
+static int fake_open(const struct imgz_aio_config *config, void **state)
 {
     IMGZ_ASSERT(installed != NULL && !installed->opened);
     IMGZ_ASSERT(config->depth_count <= IMGZ_FAKE_DEPTH_MAX);
@@ -78,7 +78,7 @@ static bool broken(const struct imgz_fake *fake)
     return fake->breaks_after > 0 && fake->outcome_count >= fake->breaks_after;
 }
 
-static int fake_queue(void *state, const struct imgz_io_transfer *transfer)
+static int fake_queue(void *state, const struct imgz_aio_transfer *transfer)
 {
     struct imgz_fake *fake = state;
 
@@ -97,17 +97,18 @@ static int fake_flush(void *state)
 }
 
 /* How much of the transfer lies before the first byte that cannot be moved. */
-static uint64_t good_bytes(const struct imgz_fake *fake, const struct imgz_io_transfer *transfer,
+static uint64_t good_bytes(const struct imgz_fake *fake, const struct imgz_aio_transfer *transfer,
                            int *error)
 {
     const struct imgz_fake_fault *fault = &fake->fault;
-    const uint64_t limit = transfer->kind == IMGZ_IO_READ ? fake->size_bytes : fake->capacity_bytes;
+    const uint64_t limit =
+        transfer->kind == IMGZ_AIO_READ ? fake->size_bytes : fake->capacity_bytes;
     uint64_t end = transfer->offset + transfer->bytes;
 
     *error = 0;
     if (end > limit) {
         end = imgz_max(limit, transfer->offset);
-        *error = transfer->kind == IMGZ_IO_READ ? 0 : -ENOSPC;
+        *error = transfer->kind == IMGZ_AIO_READ ? 0 : -ENOSPC;
     }
     if (fault->bytes > 0 && fault->kind == transfer->kind && fault->offset < end &&
         transfer->offset < fault->offset + fault->bytes) {
@@ -147,41 +148,41 @@ static void put_zeros(struct imgz_fake *fake, uint64_t offset, uint64_t bytes)
         put(fake, offset + done, zeros, imgz_min(sizeof(zeros), bytes - done));
 }
 
-static int64_t move(struct imgz_fake *fake, const struct imgz_io_transfer *transfer)
+static int64_t move(struct imgz_fake *fake, const struct imgz_aio_transfer *transfer)
 {
     int error;
     uint64_t bytes = good_bytes(fake, transfer, &error);
 
-    if (bytes == 0 || (transfer->kind == IMGZ_IO_ZERO && bytes < transfer->bytes))
+    if (bytes == 0 || (transfer->kind == IMGZ_AIO_ZERO && bytes < transfer->bytes))
         return error;
-    if (transfer->kind != IMGZ_IO_ZERO && bytes > 1 && chance(fake, fake->short_percent)) {
+    if (transfer->kind != IMGZ_AIO_ZERO && bytes > 1 && chance(fake, fake->short_percent)) {
         bytes = 1 + next_random(fake) % (bytes - 1);
         fake->short_count += 1;
     }
     switch (transfer->kind) {
-    case IMGZ_IO_READ:
+    case IMGZ_AIO_READ:
         get(fake, transfer->offset, transfer->buffer, bytes);
         break;
-    case IMGZ_IO_WRITE:
+    case IMGZ_AIO_WRITE:
         put(fake, transfer->offset, transfer->buffer, bytes);
         break;
-    case IMGZ_IO_ZERO:
+    case IMGZ_AIO_ZERO:
         put_zeros(fake, transfer->offset, bytes);
         return 0;
     }
     return (int64_t)bytes;
 }
 
-static int fake_next(void *state, enum imgz_io_wait wait, struct imgz_io_transfer_result *result)
+static int fake_next(void *state, enum imgz_aio_wait wait, struct imgz_aio_transfer_result *result)
 {
     struct imgz_fake *fake = state;
-    struct imgz_io_transfer transfer;
+    struct imgz_aio_transfer transfer;
     uint32_t index = 0;
 
     if (broken(fake))
         return -EIO;
-    IMGZ_ASSERT(fake->transfer_count > 0 || wait == IMGZ_IO_WAIT_NO);
-    if (fake->transfer_count == 0 || (wait == IMGZ_IO_WAIT_NO && chance(fake, fake->late_percent)))
+    IMGZ_ASSERT(fake->transfer_count > 0 || wait == IMGZ_AIO_WAIT_NO);
+    if (fake->transfer_count == 0 || (wait == IMGZ_AIO_WAIT_NO && chance(fake, fake->late_percent)))
         return -EAGAIN;
     if (fake->reorder)
         index = (uint32_t)(next_random(fake) % fake->transfer_count);
@@ -204,7 +205,7 @@ static int fake_next(void *state, enum imgz_io_wait wait, struct imgz_io_transfe
     return 0;
 }
 
-const struct imgz_io_backend imgz_io_fake = {
+const struct imgz_aio_backend imgz_aio_fake = {
     .name = "fake",
     .open = fake_open,
     .close = fake_close,

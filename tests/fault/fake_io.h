@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A backend of io.h whose kernel is unkind: transfers come up short, are interrupted, complete in
+ * A backend of aio.h whose kernel is unkind: transfers come up short, are interrupted, complete in
  * any order, are forgotten, and fail where they are told to. All by seed. Its file lies in memory,
- * or is the one that imgz_io_create() is given.
+ * or is the one that imgz_aio_create() is given.
  *
- * Place: given to imgz_io_create() after imgz_fake_install().
+ * Place: given to imgz_aio_create() after imgz_fake_install().
  *
  * Threads    one; the fake that a thread installed last is the one it opens.
  * Ownership  the caller's, until the io is destroyed.
@@ -18,7 +18,7 @@
 
 /* Transfers of this kind that touch this range fail, after what lies before it was moved. */
 struct imgz_fake_fault {
-    enum imgz_io_kind kind;
+    enum imgz_aio_kind kind;
     uint64_t offset;
     uint64_t bytes; /* 0: no fault */
     int error;      /* a negative errno; 0: nothing is moved and no error told */
@@ -27,7 +27,7 @@ struct imgz_fake_fault {
 struct imgz_fake {
     /* Set by the test. */
     uint64_t random;     /* the seed, not 0; moves on */
-    unsigned char *data; /* NULL: the file given to imgz_io_create(), size_bytes being its own */
+    unsigned char *data; /* NULL: the file given to imgz_aio_create(), size_bytes being its own */
     uint64_t size_bytes; /* of the file: where reads end; grows by writes */
     uint64_t capacity_bytes; /* of the disk: where writes fail with ENOSPC */
     uint32_t short_percent;
@@ -42,7 +42,7 @@ struct imgz_fake {
     /* Kept by the backend. */
     int fd; /* of the file; -1: there is none */
     bool several_files;
-    struct imgz_io_transfer transfers[IMGZ_FAKE_DEPTH_MAX];
+    struct imgz_aio_transfer transfers[IMGZ_FAKE_DEPTH_MAX];
     uint32_t transfer_count;
     uint64_t outcome_count;
     uint64_t short_count;
@@ -55,6 +55,6 @@ struct imgz_fake {
 
 void imgz_fake_install(struct imgz_fake *fake);
 
-extern const struct imgz_io_backend imgz_io_fake;
+extern const struct imgz_aio_backend imgz_aio_fake;
 
 #endif /* IMGZ_FAKE_IO_H */

@@ -211,7 +211,7 @@ ssize_t read(int fd, void *buffer, size_t bytes)
 
 ssize_t write(int fd, const void *buffer, size_t bytes)
 {
-    /* What is written to a stop latch's eventfd is no transfer. */
+    /* What is written to a first-error latch's eventfd is no transfer. */
     if (bytes != sizeof(uint64_t) && (call_fails("write", EIO) || interrupted()))
         return -1;
     return syscall(SYS_write, fd, buffer, bytes == sizeof(uint64_t) ? bytes : shorten(bytes));

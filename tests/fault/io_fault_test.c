@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* imgz_io on an unkind backend, over hundreds of seeds, against a byte-exact model. */
+/* imgz_aio on an unkind backend, over hundreds of seeds, against a byte-exact model. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,14 +20,14 @@
 
 /* One stretch of the file, asked for once. */
 struct piece {
-    struct imgz_io_request request;
+    struct imgz_aio_request request;
     unsigned char buffer[PIECE_MAX];
     bool reaped;
 };
 
 struct world {
     struct imgz_fake fake;
-    struct imgz_io *io;
+    struct imgz_aio *io;
     uint64_t random;
     unsigned char *before; /* what the file held */
     unsigned char *model;  /* what it must hold */
@@ -38,11 +38,11 @@ struct world {
 static void open_world(struct world *world, uint64_t seed)
 {
     const int fd = -1;
-    const struct imgz_io_config config = {
+    const struct imgz_aio_config config = {
         .depth_count = 1 + (uint32_t)(seed % DEPTH_MAX),
         .fds = &fd,
         .fd_count = 1,
-        .backend = &imgz_io_fake,
+        .backend = &imgz_aio_fake,
     };
 
     memset(world, 0, sizeof(*world));
@@ -64,13 +64,13 @@ static void open_world(struct world *world, uint64_t seed)
     memcpy(world->model, world->before, ROOM_BYTES);
     memcpy(world->fake.data, world->before, ROOM_BYTES);
     imgz_fake_install(&world->fake);
-    assert_int_equal(imgz_io_create(&config, &world->io), 0);
-    assert_string_equal(imgz_io_describe(world->io), "a fake");
+    assert_int_equal(imgz_aio_create(&config, &world->io), 0);
+    assert_string_equal(imgz_aio_describe(world->io), "a fake");
 }
 
 static void close_world(struct world *world)
 {
-    imgz_io_destroy(world->io);
+    imgz_aio_destroy(world->io);
     assert_true(world->fake.closed);
     free(world->before);
     free(world->model);
@@ -89,8 +89,8 @@ static void cut_pieces(struct world *world)
         struct piece *piece = &world->pieces[world->piece_count];
         const uint64_t bytes = 1 + imgz_sample_random(&world->random) % PIECE_MAX;
 
-        piece->request = (struct imgz_io_request){
-            .kind = (enum imgz_io_kind)(imgz_sample_random(&world->random) % 3),
+        piece->request = (struct imgz_aio_request){
+            .kind = (enum imgz_aio_kind)(imgz_sample_random(&world->random) % 3),
             .offset = at,
             .bytes = bytes,
             .need_bytes = bytes,
@@ -98,9 +98,9 @@ static void cut_pieces(struct world *world)
             .owner = piece,
         };
         imgz_sample_fill(IMGZ_SAMPLE_RANDOM, at + 1, piece->buffer, bytes);
-        if (piece->request.kind == IMGZ_IO_READ && bytes % 5 == 0)
+        if (piece->request.kind == IMGZ_AIO_READ && bytes % 5 == 0)
             piece->request.need_bytes = bytes / 2;
-        if (piece->request.kind == IMGZ_IO_ZERO)
+        if (piece->request.kind == IMGZ_AIO_ZERO)
             piece->request.buffer = NULL;
         at += bytes;
         world->piece_count += 1;
@@ -108,15 +108,15 @@ static void cut_pieces(struct world *world)
 }
 
 /* What the model says of a request: bytes moved before the first that cannot be, and why. */
-static uint64_t predict(const struct world *world, const struct imgz_io_request *request, int *rc)
+static uint64_t predict(const struct world *world, const struct imgz_aio_request *request, int *rc)
 {
     const struct imgz_fake_fault *fault = &world->fake.fault;
     uint64_t end = request->offset + request->bytes;
 
     *rc = 0;
-    if (request->kind == IMGZ_IO_READ && end > world->fake.size_bytes)
+    if (request->kind == IMGZ_AIO_READ && end > world->fake.size_bytes)
         end = imgz_max(world->fake.size_bytes, request->offset);
-    if (request->kind != IMGZ_IO_READ && end > world->fake.capacity_bytes) {
+    if (request->kind != IMGZ_AIO_READ && end > world->fake.capacity_bytes) {
         end = imgz_max(world->fake.capacity_bytes, request->offset);
         *rc = -ENOSPC;
     }
@@ -125,14 +125,14 @@ static uint64_t predict(const struct world *world, const struct imgz_io_request 
         end = imgz_max(fault->offset, request->offset);
         *rc = fault->error;
     }
-    if (request->kind == IMGZ_IO_ZERO && *rc < 0)
+    if (request->kind == IMGZ_AIO_ZERO && *rc < 0)
         return 0;
     return end - request->offset;
 }
 
-static void check_result(struct world *world, const struct imgz_io_result *result)
+static void check_result(struct world *world, const struct imgz_aio_result *result)
 {
-    const struct imgz_io_request *request = &result->request;
+    const struct imgz_aio_request *request = &result->request;
     struct piece *piece = request->owner;
     int rc;
     uint64_t done_bytes = predict(world, request, &rc);
@@ -149,13 +149,13 @@ static void check_result(struct world *world, const struct imgz_io_result *resul
         assert_int_equal(result->done_bytes, done_bytes);
     }
     switch (request->kind) {
-    case IMGZ_IO_READ:
+    case IMGZ_AIO_READ:
         assert_memory_equal(piece->buffer, world->before + request->offset, done_bytes);
         break;
-    case IMGZ_IO_WRITE:
+    case IMGZ_AIO_WRITE:
         memcpy(world->model + request->offset, piece->buffer, done_bytes);
         break;
-    case IMGZ_IO_ZERO:
+    case IMGZ_AIO_ZERO:
         memset(world->model + request->offset, 0, done_bytes);
         break;
     }
@@ -168,20 +168,20 @@ static void run_pieces(struct world *world)
     size_t reaped = 0;
 
     while (reaped < world->piece_count) {
-        struct imgz_io_result result;
+        struct imgz_aio_result result;
         const uint64_t dice = imgz_sample_random(&world->random) % 8;
 
-        if (dice < 4 && submitted < world->piece_count && !imgz_io_full(world->io)) {
-            assert_int_equal(imgz_io_submit(world->io, &world->pieces[submitted].request), 0);
+        if (dice < 4 && submitted < world->piece_count && !imgz_aio_full(world->io)) {
+            assert_int_equal(imgz_aio_submit(world->io, &world->pieces[submitted].request), 0);
             submitted += 1;
         } else if (dice == 4) {
-            assert_int_equal(imgz_io_flush(world->io), 0);
+            assert_int_equal(imgz_aio_flush(world->io), 0);
         } else if (dice == 5 && submitted > reaped) {
-            assert_int_equal(imgz_io_reap(world->io, &result), 0);
+            assert_int_equal(imgz_aio_reap(world->io, &result), 0);
             check_result(world, &result);
             reaped += 1;
         } else {
-            int rc = imgz_io_try_reap(world->io, &result);
+            int rc = imgz_aio_try_reap(world->io, &result);
 
             assert_true(rc == 0 || rc == -EAGAIN);
             if (rc == 0) {
@@ -189,7 +189,7 @@ static void run_pieces(struct world *world)
                 reaped += 1;
             }
         }
-        assert_int_equal(imgz_io_pending_count(world->io), submitted - reaped);
+        assert_int_equal(imgz_aio_pending_count(world->io), submitted - reaped);
     }
 }
 
@@ -229,7 +229,7 @@ static void faults_are_told_to_the_byte(void **state)
         open_world(&world, seed);
         world.fake.size_bytes = ROOM_BYTES;
         world.fake.fault = (struct imgz_fake_fault){
-            .kind = (enum imgz_io_kind)(seed % 3),
+            .kind = (enum imgz_aio_kind)(seed % 3),
             .offset = imgz_sample_random(&world.random) % FILE_BYTES,
             .bytes = 1 + imgz_sample_random(&world.random) % 9000,
             .error = errors[seed / 3 % IMGZ_COUNT_OF(errors)],
@@ -269,7 +269,7 @@ static void file_ends_at_byte_n(void **state)
         world.fake.size_bytes = imgz_sample_random(&world.random) % ROOM_BYTES;
         cut_pieces(&world);
         for (size_t i = 0; i < world.piece_count; i++) {
-            world.pieces[i].request.kind = IMGZ_IO_READ;
+            world.pieces[i].request.kind = IMGZ_AIO_READ;
             world.pieces[i].request.buffer = world.pieces[i].buffer;
         }
         run_pieces(&world);
@@ -281,16 +281,16 @@ static void file_ends_at_byte_n(void **state)
 static void write_that_moves_nothing_is_an_error(void **state)
 {
     unsigned char buffer[100] = {0};
-    const struct imgz_io_request request = {
-        .kind = IMGZ_IO_WRITE, .offset = 50, .bytes = 100, .need_bytes = 100, .buffer = buffer};
-    struct imgz_io_result result;
+    const struct imgz_aio_request request = {
+        .kind = IMGZ_AIO_WRITE, .offset = 50, .bytes = 100, .need_bytes = 100, .buffer = buffer};
+    struct imgz_aio_result result;
     struct world world;
 
     (void)state;
     open_world(&world, 1);
-    world.fake.fault = (struct imgz_fake_fault){IMGZ_IO_WRITE, 120, 10, 0};
-    assert_int_equal(imgz_io_submit(world.io, &request), 0);
-    assert_int_equal(imgz_io_reap(world.io, &result), 0);
+    world.fake.fault = (struct imgz_fake_fault){IMGZ_AIO_WRITE, 120, 10, 0};
+    assert_int_equal(imgz_aio_submit(world.io, &request), 0);
+    assert_int_equal(imgz_aio_reap(world.io, &result), 0);
     assert_int_equal(result.rc, -EIO);
     assert_int_equal(result.done_bytes, 70);
     close_world(&world);
@@ -305,8 +305,8 @@ static void destroy_waits_for_all(void **state)
 
         open_world(&world, seed);
         cut_pieces(&world);
-        for (size_t i = 0; !imgz_io_full(world.io); i++)
-            assert_int_equal(imgz_io_submit(world.io, &world.pieces[i].request), 0);
+        for (size_t i = 0; !imgz_aio_full(world.io); i++)
+            assert_int_equal(imgz_aio_submit(world.io, &world.pieces[i].request), 0);
         close_world(&world);
         assert_int_equal(world.fake.left_count, 0);
     }
@@ -318,21 +318,21 @@ static void broken_backend_is_told(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct world world;
-        struct imgz_io_result result;
+        struct imgz_aio_result result;
         int rc = 0;
 
         open_world(&world, seed);
         world.fake.breaks_after = 1 + seed % 7;
         cut_pieces(&world);
         for (size_t i = 0; rc == 0 && i < world.piece_count; i++) {
-            if (imgz_io_full(world.io))
-                rc = imgz_io_reap(world.io, &result);
+            if (imgz_aio_full(world.io))
+                rc = imgz_aio_reap(world.io, &result);
             if (rc == 0)
-                rc = imgz_io_submit(world.io, &world.pieces[i].request);
+                rc = imgz_aio_submit(world.io, &world.pieces[i].request);
         }
         assert_int_equal(rc, -EIO);
-        assert_int_equal(imgz_io_flush(world.io), -EIO);
-        assert_int_equal(imgz_io_try_reap(world.io, &result), -EIO);
+        assert_int_equal(imgz_aio_flush(world.io), -EIO);
+        assert_int_equal(imgz_aio_try_reap(world.io, &result), -EIO);
         close_world(&world);
     }
 }

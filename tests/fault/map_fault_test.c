@@ -114,19 +114,19 @@ static bool image_is(const unsigned char *data, size_t bytes)
 /* The bytes the map calls finished; all that is not is to be read again. */
 static uint64_t finished_bytes(void)
 {
-    struct imgz_stop *stop = NULL;
+    struct imgz_latch *latch = NULL;
     struct imgz_mapfile map;
     struct imgz_name name;
     uint64_t bytes;
 
     imgz_mapfile_init(&map);
-    assert_int_equal(imgz_stop_create(&stop), 0);
+    assert_int_equal(imgz_latch_create(&latch), 0);
     assert_int_equal(imgz_name_open(&name, world.map.text), 0);
-    assert_int_equal(imgz_mapfile_load(&name, stop, &map), 0);
+    assert_int_equal(imgz_mapfile_load(&name, latch, &map), 0);
     imgz_name_close(&name);
     bytes = imgz_mapfile_bytes(&map, IMGZ_MAPFILE_FINISHED);
     imgz_mapfile_fini(&map);
-    imgz_stop_destroy(stop);
+    imgz_latch_destroy(latch);
     return bytes;
 }
 

@@ -5,7 +5,7 @@
  * lost or fails, as the seed has it. A naive model says what must come of it: the right bytes, or
  * the right error at the right place and nothing left.
  *
- * The linker puts __wrap_imgz_io_create() in place of imgz_io_create() (CMakeLists.txt).
+ * The linker puts __wrap_imgz_aio_create() in place of imgz_aio_create() (CMakeLists.txt).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,26 +82,26 @@ static struct imgz_fixture_path path(const char *name)
 /* ---- The fakes ---------------------------------------------------------------------------------
  */
 
-int __real_imgz_io_create(const struct imgz_io_config *config, struct imgz_io **result);
-int __wrap_imgz_io_create(const struct imgz_io_config *config, struct imgz_io **result);
+int __real_imgz_aio_create(const struct imgz_aio_config *config, struct imgz_aio **result);
+int __wrap_imgz_aio_create(const struct imgz_aio_config *config, struct imgz_aio **result);
 
 static void trouble_reader(struct imgz_fake *fake)
 {
     if (world.trouble == READ_ONCE || world.trouble == BAD_SECTORS)
         fake->fault =
-            (struct imgz_fake_fault){IMGZ_IO_READ, world.offset, world.bytes, world.error};
+            (struct imgz_fake_fault){IMGZ_AIO_READ, world.offset, world.bytes, world.error};
     if (world.trouble == READER_BREAKS)
         fake->breaks_after = 1 + world.seed % 9;
 }
 
 static void trouble_writer(struct imgz_fake *fake)
 {
-    const struct imgz_fake_fault fault = {IMGZ_IO_WRITE, world.offset, world.bytes, world.error};
+    const struct imgz_fake_fault fault = {IMGZ_AIO_WRITE, world.offset, world.bytes, world.error};
 
     if (world.trouble == MISFIT)
         fake->misfit_percent = 50;
     if (world.trouble == ZERO_REFUSED)
-        fake->fault = (struct imgz_fake_fault){IMGZ_IO_ZERO, 0, UINT64_MAX, -EOPNOTSUPP};
+        fake->fault = (struct imgz_fake_fault){IMGZ_AIO_ZERO, 0, UINT64_MAX, -EOPNOTSUPP};
     if (world.trouble == WRITE_ERROR)
         fake->fault = fault;
     if (world.trouble == LOSS)
@@ -112,11 +112,11 @@ static void trouble_writer(struct imgz_fake *fake)
         fake->breaks_after = 1 + world.seed % 9;
 }
 
-int __wrap_imgz_io_create(const struct imgz_io_config *config, struct imgz_io **result)
+int __wrap_imgz_aio_create(const struct imgz_aio_config *config, struct imgz_aio **result)
 {
     const unsigned index = atomic_fetch_add(&world.fake_count, 1);
     const bool reads = (fcntl(config->fds[0], F_GETFL) & O_ACCMODE) == O_RDONLY;
-    struct imgz_io_config changed = *config;
+    struct imgz_aio_config changed = *config;
     struct imgz_fake *fake = &world.fakes[index];
 
     IMGZ_ASSERT(index < FAKES_MAX);
@@ -133,8 +133,8 @@ int __wrap_imgz_io_create(const struct imgz_io_config *config, struct imgz_io **
     else
         trouble_writer(fake);
     imgz_fake_install(fake);
-    changed.backend = &imgz_io_fake;
-    return __real_imgz_io_create(&changed, result);
+    changed.backend = &imgz_aio_fake;
+    return __real_imgz_aio_create(&changed, result);
 }
 
 /* ---- The world ---------------------------------------------------------------------------------

@@ -32,17 +32,17 @@ static void check_stream(const uint8_t *data, size_t bytes)
 {
     bool valid = imgz_oracle_accepts(data, bytes);
     /* A bad stream is not appended to: the sanitizer sees the first byte beyond it touched. */
-    unsigned char *stream = allocate(bytes + (valid ? IMGZ_SEAM_GROWTH_BYTES : 0));
+    unsigned char *stream = allocate(bytes + (valid ? IMGZ_DEFLATE_REOPEN_GROWTH_BYTES : 0));
     size_t segment_bytes = 0;
     int rc;
 
     if (bytes > 0)
         memcpy(stream, data, bytes);
-    rc = imgz_seam_reopen(stream, bytes, &segment_bytes);
+    rc = imgz_deflate_reopen(stream, bytes, &segment_bytes);
     IMGZ_ASSERT(rc == (valid ? 0 : -EBADMSG));
     if (valid) {
         IMGZ_ASSERT(segment_bytes >= bytes);
-        IMGZ_ASSERT(segment_bytes <= bytes + IMGZ_SEAM_GROWTH_BYTES);
+        IMGZ_ASSERT(segment_bytes <= bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     } else {
         IMGZ_ASSERT(bytes == 0 || memcmp(stream, data, bytes) == 0);
     }
@@ -60,7 +60,7 @@ static size_t deflate_data(int level, const uint8_t *data, size_t bytes, unsigne
         compressors[level] = libdeflate_alloc_compressor(level);
     IMGZ_ASSERT(compressors[level] != NULL);
     bound_bytes = libdeflate_deflate_compress_bound(compressors[level], bytes);
-    out = allocate(bound_bytes + IMGZ_SEAM_GROWTH_BYTES + 2);
+    out = allocate(bound_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES + 2);
     stream_bytes = libdeflate_deflate_compress(compressors[level], data, bytes, out, bound_bytes);
     IMGZ_ASSERT(stream_bytes > 0);
     *result = out;
@@ -73,7 +73,7 @@ static void check_round_trip(int level, const uint8_t *data, size_t bytes)
     unsigned char *segment;
     unsigned char *raw = allocate(bytes + 1);
     size_t stream_bytes = deflate_data(level, data, bytes, &segment);
-    unsigned char *known = allocate(stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
+    unsigned char *known = allocate(stream_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     size_t segment_bytes = 0;
     size_t known_bytes = 0;
     size_t used_bytes = 0;
@@ -82,8 +82,8 @@ static void check_round_trip(int level, const uint8_t *data, size_t bytes)
         decompressor = libdeflate_alloc_decompressor();
     IMGZ_ASSERT(decompressor != NULL);
     memcpy(known, segment, stream_bytes);
-    IMGZ_ASSERT(imgz_seam_reopen(segment, stream_bytes, &segment_bytes) == 0);
-    IMGZ_ASSERT(imgz_seam_reopen_known(known, stream_bytes, data, bytes, &known_bytes) == 0);
+    IMGZ_ASSERT(imgz_deflate_reopen(segment, stream_bytes, &segment_bytes) == 0);
+    IMGZ_ASSERT(imgz_deflate_reopen_known(known, stream_bytes, data, bytes, &known_bytes) == 0);
     IMGZ_ASSERT(known_bytes == segment_bytes && memcmp(known, segment, segment_bytes) == 0);
     free(known);
     segment[segment_bytes] = 0x03;
@@ -100,11 +100,11 @@ static void check_round_trip(int level, const uint8_t *data, size_t bytes)
 static void check_search(const uint8_t *data, size_t bytes)
 {
     const size_t stream_bytes = bytes - bytes / 3;
-    const struct imgz_lastblock_stream stream = {data, stream_bytes, data + stream_bytes,
-                                                 bytes / 3};
-    struct imgz_lastblock last;
+    const struct imgz_last_block_stream stream = {data, stream_bytes, data + stream_bytes,
+                                                  bytes / 3};
+    struct imgz_last_block last;
 
-    (void)imgz_lastblock_find(&stream, &last);
+    (void)imgz_last_block_find(&stream, &last);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

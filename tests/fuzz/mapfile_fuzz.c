@@ -29,16 +29,16 @@ static void check_blocks(const struct imgz_mapfile *map)
 
 static void check_lists(const struct imgz_mapfile *map)
 {
-    struct imgz_badlist list;
+    struct imgz_range_list list;
 
-    imgz_badlist_init(&list);
+    imgz_range_list_init(&list);
     IMGZ_ASSERT(imgz_mapfile_add_missing(map, &list) == 0);
     IMGZ_ASSERT(list.bytes + imgz_mapfile_bytes(map, IMGZ_MAPFILE_FINISHED) ==
                 imgz_mapfile_end(map));
-    imgz_badlist_fini(&list);
+    imgz_range_list_fini(&list);
     IMGZ_ASSERT(imgz_mapfile_add_bad(map, INT64_MAX, &list) == 0);
     IMGZ_ASSERT(list.bytes == imgz_mapfile_bytes(map, IMGZ_MAPFILE_BAD));
-    imgz_badlist_fini(&list);
+    imgz_range_list_fini(&list);
 }
 
 static void check_again(const struct imgz_mapfile *map)

@@ -122,11 +122,11 @@ static void queue_closed_abruptly(void **state)
                  1 + (unsigned)(imgz_sample_random(&random) % 1500));
 }
 
-/* ---- Line: all of it, with a crew --------------------------------------------------------------
+/* ---- Line: all of it, with threads --------------------------------------------------------------
  */
 
 struct belt {
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     uint64_t item_count;
     uint64_t fail_at;
     enum {
@@ -143,31 +143,31 @@ struct belt {
 
 static int give_up(const struct belt *belt)
 {
-    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+    const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
-    return imgz_stop_raise(belt->stop, -EIO, nowhere, "given up");
+    return imgz_latch_raise(belt->latch, -EIO, nowhere, "given up");
 }
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     const struct belt *belt = context;
 
     for (uint64_t i = 0; i < belt->item_count; i++) {
         struct imgz_slot *slot = NULL;
-        int rc = i % 3 == 0 ? imgz_line_try_take_free(line, &slot) : -EAGAIN;
+        int rc = i % 3 == 0 ? imgz_pipeline_try_take_free(pipeline, &slot) : -EAGAIN;
 
         if (belt->who == FAIL_FEEDER && i == belt->fail_at) {
             if (slot != NULL)
-                imgz_line_untake(line, &slot);
+                imgz_pipeline_untake(pipeline, &slot);
             return give_up(belt);
         }
         if (rc == -EAGAIN)
-            rc = imgz_line_take_free(line, &slot);
+            rc = imgz_pipeline_take_free(pipeline, &slot);
         if (rc < 0)
             return rc;
         IMGZ_ASSERT(slot->seq == i);
         memset(slot->raw, (int)(i & 0xff), 64);
-        rc = imgz_line_feed(line, &slot);
+        rc = imgz_pipeline_feed(pipeline, &slot);
         if (rc < 0)
             return rc;
     }
@@ -186,16 +186,16 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct belt *belt = context;
     struct imgz_slot *slot = NULL;
 
     for (;;) {
-        int rc = belt->drained_count % 2 == 0 ? imgz_line_try_take(line, &slot) : -EAGAIN;
+        int rc = belt->drained_count % 2 == 0 ? imgz_pipeline_try_take(pipeline, &slot) : -EAGAIN;
 
         if (rc == -EAGAIN)
-            rc = imgz_line_take(line, &slot);
+            rc = imgz_pipeline_take(pipeline, &slot);
         if (rc < 0)
             return rc == -ENODATA ? 0 : rc;
         IMGZ_ASSERT(slot->seq == belt->drained_count);
@@ -204,7 +204,7 @@ static int drain(void *context, struct imgz_line *line)
         if (belt->who == FAIL_DRAIN && slot->seq == belt->fail_at)
             return give_up(belt);
         belt->drained_count += 1;
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
     }
 }
 
@@ -222,7 +222,7 @@ static void run_belt(struct belt *belt, const struct imgz_machine *machine, uint
 {
     const struct imgz_placement_config config = {workers, slots, 0, 1};
     const struct imgz_pool_config pool = {slots, IMGZ_BLOCK_BYTES, 0};
-    const struct imgz_crew_plan plan = {
+    const struct imgz_threads_plan plan = {
         .job = belt,
         .worker_count = workers,
         .feed = feed,
@@ -231,17 +231,18 @@ static void run_belt(struct belt *belt, const struct imgz_machine *machine, uint
         .watch = {.progress = watch, .progress_context = belt, .progress_interval_ms = 1},
     };
     struct imgz_placement *placement = NULL;
-    struct imgz_crew_usage usage;
-    struct imgz_line *line = NULL;
+    struct imgz_threads_usage usage;
+    struct imgz_pipeline *pipeline = NULL;
     struct imgz_log log;
     int rc;
 
     imgz_log_init(&log, NULL, NULL);
-    assert_int_equal(imgz_stop_create(&belt->stop), 0);
+    assert_int_equal(imgz_latch_create(&belt->latch), 0);
     if (machine != NULL)
         assert_int_equal(imgz_placement_create(machine, &config, &placement), 0);
-    assert_int_equal(imgz_line_create_placed(&pool, placement, belt->stop, &log, &line), 0);
-    rc = imgz_crew_run(&plan, line, &usage);
+    assert_int_equal(imgz_pipeline_create_placed(&pool, placement, belt->latch, &log, &pipeline),
+                     0);
+    rc = imgz_threads_run(&plan, pipeline, &usage);
     switch (belt->who) {
     case FAIL_NOBODY:
         assert_int_equal(rc, 0);
@@ -258,9 +259,9 @@ static void run_belt(struct belt *belt, const struct imgz_machine *machine, uint
         assert_true(belt->drained_count <= belt->fail_at);
         break;
     }
-    imgz_line_destroy(line);
+    imgz_pipeline_destroy(pipeline);
     imgz_placement_destroy(placement);
-    imgz_stop_destroy(belt->stop);
+    imgz_latch_destroy(belt->latch);
     imgz_log_fini(&log);
 }
 

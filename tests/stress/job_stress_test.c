@@ -231,10 +231,10 @@ static void *run_fights(void *argument)
     imgz_log_init(&log, NULL, NULL);
     for (unsigned i = 0; i < FIGHTS; i++) {
         struct imgz_output output;
-        struct imgz_stop *stop = NULL;
+        struct imgz_latch *latch = NULL;
 
-        IMGZ_ASSERT(imgz_stop_create(&stop) == 0);
-        if (imgz_output_open(&config, stop, &log, &output) == 0) {
+        IMGZ_ASSERT(imgz_latch_create(&latch) == 0);
+        if (imgz_output_open(&config, latch, &log, &output) == 0) {
             write_own(&output, (unsigned char)(side->index + 1));
             /* Whoever has an output has it alone, and can finish it; some are killed before. */
             if (i % 4 == 0)
@@ -244,7 +244,7 @@ static void *run_fights(void *argument)
             imgz_output_close(&output);
         }
         check_final(path.text);
-        imgz_stop_destroy(stop);
+        imgz_latch_destroy(latch);
     }
     imgz_log_fini(&log);
     return NULL;

@@ -21,7 +21,7 @@ struct world {
     struct imgz_fixture fixture;
     struct imgz_fixture_path path;
     struct imgz_output output;
-    struct imgz_line *line;
+    struct imgz_pipeline *pipeline;
     struct imgz_append append;
 };
 
@@ -36,8 +36,8 @@ static void open_output(struct world *world, bool direct, bool resume)
     };
 
     assert_int_equal(
-        imgz_output_open(&config, world->fixture.stop, &world->fixture.log, &world->output), 0);
-    assert_int_equal(imgz_append_init(&world->append, &world->output, world->line), 0);
+        imgz_output_open(&config, world->fixture.latch, &world->fixture.log, &world->output), 0);
+    assert_int_equal(imgz_append_init(&world->append, &world->output, world->pipeline), 0);
 }
 
 static void open_world(struct world *world, bool direct)
@@ -46,8 +46,9 @@ static void open_world(struct world *world, bool direct)
 
     imgz_fixture_init(&world->fixture);
     world->path = imgz_fixture_path(&world->fixture, "out");
-    assert_int_equal(
-        imgz_line_create(&pool, world->fixture.stop, &world->fixture.log, &world->line), 0);
+    assert_int_equal(imgz_pipeline_create(&pool, world->fixture.latch, &world->fixture.log,
+                                          &world->pipeline),
+                     0);
     open_output(world, direct, false);
 }
 
@@ -55,7 +56,7 @@ static void close_world(struct world *world)
 {
     imgz_append_fini(&world->append);
     imgz_output_close(&world->output);
-    imgz_line_destroy(world->line);
+    imgz_pipeline_destroy(world->pipeline);
     imgz_fixture_fini(&world->fixture);
 }
 
@@ -257,9 +258,9 @@ static void a_failed_write_tells_where(void **state)
         rc = imgz_append_finish(&world.append);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(rc, -EFBIG);
-    assert_int_equal(imgz_stop_error(world.fixture.stop)->code, -EFBIG);
-    assert_true(imgz_stop_error(world.fixture.stop)->offset >= 2 * MIB);
-    assert_true(imgz_stop_error(world.fixture.stop)->offset <= 12 * MIB);
+    assert_int_equal(imgz_latch_error(world.fixture.latch)->code, -EFBIG);
+    assert_true(imgz_latch_error(world.fixture.latch)->offset >= 2 * MIB);
+    assert_true(imgz_latch_error(world.fixture.latch)->offset <= 12 * MIB);
     close_world(&world);
     free(model);
 }
@@ -267,23 +268,23 @@ static void a_failed_write_tells_where(void **state)
 /* Advice reaches some way ahead, only forward, and never beyond the end. */
 static void readahead_keeps_its_distance(void **state)
 {
-    struct imgz_ahead ahead = {.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
+    struct imgz_read_ahead read_ahead = {.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
     uint64_t before;
 
     (void)state;
-    imgz_ahead_move(&ahead, 0, 1000);
-    assert_int_equal(ahead.advised_end, 1000);
-    imgz_ahead_move(&ahead, 0, 1000 * MIB);
-    before = ahead.advised_end;
+    imgz_read_ahead_move(&read_ahead, 0, 1000);
+    assert_int_equal(read_ahead.advised_end, 1000);
+    imgz_read_ahead_move(&read_ahead, 0, 1000 * MIB);
+    before = read_ahead.advised_end;
     assert_true(before > 8 * MIB && before < 64 * MIB);
-    imgz_ahead_move(&ahead, 1, 1000 * MIB);
-    assert_true(ahead.advised_end >= before);
-    imgz_ahead_move(&ahead, 500 * MIB, 1000 * MIB);
-    assert_true(ahead.advised_end > 508 * MIB && ahead.advised_end < 564 * MIB);
-    close(ahead.fd);
-    ahead = (struct imgz_ahead){.fd = -1};
-    imgz_ahead_move(&ahead, 0, 1000);
-    assert_int_equal(ahead.advised_end, 0);
+    imgz_read_ahead_move(&read_ahead, 1, 1000 * MIB);
+    assert_true(read_ahead.advised_end >= before);
+    imgz_read_ahead_move(&read_ahead, 500 * MIB, 1000 * MIB);
+    assert_true(read_ahead.advised_end > 508 * MIB && read_ahead.advised_end < 564 * MIB);
+    close(read_ahead.fd);
+    read_ahead = (struct imgz_read_ahead){.fd = -1};
+    imgz_read_ahead_move(&read_ahead, 0, 1000);
+    assert_int_equal(read_ahead.advised_end, 0);
 }
 
 int main(void)

@@ -21,7 +21,7 @@
 
 struct world {
     struct imgz_deflate *deflate;
-    struct imgz_checker checker;
+    struct imgz_chunk_decoder decoder;
     unsigned char *disk; /* the right bytes */
     struct imgz_note note;
     struct imgz_slot slot;
@@ -31,7 +31,7 @@ static void open_world(struct world *world)
 {
     memset(world, 0, sizeof(*world));
     assert_int_equal(imgz_deflate_create(1, &world->deflate), 0);
-    assert_int_equal(imgz_checker_init(&world->checker, IMGZ_HASH_XXH3), 0);
+    assert_int_equal(imgz_chunk_decoder_init(&world->decoder, IMGZ_HASH_XXH3), 0);
     world->disk = malloc(CHUNK);
     world->slot.raw = malloc(CHUNK);
     world->slot.stored = malloc(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(CHUNK));
@@ -43,7 +43,7 @@ static void open_world(struct world *world)
 static void close_world(struct world *world)
 {
     imgz_deflate_destroy(world->deflate);
-    imgz_checker_fini(&world->checker);
+    imgz_chunk_decoder_fini(&world->decoder);
     free(world->disk);
     free(world->slot.raw);
     free(world->slot.stored);
@@ -92,9 +92,9 @@ static void make_chunk(struct world *world)
 static void make_zeros(struct world *world)
 {
     const uint64_t raw_bytes = 20 * CHUNK + 5;
-    const uint64_t segment_bytes = imgz_zerorun_segment_bytes(raw_bytes);
+    const uint64_t segment_bytes = imgz_zero_run_segment_bytes(raw_bytes);
 
-    imgz_zerorun_make(raw_bytes, segment_of(world));
+    imgz_zero_run_make(raw_bytes, segment_of(world));
     world->note = (struct imgz_note){
         .kind = IMGZ_NOTE_ZERO,
         .payload_bytes = (uint32_t)segment_bytes,
@@ -113,7 +113,7 @@ static enum imgz_fault check(struct world *world)
 {
     world->slot.fault = IMGZ_FAULT_NONE;
     world->slot.checked = false;
-    imgz_check_slot(&world->checker, &world->slot);
+    imgz_chunk_decode(&world->decoder, &world->slot);
     assert_int_equal(world->slot.checked, world->slot.fault == IMGZ_FAULT_NONE);
     return world->slot.fault;
 }
@@ -123,7 +123,7 @@ static enum imgz_fault scrub(struct world *world)
 {
     world->slot.fault = IMGZ_FAULT_NONE;
     world->slot.checked = false;
-    imgz_check_stored(&world->slot);
+    imgz_chunk_check_stored(&world->slot);
     assert_false(world->slot.checked);
     return world->slot.fault;
 }

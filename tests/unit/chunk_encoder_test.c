@@ -18,7 +18,7 @@
 #define OFFSET (7 * (uint64_t)CHUNK)
 
 struct world {
-    struct imgz_packer packer;
+    struct imgz_chunk_encoder encoder;
     struct imgz_slot slot;
 };
 
@@ -27,7 +27,7 @@ static int set_up(void **state)
     struct world *world = calloc(1, sizeof(*world));
 
     assert_non_null(world);
-    assert_int_equal(imgz_packer_init(&world->packer, 1, IMGZ_HASH_XXH3), 0);
+    assert_int_equal(imgz_chunk_encoder_init(&world->encoder, 1, IMGZ_HASH_XXH3), 0);
     world->slot.raw = malloc(CHUNK);
     world->slot.stored = malloc(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(CHUNK));
     assert_true(world->slot.raw != NULL && world->slot.stored != NULL);
@@ -39,7 +39,7 @@ static int tear_down(void **state)
 {
     struct world *world = *state;
 
-    imgz_packer_fini(&world->packer);
+    imgz_chunk_encoder_fini(&world->encoder);
     free(world->slot.raw);
     free(world->slot.stored);
     free(world);
@@ -52,7 +52,7 @@ static void pack(struct world *world, enum imgz_sample sample, size_t bytes)
     world->slot.kind = IMGZ_SLOT_DATA;
     world->slot.raw_offset = OFFSET;
     world->slot.raw_bytes = bytes;
-    imgz_pack_slot(&world->packer, &world->slot);
+    imgz_chunk_encode_slot(&world->encoder, &world->slot);
     assert_int_equal(world->slot.fault, IMGZ_FAULT_NONE);
 }
 
@@ -74,7 +74,7 @@ static bool zlib_agrees(const unsigned char *segment, size_t segment_bytes,
 }
 
 /* What the note says, against sums made here and zlib's view of the segment. */
-static void check_packed(const struct world *world, bool stored_form)
+static void check_packed(const struct world *world, bool is_stored)
 {
     const struct imgz_slot *slot = &world->slot;
     const unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;
@@ -82,7 +82,7 @@ static void check_packed(const struct world *world, bool stored_form)
     struct imgz_note note;
 
     assert_int_equal(slot->kind, IMGZ_SLOT_DATA);
-    assert_int_equal(slot->stored_form, stored_form);
+    assert_int_equal(slot->is_stored, is_stored);
     assert_int_equal(imgz_note_decode(slot->stored, &note), 0);
     assert_int_equal(note.kind, IMGZ_NOTE_CHUNK);
     assert_int_equal(note.raw_offset, OFFSET);
@@ -126,7 +126,7 @@ static void holes_stay_holes(void **state)
     memset(world->slot.raw, 0xee, CHUNK);
     world->slot.kind = IMGZ_SLOT_ZERO;
     world->slot.raw_bytes = 1000 * CHUNK;
-    imgz_pack_slot(&world->packer, &world->slot);
+    imgz_chunk_encode_slot(&world->encoder, &world->slot);
     assert_int_equal(world->slot.kind, IMGZ_SLOT_ZERO);
     assert_int_equal(world->slot.raw_bytes, 1000 * CHUNK);
 }

@@ -47,10 +47,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* True if what the unpacker has is the item of the disk at 'offset'. */
-static bool has(const struct imgz_unpacker *unpacker, uint64_t offset)
+/* True if what the chunk reader has is the item of the disk at 'offset'. */
+static bool has(const struct imgz_chunk_reader *chunks, uint64_t offset)
 {
-    const struct imgz_slot *slot = &unpacker->slot;
+    const struct imgz_slot *slot = &chunks->slot;
     const bool zero = offset >= ZERO_BEGIN && offset < ZERO_END;
 
     if (slot->fault != IMGZ_FAULT_NONE || !slot->checked || offset < slot->raw_offset ||
@@ -75,18 +75,18 @@ static void chunks_come_in_any_order(void **state)
                                        ZERO_BEGIN,
                                        0};
     const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "image");
-    struct imgz_unpacker unpacker;
+    struct imgz_chunk_reader chunks;
     struct imgz_image image;
 
     (void)state;
-    assert_int_equal(imgz_image_init(path.text, IMGZ_IMAGE_ALL, fixture.stop, &fixture.log, &image),
-                     0);
-    assert_int_equal(imgz_unpacker_init(&unpacker, &image), 0);
+    assert_int_equal(
+        imgz_image_init(path.text, IMGZ_IMAGE_ALL, fixture.latch, &fixture.log, &image), 0);
+    assert_int_equal(imgz_chunk_reader_init(&chunks, &image), 0);
     for (size_t i = 0; i < IMGZ_COUNT_OF(offsets); i++) {
-        imgz_unpacker_seek(&unpacker, offsets[i]);
-        assert_true(has(&unpacker, offsets[i]));
+        imgz_chunk_reader_seek(&chunks, offsets[i]);
+        assert_true(has(&chunks, offsets[i]));
     }
-    imgz_unpacker_fini(&unpacker);
+    imgz_chunk_reader_fini(&chunks);
     imgz_image_fini(&image);
 }
 
@@ -94,23 +94,23 @@ static void chunks_come_in_any_order(void **state)
 static void what_is_wrong_is_in_the_slot(void **state)
 {
     const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "image");
-    struct imgz_unpacker unpacker;
+    struct imgz_chunk_reader chunks;
     struct imgz_image image;
 
     (void)state;
-    assert_int_equal(imgz_image_init(path.text, IMGZ_IMAGE_ALL, fixture.stop, &fixture.log, &image),
-                     0);
+    assert_int_equal(
+        imgz_image_init(path.text, IMGZ_IMAGE_ALL, fixture.latch, &fixture.log, &image), 0);
     image.index.hashes[1].bytes[15] ^= 1;
-    assert_int_equal(imgz_unpacker_init(&unpacker, &image), 0);
-    imgz_unpacker_seek(&unpacker, CHUNK);
-    assert_int_equal(unpacker.slot.fault, IMGZ_FAULT_TABLE);
-    imgz_unpacker_seek(&unpacker, 0);
-    assert_true(has(&unpacker, 0));
+    assert_int_equal(imgz_chunk_reader_init(&chunks, &image), 0);
+    imgz_chunk_reader_seek(&chunks, CHUNK);
+    assert_int_equal(chunks.slot.fault, IMGZ_FAULT_TABLE);
+    imgz_chunk_reader_seek(&chunks, 0);
+    assert_true(has(&chunks, 0));
     assert_int_equal(truncate(path.text, 1000), 0);
-    imgz_unpacker_seek(&unpacker, ZERO_END);
-    assert_int_equal(unpacker.slot.fault, IMGZ_FAULT_READ);
-    assert_int_equal(unpacker.slot.read_rc, 0);
-    imgz_unpacker_fini(&unpacker);
+    imgz_chunk_reader_seek(&chunks, ZERO_END);
+    assert_int_equal(chunks.slot.fault, IMGZ_FAULT_READ);
+    assert_int_equal(chunks.slot.read_rc, 0);
+    imgz_chunk_reader_fini(&chunks);
     imgz_image_fini(&image);
 }
 

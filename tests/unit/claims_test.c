@@ -210,12 +210,12 @@ static int remove_machine(void **state)
     return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static struct imgz_stack *open_view(void)
+static struct imgz_device_stack *open_view(void)
 {
-    const struct imgz_stack_config config = {.root = root, .stat = fake_stat};
-    struct imgz_stack *stack = NULL;
+    const struct imgz_device_stack_config config = {.root = root, .stat = fake_stat};
+    struct imgz_device_stack *stack = NULL;
 
-    assert_int_equal(imgz_stack_open(&config, &stack), 0);
+    assert_int_equal(imgz_device_stack_open(&config, &stack), 0);
     return stack;
 }
 
@@ -322,7 +322,7 @@ static bool has_claim(const struct imgz_claims *claims, const char *what)
 
 static void all_claims_are_found(void **state)
 {
-    struct imgz_stack *stack = open_view();
+    struct imgz_device_stack *stack = open_view();
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
@@ -345,7 +345,7 @@ static void all_claims_are_found(void **state)
         assert_int_equal(claims.count, wanted);
         assert_int_equal(claims.kinds != 0, wanted > 0);
     }
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
 }
 
 #define USE(kind_, by_, file_)                                                                     \
@@ -382,7 +382,7 @@ static void claims_can_be_undone(void **state)
 
 static void more_than_the_list_holds_is_counted(void **state)
 {
-    struct imgz_stack *stack;
+    struct imgz_device_stack *stack;
     struct imgz_claims claims;
     FILE *file = fopen(make_way("/proc/self/mountinfo"), "we");
 
@@ -396,37 +396,38 @@ static void more_than_the_list_holds_is_counted(void **state)
     assert_int_equal(claims.count, 3 * IMGZ_CLAIMS_MAX);
     assert_int_equal(claims.kinds, IMGZ_OVERRIDE_MOUNTED);
     assert_string_equal(claims.list[IMGZ_CLAIMS_MAX - 1].by, "/m15");
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
     put("/proc/self/mountinfo", "%s", mountinfo);
 }
 
 /* No /proc, no /sys, or lines that cannot be read: no claims, but an error. */
 static void nothing_known_is_no_claim(void **state)
 {
-    static const struct imgz_stack_config nowhere = {.root = "/nonexistent", .stat = fake_stat};
-    struct imgz_stack *stack = NULL;
+    static const struct imgz_device_stack_config nowhere = {.root = "/nonexistent",
+                                                            .stat = fake_stat};
+    struct imgz_device_stack *stack = NULL;
     struct imgz_claims claims;
 
     (void)state;
-    assert_int_equal(imgz_stack_open(&nowhere, &stack), 0);
+    assert_int_equal(imgz_device_stack_open(&nowhere, &stack), 0);
     assert_int_equal(imgz_claims_find(stack, makedev(8, 0), "/data/i.gz", &claims), -ENOTSUP);
     assert_int_equal(claims.count, 0);
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
     stack = open_view();
     assert_int_equal(imgz_claims_find(stack, makedev(99, 9), NULL, &claims), -ENODEV);
     assert_int_equal(claims.count, 0);
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
     put("/proc/self/mountinfo", "\n-\n1 2 3 4\n20 1 8:96 / rw\n%s", "junk");
     stack = open_view();
     assert_int_equal(imgz_claims_find(stack, makedev(8, 97), "/data/i.gz", &claims), -EAGAIN);
     assert_int_equal(claims.count, 0);
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
     put("/proc/self/mountinfo", "%s", mountinfo);
     put("/proc/swaps", "%s/dev/sdg\n", swaps);
     stack = open_view();
     assert_int_equal(imgz_claims_find(stack, makedev(8, 97), NULL, &claims), -EAGAIN);
-    imgz_stack_close(stack);
-    imgz_stack_close(NULL);
+    imgz_device_stack_close(stack);
+    imgz_device_stack_close(NULL);
     put("/proc/self/mountinfo", "%s", mountinfo);
     put("/proc/swaps", "%s", swaps);
 }
@@ -445,45 +446,45 @@ static void overlap_goes_both_ways(void **state)
         {7, 2, 8, 18, true},   {8, 96, 8, 16, false},  {7, 0, 8, 17, true},   {99, 1, 99, 1, true},
         {99, 1, 99, 2, false},
     };
-    struct imgz_stack *stack = open_view();
+    struct imgz_device_stack *stack = open_view();
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(pairs); i++) {
         const dev_t a = makedev(pairs[i].a_major, pairs[i].a_minor);
         const dev_t b = makedev(pairs[i].b_major, pairs[i].b_minor);
 
-        assert_int_equal(imgz_stack_overlap(stack, a, b), pairs[i].overlap);
-        assert_int_equal(imgz_stack_overlap(stack, b, a), pairs[i].overlap);
+        assert_int_equal(imgz_device_stack_overlap(stack, a, b), pairs[i].overlap);
+        assert_int_equal(imgz_device_stack_overlap(stack, b, a), pairs[i].overlap);
     }
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
 }
 
 static void a_loop_on_the_image_is_known(void **state)
 {
-    struct imgz_stack *stack = open_view();
+    struct imgz_device_stack *stack = open_view();
     struct stat image;
 
     (void)state;
     assert_int_equal(fake_stat("/mnt/a.img", &image), 0);
-    assert_true(imgz_stack_file_behind(stack, makedev(7, 0), &image));
-    assert_false(imgz_stack_file_behind(stack, makedev(7, 1), &image));
-    assert_false(imgz_stack_file_behind(stack, makedev(7, 3), &image));
-    assert_false(imgz_stack_file_behind(stack, makedev(8, 16), &image));
-    assert_false(imgz_stack_file_behind(stack, makedev(99, 9), &image));
-    imgz_stack_close(stack);
+    assert_true(imgz_device_stack_file_behind(stack, makedev(7, 0), &image));
+    assert_false(imgz_device_stack_file_behind(stack, makedev(7, 1), &image));
+    assert_false(imgz_device_stack_file_behind(stack, makedev(7, 3), &image));
+    assert_false(imgz_device_stack_file_behind(stack, makedev(8, 16), &image));
+    assert_false(imgz_device_stack_file_behind(stack, makedev(99, 9), &image));
+    imgz_device_stack_close(stack);
 }
 
 /* Slaves that go in a circle, which no kernel makes, end the search, and tell nothing. */
 static void circles_end(void **state)
 {
-    struct imgz_stack *stack = open_view();
+    struct imgz_device_stack *stack = open_view();
     struct imgz_claims claims;
 
     (void)state;
     put_links("sdf", "slaves", "loop1");
     assert_int_equal(imgz_claims_find(stack, makedev(8, 96), "/dev/sdf", &claims), -ELOOP);
     assert_int_equal(claims.count, 0);
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
 }
 
 int main(void)

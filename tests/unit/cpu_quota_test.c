@@ -19,10 +19,10 @@ struct tree {
 };
 
 static const struct tree trees[] = {
-    {"nothing is known", NULL, NULL, {{0}}, IMGZ_QUOTA_NONE},
-    {"no mounts", "0::/job\n", NULL, {{"/cg/job/cpu.max", "1 1\n"}}, IMGZ_QUOTA_NONE},
-    {"no group", NULL, V2_MOUNT, {{"/cg/cpu.max", "1 1\n"}}, IMGZ_QUOTA_NONE},
-    {"no limit", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "max 100000\n"}}, IMGZ_QUOTA_NONE},
+    {"nothing is known", NULL, NULL, {{0}}, IMGZ_CPU_QUOTA_NONE},
+    {"no mounts", "0::/job\n", NULL, {{"/cg/job/cpu.max", "1 1\n"}}, IMGZ_CPU_QUOTA_NONE},
+    {"no group", NULL, V2_MOUNT, {{"/cg/cpu.max", "1 1\n"}}, IMGZ_CPU_QUOTA_NONE},
+    {"no limit", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "max 100000\n"}}, IMGZ_CPU_QUOTA_NONE},
     {"one and a half", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "150000 100000\n"}}, 1500},
     {"of the root as it is seen", "0::/\n", V2_MOUNT, {{"/cg/cpu.max", "200000 50000\n"}}, 4000},
     {"the tightest of all, here above",
@@ -61,11 +61,15 @@ static const struct tree trees[] = {
      "\n-\n - \n1 - cgroup2\n1 2 3 4 5 - cgroup2 x\n30 24 0:26 / /\\04 rw - cgroup2\n" V2_MOUNT,
      {{"/cg/job/cpu.max", "60000 100000\n"}},
      600},
-    {"garbage", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "many few\n"}}, IMGZ_QUOTA_NONE},
-    {"no period", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "150000\n"}}, IMGZ_QUOTA_NONE},
-    {"a period of 0", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "150000 0\n"}}, IMGZ_QUOTA_NONE},
-    {"less than 0", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "-5 100\n"}}, IMGZ_QUOTA_NONE},
-    {"an empty file", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", ""}}, IMGZ_QUOTA_NONE},
+    {"garbage", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "many few\n"}}, IMGZ_CPU_QUOTA_NONE},
+    {"no period", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "150000\n"}}, IMGZ_CPU_QUOTA_NONE},
+    {"a period of 0",
+     "0::/job\n",
+     V2_MOUNT,
+     {{"/cg/job/cpu.max", "150000 0\n"}},
+     IMGZ_CPU_QUOTA_NONE},
+    {"less than 0", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "-5 100\n"}}, IMGZ_CPU_QUOTA_NONE},
+    {"an empty file", "0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", ""}}, IMGZ_CPU_QUOTA_NONE},
     {"lines that are none", "x\n\n0:\n0::/job\n", V2_MOUNT, {{"/cg/job/cpu.max", "1 1\n"}}, 1000},
     {"version 1",
      "9:memory:/job\n5:cpuset:/job\n4:cpu,cpuacct:/job\n0::/\n",
@@ -76,12 +80,12 @@ static const struct tree trees[] = {
      "4:cpu:/job\n",
      V1_MOUNT,
      {{"/cg/cpu/job/cpu.cfs_quota_us", "-1\n"}, {"/cg/cpu/job/cpu.cfs_period_us", "100000\n"}},
-     IMGZ_QUOTA_NONE},
+     IMGZ_CPU_QUOTA_NONE},
     {"version 1, not that of cpuset",
      "5:cpuset:/job\n",
      V1_MOUNT,
      {{"/cg/cpu/job/cpu.cfs_quota_us", "1000\n"}, {"/cg/cpu/job/cpu.cfs_period_us", "1000\n"}},
-     IMGZ_QUOTA_NONE},
+     IMGZ_CPU_QUOTA_NONE},
 };
 
 static void the_tightest_group_counts(void **state)
@@ -92,9 +96,9 @@ static void the_tightest_group_counts(void **state)
         struct group_tree groups;
 
         group_tree_make(&groups, tree->cgroup, tree->mountinfo, tree->files);
-        if (imgz_quota_read(groups.root) != tree->millis)
+        if (imgz_cpu_quota_read(groups.root) != tree->millis)
             fail_msg("%s: %llu instead of %llu", tree->name,
-                     (unsigned long long)imgz_quota_read(groups.root),
+                     (unsigned long long)imgz_cpu_quota_read(groups.root),
                      (unsigned long long)tree->millis);
         group_tree_remove(&groups);
     }
@@ -104,7 +108,7 @@ static void the_tightest_group_counts(void **state)
 static void this_machine_can_be_asked(void **state)
 {
     (void)state;
-    assert_true(imgz_quota_read("") > 0);
+    assert_true(imgz_cpu_quota_read("") > 0);
 }
 
 int main(void)

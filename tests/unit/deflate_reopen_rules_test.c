@@ -125,7 +125,7 @@ static void hand_made_streams_are_judged_right(void **state)
         put(&bits, hand_made[i].bits);
         bytes = (bits.bit_count + 7) / 8;
         assert_int_equal(imgz_oracle_accepts(bits.bytes, bytes), hand_made[i].rc == 0);
-        rc = imgz_seam_reopen(bits.bytes, bytes, &segment_bytes);
+        rc = imgz_deflate_reopen(bits.bytes, bytes, &segment_bytes);
         if (rc != hand_made[i].rc)
             print_message("%s: %d\n", hand_made[i].what, rc);
         assert_int_equal(rc, hand_made[i].rc);
@@ -154,7 +154,7 @@ static void every_bit_offset_is_closed(void **state)
         end = bits.bit_count;
         while (bits.bit_count % 8 != 0)
             put(&bits, "1");
-        assert_int_equal(imgz_seam_reopen(bits.bytes, bits.bit_count / 8, &segment_bytes), 0);
+        assert_int_equal(imgz_deflate_reopen(bits.bytes, bits.bit_count / 8, &segment_bytes), 0);
         assert_int_equal(segment_bytes, (end + 3 + 7) / 8 + 4);
         assert_int_equal(bits.bytes[0] & 1, 0);
         bits.bytes[segment_bytes] = 0x03;

@@ -42,14 +42,14 @@ static bool inflates_to(const unsigned char *stream, size_t stream_bytes, const 
 static void check_verdict(unsigned char *stream, size_t stream_bytes)
 {
     bool valid = imgz_oracle_accepts(stream, stream_bytes);
-    size_t room_bytes = stream_bytes + (valid ? IMGZ_SEAM_GROWTH_BYTES : 0);
+    size_t room_bytes = stream_bytes + (valid ? IMGZ_DEFLATE_REOPEN_GROWTH_BYTES : 0);
     unsigned char *data = imgz_guard_create(room_bytes);
     size_t segment_bytes = 0;
     int rc;
 
     memset(data, 0xff, room_bytes);
     memcpy(data, stream, stream_bytes);
-    rc = imgz_seam_reopen(data, stream_bytes, &segment_bytes);
+    rc = imgz_deflate_reopen(data, stream_bytes, &segment_bytes);
     assert_int_equal(rc, valid ? 0 : -EBADMSG);
     if (!valid)
         assert_memory_equal(data, stream, stream_bytes);
@@ -62,12 +62,13 @@ static void check_verdict(unsigned char *stream, size_t stream_bytes)
 static void check_known(const unsigned char *stream, size_t stream_bytes, const unsigned char *raw,
                         size_t raw_bytes, const unsigned char *segment, size_t segment_bytes)
 {
-    unsigned char *known = malloc(stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
+    unsigned char *known = malloc(stream_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     size_t known_bytes = 0;
 
     assert_non_null(known);
     memcpy(known, stream, stream_bytes);
-    assert_int_equal(imgz_seam_reopen_known(known, stream_bytes, raw, raw_bytes, &known_bytes), 0);
+    assert_int_equal(imgz_deflate_reopen_known(known, stream_bytes, raw, raw_bytes, &known_bytes),
+                     0);
     assert_int_equal(known_bytes, segment_bytes);
     assert_memory_equal(known, segment, segment_bytes);
     free(known);
@@ -79,7 +80,7 @@ static unsigned char *make_segment(int level, const unsigned char *raw, size_t r
 {
     struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(level);
     size_t bound_bytes = libdeflate_deflate_compress_bound(compressor, raw_bytes);
-    unsigned char *out = malloc(bound_bytes + IMGZ_SEAM_GROWTH_BYTES + 2);
+    unsigned char *out = malloc(bound_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES + 2);
     unsigned char *stream = malloc(bound_bytes);
     size_t stream_bytes;
 
@@ -89,11 +90,11 @@ static unsigned char *make_segment(int level, const unsigned char *raw, size_t r
     stream_bytes = libdeflate_deflate_compress(compressor, raw, raw_bytes, out, bound_bytes);
     assert_true(stream_bytes > 0);
     memcpy(stream, out, stream_bytes);
-    memset(out + stream_bytes, 0xff, IMGZ_SEAM_GROWTH_BYTES);
-    assert_int_equal(imgz_seam_reopen(out, stream_bytes, segment_bytes), 0);
+    memset(out + stream_bytes, 0xff, IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
+    assert_int_equal(imgz_deflate_reopen(out, stream_bytes, segment_bytes), 0);
     check_known(stream, stream_bytes, raw, raw_bytes, out, *segment_bytes);
     free(stream);
-    assert_in_range(*segment_bytes, stream_bytes, stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
+    assert_in_range(*segment_bytes, stream_bytes, stream_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     if (level == 0) /* ends in a stored block, so at a byte: nothing to append */
         assert_int_equal(*segment_bytes, stream_bytes);
     libdeflate_free_compressor(compressor);
@@ -197,7 +198,7 @@ static void every_truncation_is_refused(void **state)
                 unsigned char *data = imgz_guard_create(cut);
 
                 memcpy(data, stream, cut);
-                assert_int_equal(imgz_seam_reopen(data, cut, &segment_bytes), -EBADMSG);
+                assert_int_equal(imgz_deflate_reopen(data, cut, &segment_bytes), -EBADMSG);
                 assert_memory_equal(data, stream, cut);
                 assert_int_equal(segment_bytes, 1);
                 imgz_guard_destroy(data, cut);

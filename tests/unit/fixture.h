@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What tests above the codec need around them: a latch, a silent log, a folder of their own, and
- * the hands to look into it.
+ * the threads to look into it.
  *
  * Threads    one, except that paths may be made by any.
  */
@@ -21,7 +21,7 @@
 #include "pipeline/log.h"
 
 struct imgz_fixture {
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     struct imgz_log log;
     char folder[128];
 };
@@ -35,7 +35,7 @@ static inline void imgz_fixture_init(struct imgz_fixture *fixture)
 {
     const char *parent = getenv("TMPDIR");
 
-    IMGZ_ASSERT(imgz_stop_create(&fixture->stop) == 0);
+    IMGZ_ASSERT(imgz_latch_create(&fixture->latch) == 0);
     imgz_log_init(&fixture->log, NULL, NULL);
     snprintf(fixture->folder, sizeof(fixture->folder), "%.100s/imgz-c-test.XXXXXX",
              parent != NULL && parent[0] == '/' ? parent : "/tmp");
@@ -135,8 +135,8 @@ static inline bool imgz_fixture_holds(const struct imgz_fixture *fixture, const 
 /* Another latch, for the next case of a test. */
 static inline void imgz_fixture_renew_stop(struct imgz_fixture *fixture)
 {
-    imgz_stop_destroy(fixture->stop);
-    IMGZ_ASSERT(imgz_stop_create(&fixture->stop) == 0);
+    imgz_latch_destroy(fixture->latch);
+    IMGZ_ASSERT(imgz_latch_create(&fixture->latch) == 0);
 }
 
 static inline void imgz_fixture_remove_all(const struct imgz_fixture *fixture)
@@ -158,7 +158,7 @@ static inline void imgz_fixture_fini(struct imgz_fixture *fixture)
     imgz_fixture_remove_all(fixture);
     IMGZ_ASSERT(rmdir(fixture->folder) == 0);
     imgz_log_fini(&fixture->log);
-    imgz_stop_destroy(fixture->stop);
+    imgz_latch_destroy(fixture->latch);
 }
 
 #endif /* IMGZ_FIXTURE_H */

@@ -91,7 +91,7 @@ static void header_of_another_hash(void **state)
     static const struct {
         unsigned char version;
         unsigned char hash;
-        enum imgz_frame_sort sort;
+        enum imgz_frame_probe sort;
     } cases[] = {
         {1, 0, IMGZ_FRAME_IMAGE},       {1, 1, IMGZ_FRAME_IMAGE_BAD},
         {2, 1, IMGZ_FRAME_IMAGE},       {2, 0, IMGZ_FRAME_IMAGE_NEWER},
@@ -120,7 +120,7 @@ static void header_flipped_bits_are_seen(void **state)
     encode_header(bytes);
     for (size_t bit = 0; bit < sizeof(bytes) * 8; bit++) {
         const size_t at = bit / 8;
-        enum imgz_frame_sort sort;
+        enum imgz_frame_probe sort;
 
         bytes[at] ^= (unsigned char)(1u << bit % 8);
         sort = imgz_frame_decode_header(bytes, sizeof(bytes), &header);
@@ -158,7 +158,7 @@ static void header_chunk_sizes(void **state)
 {
     static const struct {
         uint32_t chunk_bytes;
-        enum imgz_frame_sort sort;
+        enum imgz_frame_probe sort;
     } cases[] = {
         {0, IMGZ_FRAME_IMAGE_BAD},          {1, IMGZ_FRAME_IMAGE_BAD},
         {0x8000, IMGZ_FRAME_IMAGE_BAD},     {0x10000, IMGZ_FRAME_IMAGE},
@@ -202,7 +202,7 @@ static void other_files_are_told_apart(void **state)
 {
     static const struct {
         const char *hex;
-        enum imgz_frame_sort sort;
+        enum imgz_frame_probe sort;
     } cases[] = {
         {"", IMGZ_FRAME_OTHER},
         {"1f8b", IMGZ_FRAME_OTHER},

@@ -92,12 +92,13 @@ int sched_getaffinity(pid_t thread, size_t bytes, cpu_set_t *set)
 
 static void figures_come_through(void **state)
 {
-    const struct imgz_probe_config config = {.synthetic = "node:2 core:3 pu:2", .limit_ms = 60000};
-    struct imgz_probe probe;
+    const struct imgz_hwloc_probe_config config = {.synthetic = "node:2 core:3 pu:2",
+                                                   .limit_ms = 60000};
+    struct imgz_hwloc_probe probe;
 
     (void)state;
     behaviour = WELL;
-    assert_int_equal(imgz_probe_run(&config, &probe), 0);
+    assert_int_equal(imgz_hwloc_probe_run(&config, &probe), 0);
     assert_false(probe.this_system);
     assert_int_equal(probe.node_count, 2);
     assert_int_equal(probe.core_count, 6);
@@ -108,8 +109,8 @@ static void figures_come_through(void **state)
         assert_int_equal(probe.processors[i].node_index, i / 6);
     }
     assert_int_equal(probe.nodes[1].os_index, 1);
-    imgz_probe_fini(&probe);
-    imgz_probe_fini(&probe);
+    imgz_hwloc_probe_fini(&probe);
+    imgz_hwloc_probe_fini(&probe);
 }
 
 static void nothing_of_hwloc_reaches_the_job(void **state)
@@ -130,12 +131,12 @@ static void nothing_of_hwloc_reaches_the_job(void **state)
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
-        const struct imgz_probe_config config = {.synthetic = "core:2 pu:1",
-                                                 .limit_ms = cases[i].limit_ms};
-        struct imgz_probe probe;
+        const struct imgz_hwloc_probe_config config = {.synthetic = "core:2 pu:1",
+                                                       .limit_ms = cases[i].limit_ms};
+        struct imgz_hwloc_probe probe;
 
         behaviour = cases[i].behaviour;
-        assert_int_equal(imgz_probe_run(&config, &probe), cases[i].rc);
+        assert_int_equal(imgz_hwloc_probe_run(&config, &probe), cases[i].rc);
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     }
 }

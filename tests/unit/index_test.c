@@ -61,7 +61,7 @@ static void cursor_agrees_with_naive_sums(void **state)
             sum.kind = imgz_sample_random(&random) % 3 == 0 ? IMGZ_NOTE_ZERO : IMGZ_NOTE_CHUNK;
             if (sum.kind == IMGZ_NOTE_ZERO) {
                 sum.raw_bytes = (1 + imgz_sample_random(&random) % ZERO_CHUNKS) * CHUNK - cut;
-                sum.segment_bytes = imgz_zerorun_segment_bytes(sum.raw_bytes);
+                sum.segment_bytes = imgz_zero_run_segment_bytes(sum.raw_bytes);
                 assert_int_equal(imgz_index_add_zero(&index, sum.raw_bytes), 0);
             } else {
                 struct imgz_hash hash = {{(unsigned char)i}};

@@ -24,15 +24,15 @@
 #define DISK_BYTES  (4 * CHUNK + 1234)
 
 static struct imgz_fixture fixture;
-static struct imgz_specimen specimen;
+static struct imgz_sample_set samples;
 static struct imgz_options options;
 static struct imgz_error error;
 static uint64_t image_bytes[CHUNK_COUNT];
 
-static int run(struct imgz_gauge *gauge)
+static int run(struct imgz_kernel_rate *gauge)
 {
-    gauge->specimen = &specimen;
-    return imgz_gauge_run(gauge, &options, &error);
+    gauge->samples = &samples;
+    return imgz_kernel_rate_run(gauge, &options, &error);
 }
 
 /* Text, a chunk of zeros, noise, and a short end. */
@@ -50,10 +50,10 @@ static void load_specimen(void)
     imgz_fixture_write(&fixture, "disk", disk, DISK_BYTES);
     free(disk);
     config.path = path.text;
-    assert_int_equal(imgz_source_open(&config, fixture.stop, &fixture.log, &source), 0);
-    assert_int_equal(imgz_specimen_create(&specimen, &source, CHUNK, fixture.stop), 0);
-    assert_int_equal(imgz_specimen_load(&specimen, &source, fixture.stop), 0);
-    assert_int_equal(specimen.chunk_count, CHUNK_COUNT);
+    assert_int_equal(imgz_source_open(&config, fixture.latch, &fixture.log, &source), 0);
+    assert_int_equal(imgz_sample_set_create(&samples, &source, CHUNK, fixture.latch), 0);
+    assert_int_equal(imgz_sample_set_load(&samples, &source, fixture.latch), 0);
+    assert_int_equal(samples.chunk_count, CHUNK_COUNT);
     imgz_source_close(&source);
 }
 
@@ -72,19 +72,19 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    imgz_specimen_fini(&specimen);
+    imgz_sample_set_fini(&samples);
     imgz_fixture_fini(&fixture);
     return 0;
 }
 
-/* Packs the whole specimen. */
+/* Packs the whole sample set. */
 static void pack(void)
 {
-    struct imgz_gauge gauge = {.work = IMGZ_GAUGE_PROVE,
-                               .level = 1,
-                               .prove_count = CHUNK_COUNT,
-                               .keep = true,
-                               .image_bytes = image_bytes};
+    struct imgz_kernel_rate gauge = {.work = IMGZ_KERNEL_RATE_PROVE,
+                                     .level = 1,
+                                     .prove_count = CHUNK_COUNT,
+                                     .keep = true,
+                                     .image_bytes = image_bytes};
 
     memset(image_bytes, 0, sizeof(image_bytes));
     assert_int_equal(run(&gauge), 0);
@@ -97,7 +97,7 @@ static void proving_sees_each_chunk_once(void **state)
     pack();
     for (uint32_t i = 0; i < CHUNK_COUNT; i++) {
         assert_in_range(image_bytes[i], 1, CHUNK + 2 * IMGZ_NOTE_CARRIER_BYTES);
-        assert_int_equal(specimen.chunks[i].zero, i == 1);
+        assert_int_equal(samples.chunks[i].zero, i == 1);
     }
     assert_true(image_bytes[0] < CHUNK / 2);
     assert_true(image_bytes[1] < 200);
@@ -106,19 +106,19 @@ static void proving_sees_each_chunk_once(void **state)
 
 static void every_work_is_measured(void **state)
 {
-    static const enum imgz_gauge_work works[] = {IMGZ_GAUGE_ZERO_TEST, IMGZ_GAUGE_XXH3,
-                                                 IMGZ_GAUGE_SHA256,    IMGZ_GAUGE_CRC32,
-                                                 IMGZ_GAUGE_PACK,      IMGZ_GAUGE_UNPACK};
+    static const enum imgz_kernel_rate_work works[] = {
+        IMGZ_KERNEL_RATE_ZERO_TEST, IMGZ_KERNEL_RATE_XXH3, IMGZ_KERNEL_RATE_SHA256,
+        IMGZ_KERNEL_RATE_CRC32,     IMGZ_KERNEL_RATE_PACK, IMGZ_KERNEL_RATE_UNPACK};
     uint64_t proven_bytes[CHUNK_COUNT];
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(works); i++) {
         /* Even a slice of no length is one turn. */
-        struct imgz_gauge gauge = {.work = works[i],
-                                   .level = 1,
-                                   .slice_ns = i % 2 * 20 * 1000 * 1000};
+        struct imgz_kernel_rate gauge = {.work = works[i],
+                                         .level = 1,
+                                         .slice_ns = i % 2 * 20 * 1000 * 1000};
 
-        if (works[i] == IMGZ_GAUGE_PACK) {
+        if (works[i] == IMGZ_KERNEL_RATE_PACK) {
             pack();
             memcpy(proven_bytes, image_bytes, sizeof(proven_bytes));
             memset(image_bytes, 0, sizeof(image_bytes));
@@ -127,7 +127,7 @@ static void every_work_is_measured(void **state)
         assert_int_equal(run(&gauge), 0);
         assert_true(gauge.raw_bytes > 0 && gauge.elapsed_ns > 0 && gauge.busy_ns > 0);
         assert_true(gauge.busy_ns >= gauge.elapsed_ns);
-        for (uint32_t k = 0; works[i] == IMGZ_GAUGE_PACK && k < CHUNK_COUNT; k++)
+        for (uint32_t k = 0; works[i] == IMGZ_KERNEL_RATE_PACK && k < CHUNK_COUNT; k++)
             assert_true(image_bytes[k] == 0 || image_bytes[k] == proven_bytes[k]);
     }
 }
@@ -160,28 +160,28 @@ static uint64_t crc32_result(const unsigned char *data, size_t bytes)
 static void a_kernel_is_the_one_it_is_named_after(void **state)
 {
     static const struct {
-        enum imgz_gauge_work work;
+        enum imgz_kernel_rate_work work;
         uint64_t (*result)(const unsigned char *data, size_t bytes);
     } kernels[] = {
-        {IMGZ_GAUGE_ZERO_TEST, zero_result},
-        {IMGZ_GAUGE_XXH3, xxh3_result},
-        {IMGZ_GAUGE_SHA256, sha256_result},
-        {IMGZ_GAUGE_CRC32, crc32_result},
+        {IMGZ_KERNEL_RATE_ZERO_TEST, zero_result},
+        {IMGZ_KERNEL_RATE_XXH3, xxh3_result},
+        {IMGZ_KERNEL_RATE_SHA256, sha256_result},
+        {IMGZ_KERNEL_RATE_CRC32, crc32_result},
     };
 
     (void)state;
     options.thread_count = 1;
     for (size_t i = 0; i < IMGZ_COUNT_OF(kernels); i++) {
-        struct imgz_gauge gauge = {.work = kernels[i].work}; /* no time: a single turn */
+        struct imgz_kernel_rate gauge = {.work = kernels[i].work}; /* no time: a single turn */
         uint64_t raw_bytes = 0;
         uint64_t sum = 0;
 
         assert_int_equal(run(&gauge), 0);
         for (uint64_t turn = 0; raw_bytes < gauge.raw_bytes; turn++) {
-            const uint32_t index = imgz_specimen_at(&specimen, turn);
-            const uint32_t chunk_bytes = specimen.chunks[index].raw_bytes;
+            const uint32_t index = imgz_sample_set_at(&samples, turn);
+            const uint32_t chunk_bytes = samples.chunks[index].raw_bytes;
 
-            sum += kernels[i].result(imgz_specimen_raw(&specimen, index), chunk_bytes);
+            sum += kernels[i].result(imgz_sample_set_raw(&samples, index), chunk_bytes);
             raw_bytes += chunk_bytes;
         }
         assert_int_equal(raw_bytes, gauge.raw_bytes);
@@ -197,21 +197,21 @@ static void chunks_are_hashed_as_the_options_say(void **state)
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(hashes); i++) {
-        struct imgz_gauge gauge = {.work = IMGZ_GAUGE_UNPACK,
-                                   .level = 1,
-                                   .slice_ns = 20 * 1000 * 1000};
-        struct imgz_writerate rate = {.specimen = &specimen,
-                                      .folder = fixture.folder,
-                                      .bytes_max = CHUNK_COUNT * CHUNK};
+        struct imgz_kernel_rate gauge = {.work = IMGZ_KERNEL_RATE_UNPACK,
+                                         .level = 1,
+                                         .slice_ns = 20 * 1000 * 1000};
+        struct imgz_write_rate rate = {.samples = &samples,
+                                       .folder = fixture.folder,
+                                       .bytes_max = CHUNK_COUNT * CHUNK};
         const bool sha256 = hashes[i] == IMGZ_CHUNK_HASH_SHA256;
 
         options.chunk_hash = hashes[i];
         pack();
         assert_int_equal(run(&gauge), 0);
-        assert_int_equal(imgz_writerate_run(&rate, &options, &error), 0);
+        assert_int_equal(imgz_write_rate_run(&rate, &options, &error), 0);
         options.chunk_hash = sha256 ? IMGZ_CHUNK_HASH_XXH3 : IMGZ_CHUNK_HASH_SHA256;
         assert_int_equal(run(&gauge), -EPROTO);
-        assert_int_equal(imgz_writerate_run(&rate, &options, &error), -EPROTO);
+        assert_int_equal(imgz_write_rate_run(&rate, &options, &error), -EPROTO);
     }
 }
 
@@ -219,20 +219,20 @@ static void chunks_are_hashed_as_the_options_say(void **state)
 static void damage_ends_it(void **state)
 {
     const unsigned files_before = imgz_fixture_count(&fixture);
-    struct imgz_gauge gauge = {.work = IMGZ_GAUGE_UNPACK,
-                               .level = 1,
-                               .slice_ns = 200 * 1000 * 1000};
-    struct imgz_writerate rate = {.specimen = &specimen,
-                                  .folder = fixture.folder,
-                                  .slice_ns = 200 * 1000 * 1000,
-                                  .bytes_max = 100 * CHUNK};
+    struct imgz_kernel_rate gauge = {.work = IMGZ_KERNEL_RATE_UNPACK,
+                                     .level = 1,
+                                     .slice_ns = 200 * 1000 * 1000};
+    struct imgz_write_rate rate = {.samples = &samples,
+                                   .folder = fixture.folder,
+                                   .slice_ns = 200 * 1000 * 1000,
+                                   .bytes_max = 100 * CHUNK};
 
     (void)state;
     pack();
-    imgz_specimen_stored(&specimen, 2)[IMGZ_NOTE_CARRIER_BYTES + 100] ^= 1;
+    imgz_sample_set_stored(&samples, 2)[IMGZ_NOTE_CARRIER_BYTES + 100] ^= 1;
     assert_int_equal(run(&gauge), -EPROTO);
     assert_int_equal(error.stage, IMGZ_STAGE_CHECK);
-    assert_int_equal(imgz_writerate_run(&rate, &options, &error), -EPROTO);
+    assert_int_equal(imgz_write_rate_run(&rate, &options, &error), -EPROTO);
     assert_int_equal(error.stage, IMGZ_STAGE_CHECK);
     assert_int_equal(imgz_fixture_count(&fixture), files_before);
 }
@@ -240,19 +240,19 @@ static void damage_ends_it(void **state)
 static void restoring_is_measured_and_leaves_nothing(void **state)
 {
     const unsigned files_before = imgz_fixture_count(&fixture);
-    struct imgz_writerate rate = {.specimen = &specimen,
-                                  .folder = fixture.folder,
-                                  .slice_ns = 60 * (uint64_t)1000000000,
-                                  .bytes_max = 10 * CHUNK};
+    struct imgz_write_rate rate = {.samples = &samples,
+                                   .folder = fixture.folder,
+                                   .slice_ns = 60 * (uint64_t)1000000000,
+                                   .bytes_max = 10 * CHUNK};
 
     (void)state;
     pack();
-    assert_int_equal(imgz_writerate_run(&rate, &options, &error), 0);
+    assert_int_equal(imgz_write_rate_run(&rate, &options, &error), 0);
     assert_int_equal(rate.raw_bytes, 2 * DISK_BYTES); /* ten turns are each chunk twice */
     assert_true(rate.elapsed_ns > 0);
     assert_int_equal(imgz_fixture_count(&fixture), files_before);
     rate.slice_ns = 0;
-    assert_int_equal(imgz_writerate_run(&rate, &options, &error), 0);
+    assert_int_equal(imgz_write_rate_run(&rate, &options, &error), 0);
     assert_true(rate.raw_bytes > 0);
 }
 
@@ -265,7 +265,8 @@ static int refuse(const struct imgz_progress *progress, void *context)
 
 static void a_wish_to_stop_is_heard(void **state)
 {
-    struct imgz_gauge gauge = {.work = IMGZ_GAUGE_XXH3, .slice_ns = 600 * (uint64_t)1000000000};
+    struct imgz_kernel_rate gauge = {.work = IMGZ_KERNEL_RATE_XXH3,
+                                     .slice_ns = 600 * (uint64_t)1000000000};
 
     (void)state;
     options.progress = refuse;

@@ -45,8 +45,8 @@ static void compress(struct world *world, int level, size_t raw_bytes)
 static void make_stream(struct world *world, int level, size_t raw_bytes)
 {
     world->raw = malloc(RAW_BYTES);
-    world->stream =
-        malloc(libdeflate_deflate_compress_bound(NULL, RAW_BYTES) + IMGZ_SEAM_GROWTH_BYTES);
+    world->stream = malloc(libdeflate_deflate_compress_bound(NULL, RAW_BYTES) +
+                           IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     assert_non_null(world->raw);
     assert_non_null(world->stream);
     fill_raw(world->raw, raw_bytes);
@@ -59,25 +59,25 @@ static void free_stream(struct world *world)
     free(world->stream);
 }
 
-static bool find(const struct world *world, size_t raw_bytes, struct imgz_lastblock *last)
+static bool find(const struct world *world, size_t raw_bytes, struct imgz_last_block *last)
 {
-    const struct imgz_lastblock_stream stream = {world->stream, world->stream_bytes, world->raw,
-                                                 raw_bytes};
+    const struct imgz_last_block_stream stream = {world->stream, world->stream_bytes, world->raw,
+                                                  raw_bytes};
 
-    return imgz_lastblock_find(&stream, last);
+    return imgz_last_block_find(&stream, last);
 }
 
 /* The bit that the walk clears, in a copy of the stream. */
 static uint64_t walked_bit_index(const struct world *world)
 {
-    unsigned char *segment = malloc(world->stream_bytes + IMGZ_SEAM_GROWTH_BYTES);
+    unsigned char *segment = malloc(world->stream_bytes + IMGZ_DEFLATE_REOPEN_GROWTH_BYTES);
     size_t segment_bytes;
     uint64_t bit_index;
     size_t at = 0;
 
     assert_non_null(segment);
     memcpy(segment, world->stream, world->stream_bytes);
-    assert_int_equal(imgz_seam_reopen(segment, world->stream_bytes, &segment_bytes), 0);
+    assert_int_equal(imgz_deflate_reopen(segment, world->stream_bytes, &segment_bytes), 0);
     while (segment[at] == world->stream[at])
         at += 1;
     bit_index = 8 * at + (uint64_t)__builtin_ctz(segment[at] ^ world->stream[at]);
@@ -94,7 +94,7 @@ static void it_is_found_where_the_walk_finds_it(void **state)
     for (int level = 2; level <= 9; level++) {
         for (size_t cut_bytes = 0; cut_bytes < 40000; cut_bytes += 3989) {
             const size_t raw_bytes = RAW_BYTES - cut_bytes;
-            struct imgz_lastblock last;
+            struct imgz_last_block last;
             struct world world;
 
             make_stream(&world, level, raw_bytes);
@@ -114,7 +114,7 @@ static void it_is_found_where_the_walk_finds_it(void **state)
 /* What does not inflate to the raw bytes, to the last one, is none. */
 static void other_bytes_are_not_taken_for_it(void **state)
 {
-    struct imgz_lastblock last;
+    struct imgz_last_block last;
     struct world world;
 
     (void)state;
@@ -138,7 +138,7 @@ static void other_bytes_are_not_taken_for_it(void **state)
     free_stream(&world);
 }
 
-/* Ten values: short of LITERAL_VALUES_MIN in lastblock.c. */
+/* Ten values: short of LITERAL_VALUES_MIN in last_block.c. */
 static void make_regular_stream(struct world *world)
 {
     make_stream(world, 6, RAW_BYTES);
@@ -150,7 +150,7 @@ static void make_regular_stream(struct world *world)
 /* Of few bytes, and of few values, too little would have to match by chance: left to the walk. */
 static void what_is_too_regular_is_left_alone(void **state)
 {
-    struct imgz_lastblock last;
+    struct imgz_last_block last;
     struct world world;
 
     (void)state;
@@ -165,7 +165,7 @@ static void what_is_too_regular_is_left_alone(void **state)
 /* Any bits at all: no header is found, and nothing is read beyond the ends. */
 static void noise_holds_no_block(void **state)
 {
-    struct imgz_lastblock last;
+    struct imgz_last_block last;
     struct world world;
 
     (void)state;

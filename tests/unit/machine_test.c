@@ -195,7 +195,7 @@ static void quota_limits_workers(void **state)
     static const struct {
         uint64_t quota_millis;
         uint32_t worker_count;
-    } cases[] = {{IMGZ_QUOTA_NONE, 8},
+    } cases[] = {{IMGZ_CPU_QUOTA_NONE, 8},
                  {1, 1},
                  {999, 1},
                  {1000, 1},

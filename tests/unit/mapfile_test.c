@@ -166,15 +166,15 @@ static void a_nul_is_refused(void **state)
 static void a_map_is_made_of_what_is_known(void **state)
 {
     struct imgz_mapfile map;
-    struct imgz_badlist bad;
+    struct imgz_range_list bad;
 
     (void)state;
-    imgz_badlist_init(&bad);
+    imgz_range_list_init(&bad);
     imgz_mapfile_init(&map);
     assert_int_equal(imgz_mapfile_make(&map, 0, 0, IMGZ_MAPFILE_FINISHED, &bad), 0);
     assert_blocks(&map, "");
-    assert_int_equal(imgz_badlist_add(&bad, 0, 512), 0);
-    assert_int_equal(imgz_badlist_add(&bad, 1024, 1024), 0);
+    assert_int_equal(imgz_range_list_add(&bad, 0, 512), 0);
+    assert_int_equal(imgz_range_list_add(&bad, 1024, 1024), 0);
     assert_int_equal(imgz_mapfile_make(&map, 8192, 2048, IMGZ_MAPFILE_FINISHED, &bad), 0);
     assert_blocks(&map, "0+512- 512+512+ 1024+1024- 2048+6144?");
     assert_int_equal(imgz_mapfile_settled_bytes(&map), 2048);
@@ -192,31 +192,31 @@ static void a_map_is_made_of_what_is_known(void **state)
     assert_int_equal(imgz_mapfile_make(&map, 4096, 1024, IMGZ_MAPFILE_FINISHED, &bad), 0);
     assert_blocks(&map, "0+512- 512+512+ 1024+3072?");
     imgz_mapfile_fini(&map);
-    imgz_badlist_fini(&bad);
+    imgz_range_list_fini(&bad);
 }
 
 static void it_tells_what_is_bad_and_what_is_missing(void **state)
 {
     struct imgz_mapfile map =
         parse("0 ? 1\n0 512 -\n512 512 +\n1024 1024 -\n2048 512 /\n2560 512 *\n3072 512 +\n");
-    struct imgz_badlist list;
+    struct imgz_range_list list;
 
     (void)state;
-    imgz_badlist_init(&list);
+    imgz_range_list_init(&list);
     assert_int_equal(imgz_mapfile_add_bad(&map, 1536, &list), 0);
     assert_int_equal(list.count, 2);
     assert_int_equal(list.bytes, 1024);
     assert_int_equal(list.ranges[1].offset, 1024);
     assert_int_equal(list.ranges[1].bytes, 512);
-    imgz_badlist_fini(&list);
+    imgz_range_list_fini(&list);
     assert_int_equal(imgz_mapfile_add_bad(&map, 512, &list), 0);
     assert_int_equal(list.count, 1);
-    imgz_badlist_fini(&list);
+    imgz_range_list_fini(&list);
     assert_int_equal(imgz_mapfile_add_missing(&map, &list), 0);
     assert_int_equal(list.count, 2); /* neighbours make one range */
     assert_int_equal(list.ranges[1].offset, 1024);
     assert_int_equal(list.ranges[1].bytes, 2048);
-    imgz_badlist_fini(&list);
+    imgz_range_list_fini(&list);
     imgz_mapfile_fini(&map);
 }
 
@@ -262,7 +262,7 @@ static int load(struct imgz_mapfile *map, const char *path)
     int rc = imgz_name_open(&name, path);
 
     if (rc == 0)
-        rc = imgz_mapfile_load(&name, fixture.stop, map);
+        rc = imgz_mapfile_load(&name, fixture.latch, map);
     imgz_name_close(&name);
     return rc;
 }
@@ -276,7 +276,7 @@ static void what_is_saved_is_loaded(void **state)
     (void)state;
     imgz_mapfile_init(&again);
     assert_int_equal(load(&again, path.text), -ENOENT);
-    assert_false(imgz_stop_raised(fixture.stop));
+    assert_false(imgz_latch_raised(fixture.latch));
     assert_int_equal(save(&map, path.text), 0);
     imgz_fixture_write(&fixture, "map.partial", "left", 4); /* by a killed run */
     assert_int_equal(save(&map, path.text), 0);
@@ -319,7 +319,7 @@ static void only_plain_files_are_maps(void **state)
     assert_int_equal(save(&map, "/dev/null"), -EEXIST);
     assert_int_equal(save(&map, imgz_fixture_path(&fixture, "no/map").text), -ENOENT);
     assert_int_equal(load(&none, fifo.text), -EEXIST);
-    assert_non_null(strstr(imgz_stop_error(fixture.stop)->text, "no plain file"));
+    assert_non_null(strstr(imgz_latch_error(fixture.latch)->text, "no plain file"));
     imgz_mapfile_fini(&map);
 }
 
@@ -347,7 +347,7 @@ static void a_bad_line_is_named(void **state)
     imgz_mapfile_init(&map);
     imgz_fixture_write(&fixture, "map", text, sizeof(text) - 1);
     assert_int_equal(load(&map, imgz_fixture_path(&fixture, "map").text), -EBADMSG);
-    assert_non_null(strstr(imgz_stop_error(fixture.stop)->text, "line 3: the block does not"));
+    assert_non_null(strstr(imgz_latch_error(fixture.latch)->text, "line 3: the block does not"));
 }
 
 int main(void)

@@ -356,32 +356,33 @@ static void standard_output_stays_open(void **state)
 static void booking_gives_slots_back(void **state)
 {
     const struct imgz_pool_config pool = {1, IMGZ_BLOCK_BYTES, 0};
-    struct imgz_line *line = NULL;
+    struct imgz_pipeline *pipeline = NULL;
     struct imgz_slot *slot = NULL;
     struct imgz_slot *again = NULL;
-    struct imgz_io_result result = {.request = {.offset = 8192}};
+    struct imgz_aio_result result = {.request = {.offset = 8192}};
     struct world world;
 
     (void)state;
     open_world(&world);
     assert_int_equal(open_output(&world), 0);
-    assert_int_equal(imgz_line_create(&pool, world.fixture.stop, &world.fixture.log, &line), 0);
-    assert_int_equal(imgz_line_take_free(line, &slot), 0);
+    assert_int_equal(
+        imgz_pipeline_create(&pool, world.fixture.latch, &world.fixture.log, &pipeline), 0);
+    assert_int_equal(imgz_pipeline_take_free(pipeline, &slot), 0);
     slot->state = IMGZ_SLOT_DRAIN;
     slot->pending_count = 2;
     result.request.owner = slot;
-    assert_int_equal(imgz_output_book(&world.output, line, &result), 0);
-    assert_int_equal(imgz_line_try_take_free(line, &again), -EAGAIN);
-    assert_int_equal(imgz_output_book(&world.output, line, &result), 0);
-    assert_int_equal(imgz_line_try_take_free(line, &again), 0);
+    assert_int_equal(imgz_output_book(&world.output, pipeline, &result), 0);
+    assert_int_equal(imgz_pipeline_try_take_free(pipeline, &again), -EAGAIN);
+    assert_int_equal(imgz_output_book(&world.output, pipeline, &result), 0);
+    assert_int_equal(imgz_pipeline_try_take_free(pipeline, &again), 0);
     again->state = IMGZ_SLOT_DRAIN;
     again->pending_count = 1;
     result.rc = -EIO;
     result.done_bytes = 512;
-    assert_int_equal(imgz_output_book(&world.output, line, &result), -EIO);
+    assert_int_equal(imgz_output_book(&world.output, pipeline, &result), -EIO);
     assert_int_equal(story(&world)->offset, 8192 + 512);
-    imgz_line_close(line);
-    imgz_line_destroy(line);
+    imgz_pipeline_close(pipeline);
+    imgz_pipeline_destroy(pipeline);
     imgz_output_close(&world.output);
     close_world(&world);
 }

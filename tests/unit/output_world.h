@@ -37,7 +37,7 @@ static inline void close_world(struct world *world)
 
 static inline int open_output(struct world *world)
 {
-    return imgz_output_open(&world->config, world->fixture.stop, &world->fixture.log,
+    return imgz_output_open(&world->config, world->fixture.latch, &world->fixture.log,
                             &world->output);
 }
 
@@ -53,7 +53,7 @@ static inline bool holds(const struct world *world, const char *name, const char
 
 static inline const struct imgz_error *story(const struct world *world)
 {
-    return imgz_stop_error(world->fixture.stop);
+    return imgz_latch_error(world->fixture.latch);
 }
 
 /* It failed with this code; nothing is held, and there are so many files in the folder. */

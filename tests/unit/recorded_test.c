@@ -12,9 +12,9 @@
 static const char sha256[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 static const char md5[] = "d41d8cd98f00b204e9800998ecf8427e";
 
-static struct imgz_tally_sum make_sum(void)
+static struct imgz_totals_sum make_sum(void)
 {
-    struct imgz_tally_sum sum = {.digest_count = 2};
+    struct imgz_totals_sum sum = {.digest_count = 2};
 
     snprintf(sum.digests[0].name, sizeof(sum.digests[0].name), "md5");
     snprintf(sum.digests[0].hex, sizeof(sum.digests[0].hex), "%s", md5);
@@ -27,7 +27,7 @@ static struct imgz_tally_sum make_sum(void)
 static bool agrees(const char *recorded, uint32_t *compared,
                    struct imgz_recorded_difference *difference)
 {
-    const struct imgz_tally_sum sum = make_sum();
+    const struct imgz_totals_sum sum = make_sum();
     struct imgz_meta meta;
     bool agreed;
 
@@ -65,7 +65,7 @@ static void every_digit_counts(void **state)
 
 static void what_is_not_recorded_is_not_compared(void **state)
 {
-    const struct imgz_tally_sum sum = make_sum();
+    const struct imgz_totals_sum sum = make_sum();
     struct imgz_recorded_difference difference;
     struct imgz_meta meta;
     uint32_t compared = 7;

@@ -70,40 +70,40 @@ static void open_source(const char *name, struct imgz_fixture_path *path,
 
     *path = imgz_fixture_path(&fixture, name);
     config.path = path->text;
-    assert_int_equal(imgz_source_open(&config, fixture.stop, &fixture.log, source), 0);
+    assert_int_equal(imgz_source_open(&config, fixture.latch, &fixture.log, source), 0);
 }
 
 /* Chunks are what a capture would cut, in order, each once, and hold what the file holds there. */
-static void check_chunks(const struct imgz_specimen *specimen, const char *name)
+static void check_chunks(const struct imgz_sample_set *samples, const char *name)
 {
     size_t file_bytes = 0;
     unsigned char *file = imgz_fixture_read(&fixture, name, &file_bytes);
     uint64_t sum_bytes = 0;
 
-    for (uint32_t i = 0; i < specimen->chunk_count; i++) {
-        const struct imgz_specimen_chunk *chunk = &specimen->chunks[i];
+    for (uint32_t i = 0; i < samples->chunk_count; i++) {
+        const struct imgz_sample_set_chunk *chunk = &samples->chunks[i];
 
         assert_int_equal(chunk->source_offset % CHUNK, 0);
-        assert_true(i == 0 || chunk->source_offset > specimen->chunks[i - 1].source_offset);
+        assert_true(i == 0 || chunk->source_offset > samples->chunks[i - 1].source_offset);
         assert_int_equal(chunk->raw_bytes, imgz_min(CHUNK, file_bytes - chunk->source_offset));
-        assert_memory_equal(imgz_specimen_raw(specimen, i), file + chunk->source_offset,
+        assert_memory_equal(imgz_sample_set_raw(samples, i), file + chunk->source_offset,
                             chunk->raw_bytes);
         sum_bytes += chunk->raw_bytes;
     }
-    assert_int_equal(specimen->raw_bytes, sum_bytes);
-    assert_int_equal(specimen->source_bytes, file_bytes);
+    assert_int_equal(samples->raw_bytes, sum_bytes);
+    assert_int_equal(samples->source_bytes, file_bytes);
     free(file);
 }
 
-static void load_file(struct imgz_specimen *specimen, const char *name)
+static void load_file(struct imgz_sample_set *samples, const char *name)
 {
     struct imgz_fixture_path path;
     struct imgz_source source;
 
     open_source(name, &path, &source);
-    assert_int_equal(imgz_specimen_create(specimen, &source, CHUNK, fixture.stop), 0);
-    assert_int_equal(imgz_specimen_load(specimen, &source, fixture.stop), 0);
-    check_chunks(specimen, name);
+    assert_int_equal(imgz_sample_set_create(samples, &source, CHUNK, fixture.latch), 0);
+    assert_int_equal(imgz_sample_set_load(samples, &source, fixture.latch), 0);
+    check_chunks(samples, name);
     imgz_source_close(&source);
 }
 
@@ -113,38 +113,38 @@ static void a_small_file_is_taken_whole(void **state)
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(sizes); i++) {
-        struct imgz_specimen specimen;
+        struct imgz_sample_set samples;
 
         make_file("small", sizes[i], false);
-        load_file(&specimen, "small");
-        assert_int_equal(specimen.chunk_count, imgz_div_up(sizes[i], CHUNK));
-        assert_int_equal(specimen.raw_bytes, sizes[i]);
-        assert_int_equal(specimen.hole_bytes, 0);
-        imgz_specimen_fini(&specimen);
+        load_file(&samples, "small");
+        assert_int_equal(samples.chunk_count, imgz_div_up(sizes[i], CHUNK));
+        assert_int_equal(samples.raw_bytes, sizes[i]);
+        assert_int_equal(samples.hole_bytes, 0);
+        imgz_sample_set_fini(&samples);
     }
 }
 
 static void a_large_file_is_sampled_evenly(void **state)
 {
-    struct imgz_specimen specimen;
+    struct imgz_sample_set samples;
 
     (void)state;
     make_file("large", LARGE_BYTES, false);
-    load_file(&specimen, "large");
-    assert_int_equal(specimen.chunk_count, TURNS_MAX);
+    load_file(&samples, "large");
+    assert_int_equal(samples.chunk_count, TURNS_MAX);
     for (uint32_t i = 1; i < TURNS_MAX; i++)
-        assert_in_range(specimen.chunks[i].source_offset - specimen.chunks[i - 1].source_offset,
+        assert_in_range(samples.chunks[i].source_offset - samples.chunks[i - 1].source_offset,
                         CHUNK, 2 * CHUNK);
-    assert_in_range(specimen.chunks[TURNS_MAX - 1].source_offset, LARGE_BYTES - 3 * CHUNK,
+    assert_in_range(samples.chunks[TURNS_MAX - 1].source_offset, LARGE_BYTES - 3 * CHUNK,
                     LARGE_BYTES);
-    imgz_specimen_fini(&specimen);
+    imgz_sample_set_fini(&samples);
 }
 
 /* Holes take no place in the sample. */
 static void holes_are_left_out(void **state)
 {
     struct imgz_extent extent;
-    struct imgz_specimen specimen;
+    struct imgz_sample_set samples;
     struct imgz_fixture_path path;
     struct imgz_source source;
 
@@ -157,25 +157,25 @@ static void holes_are_left_out(void **state)
     imgz_source_close(&source);
     if (extent.offset != 100 * CHUNK)
         skip(); /* this file system knows no holes */
-    load_file(&specimen, "sparse");
-    assert_int_equal(specimen.hole_bytes, 995 * CHUNK);
-    assert_int_equal(specimen.chunk_count, 5);
-    assert_int_equal(specimen.zero_bytes, 0);
-    assert_int_equal(specimen.chunks[0].source_offset, 100 * CHUNK);
-    assert_int_equal(specimen.chunks[4].source_offset, 901 * CHUNK);
-    imgz_specimen_fini(&specimen);
+    load_file(&samples, "sparse");
+    assert_int_equal(samples.hole_bytes, 995 * CHUNK);
+    assert_int_equal(samples.chunk_count, 5);
+    assert_int_equal(samples.zero_bytes, 0);
+    assert_int_equal(samples.chunks[0].source_offset, 100 * CHUNK);
+    assert_int_equal(samples.chunks[4].source_offset, 901 * CHUNK);
+    imgz_sample_set_fini(&samples);
 
     make_file("sparse", 1000 * CHUNK, true);
-    load_file(&specimen, "sparse"); /* nothing but a hole: one chunk stands for it */
-    assert_int_equal(specimen.chunk_count, 1);
-    assert_int_equal(specimen.hole_bytes, 1000 * CHUNK);
-    assert_int_equal(specimen.zero_bytes, CHUNK);
-    imgz_specimen_fini(&specimen);
+    load_file(&samples, "sparse"); /* nothing but a hole: one chunk stands for it */
+    assert_int_equal(samples.chunk_count, 1);
+    assert_int_equal(samples.hole_bytes, 1000 * CHUNK);
+    assert_int_equal(samples.zero_bytes, CHUNK);
+    imgz_sample_set_fini(&samples);
 }
 
 static void zeros_are_counted_by_blocks(void **state)
 {
-    struct imgz_specimen specimen;
+    struct imgz_sample_set samples;
     unsigned char *data = calloc(1, 4 * CHUNK);
 
     (void)state;
@@ -184,27 +184,27 @@ static void zeros_are_counted_by_blocks(void **state)
     data[4 * CHUNK - 1] = 1;
     imgz_fixture_write(&fixture, "zeros", data, 4 * CHUNK);
     free(data);
-    load_file(&specimen, "zeros");
-    assert_int_equal(specimen.zero_bytes, 4 * CHUNK - 2 * IMGZ_BLOCK_BYTES);
-    imgz_specimen_fini(&specimen);
+    load_file(&samples, "zeros");
+    assert_int_equal(samples.zero_bytes, 4 * CHUNK - 2 * IMGZ_BLOCK_BYTES);
+    imgz_sample_set_fini(&samples);
 }
 
 static void the_mix_is_used_without_a_source(void **state)
 {
-    static unsigned char piece[IMGZ_MIX_PIECE_BYTES];
-    struct imgz_specimen specimen;
+    static unsigned char piece[IMGZ_SYNTHETIC_PIECE_BYTES];
+    struct imgz_sample_set samples;
 
     (void)state;
-    assert_int_equal(imgz_specimen_create(&specimen, NULL, 4 * CHUNK, fixture.stop), 0);
-    assert_int_equal(imgz_specimen_load(&specimen, NULL, fixture.stop), 0);
-    assert_int_equal(specimen.source_bytes, 0);
-    assert_int_equal(specimen.raw_bytes, BYTES_MAX);
-    assert_int_equal(specimen.zero_bytes, BYTES_MAX / 4);
-    for (uint32_t i = 0; i < BYTES_MAX / IMGZ_MIX_PIECE_BYTES; i++) {
-        imgz_mix_fill(i, piece);
-        assert_memory_equal(specimen.raw + i * IMGZ_MIX_PIECE_BYTES, piece, sizeof(piece));
+    assert_int_equal(imgz_sample_set_create(&samples, NULL, 4 * CHUNK, fixture.latch), 0);
+    assert_int_equal(imgz_sample_set_load(&samples, NULL, fixture.latch), 0);
+    assert_int_equal(samples.source_bytes, 0);
+    assert_int_equal(samples.raw_bytes, BYTES_MAX);
+    assert_int_equal(samples.zero_bytes, BYTES_MAX / 4);
+    for (uint32_t i = 0; i < BYTES_MAX / IMGZ_SYNTHETIC_PIECE_BYTES; i++) {
+        imgz_synthetic_fill(i, piece);
+        assert_memory_equal(samples.raw + i * IMGZ_SYNTHETIC_PIECE_BYTES, piece, sizeof(piece));
     }
-    imgz_specimen_fini(&specimen);
+    imgz_sample_set_fini(&samples);
 }
 
 /* Each chunk has its turn, and the first few turns are spread over the whole. */
@@ -212,24 +212,24 @@ static void turns_see_each_chunk_once(void **state)
 {
     (void)state;
     for (uint32_t count = 1; count <= 100; count++) {
-        struct imgz_specimen specimen;
+        struct imgz_sample_set samples;
         bool seen[100] = {false};
 
         make_file("turns", count * (uint64_t)CHUNK, false);
-        load_file(&specimen, "turns");
+        load_file(&samples, "turns");
         for (uint32_t turn = 0; turn < count; turn++) {
-            const uint32_t index = imgz_specimen_at(&specimen, 3 * count + turn);
+            const uint32_t index = imgz_sample_set_at(&samples, 3 * count + turn);
 
             assert_in_range(index, 0, count - 1);
             assert_false(seen[index]);
             seen[index] = true;
         }
         if (count >= 8) {
-            const uint32_t second = imgz_specimen_at(&specimen, 1);
+            const uint32_t second = imgz_sample_set_at(&samples, 1);
 
             assert_in_range(second, count / 2, count - count / 4);
         }
-        imgz_specimen_fini(&specimen);
+        imgz_sample_set_fini(&samples);
     }
 }
 
@@ -237,9 +237,9 @@ static void turns_see_each_chunk_once(void **state)
  */
 
 struct world {
-    struct imgz_specimen specimen;
-    struct imgz_packer packer;
-    struct imgz_checker checker;
+    struct imgz_sample_set samples;
+    struct imgz_chunk_encoder encoder;
+    struct imgz_chunk_decoder decoder;
     struct imgz_pool *pool;
     struct imgz_slot *slot;
 };
@@ -257,11 +257,11 @@ static void open_world(struct world *world)
     imgz_fixture_write(&fixture, "world", data, 3 * CHUNK + 5000);
     free(data);
     *world = (struct world){0};
-    load_file(&world->specimen, "world");
-    assert_int_equal(world->specimen.chunk_count, 4);
-    assert_int_equal(imgz_packer_init(&world->packer, 1, IMGZ_HASH_XXH3), 0);
-    assert_int_equal(imgz_checker_init(&world->checker, IMGZ_HASH_XXH3), 0);
-    config.stored_capacity_bytes = world->specimen.stored_room;
+    load_file(&world->samples, "world");
+    assert_int_equal(world->samples.chunk_count, 4);
+    assert_int_equal(imgz_chunk_encoder_init(&world->encoder, 1, IMGZ_HASH_XXH3), 0);
+    assert_int_equal(imgz_chunk_decoder_init(&world->decoder, IMGZ_HASH_XXH3), 0);
+    config.stored_capacity_bytes = world->samples.stored_room;
     assert_int_equal(imgz_pool_create(&config, &world->pool), 0);
     assert_int_equal(imgz_pool_take(world->pool, &world->slot), 0);
 }
@@ -270,16 +270,16 @@ static void close_world(struct world *world)
 {
     imgz_pool_give(world->pool, &world->slot);
     imgz_pool_destroy(world->pool);
-    imgz_checker_fini(&world->checker);
-    imgz_packer_fini(&world->packer);
-    imgz_specimen_fini(&world->specimen);
+    imgz_chunk_decoder_fini(&world->decoder);
+    imgz_chunk_encoder_fini(&world->encoder);
+    imgz_sample_set_fini(&world->samples);
 }
 
 static enum imgz_fault prove(struct world *world, uint32_t index, bool keep, uint64_t *image_bytes)
 {
-    const struct imgz_specimen_proof proof = {&world->packer, &world->checker, keep};
+    const struct imgz_sample_set_proof proof = {&world->encoder, &world->decoder, keep};
 
-    return imgz_specimen_prove(&world->specimen, index, &proof, world->slot, image_bytes);
+    return imgz_sample_set_prove(&world->samples, index, &proof, world->slot, image_bytes);
 }
 
 static void what_was_packed_comes_back(void **state)
@@ -289,25 +289,25 @@ static void what_was_packed_comes_back(void **state)
     (void)state;
     open_world(&world);
     for (uint32_t i = 0; i < 4; i++) {
-        const struct imgz_specimen_chunk *chunk = &world.specimen.chunks[i];
+        const struct imgz_sample_set_chunk *chunk = &world.samples.chunks[i];
         uint64_t packed_bytes = 0;
         uint64_t proven_bytes = 0;
 
         assert_int_equal(prove(&world, i, true, &proven_bytes), IMGZ_FAULT_NONE);
         assert_int_equal(chunk->zero, i == 1);
-        assert_int_equal(imgz_specimen_pack(&world.specimen, i, &world.packer, world.slot,
-                                            &packed_bytes),
+        assert_int_equal(imgz_sample_set_pack(&world.samples, i, &world.encoder, world.slot,
+                                              &packed_bytes),
                          IMGZ_FAULT_NONE);
         assert_int_equal(packed_bytes, proven_bytes);
         memset(world.slot->raw, 0xee, CHUNK);
-        imgz_specimen_unpack(&world.specimen, i, &world.checker, world.slot);
+        imgz_sample_set_unpack(&world.samples, i, &world.decoder, world.slot);
         assert_int_equal(world.slot->fault, IMGZ_FAULT_NONE);
         assert_true(world.slot->checked);
         assert_int_equal(world.slot->kind, i == 1 ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA);
         assert_int_equal(world.slot->raw_bytes, chunk->raw_bytes);
         if (i != 1) {
             assert_int_equal(chunk->stored_bytes, packed_bytes);
-            assert_memory_equal(world.slot->raw, imgz_specimen_raw(&world.specimen, i),
+            assert_memory_equal(world.slot->raw, imgz_sample_set_raw(&world.samples, i),
                                 chunk->raw_bytes);
         }
     }
@@ -325,8 +325,8 @@ static void damage_is_noticed(void **state)
         uint64_t image_bytes = 0;
 
         assert_int_equal(prove(&world, i, true, &image_bytes), IMGZ_FAULT_NONE);
-        imgz_specimen_stored(&world.specimen, i)[IMGZ_NOTE_CARRIER_BYTES + 5] ^= 4;
-        imgz_specimen_unpack(&world.specimen, i, &world.checker, world.slot);
+        imgz_sample_set_stored(&world.samples, i)[IMGZ_NOTE_CARRIER_BYTES + 5] ^= 4;
+        imgz_sample_set_unpack(&world.samples, i, &world.decoder, world.slot);
         assert_int_not_equal(world.slot->fault, IMGZ_FAULT_NONE);
         assert_false(world.slot->checked);
     }
@@ -343,9 +343,9 @@ static void a_proof_keeps_nothing_unasked(void **state)
     open_world(&world);
     assert_int_equal(prove(&world, 0, false, &image_bytes), IMGZ_FAULT_NONE);
     assert_true(image_bytes > 0);
-    assert_int_equal(world.specimen.chunks[0].stored_bytes, 0);
-    for (uint64_t i = 0; i < world.specimen.stored_room; i++)
-        assert_int_equal(imgz_specimen_stored(&world.specimen, 0)[i], 0);
+    assert_int_equal(world.samples.chunks[0].stored_bytes, 0);
+    for (uint64_t i = 0; i < world.samples.stored_room; i++)
+        assert_int_equal(imgz_sample_set_stored(&world.samples, 0)[i], 0);
     close_world(&world);
 }
 

@@ -103,13 +103,13 @@ static void taken_slots_are_clean(void **state)
     assert_int_equal(imgz_pool_take(pool, &slot), 0);
     slot->fault = IMGZ_FAULT_RAW;
     slot->checked = true;
-    slot->stored_form = true;
+    slot->is_stored = true;
     slot->stored_bytes = 77;
     imgz_pool_give(pool, &slot);
     assert_int_equal(imgz_pool_take(pool, &slot), 0);
     assert_int_equal(slot->fault, IMGZ_FAULT_NONE);
     assert_false(slot->checked);
-    assert_false(slot->stored_form);
+    assert_false(slot->is_stored);
     assert_int_equal(slot->stored_bytes, 0);
     assert_int_equal(slot->pending_count, 0);
     imgz_pool_give(pool, &slot);

@@ -19,7 +19,7 @@ static int open_source(struct imgz_fixture *fixture, const char *path, struct im
                                               .stage = IMGZ_STAGE_READ_SOURCE,
                                               .direct = IMGZ_DIRECT_AUTO};
 
-    return imgz_source_open(&config, fixture->stop, &fixture->log, source);
+    return imgz_source_open(&config, fixture->latch, &fixture->log, source);
 }
 
 static void files_have_a_size(void **state)
@@ -70,9 +70,9 @@ static void failures_tell_what_to_do(void **state)
 
         assert_int_equal(open_source(&fixture, cases[i].path, &source), cases[i].code);
         assert_int_equal(source.fd, -1);
-        assert_string_equal(imgz_stop_error(fixture.stop)->text, cases[i].text);
-        assert_string_equal(imgz_stop_error(fixture.stop)->path, cases[i].path);
-        assert_int_equal(imgz_stop_error(fixture.stop)->stage, IMGZ_STAGE_READ_SOURCE);
+        assert_string_equal(imgz_latch_error(fixture.latch)->text, cases[i].text);
+        assert_string_equal(imgz_latch_error(fixture.latch)->path, cases[i].path);
+        assert_int_equal(imgz_latch_error(fixture.latch)->stage, IMGZ_STAGE_READ_SOURCE);
         imgz_fixture_renew_stop(&fixture);
     }
     imgz_fixture_fini(&fixture);
@@ -95,20 +95,20 @@ static void direct_when_asked(void **state)
         const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "file");
 
         config.path = path.text;
-        if (imgz_source_open(&config, fixture.stop, &fixture.log, &source) < 0) {
-            assert_int_equal(imgz_stop_error(fixture.stop)->code, -EINVAL);
+        if (imgz_source_open(&config, fixture.latch, &fixture.log, &source) < 0) {
+            assert_int_equal(imgz_latch_error(fixture.latch)->code, -EINVAL);
         } else {
             assert_true(source.direct);
             assert_true((fcntl(source.fd, F_GETFL) & O_DIRECT) != 0);
             assert_int_equal(
-                imgz_source_peek(&source, fixture.stop, peeked, sizeof(peeked), &done_bytes), 0);
+                imgz_source_peek(&source, fixture.latch, peeked, sizeof(peeked), &done_bytes), 0);
             assert_int_equal(done_bytes, sizeof(peeked));
             assert_int_equal(peeked[0], 1);
             imgz_source_close(&source);
         }
         config.direct = IMGZ_DIRECT_OFF;
         imgz_fixture_renew_stop(&fixture);
-        assert_int_equal(imgz_source_open(&config, fixture.stop, &fixture.log, &source), 0);
+        assert_int_equal(imgz_source_open(&config, fixture.latch, &fixture.log, &source), 0);
         assert_false(source.direct);
         imgz_source_close(&source);
     }
@@ -129,10 +129,11 @@ static void peek_of_a_file_moves_nothing(void **state)
     path = imgz_fixture_path(&fixture, "file");
     assert_int_equal(open_source(&fixture, path.text, &source), 0);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(imgz_source_peek(&source, fixture.stop, got, 4, &done_bytes), 0);
+        assert_int_equal(imgz_source_peek(&source, fixture.latch, got, 4, &done_bytes), 0);
         assert_int_equal(done_bytes, 4);
         assert_memory_equal(got, "0123", 4);
-        assert_int_equal(imgz_source_peek(&source, fixture.stop, got, sizeof(got), &done_bytes), 0);
+        assert_int_equal(imgz_source_peek(&source, fixture.latch, got, sizeof(got), &done_bytes),
+                         0);
         assert_int_equal(done_bytes, 10);
     }
     imgz_source_close(&source);
@@ -176,13 +177,14 @@ static void peeked_bytes_of_a_stream_come_again(void **state)
             assert_int_equal(source.size_bytes, IMGZ_SIZE_UNKNOWN);
             for (int again = 0; again < 2; again++) {
                 assert_int_equal(
-                    imgz_source_peek(&source, fixture.stop, got, peek_bytes, &done_bytes), 0);
+                    imgz_source_peek(&source, fixture.latch, got, peek_bytes, &done_bytes), 0);
                 assert_int_equal(done_bytes, imgz_min(peek_bytes, 26));
                 assert_memory_equal(got, "abcdefghijklmnopqrstuvwxyz", done_bytes);
             }
             do {
-                assert_int_equal(
-                    imgz_source_read(&source, fixture.stop, got + at, piece_bytes, &done_bytes), 0);
+                assert_int_equal(imgz_source_read(&source, fixture.latch, got + at, piece_bytes,
+                                                  &done_bytes),
+                                 0);
                 at += done_bytes;
             } while (done_bytes == piece_bytes);
             assert_int_equal(at, 26);
@@ -216,7 +218,7 @@ static void standard_input_is_a_stream(void **state)
     assert_int_equal(open_source(&fixture, "-", &source), 0);
     assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
     assert_string_equal(source.path, "standard input");
-    assert_int_equal(imgz_source_read(&source, fixture.stop, got, sizeof(got), &done_bytes), 0);
+    assert_int_equal(imgz_source_read(&source, fixture.latch, got, sizeof(got), &done_bytes), 0);
     assert_int_equal(done_bytes, 5);
     imgz_source_close(&source);
     assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
@@ -244,11 +246,11 @@ static void a_file_that_has_content_but_no_size_is_a_stream(void **state)
     assert_int_equal(source.status.st_size, 0);
     assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
     assert_int_equal(source.size_bytes, IMGZ_SIZE_UNKNOWN);
-    assert_int_equal(imgz_source_peek(&source, fixture.stop, peeked, sizeof(peeked), &done_bytes),
+    assert_int_equal(imgz_source_peek(&source, fixture.latch, peeked, sizeof(peeked), &done_bytes),
                      0);
     assert_int_equal(done_bytes, sizeof(peeked));
     assert_memory_equal(peeked, "Linux version", sizeof(peeked));
-    assert_int_equal(imgz_source_read(&source, fixture.stop, got, sizeof(got), &done_bytes), 0);
+    assert_int_equal(imgz_source_read(&source, fixture.latch, got, sizeof(got), &done_bytes), 0);
     assert_in_range(done_bytes, sizeof(peeked), sizeof(got) - 1);
     assert_memory_equal(got, "Linux version", sizeof(peeked));
     assert_int_equal(got[done_bytes - 1], '\n');
@@ -286,7 +288,7 @@ static void a_fetch_notes_what_failed(void **state)
 {
     unsigned char data[3000] = {1};
     unsigned char buffer[4096];
-    struct imgz_slot slot = {.unread = true};
+    struct imgz_slot slot = {.read_deferred = true};
     struct imgz_fixture fixture;
     struct imgz_source source;
 
@@ -302,23 +304,23 @@ static void a_fetch_notes_what_failed(void **state)
     assert_int_equal(slot.read_rc, 0);
     assert_int_equal(slot.read_bytes, 3000);
     imgz_source_close(&source);
-    slot = (struct imgz_slot){.unread = true};
+    slot = (struct imgz_slot){.read_deferred = true};
     imgz_source_fetch(&source, 0, buffer, 10, &slot);
     assert_int_equal(slot.fault, IMGZ_FAULT_READ);
     assert_int_equal(slot.read_rc, -EBADF);
-    assert_false(imgz_stop_raised(fixture.stop));
+    assert_false(imgz_latch_raised(fixture.latch));
     imgz_fixture_fini(&fixture);
 }
 
 static void places_name_stage_and_path(void **state)
 {
     const struct imgz_source source = {.stage = IMGZ_STAGE_READ_IMAGE, .path = "p"};
-    const struct imgz_place place = imgz_source_place(&source, 12);
+    const struct imgz_location location = imgz_source_location(&source, 12);
 
     (void)state;
-    assert_int_equal(place.stage, IMGZ_STAGE_READ_IMAGE);
-    assert_string_equal(place.path, "p");
-    assert_int_equal(place.offset, 12);
+    assert_int_equal(location.stage, IMGZ_STAGE_READ_IMAGE);
+    assert_string_equal(location.path, "p");
+    assert_int_equal(location.offset, 12);
 }
 
 int main(void)

@@ -85,13 +85,14 @@ int fallocate(int fd, int mode, off_t offset, off_t bytes)
     return 0;
 }
 
-/* ---- The sparse writer between a line and a file -----------------------------------------------
+/* ---- The sparse writer between a pipeline and a file
+ * -----------------------------------------------
  */
 
 struct world {
     struct imgz_fixture fixture;
     struct imgz_output output;
-    struct imgz_line *line;
+    struct imgz_pipeline *pipeline;
     struct imgz_sparse sparse;
 };
 
@@ -115,7 +116,7 @@ static void open_output(struct world *world, enum imgz_output_kind kind, bool ta
         .direct_fd = open(path.text, O_WRONLY | O_CLOEXEC),
         .temp = {.directory_fd = -1, .lock_fd = -1, .taken_over = taken_over},
         .size_bytes = kind == IMGZ_OUTPUT_DEVICE ? DISK_BYTES : IMGZ_SIZE_UNKNOWN,
-        .stop = world->fixture.stop,
+        .latch = world->fixture.latch,
         .log = &world->fixture.log,
     };
     assert_true(world->output.fd >= 0 && world->output.direct_fd >= 0);
@@ -132,9 +133,11 @@ static void open_old_world(struct world *world, enum imgz_output_kind kind, bool
 
     imgz_fixture_init(&world->fixture);
     open_output(world, kind, taken_over);
-    assert_int_equal(
-        imgz_line_create(&pool, world->fixture.stop, &world->fixture.log, &world->line), 0);
-    assert_int_equal(imgz_sparse_init(&world->sparse, &world->output, world->line, raw_bytes), 0);
+    assert_int_equal(imgz_pipeline_create(&pool, world->fixture.latch, &world->fixture.log,
+                                          &world->pipeline),
+                     0);
+    assert_int_equal(imgz_sparse_init(&world->sparse, &world->output, world->pipeline, raw_bytes),
+                     0);
 }
 
 static void open_world(struct world *world, enum imgz_output_kind kind, uint64_t raw_bytes)
@@ -145,8 +148,8 @@ static void open_world(struct world *world, enum imgz_output_kind kind, uint64_t
 static void close_world(struct world *world)
 {
     imgz_sparse_fini(&world->sparse);
-    imgz_line_close(world->line);
-    imgz_line_destroy(world->line);
+    imgz_pipeline_close(world->pipeline);
+    imgz_pipeline_destroy(world->pipeline);
     recorder.direct_fd = -1;
     recorder.cached_fd = -1;
     close(world->output.fd);
@@ -158,17 +161,17 @@ static struct imgz_slot *take_free(struct world *world)
 {
     struct imgz_slot *slot = NULL;
 
-    assert_int_equal(imgz_line_take_free(world->line, &slot), 0);
+    assert_int_equal(imgz_pipeline_take_free(world->pipeline, &slot), 0);
     slot->checked = true;
     return slot;
 }
 
-/* Sends the slot down the line and puts what comes out of it. */
+/* Sends the slot down the pipeline and puts what comes out of it. */
 static int put(struct world *world, struct imgz_slot *slot)
 {
-    assert_int_equal(imgz_line_feed(world->line, &slot), 0);
-    assert_int_equal(imgz_queue_take(world->line->queue, &slot), 0);
-    assert_int_equal(imgz_order_give(world->line->order, &slot), 0);
+    assert_int_equal(imgz_pipeline_feed(world->pipeline, &slot), 0);
+    assert_int_equal(imgz_queue_take(world->pipeline->queue, &slot), 0);
+    assert_int_equal(imgz_order_give(world->pipeline->order, &slot), 0);
     assert_int_equal(imgz_sparse_take(&world->sparse, &slot), 0);
     return imgz_sparse_put(&world->sparse, &slot);
 }
@@ -413,7 +416,7 @@ static void failed_writes_are_told(void **state)
         if (rc == 0)
             rc = imgz_sparse_finish(&world.sparse, DISK_BYTES);
         assert_int_equal(rc, cases[i].code);
-        error = imgz_stop_error(world.fixture.stop);
+        error = imgz_latch_error(world.fixture.latch);
         assert_int_equal(error->code, cases[i].code);
         assert_int_equal(error->offset, cases[i].offset);
         assert_int_equal(error->stage, IMGZ_STAGE_WRITE_TARGET);

@@ -305,10 +305,10 @@ static void plain_files_are_streams_too(void **state)
     imgz_fixture_init(&fixture);
     imgz_sample_fill(IMGZ_SAMPLE_RANDOM, 9, data, BIG_BYTES);
     fd = open(imgz_fixture_path(&fixture, "file").text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_int_equal(imgz_stream_write(fd, imgz_stop_fd(fixture.stop), data, BIG_BYTES), 0);
+    assert_int_equal(imgz_stream_write(fd, imgz_latch_fd(fixture.latch), data, BIG_BYTES), 0);
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
     assert_int_equal(
-        imgz_stream_read(fd, imgz_stop_fd(fixture.stop), got, BIG_BYTES + 1, &done_bytes), 0);
+        imgz_stream_read(fd, imgz_latch_fd(fixture.latch), got, BIG_BYTES + 1, &done_bytes), 0);
     assert_int_equal(done_bytes, BIG_BYTES);
     assert_memory_equal(data, got, BIG_BYTES);
     close(fd);

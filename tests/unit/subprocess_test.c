@@ -29,26 +29,26 @@ static struct {
     volatile pid_t child;
 } * shared;
 
-static int start(void (*body)(const void *, int), const void *context, enum imgz_apart_kind kind,
-                 uint32_t limit_ms, struct imgz_apart *apart)
+static int start(void (*body)(const void *, int), const void *context,
+                 enum imgz_subprocess_kind kind, uint32_t limit_ms, struct imgz_subprocess *apart)
 {
-    const struct imgz_apart_config config = {
+    const struct imgz_subprocess_config config = {
         .kind = kind, .body = body, .context = context, .limit_ms = limit_ms};
 
     shared->child = 0;
-    return imgz_apart_start(&config, apart);
+    return imgz_subprocess_start(&config, apart);
 }
 
 /* What the first 4 bytes that come are, or why none do; nobody is left. */
-static int ask(void (*body)(const void *, int), const void *context, enum imgz_apart_kind kind,
+static int ask(void (*body)(const void *, int), const void *context, enum imgz_subprocess_kind kind,
                uint32_t limit_ms, uint32_t *answer)
 {
-    struct imgz_apart apart;
+    struct imgz_subprocess apart;
     int rc;
 
     assert_int_equal(start(body, context, kind, limit_ms, &apart), 0);
-    rc = imgz_apart_read(&apart, answer, sizeof(*answer));
-    imgz_apart_end(&apart);
+    rc = imgz_subprocess_read(&apart, answer, sizeof(*answer));
+    imgz_subprocess_end(&apart);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
     return rc;
@@ -68,7 +68,7 @@ static uint32_t count_open(void)
 
 static void answer(const void *context, int fd)
 {
-    imgz_apart_write(fd, context, sizeof(uint32_t));
+    imgz_subprocess_write(fd, context, sizeof(uint32_t));
 }
 
 static void say_nothing(const void *context, int fd)
@@ -126,7 +126,7 @@ static void take_memory(const void *context, int fd)
     while (count < 4096 && mmap(NULL, mib, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
                                 0) != MAP_FAILED)
         count += 1;
-    imgz_apart_write(fd, &count, sizeof(count));
+    imgz_subprocess_write(fd, &count, sizeof(count));
 }
 
 static void count_files(const void *context, int fd)
@@ -134,7 +134,7 @@ static void count_files(const void *context, int fd)
     const uint32_t count = count_open();
 
     (void)context;
-    imgz_apart_write(fd, &count, sizeof(count));
+    imgz_subprocess_write(fd, &count, sizeof(count));
 }
 
 /* 1: as it must be. */
@@ -152,7 +152,7 @@ static void look_around(const void *context, int fd)
             sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGINT) == 1 &&
             write(STDERR_FILENO, "x", 1) == 1;
     kill(getpid(), SIGTERM); /* stays pending: no handler of the parent's runs */
-    imgz_apart_write(fd, &right, sizeof(right));
+    imgz_subprocess_write(fd, &right, sizeof(right));
 }
 
 /* ---- And what becomes of it -------------------------------------------------------------------
@@ -164,9 +164,9 @@ static void an_answer_comes_through(void **state)
     uint32_t got = 0;
 
     (void)state;
-    assert_int_equal(ask(answer, &sent, IMGZ_APART_CHILD, LONG_MS, &got), 0);
+    assert_int_equal(ask(answer, &sent, IMGZ_SUBPROCESS_CHILD, LONG_MS, &got), 0);
     assert_int_equal(got, sent);
-    assert_int_equal(ask(answer, &sent, IMGZ_APART_ORPHAN, LONG_MS, &got), 0);
+    assert_int_equal(ask(answer, &sent, IMGZ_SUBPROCESS_ORPHAN, LONG_MS, &got), 0);
     assert_int_equal(got, sent);
 }
 
@@ -175,11 +175,12 @@ static void silence_and_crashes_are_told(void **state)
     uint32_t got;
 
     (void)state;
-    for (int kind = IMGZ_APART_CHILD; kind <= IMGZ_APART_ORPHAN; kind++) {
-        assert_int_equal(ask(say_nothing, NULL, (enum imgz_apart_kind)kind, LONG_MS, &got),
+    for (int kind = IMGZ_SUBPROCESS_CHILD; kind <= IMGZ_SUBPROCESS_ORPHAN; kind++) {
+        assert_int_equal(ask(say_nothing, NULL, (enum imgz_subprocess_kind)kind, LONG_MS, &got),
                          -EPROTO);
-        assert_int_equal(ask(crash, NULL, (enum imgz_apart_kind)kind, LONG_MS, &got), -EPROTO);
-        assert_int_equal(ask(fall_apart, NULL, (enum imgz_apart_kind)kind, LONG_MS, &got), -EPROTO);
+        assert_int_equal(ask(crash, NULL, (enum imgz_subprocess_kind)kind, LONG_MS, &got), -EPROTO);
+        assert_int_equal(ask(fall_apart, NULL, (enum imgz_subprocess_kind)kind, LONG_MS, &got),
+                         -EPROTO);
     }
 }
 
@@ -190,9 +191,9 @@ static void a_loop_is_ended(void **state)
     uint32_t got = 0;
 
     (void)state;
-    assert_int_equal(ask(loop, NULL, IMGZ_APART_CHILD, SHORT_MS, &got), -ETIMEDOUT);
-    assert_int_equal(ask(doze, NULL, IMGZ_APART_CHILD, SHORT_MS, &got), -ETIMEDOUT);
-    assert_int_equal(ask(answer_and_loop, &sent, IMGZ_APART_CHILD, LONG_MS, &got), 0);
+    assert_int_equal(ask(loop, NULL, IMGZ_SUBPROCESS_CHILD, SHORT_MS, &got), -ETIMEDOUT);
+    assert_int_equal(ask(doze, NULL, IMGZ_SUBPROCESS_CHILD, SHORT_MS, &got), -ETIMEDOUT);
+    assert_int_equal(ask(answer_and_loop, &sent, IMGZ_SUBPROCESS_CHILD, LONG_MS, &got), 0);
     assert_int_equal(got, sent);
 }
 
@@ -201,7 +202,7 @@ static void an_orphan_is_not_waited_for(void **state)
     uint32_t got;
 
     (void)state;
-    assert_int_equal(ask(loop, NULL, IMGZ_APART_ORPHAN, SHORT_MS, &got), -ETIMEDOUT);
+    assert_int_equal(ask(loop, NULL, IMGZ_SUBPROCESS_ORPHAN, SHORT_MS, &got), -ETIMEDOUT);
     while (shared->child == 0)
         usleep(1000);
     assert_int_equal(kill(shared->child, SIGKILL), 0);
@@ -210,7 +211,7 @@ static void an_orphan_is_not_waited_for(void **state)
 /* The process that started it dies before it could end it. */
 static void a_child_does_not_outlive_its_parent(void **state)
 {
-    struct imgz_apart apart;
+    struct imgz_subprocess apart;
     int status = 0;
     pid_t middle;
 
@@ -219,7 +220,7 @@ static void a_child_does_not_outlive_its_parent(void **state)
     middle = fork();
     assert_true(middle >= 0);
     if (middle == 0) {
-        if (start(doze, NULL, IMGZ_APART_CHILD, LONG_MS, &apart) < 0)
+        if (start(doze, NULL, IMGZ_SUBPROCESS_CHILD, LONG_MS, &apart) < 0)
             _exit(1);
         while (shared->child == 0)
             usleep(1000);
@@ -238,7 +239,7 @@ static void memory_is_limited(void **state)
     uint32_t mib = 0;
 
     (void)state;
-    assert_int_equal(ask(take_memory, NULL, IMGZ_APART_CHILD, LONG_MS, &mib), 0);
+    assert_int_equal(ask(take_memory, NULL, IMGZ_SUBPROCESS_CHILD, LONG_MS, &mib), 0);
     assert_in_range(mib, 100, 300);
 }
 
@@ -254,9 +255,9 @@ static void the_child_holds_nothing(void **state)
     high_fd = fcntl(fds[0], F_DUPFD, 200);
     assert_true(high_fd >= 200);
     before = count_open();
-    assert_int_equal(ask(count_files, NULL, IMGZ_APART_CHILD, LONG_MS, &count), 0);
+    assert_int_equal(ask(count_files, NULL, IMGZ_SUBPROCESS_CHILD, LONG_MS, &count), 0);
     assert_int_equal(count, 4); /* three streams and the pipe */
-    assert_int_equal(ask(count_files, NULL, IMGZ_APART_ORPHAN, LONG_MS, &count), 0);
+    assert_int_equal(ask(count_files, NULL, IMGZ_SUBPROCESS_ORPHAN, LONG_MS, &count), 0);
     assert_int_equal(count, 4);
     assert_int_equal(count_open(), before);
     close(high_fd);
@@ -281,10 +282,10 @@ static void handlers_do_not_run_in_the_child(void **state)
     shared->exit_handlers_run = 0;
     shared->signal_handlers_run = 0;
     assert_int_equal(sigaction(SIGTERM, &counting, &before), 0);
-    assert_int_equal(ask(look_around, NULL, IMGZ_APART_CHILD, LONG_MS, &right), 0);
+    assert_int_equal(ask(look_around, NULL, IMGZ_SUBPROCESS_CHILD, LONG_MS, &right), 0);
     assert_int_equal(right, 1);
     /* Until its end: the answer to this is that it has closed all it had. */
-    assert_int_equal(ask(say_nothing, NULL, IMGZ_APART_CHILD, LONG_MS, &right), -EPROTO);
+    assert_int_equal(ask(say_nothing, NULL, IMGZ_SUBPROCESS_CHILD, LONG_MS, &right), -EPROTO);
     assert_int_equal(shared->signal_handlers_run, 0);
     assert_int_equal(shared->exit_handlers_run, 0);
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
@@ -297,7 +298,7 @@ static void handlers_do_not_run_in_the_child(void **state)
 static void other_children_are_left_alone(void **state)
 {
     const uint32_t sent = 5;
-    struct imgz_apart apart;
+    struct imgz_subprocess apart;
     uint32_t got = 0;
     siginfo_t ended;
     int status = 0;
@@ -309,22 +310,22 @@ static void other_children_are_left_alone(void **state)
     if (other == 0)
         _exit(17);
     assert_int_equal(waitid(P_PID, (id_t)other, &ended, WEXITED | WNOWAIT), 0);
-    assert_int_equal(start(answer, &sent, IMGZ_APART_CHILD, LONG_MS, &apart), 0);
-    assert_int_equal(imgz_apart_read(&apart, &got, sizeof(got)), 0);
-    imgz_apart_end(&apart);
+    assert_int_equal(start(answer, &sent, IMGZ_SUBPROCESS_CHILD, LONG_MS, &apart), 0);
+    assert_int_equal(imgz_subprocess_read(&apart, &got, sizeof(got)), 0);
+    imgz_subprocess_end(&apart);
     assert_int_equal(waitpid(other, &status, 0), other);
     assert_int_equal(WEXITSTATUS(status), 17);
     signal(SIGCHLD, SIG_IGN);
-    assert_int_equal(ask(answer, &sent, IMGZ_APART_CHILD, LONG_MS, &got), 0);
-    assert_int_equal(ask(crash, NULL, IMGZ_APART_CHILD, LONG_MS, &got), -EPROTO);
-    assert_int_equal(ask(loop, NULL, IMGZ_APART_CHILD, SHORT_MS, &got), -ETIMEDOUT);
+    assert_int_equal(ask(answer, &sent, IMGZ_SUBPROCESS_CHILD, LONG_MS, &got), 0);
+    assert_int_equal(ask(crash, NULL, IMGZ_SUBPROCESS_CHILD, LONG_MS, &got), -EPROTO);
+    assert_int_equal(ask(loop, NULL, IMGZ_SUBPROCESS_CHILD, SHORT_MS, &got), -ETIMEDOUT);
     signal(SIGCHLD, SIG_DFL);
 }
 
 static void no_process_is_told(void **state)
 {
     const struct rlimit none = {0, 0};
-    struct imgz_apart apart;
+    struct imgz_subprocess apart;
     int status = 0;
     pid_t child;
 
@@ -337,7 +338,7 @@ static void no_process_is_told(void **state)
 
             if (setrlimit(RLIMIT_NPROC, &none) < 0 || setuid(65534) < 0)
                 _exit(77);
-            if (start(say_nothing, NULL, IMGZ_APART_CHILD, LONG_MS, &apart) != -EAGAIN)
+            if (start(say_nothing, NULL, IMGZ_SUBPROCESS_CHILD, LONG_MS, &apart) != -EAGAIN)
                 _exit(1);
             _exit(count_open() == before ? 0 : 2);
         }

@@ -92,8 +92,8 @@ static void what_is_worth_it_is_kept(void **state)
         put(&world, "bytes");
         world.output.begun = true;
         world.output.stored_bytes = cases[i].stored_bytes;
-        (void)imgz_stop_raise(world.fixture.stop, cases[i].code,
-                              imgz_output_place(&world.output, 0), "it failed");
+        (void)imgz_latch_raise(world.fixture.latch, cases[i].code,
+                               imgz_output_location(&world.output, 0), "it failed");
         imgz_output_close(&world.output);
         assert_int_equal(imgz_fixture_exists(&world.fixture, "out.partial"), cases[i].kept);
         assert_non_null(strstr(story(&world)->text, cases[i].kept
@@ -247,7 +247,7 @@ static void second_writer_is_refused(void **state)
     put(&world, "first");
     first = world.output;
     expect_refused(&world, -EBUSY, 1);
-    first.stop = world.fixture.stop; /* which is another by now */
+    first.latch = world.fixture.latch; /* which is another by now */
     assert_int_equal(imgz_output_flush(&first), 0);
     assert_int_equal(imgz_output_commit(&first), 0);
     imgz_output_close(&first);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A crew of which one thread is stuck: it is left behind, and may come back. */
+/* A threads of which one thread is stuck: it is left behind, and may come back. */
 #include "pipeline/threads.h"
 
 #include <errno.h>
@@ -16,18 +16,18 @@
 #define WORKERS 2u
 #define ITEMS   50u
 
-static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+static const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
 enum hand { NOBODY, FEEDER, WORKER, DRAIN };
 
 /* On the heap, as everything that a thread left behind knows of. */
 struct job {
     enum hand stuck_hand;
-    bool let_go; /* as soon as the crew knows of it */
-    struct imgz_line *line;
-    struct imgz_stop *stop;
+    bool let_go; /* as soon as the threads knows of it */
+    struct imgz_pipeline *pipeline;
+    struct imgz_latch *latch;
     struct imgz_log log;
-    struct imgz_crew_left left;
+    struct imgz_threads_left left;
     atomic_bool is_stuck;
     atomic_bool released;
     atomic_bool came_back;
@@ -44,19 +44,19 @@ static void get_stuck(struct job *job, enum hand hand)
     atomic_store(&job->came_back, true);
 }
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct job *job = context;
 
     for (uint64_t i = 0; i < ITEMS; i++) {
         struct imgz_slot *slot = NULL;
-        int rc = imgz_line_take_free(line, &slot);
+        int rc = imgz_pipeline_take_free(pipeline, &slot);
 
         if (rc < 0)
             return rc;
         if (i == ITEMS / 2)
             get_stuck(job, FEEDER);
-        rc = imgz_line_feed(line, &slot);
+        rc = imgz_pipeline_feed(pipeline, &slot);
         if (rc < 0)
             return rc;
     }
@@ -71,15 +71,15 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
         if (slot->seq == ITEMS / 2)
             get_stuck(context, DRAIN);
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
     }
     return rc == -ENODATA ? 0 : rc;
 }
@@ -91,14 +91,14 @@ static bool ask(void *context)
 
     if (!atomic_load(&job->is_stuck))
         return false;
-    imgz_stop_raise(job->stop, -ETIMEDOUT, nowhere, "a read hangs");
+    imgz_latch_raise(job->latch, -ETIMEDOUT, nowhere, "a read hangs");
     atomic_store(&job->released, job->let_go);
     return true;
 }
 
-static struct imgz_crew_watch make_watch(struct job *job)
+static struct imgz_threads_watch make_watch(struct job *job)
 {
-    return (struct imgz_crew_watch){
+    return (struct imgz_threads_watch){
         .progress_interval_ms = 5,
         .stuck = ask,
         .stuck_context = job,
@@ -114,15 +114,15 @@ static struct job *create_job(enum hand stuck_hand)
     assert_non_null(job);
     job->stuck_hand = stuck_hand;
     imgz_log_init(&job->log, NULL, NULL);
-    assert_int_equal(imgz_stop_create(&job->stop), 0);
-    assert_int_equal(imgz_line_create(&pool, job->stop, &job->log, &job->line), 0);
+    assert_int_equal(imgz_latch_create(&job->latch), 0);
+    assert_int_equal(imgz_pipeline_create(&pool, job->latch, &job->log, &job->pipeline), 0);
     return job;
 }
 
 static void destroy_job(struct job *job)
 {
-    imgz_line_destroy(job->line);
-    imgz_stop_destroy(job->stop);
+    imgz_pipeline_destroy(job->pipeline);
+    imgz_latch_destroy(job->latch);
     imgz_log_fini(&job->log);
     free(job);
 }
@@ -142,7 +142,7 @@ static void release(struct job *job)
 
 static int run(struct job *job)
 {
-    const struct imgz_crew_plan plan = {
+    const struct imgz_threads_plan plan = {
         .job = job,
         .worker_count = WORKERS,
         .feed = feed,
@@ -150,9 +150,9 @@ static int run(struct job *job)
         .drain = drain,
         .watch = make_watch(job),
     };
-    struct imgz_crew_usage usage = {0};
+    struct imgz_threads_usage usage = {0};
 
-    return imgz_crew_run(&plan, job->line, &usage);
+    return imgz_threads_run(&plan, job->pipeline, &usage);
 }
 
 static void who_is_stuck_is_left_behind(void **state)
@@ -203,19 +203,19 @@ static int call_body(void *context)
     struct job *job = context;
 
     get_stuck(job, DRAIN);
-    return imgz_stop_raise(job->stop, -EIO, nowhere, "too late to be told");
+    return imgz_latch_raise(job->latch, -EIO, nowhere, "too late to be told");
 }
 
 static void a_call_is_left_behind(void **state)
 {
     struct job *job = create_job(DRAIN);
-    const struct imgz_crew_watch watch = make_watch(job);
+    const struct imgz_threads_watch watch = make_watch(job);
 
     (void)state;
-    assert_int_equal(imgz_crew_call(call_body, job, &watch, job->stop), -ETIMEDOUT);
+    assert_int_equal(imgz_threads_call(call_body, job, &watch, job->latch), -ETIMEDOUT);
     assert_true(job->left.any && job->left.drain);
     release(job);
-    assert_int_equal(imgz_stop_error(job->stop)->code, -ETIMEDOUT);
+    assert_int_equal(imgz_latch_error(job->latch)->code, -ETIMEDOUT);
 }
 
 int main(void)

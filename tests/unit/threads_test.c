@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The line and the crew that works on it, with a job that only counts. */
+/* The pipeline and the threads that works on it, with a job that only counts. */
 #include "pipeline/threads.h"
 
 #include <errno.h>
@@ -25,16 +25,16 @@
 #define FOR_EVER     UINT64_MAX
 #define CANCEL_AFTER 20u
 
-static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+static const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
 struct count_job {
     /* Set before the run. */
-    struct imgz_line *line;
-    uint64_t item_count;    /* FOR_EVER: until the line is closed */
+    struct imgz_pipeline *pipeline;
+    uint64_t item_count;    /* FOR_EVER: until the pipeline is closed */
     uint64_t feed_fails_at; /* this item; NEVER */
     uint64_t work_fails_at;
     uint64_t drain_fails_at;
-    bool drain_sleeps; /* does not look at the line before the crew is stopped */
+    bool drain_sleeps; /* does not look at the pipeline before the threads is stopped */
 
     _Atomic(uint64_t) worked_count;
     uint64_t drained_count;                 /* of the drain */
@@ -51,7 +51,7 @@ struct count_job {
 
 static int give_up(const struct count_job *job, const char *who)
 {
-    return imgz_stop_raise(job->line->stop, -EIO, nowhere, "%s failed", who);
+    return imgz_latch_raise(job->pipeline->latch, -EIO, nowhere, "%s failed", who);
 }
 
 /* The thread runs on these processors; NULL: on all that the caller may use. */
@@ -71,7 +71,7 @@ static void look_around(struct count_job *job, hwloc_const_cpuset_t wanted)
     }
 }
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct count_job *job = context;
 
@@ -83,13 +83,13 @@ static int feed(void *context, struct imgz_line *line)
 
         if (i == job->feed_fails_at)
             return give_up(job, "feed");
-        rc = imgz_line_take_free(line, &slot);
+        rc = imgz_pipeline_take_free(pipeline, &slot);
         if (rc < 0)
             return rc;
         IMGZ_ASSERT(slot->seq == i);
         slot->raw_offset = i * ITEM_BYTES;
         slot->raw_bytes = ITEM_BYTES;
-        rc = imgz_line_feed(line, &slot);
+        rc = imgz_pipeline_feed(pipeline, &slot);
         if (rc < 0)
             return rc;
         IMGZ_ASSERT(slot == NULL);
@@ -114,7 +114,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct count_job *job = context;
     struct imgz_slot *slot = NULL;
@@ -123,21 +123,21 @@ static int drain(void *context, struct imgz_line *line)
     if (job->placement != NULL)
         look_around(job, imgz_placement_drain_processors(job->placement));
     IMGZ_ASSERT(pthread_sigmask(SIG_BLOCK, NULL, &job->drain_signals) == 0);
-    while (job->drain_sleeps && !imgz_stop_raised(line->stop))
+    while (job->drain_sleeps && !imgz_latch_raised(pipeline->latch))
         usleep(NAP_US);
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
         IMGZ_ASSERT(slot->seq == job->drained_count);
         IMGZ_ASSERT(slot->state == IMGZ_SLOT_DRAIN);
         IMGZ_ASSERT(slot->raw_hash.bytes[0] == (unsigned char)slot->seq);
         if (slot->seq == job->drain_fails_at)
             return give_up(job, "drain");
         job->drained_count += 1;
-        atomic_fetch_add(&line->meter.raw_bytes_done, slot->raw_bytes);
-        imgz_line_give_back(line, &slot);
+        atomic_fetch_add(&pipeline->meter.raw_bytes_done, slot->raw_bytes);
+        imgz_pipeline_give_back(pipeline, &slot);
     }
     if (rc != -ENODATA)
         return rc;
-    imgz_line_begin_flush(line);
+    imgz_pipeline_begin_flush(pipeline);
     return 0;
 }
 
@@ -163,11 +163,12 @@ static struct count_job quiet_job(void)
                               .caller = pthread_self()};
 }
 
-/* Runs the job on a line of its own; 'error' receives the latch's story. All hands are joined. */
+/* Runs the job on a pipeline of its own; 'error' receives the latch's story. All threads are
+ * joined. */
 static int run(struct count_job *job, struct imgz_error *error)
 {
     const struct imgz_pool_config pool = {SLOTS, IMGZ_BLOCK_BYTES, 0};
-    const struct imgz_crew_plan plan = {
+    const struct imgz_threads_plan plan = {
         .job = job,
         .worker_count = WORKERS,
         .feed = feed,
@@ -178,25 +179,26 @@ static int run(struct count_job *job, struct imgz_error *error)
                   .progress_interval_ms = 1,
                   .raw_bytes_total = job->item_count * ITEM_BYTES},
     };
-    struct imgz_crew_usage usage;
-    struct imgz_stop *stop = NULL;
+    struct imgz_threads_usage usage;
+    struct imgz_latch *latch = NULL;
     struct imgz_log log;
     int rc;
 
     imgz_log_init(&log, NULL, NULL);
-    assert_int_equal(imgz_stop_create(&stop), 0);
-    assert_int_equal(imgz_line_create_placed(&pool, job->placement, stop, &log, &job->line), 0);
-    rc = imgz_crew_run(&plan, job->line, &usage);
+    assert_int_equal(imgz_latch_create(&latch), 0);
+    assert_int_equal(
+        imgz_pipeline_create_placed(&pool, job->placement, latch, &log, &job->pipeline), 0);
+    rc = imgz_threads_run(&plan, job->pipeline, &usage);
     imgz_test_threads_expect(imgz_test_threads_at_rest);
-    *error = *imgz_stop_error(stop);
+    *error = *imgz_latch_error(latch);
     if (rc == 0) {
-        assert_int_equal(atomic_load(&job->line->meter.phase), IMGZ_PHASE_FLUSH);
-        assert_int_not_equal(job->line->flush_start_ns, 0);
+        assert_int_equal(atomic_load(&job->pipeline->meter.phase), IMGZ_PHASE_FLUSH);
+        assert_int_not_equal(job->pipeline->flush_start_ns, 0);
         /* A thread takes some microseconds to start and end alone. */
         assert_true(usage.feed_cpu_ns > 0 && usage.work_cpu_ns > 0 && usage.drain_cpu_ns > 0);
     }
-    imgz_line_destroy(job->line);
-    imgz_stop_destroy(stop);
+    imgz_pipeline_destroy(job->pipeline);
+    imgz_latch_destroy(latch);
     imgz_log_fini(&log);
     return rc;
 }
@@ -218,7 +220,7 @@ static void normal_end(void **state)
     }
 }
 
-/* Signals are the caller's: none is delivered to the crew's threads. */
+/* Signals are the caller's: none is delivered to the threads' threads. */
 static void hands_block_signals(void **state)
 {
     struct count_job job = quiet_job();
@@ -323,7 +325,7 @@ static void progress_shows_the_meter(void **state)
  */
 
 struct call {
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     pthread_t caller;
     int code;   /* to be raised and returned; 0: all is well */
     bool waits; /* until the latch is raised by another */
@@ -335,10 +337,10 @@ static int call_body(void *context)
     struct call *call = context;
 
     IMGZ_ASSERT(!pthread_equal(pthread_self(), call->caller));
-    while (call->waits && !imgz_stop_raised(call->stop))
+    while (call->waits && !imgz_latch_raised(call->latch))
         usleep(NAP_US);
     call->done = true;
-    return call->code < 0 ? imgz_stop_raise(call->stop, call->code, nowhere, "call failed") : 0;
+    return call->code < 0 ? imgz_latch_raise(call->latch, call->code, nowhere, "call failed") : 0;
 }
 
 static int cancel_at_once(const struct imgz_progress *figures, void *context)
@@ -361,18 +363,19 @@ static void calls_can_fail_and_be_canceled(void **state)
         struct call call = {.caller = pthread_self(),
                             .code = cases[i].code,
                             .waits = cases[i].canceled};
-        const struct imgz_crew_watch watch = {.progress = cases[i].canceled ? cancel_at_once : NULL,
-                                              .progress_interval_ms = 1};
+        const struct imgz_threads_watch watch = {
+            .progress = cases[i].canceled ? cancel_at_once : NULL, .progress_interval_ms = 1};
 
-        assert_int_equal(imgz_stop_create(&call.stop), 0);
-        assert_int_equal(imgz_crew_call(call_body, &call, &watch, call.stop), cases[i].rc);
+        assert_int_equal(imgz_latch_create(&call.latch), 0);
+        assert_int_equal(imgz_threads_call(call_body, &call, &watch, call.latch), cases[i].rc);
         assert_true(call.done);
-        assert_int_equal(imgz_stop_error(call.stop)->code, cases[i].rc);
-        imgz_stop_destroy(call.stop);
+        assert_int_equal(imgz_latch_error(call.latch)->code, cases[i].rc);
+        imgz_latch_destroy(call.latch);
     }
 }
 
-/* ---- The line ----------------------------------------------------------------------------------
+/* ---- The pipeline
+ * ----------------------------------------------------------------------------------
  */
 
 /* A number that was taken and given back is given out again. */
@@ -380,27 +383,27 @@ static void untaken_numbers_come_again(void **state)
 {
     const struct imgz_pool_config pool = {2, IMGZ_BLOCK_BYTES, 0};
     struct imgz_slot *slot = NULL;
-    struct imgz_line *line = NULL;
-    struct imgz_stop *stop = NULL;
+    struct imgz_pipeline *pipeline = NULL;
+    struct imgz_latch *latch = NULL;
     struct imgz_log log;
 
     (void)state;
     imgz_log_init(&log, NULL, NULL);
-    assert_int_equal(imgz_stop_create(&stop), 0);
-    assert_int_equal(imgz_line_create(&pool, stop, &log, &line), 0);
-    assert_int_equal(imgz_line_take_free(line, &slot), 0);
+    assert_int_equal(imgz_latch_create(&latch), 0);
+    assert_int_equal(imgz_pipeline_create(&pool, latch, &log, &pipeline), 0);
+    assert_int_equal(imgz_pipeline_take_free(pipeline, &slot), 0);
     assert_int_equal(slot->seq, 0);
-    imgz_line_untake(line, &slot);
+    imgz_pipeline_untake(pipeline, &slot);
     assert_null(slot);
-    assert_int_equal(imgz_line_try_take_free(line, &slot), 0);
+    assert_int_equal(imgz_pipeline_try_take_free(pipeline, &slot), 0);
     assert_int_equal(slot->seq, 0);
-    imgz_line_untake(line, &slot);
-    imgz_line_end(line);
-    assert_int_equal(imgz_line_take(line, &slot), -ENODATA);
-    assert_int_equal(imgz_line_try_take(line, &slot), -ENODATA);
-    imgz_line_destroy(line);
-    imgz_line_destroy(NULL);
-    imgz_stop_destroy(stop);
+    imgz_pipeline_untake(pipeline, &slot);
+    imgz_pipeline_end(pipeline);
+    assert_int_equal(imgz_pipeline_take(pipeline, &slot), -ENODATA);
+    assert_int_equal(imgz_pipeline_try_take(pipeline, &slot), -ENODATA);
+    imgz_pipeline_destroy(pipeline);
+    imgz_pipeline_destroy(NULL);
+    imgz_latch_destroy(latch);
     imgz_log_fini(&log);
 }
 

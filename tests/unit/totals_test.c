@@ -55,7 +55,7 @@ static struct naive count_naively(const unsigned char *disk, size_t bytes)
     return naive;
 }
 
-static void add_data(struct imgz_tally *tally, unsigned char *disk, size_t offset, size_t bytes)
+static void add_data(struct imgz_totals *totals, unsigned char *disk, size_t offset, size_t bytes)
 {
     const struct imgz_slot slot = {
         .kind = IMGZ_SLOT_DATA,
@@ -66,21 +66,21 @@ static void add_data(struct imgz_tally *tally, unsigned char *disk, size_t offse
         .raw_crc32 = imgz_crc32(disk + offset, bytes),
     };
 
-    imgz_tally_add(tally, &slot);
+    imgz_totals_add(totals, &slot);
 }
 
-static void add_zeros(struct imgz_tally *tally, size_t offset, size_t bytes)
+static void add_zeros(struct imgz_totals *totals, size_t offset, size_t bytes)
 {
     const struct imgz_slot slot = {.kind = IMGZ_SLOT_ZERO,
                                    .raw_offset = offset,
                                    .raw_bytes = bytes};
 
-    imgz_tally_add(tally, &slot);
+    imgz_totals_add(totals, &slot);
 }
 
 static void random_disks_agree_with_naive(void **state)
 {
-    const struct imgz_tally_config config = {
+    const struct imgz_totals_config config = {
         .chunk_bytes = CHUNK, .digests = "sha256", .crc_wanted = true, .raw_present = true};
     unsigned char *disk = malloc(DISK_MAX);
     uint64_t random = 3;
@@ -89,12 +89,12 @@ static void random_disks_agree_with_naive(void **state)
     assert_non_null(disk);
     for (int round = 0; round < 40; round++) {
         const size_t bytes = imgz_sample_random(&random) % DISK_MAX;
-        struct imgz_tally *tally = NULL;
-        struct imgz_tally_sum sum;
+        struct imgz_totals *totals = NULL;
+        struct imgz_totals_sum sum;
         struct naive naive;
         uint64_t zero_bytes = 0;
 
-        assert_int_equal(imgz_tally_create(&config, &tally), 0);
+        assert_int_equal(imgz_totals_create(&config, &totals), 0);
         imgz_sample_fill(IMGZ_SAMPLE_RANDOM, random, disk, bytes);
         for (size_t at = 0; at < bytes;) {
             const size_t chunks = 1 + imgz_sample_random(&random) % 6;
@@ -103,18 +103,18 @@ static void random_disks_agree_with_naive(void **state)
                 const size_t run_bytes = imgz_min(chunks * CHUNK, bytes - at);
 
                 memset(disk + at, 0, run_bytes);
-                add_zeros(tally, at, run_bytes);
+                add_zeros(totals, at, run_bytes);
                 zero_bytes += run_bytes;
                 at += run_bytes;
             } else {
                 const size_t chunk_bytes = imgz_min(CHUNK, bytes - at);
 
-                add_data(tally, disk, at, chunk_bytes);
+                add_data(totals, disk, at, chunk_bytes);
                 at += chunk_bytes;
             }
         }
         naive = count_naively(disk, bytes);
-        imgz_tally_finish(tally, &sum);
+        imgz_totals_finish(totals, &sum);
         assert_int_equal(sum.raw_bytes, bytes);
         assert_int_equal(sum.zero_bytes, zero_bytes);
         assert_int_equal(sum.chunk_count, imgz_div_up(bytes, CHUNK));
@@ -124,7 +124,7 @@ static void random_disks_agree_with_naive(void **state)
         assert_int_equal(sum.digest_count, 1);
         assert_string_equal(sum.digests[0].name, "sha256");
         assert_string_equal(sum.digests[0].hex, naive.sha256);
-        imgz_tally_destroy(tally);
+        imgz_totals_destroy(totals);
     }
     free(disk);
 }
@@ -132,29 +132,29 @@ static void random_disks_agree_with_naive(void **state)
 /* The same disk, its zeros told as holes, as single chunks, or as one run: the same sums. */
 static void how_zeros_are_told_does_not_matter(void **state)
 {
-    const struct imgz_tally_config config = {.chunk_bytes = CHUNK,
-                                             .crc_wanted = true,
-                                             .raw_present = true};
+    const struct imgz_totals_config config = {.chunk_bytes = CHUNK,
+                                              .crc_wanted = true,
+                                              .raw_present = true};
     static unsigned char disk[5 * CHUNK + 100];
-    struct imgz_tally_sum sums[3];
+    struct imgz_totals_sum sums[3];
 
     (void)state;
     disk[0] = 1;
     for (size_t way = 0; way < IMGZ_COUNT_OF(sums); way++) {
-        struct imgz_tally *tally = NULL;
+        struct imgz_totals *totals = NULL;
 
-        assert_int_equal(imgz_tally_create(&config, &tally), 0);
-        add_data(tally, disk, 0, CHUNK);
+        assert_int_equal(imgz_totals_create(&config, &totals), 0);
+        add_data(totals, disk, 0, CHUNK);
         if (way == 0)
-            add_zeros(tally, CHUNK, 4 * CHUNK + 100);
+            add_zeros(totals, CHUNK, 4 * CHUNK + 100);
         for (size_t at = CHUNK; way > 0 && at < sizeof(disk); at += CHUNK) {
             if (way == 1)
-                add_zeros(tally, at, imgz_min(CHUNK, sizeof(disk) - at));
+                add_zeros(totals, at, imgz_min(CHUNK, sizeof(disk) - at));
             else
-                add_data(tally, disk, at, imgz_min(CHUNK, sizeof(disk) - at));
+                add_data(totals, disk, at, imgz_min(CHUNK, sizeof(disk) - at));
         }
-        imgz_tally_finish(tally, &sums[way]);
-        imgz_tally_destroy(tally);
+        imgz_totals_finish(totals, &sums[way]);
+        imgz_totals_destroy(totals);
     }
     for (size_t way = 1; way < IMGZ_COUNT_OF(sums); way++) {
         assert_int_equal(sums[way].raw_bytes, sums[0].raw_bytes);
@@ -167,50 +167,50 @@ static void how_zeros_are_told_does_not_matter(void **state)
 static void zero_hashes_are_those_of_zeros(void **state)
 {
     static const unsigned char zeros[CHUNK];
-    const struct imgz_tally_config config = {.chunk_bytes = CHUNK};
-    struct imgz_tally *tally = NULL;
+    const struct imgz_totals_config config = {.chunk_bytes = CHUNK};
+    struct imgz_totals *totals = NULL;
 
     (void)state;
-    assert_int_equal(imgz_tally_create(&config, &tally), 0);
+    assert_int_equal(imgz_totals_create(&config, &totals), 0);
     for (size_t bytes = 1; bytes <= CHUNK; bytes = bytes == 1 ? 4096 : bytes * 2) {
         const struct imgz_hash expected = imgz_xxh3_128(zeros, bytes);
-        const struct imgz_hash hash = imgz_tally_zero_hash(tally, bytes).hash;
+        const struct imgz_hash hash = imgz_totals_zero_hash(totals, bytes).hash;
 
         assert_true(imgz_hash_equal(&hash, &expected));
     }
-    imgz_tally_destroy(tally);
-    imgz_tally_destroy(NULL);
+    imgz_totals_destroy(totals);
+    imgz_totals_destroy(NULL);
 }
 
 /* Without raw bytes there are no digests; without CRC-32 it stays 0. */
 static void what_is_not_there_is_not_counted(void **state)
 {
     static unsigned char disk[CHUNK] = {1};
-    const struct imgz_tally_config config = {.chunk_bytes = CHUNK, .digests = "sha256"};
-    struct imgz_tally *tally = NULL;
-    struct imgz_tally_sum sum;
+    const struct imgz_totals_config config = {.chunk_bytes = CHUNK, .digests = "sha256"};
+    struct imgz_totals *totals = NULL;
+    struct imgz_totals_sum sum;
 
     (void)state;
-    assert_int_equal(imgz_tally_create(&config, &tally), 0);
-    add_data(tally, disk, 0, CHUNK);
-    add_zeros(tally, CHUNK, CHUNK);
-    imgz_tally_finish(tally, &sum);
+    assert_int_equal(imgz_totals_create(&config, &totals), 0);
+    add_data(totals, disk, 0, CHUNK);
+    add_zeros(totals, CHUNK, CHUNK);
+    imgz_totals_finish(totals, &sum);
     assert_int_equal(sum.digest_count, 0);
     assert_true(sum.crc_left_out);
     assert_int_equal(sum.chunk_count, 2);
-    imgz_tally_destroy(tally);
+    imgz_totals_destroy(totals);
 }
 
 static void unknown_digests_are_refused(void **state)
 {
-    const struct imgz_tally_config config = {.chunk_bytes = CHUNK,
-                                             .digests = "sha257",
-                                             .raw_present = true};
-    struct imgz_tally *tally = NULL;
+    const struct imgz_totals_config config = {.chunk_bytes = CHUNK,
+                                              .digests = "sha257",
+                                              .raw_present = true};
+    struct imgz_totals *totals = NULL;
 
     (void)state;
-    assert_int_equal(imgz_tally_create(&config, &tally), -EINVAL);
-    assert_null(tally);
+    assert_int_equal(imgz_totals_create(&config, &totals), -EINVAL);
+    assert_null(totals);
 }
 
 int main(void)

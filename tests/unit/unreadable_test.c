@@ -29,21 +29,21 @@ static struct imgz_mapfile make_map(const char *text, uint64_t size_bytes)
 static int find(const char *map_text, const char *recorded, char text[256])
 {
     struct imgz_mapfile map = make_map(map_text, DISK_BYTES);
-    struct imgz_badlist list;
+    struct imgz_range_list list;
     struct imgz_meta meta;
     size_t used = 0;
     int rc;
 
-    imgz_badlist_init(&list);
+    imgz_range_list_init(&list);
     imgz_meta_init(&meta);
     assert_int_equal(imgz_meta_add(&meta, "unreadable.ranges", recorded), 0);
-    rc = imgz_missing_find(&map, &meta, DISK_BYTES, &list);
+    rc = imgz_unreadable_find(&map, &meta, DISK_BYTES, &list);
     text[0] = '\0';
     for (size_t i = 0; rc == 0 && i < list.count; i++)
         used += (size_t)snprintf(text + used, 256 - used, "%s%llu+%llu", i == 0 ? "" : " ",
                                  (unsigned long long)list.ranges[i].offset,
                                  (unsigned long long)list.ranges[i].bytes);
-    imgz_badlist_fini(&list);
+    imgz_range_list_fini(&list);
     imgz_mapfile_fini(&map);
     imgz_meta_fini(&meta);
     return rc;
@@ -107,7 +107,7 @@ struct word {
 };
 
 static int read_word(const struct word *word, uint64_t size_bytes,
-                     struct imgz_missing_record *record)
+                     struct imgz_unreadable_record *record)
 {
     struct imgz_meta meta;
     int rc;
@@ -116,7 +116,7 @@ static int read_word(const struct word *word, uint64_t size_bytes,
     assert_int_equal(imgz_meta_add(&meta, "unreadable.ranges", word->ranges), 0);
     assert_int_equal(imgz_meta_add(&meta, "unreadable.bytes", word->bytes), 0);
     assert_int_equal(imgz_meta_add(&meta, "unreadable.range-count", word->count), 0);
-    rc = imgz_missing_read(&meta, size_bytes, record);
+    rc = imgz_unreadable_read(&meta, size_bytes, record);
     imgz_meta_fini(&meta);
     return rc;
 }
@@ -137,7 +137,7 @@ static void numbers_that_do_not_fit_the_list_are_refused(void **state)
         {"512+512", "18446744073709551616", "1"},
         {"512+512 1024+512", "1024", "2"}, /* they are one */
     };
-    struct imgz_missing_record record;
+    struct imgz_unreadable_record record;
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(bad); i++)
@@ -147,7 +147,7 @@ static void numbers_that_do_not_fit_the_list_are_refused(void **state)
         assert_int_equal(record.listed.bytes, good[i].ranges[0] == '\0' ? 0 : 512);
         assert_int_equal(record.unlisted_bytes, 0);
         assert_int_equal(record.unlisted_count, 0);
-        imgz_badlist_fini(&record.listed);
+        imgz_range_list_fini(&record.listed);
     }
 }
 
@@ -180,7 +180,7 @@ static void what_a_full_list_leaves_out_is_counted(void **state)
         {"4117", "4097", -EBADMSG, 0, 0}, {"4098", "4099", -EBADMSG, 0, 0},
         {"4098", "4096", -EBADMSG, 0, 0}, {"4096", "4097", -EBADMSG, 0, 0},
     };
-    struct imgz_missing_record record;
+    struct imgz_unreadable_record record;
     char *text = make_full_list();
 
     (void)state;
@@ -193,7 +193,7 @@ static void what_a_full_list_leaves_out_is_counted(void **state)
         assert_int_equal(record.listed.count, IMGZ_PROVENANCE_RANGES_MAX);
         assert_int_equal(record.unlisted_bytes, cases[i].unlisted_bytes);
         assert_int_equal(record.unlisted_count, cases[i].unlisted_count);
-        imgz_badlist_fini(&record.listed);
+        imgz_range_list_fini(&record.listed);
     }
     free(text);
 }
@@ -221,12 +221,12 @@ static void what_a_full_list_leaves_out_is_missing(void **state)
     assert_int_equal(imgz_meta_add_number(&meta, "unreadable.range-count", 4096 + 1), 0);
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
         struct imgz_mapfile map = make_map(cases[i].map, 9216);
-        struct imgz_badlist list;
+        struct imgz_range_list list;
 
-        imgz_badlist_init(&list);
-        assert_int_equal(imgz_missing_find(&map, &meta, 9216, &list), 0);
+        imgz_range_list_init(&list);
+        assert_int_equal(imgz_unreadable_find(&map, &meta, 9216, &list), 0);
         assert_int_equal(list.bytes, 8192 + cases[i].missing_bytes);
-        imgz_badlist_fini(&list);
+        imgz_range_list_fini(&list);
         imgz_mapfile_fini(&map);
     }
     imgz_meta_fini(&meta);

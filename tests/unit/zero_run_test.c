@@ -61,16 +61,16 @@ static void check_zlib(unsigned char *segment, size_t segment_bytes, uint64_t ra
 
 static void check_run(uint64_t raw_bytes)
 {
-    uint64_t segment_bytes = imgz_zerorun_segment_bytes(raw_bytes);
+    uint64_t segment_bytes = imgz_zero_run_segment_bytes(raw_bytes);
     unsigned char *segment = imgz_guard_create(segment_bytes);
     unsigned char *stream = malloc(segment_bytes + 2);
 
     assert_non_null(stream);
     memset(segment, 0xa5, segment_bytes);
-    imgz_zerorun_make(raw_bytes, segment);
-    assert_true(imgz_zerorun_match(raw_bytes, segment, segment_bytes));
-    assert_false(imgz_zerorun_match(raw_bytes + 1, segment, segment_bytes));
-    assert_false(imgz_zerorun_match(raw_bytes, segment, segment_bytes - 1));
+    imgz_zero_run_make(raw_bytes, segment);
+    assert_true(imgz_zero_run_match(raw_bytes, segment, segment_bytes));
+    assert_false(imgz_zero_run_match(raw_bytes + 1, segment, segment_bytes));
+    assert_false(imgz_zero_run_match(raw_bytes, segment, segment_bytes - 1));
     memcpy(stream, segment, segment_bytes);
     check_libdeflate(stream, segment_bytes, raw_bytes);
     check_zlib(stream, segment_bytes, raw_bytes);
@@ -96,12 +96,12 @@ static void length_is_near_the_limit(void **state)
 {
     (void)state;
     for (uint64_t raw_bytes = 1; raw_bytes < (uint64_t)1 << 31; raw_bytes = raw_bytes * 3 + 1) {
-        uint64_t segment_bytes = imgz_zerorun_segment_bytes(raw_bytes);
+        uint64_t segment_bytes = imgz_zero_run_segment_bytes(raw_bytes);
 
         assert_true(segment_bytes <= raw_bytes / 1032 + 84);
     }
     /* The longest run a note has fits in a chunk of the default size and a little. */
-    assert_true(imgz_zerorun_segment_bytes((uint64_t)1 << 30) < (1u << 20) + 64);
+    assert_true(imgz_zero_run_segment_bytes((uint64_t)1 << 30) < (1u << 20) + 64);
 }
 
 static void no_other_bytes_match(void **state)
@@ -110,16 +110,16 @@ static void no_other_bytes_match(void **state)
 
     (void)state;
     for (size_t r = 0; r < IMGZ_COUNT_OF(runs); r++) {
-        size_t segment_bytes = imgz_zerorun_segment_bytes(runs[r]);
+        size_t segment_bytes = imgz_zero_run_segment_bytes(runs[r]);
         unsigned char *segment = imgz_guard_create(segment_bytes);
 
-        imgz_zerorun_make(runs[r], segment);
+        imgz_zero_run_make(runs[r], segment);
         for (size_t bit = 0; bit < segment_bytes * 8; bit++) {
             segment[bit / 8] ^= (unsigned char)(1u << bit % 8);
-            assert_false(imgz_zerorun_match(runs[r], segment, segment_bytes));
+            assert_false(imgz_zero_run_match(runs[r], segment, segment_bytes));
             segment[bit / 8] ^= (unsigned char)(1u << bit % 8);
         }
-        assert_true(imgz_zerorun_match(runs[r], segment, segment_bytes));
+        assert_true(imgz_zero_run_match(runs[r], segment, segment_bytes));
         imgz_guard_destroy(segment, segment_bytes);
     }
 }
@@ -128,7 +128,7 @@ static void no_other_bytes_match(void **state)
 static void layout_is_frozen(void **state)
 {
     unsigned char one[64];
-    size_t bytes = imgz_zerorun_segment_bytes(1);
+    size_t bytes = imgz_zero_run_segment_bytes(1);
     static const unsigned char expected[] = {
         0xec, 0xc0, 0x81, 0x00, 0x00, 0x00, 0x00, 0x80, 0xa0,
         0xfd, 0xa9, 0x17, 0xa9, 0x06, 0x00, 0x00, 0xff, 0xff,
@@ -136,7 +136,7 @@ static void layout_is_frozen(void **state)
 
     (void)state;
     assert_true(bytes <= sizeof(one));
-    imgz_zerorun_make(1, one);
+    imgz_zero_run_make(1, one);
     assert_int_equal(bytes, sizeof(expected));
     assert_memory_equal(one, expected, sizeof(expected));
 }

@@ -10,13 +10,13 @@
 
 /* A request under way, addressed by its index as the backend's token. */
 struct entry {
-    struct imgz_io_request request;
+    struct imgz_aio_request request;
     uint64_t done_bytes;
     uint32_t next_free;
 };
 
-struct imgz_io {
-    const struct imgz_io_backend *backend;
+struct imgz_aio {
+    const struct imgz_aio_backend *backend;
     void *state;
     uint32_t depth_count;
     uint32_t pending_count;
@@ -26,23 +26,23 @@ struct imgz_io {
 };
 
 /* Opens the ring, or plain system calls where the kernel, a sandbox or a limit refuses it. */
-static int open_best(struct imgz_io *io, const struct imgz_io_config *config)
+static int open_best(struct imgz_aio *io, const struct imgz_aio_config *config)
 {
-    int rc = imgz_io_ring.open(config, &io->state);
+    int rc = imgz_aio_uring.open(config, &io->state);
 
     if (rc == 0) {
-        io->backend = &imgz_io_ring;
+        io->backend = &imgz_aio_uring;
         return 0;
     }
-    io->backend = &imgz_io_plain;
-    snprintf(io->description, sizeof(io->description), "%s (io_uring: %s)", imgz_io_plain.name,
+    io->backend = &imgz_aio_pread;
+    snprintf(io->description, sizeof(io->description), "%s (io_uring: %s)", imgz_aio_pread.name,
              strerrordesc_np(-rc));
-    return imgz_io_plain.open(config, &io->state);
+    return imgz_aio_pread.open(config, &io->state);
 }
 
-int imgz_io_create(const struct imgz_io_config *config, struct imgz_io **result)
+int imgz_aio_create(const struct imgz_aio_config *config, struct imgz_aio **result)
 {
-    struct imgz_io *io;
+    struct imgz_aio *io;
     int rc;
 
     IMGZ_ASSERT(config->depth_count > 0);
@@ -68,46 +68,46 @@ int imgz_io_create(const struct imgz_io_config *config, struct imgz_io **result)
     return 0;
 }
 
-void imgz_io_destroy(struct imgz_io *io)
+void imgz_aio_destroy(struct imgz_aio *io)
 {
-    struct imgz_io_transfer_result outcome;
+    struct imgz_aio_transfer_result outcome;
 
     if (io == NULL)
         return;
     /* The kernel may still write into buffers: nothing is freed before it is done. */
     while (io->pending_count > 0 && io->backend->flush(io->state) == 0 &&
-           io->backend->next(io->state, IMGZ_IO_WAIT_ONE, &outcome) == 0)
+           io->backend->next(io->state, IMGZ_AIO_WAIT_ONE, &outcome) == 0)
         io->pending_count -= 1;
     io->backend->close(io->state);
     free(io);
 }
 
-const char *imgz_io_describe(const struct imgz_io *io)
+const char *imgz_aio_describe(const struct imgz_aio *io)
 {
     return io->description;
 }
 
-const char *imgz_io_name(const struct imgz_io *io)
+const char *imgz_aio_name(const struct imgz_aio *io)
 {
     return io->backend->name;
 }
 
-bool imgz_io_full(const struct imgz_io *io)
+bool imgz_aio_full(const struct imgz_aio *io)
 {
     return io->pending_count == io->depth_count;
 }
 
-uint32_t imgz_io_pending_count(const struct imgz_io *io)
+uint32_t imgz_aio_pending_count(const struct imgz_aio *io)
 {
     return io->pending_count;
 }
 
 /* Queues what is left of an entry. */
-static int queue_rest(struct imgz_io *io, uint32_t token)
+static int queue_rest(struct imgz_aio *io, uint32_t token)
 {
     const struct entry *entry = &io->entries[token];
-    const struct imgz_io_request *request = &entry->request;
-    const struct imgz_io_transfer transfer = {
+    const struct imgz_aio_request *request = &entry->request;
+    const struct imgz_aio_transfer transfer = {
         .kind = request->kind,
         .file_index = request->file_index,
         .offset = request->offset + entry->done_bytes,
@@ -119,13 +119,13 @@ static int queue_rest(struct imgz_io *io, uint32_t token)
     return io->backend->queue(io->state, &transfer);
 }
 
-int imgz_io_submit(struct imgz_io *io, const struct imgz_io_request *request)
+int imgz_aio_submit(struct imgz_aio *io, const struct imgz_aio_request *request)
 {
     const uint32_t token = io->first_free;
     struct entry *entry;
     int rc;
 
-    IMGZ_ASSERT(!imgz_io_full(io));
+    IMGZ_ASSERT(!imgz_aio_full(io));
     IMGZ_ASSERT(request->bytes > 0);
     IMGZ_ASSERT(request->need_bytes <= request->bytes);
     entry = &io->entries[token];
@@ -139,7 +139,7 @@ int imgz_io_submit(struct imgz_io *io, const struct imgz_io_request *request)
     return 0;
 }
 
-int imgz_io_flush(struct imgz_io *io)
+int imgz_aio_flush(struct imgz_aio *io)
 {
     return io->backend->flush(io->state);
 }
@@ -147,7 +147,7 @@ int imgz_io_flush(struct imgz_io *io)
 /* Books an outcome. True if the request is over, false if what is left must be queued again. */
 static bool book_outcome(struct entry *entry, int64_t outcome, int *rc)
 {
-    const struct imgz_io_request *request = &entry->request;
+    const struct imgz_aio_request *request = &entry->request;
 
     *rc = 0;
     if (outcome == -EINTR || outcome == -EAGAIN)
@@ -156,7 +156,7 @@ static bool book_outcome(struct entry *entry, int64_t outcome, int *rc)
         *rc = (int)outcome;
         return true;
     }
-    if (request->kind == IMGZ_IO_ZERO) {
+    if (request->kind == IMGZ_AIO_ZERO) {
         entry->done_bytes = request->bytes;
         return true;
     }
@@ -167,14 +167,14 @@ static bool book_outcome(struct entry *entry, int64_t outcome, int *rc)
     if (outcome > 0)
         return false;
     /* Nothing moved: the end for a read; a write that moves nothing would do so for ever. */
-    if (request->kind == IMGZ_IO_WRITE)
+    if (request->kind == IMGZ_AIO_WRITE)
         *rc = -EIO;
     return true;
 }
 
-static int reap(struct imgz_io *io, enum imgz_io_wait wait, struct imgz_io_result *result)
+static int reap(struct imgz_aio *io, enum imgz_aio_wait wait, struct imgz_aio_result *result)
 {
-    struct imgz_io_transfer_result outcome;
+    struct imgz_aio_transfer_result outcome;
     struct entry *entry;
     int rc;
 
@@ -200,15 +200,15 @@ static int reap(struct imgz_io *io, enum imgz_io_wait wait, struct imgz_io_resul
     return 0;
 }
 
-int imgz_io_reap(struct imgz_io *io, struct imgz_io_result *result)
+int imgz_aio_reap(struct imgz_aio *io, struct imgz_aio_result *result)
 {
     IMGZ_ASSERT(io->pending_count > 0);
-    return reap(io, IMGZ_IO_WAIT_ONE, result);
+    return reap(io, IMGZ_AIO_WAIT_ONE, result);
 }
 
-int imgz_io_try_reap(struct imgz_io *io, struct imgz_io_result *result)
+int imgz_aio_try_reap(struct imgz_aio *io, struct imgz_aio_result *result)
 {
     if (io->pending_count == 0)
         return -EAGAIN;
-    return reap(io, IMGZ_IO_WAIT_NO, result);
+    return reap(io, IMGZ_AIO_WAIT_NO, result);
 }

@@ -2,9 +2,9 @@
 /*
  * Block I/O: many requests under way at explicit offsets, completed in any order.
  *
- * One face, several backends: a ring (io_uring, ring.c), plain system calls where io_uring is
- * refused (plain.c), and whatever a test puts in (backend.h). Short transfers, EINTR and EAGAIN are
- * continued here, so that no backend and no caller has to.
+ * One face, several backends: a ring (io_uring, aio_uring.c), plain system calls where io_uring is
+ * refused (aio_pread.c), and whatever a test puts in (aio_backend.h). Short transfers, EINTR and
+ * EAGAIN are continued here, so that no backend and no caller has to.
  *
  * Place: under the reader, the image reader, the image writer and the sparse writer.
  *
@@ -19,14 +19,14 @@
 
 #include "base/base.h"
 
-enum imgz_io_kind {
-    IMGZ_IO_READ,
-    IMGZ_IO_WRITE,
-    IMGZ_IO_ZERO, /* block device: make the range read as zeros; no buffer */
+enum imgz_aio_kind {
+    IMGZ_AIO_READ,
+    IMGZ_AIO_WRITE,
+    IMGZ_AIO_ZERO, /* block device: make the range read as zeros; no buffer */
 };
 
-struct imgz_io_request {
-    enum imgz_io_kind kind;
+struct imgz_aio_request {
+    enum imgz_aio_kind kind;
     uint32_t file_index; /* into the files given to create() */
     uint64_t offset;
     uint64_t bytes;      /* > 0 */
@@ -35,15 +35,15 @@ struct imgz_io_request {
     void *owner; /* the caller's */
 };
 
-struct imgz_io_result {
-    struct imgz_io_request request;
+struct imgz_aio_result {
+    struct imgz_aio_request request;
     uint64_t done_bytes; /* fewer than need_bytes with rc 0: the file ended there (read only) */
     int rc;              /* 0 or a negative errno; done_bytes were transferred before it */
 };
 
-struct imgz_io_backend;
+struct imgz_aio_backend;
 
-struct imgz_io_config {
+struct imgz_aio_config {
     uint32_t depth_count; /* requests under way at most, > 0 */
     const int *fds;
     uint32_t fd_count;
@@ -51,33 +51,33 @@ struct imgz_io_config {
     unsigned char *memory;
     uint64_t memory_bytes;
     /* NULL: the ring, or plain system calls if the ring is refused. */
-    const struct imgz_io_backend *backend;
+    const struct imgz_aio_backend *backend;
 };
 
-struct imgz_io;
+struct imgz_aio;
 
 /* 0, -ENOMEM, or why the given backend could not be opened. */
-IMGZ_MUST_CHECK int imgz_io_create(const struct imgz_io_config *config, struct imgz_io **result);
+IMGZ_MUST_CHECK int imgz_aio_create(const struct imgz_aio_config *config, struct imgz_aio **result);
 
 /* Accepts NULL. Waits for requests under way. */
-void imgz_io_destroy(struct imgz_io *io);
+void imgz_aio_destroy(struct imgz_aio *io);
 
 /* "io_uring with fixed buffers and files", "pread (io_uring: Operation not permitted)". */
-const char *imgz_io_describe(const struct imgz_io *io);
+const char *imgz_aio_describe(const struct imgz_aio *io);
 /* "io_uring" or "pread". */
-const char *imgz_io_name(const struct imgz_io *io);
+const char *imgz_aio_name(const struct imgz_aio *io);
 
-bool imgz_io_full(const struct imgz_io *io);
-uint32_t imgz_io_pending_count(const struct imgz_io *io);
+bool imgz_aio_full(const struct imgz_aio *io);
+uint32_t imgz_aio_pending_count(const struct imgz_aio *io);
 
 /* Queues a request; it must not be full. The kernel sees it at the next flush or reap. */
-IMGZ_MUST_CHECK int imgz_io_submit(struct imgz_io *io, const struct imgz_io_request *request);
-IMGZ_MUST_CHECK int imgz_io_flush(struct imgz_io *io);
+IMGZ_MUST_CHECK int imgz_aio_submit(struct imgz_aio *io, const struct imgz_aio_request *request);
+IMGZ_MUST_CHECK int imgz_aio_flush(struct imgz_aio *io);
 
 /* Waits for one result; some request must be pending. */
-IMGZ_MUST_CHECK int imgz_io_reap(struct imgz_io *io, struct imgz_io_result *result);
+IMGZ_MUST_CHECK int imgz_aio_reap(struct imgz_aio *io, struct imgz_aio_result *result);
 
 /* -EAGAIN if no result is there now. */
-IMGZ_MUST_CHECK int imgz_io_try_reap(struct imgz_io *io, struct imgz_io_result *result);
+IMGZ_MUST_CHECK int imgz_aio_try_reap(struct imgz_aio *io, struct imgz_aio_result *result);
 
 #endif /* IMGZ_AIO_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a backend of io.h does: single transfers, each with a token, short or not.
+ * What a backend of aio.h does: single transfers, each with a token, short or not.
  *
- * Threads    as io.h.
+ * Threads    as aio.h.
  * Errors     open, flush and next return 0 or a negative errno; a transfer's own outcome arrives in
- *            imgz_io_transfer_result.
+ *            imgz_aio_transfer_result.
  */
 #ifndef IMGZ_AIO_BACKEND_H
 #define IMGZ_AIO_BACKEND_H
@@ -12,8 +12,8 @@
 #include "io/aio/aio.h"
 
 /* A whole request, or what is left of one after a short transfer. */
-struct imgz_io_transfer {
-    enum imgz_io_kind kind;
+struct imgz_aio_transfer {
+    enum imgz_aio_kind kind;
     uint32_t file_index;
     uint64_t offset;
     uint64_t bytes;
@@ -21,28 +21,28 @@ struct imgz_io_transfer {
     uint32_t token; /* < depth_count; not used by another transfer under way */
 };
 
-struct imgz_io_transfer_result {
+struct imgz_aio_transfer_result {
     uint32_t token;
     int64_t result; /* bytes moved (0 for a ZERO that was done), or a negative errno */
 };
 
-enum imgz_io_wait {
-    IMGZ_IO_WAIT_NO,
-    IMGZ_IO_WAIT_ONE,
+enum imgz_aio_wait {
+    IMGZ_AIO_WAIT_NO,
+    IMGZ_AIO_WAIT_ONE,
 };
 
-struct imgz_io_backend {
+struct imgz_aio_backend {
     const char *name;
-    int (*open)(const struct imgz_io_config *config, void **state);
+    int (*open)(const struct imgz_aio_config *config, void **state);
     void (*close)(void *state); /* no transfer is under way */
     const char *(*describe)(const void *state);
-    int (*queue)(void *state, const struct imgz_io_transfer *transfer);
+    int (*queue)(void *state, const struct imgz_aio_transfer *transfer);
     int (*flush)(void *state);
     /* One outcome; -EAGAIN if there is none and waiting is not wanted. */
-    int (*next)(void *state, enum imgz_io_wait wait, struct imgz_io_transfer_result *result);
+    int (*next)(void *state, enum imgz_aio_wait wait, struct imgz_aio_transfer_result *result);
 };
 
-extern const struct imgz_io_backend imgz_io_ring;
-extern const struct imgz_io_backend imgz_io_plain;
+extern const struct imgz_aio_backend imgz_aio_uring;
+extern const struct imgz_aio_backend imgz_aio_pread;
 
 #endif /* IMGZ_AIO_BACKEND_H */

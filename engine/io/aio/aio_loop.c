@@ -4,79 +4,79 @@
 #include <errno.h>
 #include <string.h>
 
-static int raise_broken(struct imgz_pump *pump, int rc)
+static int raise_broken(struct imgz_aio_loop *loop, int rc)
 {
-    return imgz_stop_raise(pump->line->stop, rc, pump->place,
-                           "%s for %s stopped working: %s; please report this",
-                           imgz_io_name(pump->io), pump->place.path, strerrordesc_np(-rc));
+    return imgz_latch_raise(loop->pipeline->latch, rc, loop->location,
+                            "%s for %s stopped working: %s; please report this",
+                            imgz_aio_name(loop->io), loop->location.path, strerrordesc_np(-rc));
 }
 
-static int handle_one(struct imgz_pump *pump)
+static int handle_one(struct imgz_aio_loop *loop)
 {
-    struct imgz_io_result result;
-    int rc = imgz_io_reap(pump->io, &result);
+    struct imgz_aio_result result;
+    int rc = imgz_aio_reap(loop->io, &result);
 
     if (rc < 0)
-        return raise_broken(pump, rc);
-    return pump->handle(pump->context, &result);
+        return raise_broken(loop, rc);
+    return loop->handle(loop->context, &result);
 }
 
-static int handle_ready(struct imgz_pump *pump)
+static int handle_ready(struct imgz_aio_loop *loop)
 {
-    struct imgz_io_result result;
+    struct imgz_aio_result result;
     int rc;
 
-    while ((rc = imgz_io_try_reap(pump->io, &result)) == 0) {
-        rc = pump->handle(pump->context, &result);
+    while ((rc = imgz_aio_try_reap(loop->io, &result)) == 0) {
+        rc = loop->handle(loop->context, &result);
         if (rc < 0)
             return rc;
     }
-    return rc == -EAGAIN ? 0 : raise_broken(pump, rc);
+    return rc == -EAGAIN ? 0 : raise_broken(loop, rc);
 }
 
-int imgz_pump_take(struct imgz_pump *pump, imgz_take_fn try_take, imgz_take_fn take,
-                   struct imgz_slot **result)
+int imgz_aio_loop_take(struct imgz_aio_loop *loop, imgz_take_fn try_take, imgz_take_fn take,
+                       struct imgz_slot **result)
 {
-    int rc = handle_ready(pump);
+    int rc = handle_ready(loop);
 
     if (rc < 0)
         return rc;
-    while (imgz_io_pending_count(pump->io) > 0) {
-        rc = try_take(pump->line, result);
+    while (imgz_aio_pending_count(loop->io) > 0) {
+        rc = try_take(loop->pipeline, result);
         if (rc != -EAGAIN)
             return rc;
-        rc = handle_one(pump);
+        rc = handle_one(loop);
         if (rc < 0)
             return rc;
     }
-    return take(pump->line, result);
+    return take(loop->pipeline, result);
 }
 
-int imgz_pump_submit(struct imgz_pump *pump, const struct imgz_io_request *request)
+int imgz_aio_loop_submit(struct imgz_aio_loop *loop, const struct imgz_aio_request *request)
 {
     int rc;
 
-    if (imgz_io_full(pump->io)) {
-        rc = handle_one(pump);
+    if (imgz_aio_full(loop->io)) {
+        rc = handle_one(loop);
         if (rc < 0)
             return rc;
     }
-    rc = imgz_io_submit(pump->io, request);
-    return rc < 0 ? raise_broken(pump, rc) : 0;
+    rc = imgz_aio_submit(loop->io, request);
+    return rc < 0 ? raise_broken(loop, rc) : 0;
 }
 
-int imgz_pump_flush(struct imgz_pump *pump)
+int imgz_aio_loop_flush(struct imgz_aio_loop *loop)
 {
-    int rc = imgz_io_flush(pump->io);
+    int rc = imgz_aio_flush(loop->io);
 
-    return rc < 0 ? raise_broken(pump, rc) : handle_ready(pump);
+    return rc < 0 ? raise_broken(loop, rc) : handle_ready(loop);
 }
 
-int imgz_pump_settle(struct imgz_pump *pump)
+int imgz_aio_loop_settle(struct imgz_aio_loop *loop)
 {
     int rc = 0;
 
-    while (rc == 0 && imgz_io_pending_count(pump->io) > 0)
-        rc = handle_one(pump);
+    while (rc == 0 && imgz_aio_pending_count(loop->io) > 0)
+        rc = handle_one(loop);
     return rc;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins a stage's two sources of events, slots from the line and results of its I/O: a stage never
- * sleeps on the line while the results it waits for would bring slots back.
+ * Joins a stage's two sources of events, slots from the pipeline and results of its I/O: a stage
+ * never sleeps on the pipeline while the results it waits for would bring slots back.
  *
  * Place: the loop of the reader, the image feeder and the sparse writer.
  *
  * Threads    one.
- * Errors     what the line says, what the handler returns, or a broken backend, which is raised.
+ * Errors     what the pipeline says, what the handler returns, or a broken backend, which is
+ *            raised.
  * Blocking   take until a slot is there; submit while the I/O is full; settle until none is
- * pending.
+ *            pending.
  */
 #ifndef IMGZ_AIO_LOOP_H
 #define IMGZ_AIO_LOOP_H
@@ -17,30 +18,31 @@
 #include "pipeline/pipeline.h"
 
 /* Told of each result; a negative return ends the stage (it has raised why). */
-typedef int (*imgz_pump_fn)(void *context, const struct imgz_io_result *result);
+typedef int (*imgz_aio_loop_fn)(void *context, const struct imgz_aio_result *result);
 
-/* imgz_line_take and its kind. */
-typedef int (*imgz_take_fn)(struct imgz_line *line, struct imgz_slot **result);
+/* imgz_pipeline_take and its kind. */
+typedef int (*imgz_take_fn)(struct imgz_pipeline *pipeline, struct imgz_slot **result);
 
-struct imgz_pump {
-    struct imgz_io *io;
-    struct imgz_line *line;
-    imgz_pump_fn handle;
+struct imgz_aio_loop {
+    struct imgz_aio *io;
+    struct imgz_pipeline *pipeline;
+    imgz_aio_loop_fn handle;
     void *context;
-    struct imgz_place place; /* for the story when the backend breaks */
+    struct imgz_location location; /* for the story when the backend breaks */
 };
 
 /* The next slot, by 'try_take' while requests are under way, by 'take' when none are. */
-IMGZ_MUST_CHECK int imgz_pump_take(struct imgz_pump *pump, imgz_take_fn try_take, imgz_take_fn take,
-                                   struct imgz_slot **result);
+IMGZ_MUST_CHECK int imgz_aio_loop_take(struct imgz_aio_loop *loop, imgz_take_fn try_take,
+                                       imgz_take_fn take, struct imgz_slot **result);
 
 /* Queues a request, after waiting for a result if need be. */
-IMGZ_MUST_CHECK int imgz_pump_submit(struct imgz_pump *pump, const struct imgz_io_request *request);
+IMGZ_MUST_CHECK int imgz_aio_loop_submit(struct imgz_aio_loop *loop,
+                                         const struct imgz_aio_request *request);
 
 /* Hands queued requests to the kernel, and handles the results that are there. */
-IMGZ_MUST_CHECK int imgz_pump_flush(struct imgz_pump *pump);
+IMGZ_MUST_CHECK int imgz_aio_loop_flush(struct imgz_aio_loop *loop);
 
 /* Handles results until no request is under way. */
-IMGZ_MUST_CHECK int imgz_pump_settle(struct imgz_pump *pump);
+IMGZ_MUST_CHECK int imgz_aio_loop_settle(struct imgz_aio_loop *loop);
 
 #endif /* IMGZ_AIO_LOOP_H */

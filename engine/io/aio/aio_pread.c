@@ -16,7 +16,7 @@ struct plain {
     uint32_t capacity_count;
     uint32_t head_index;
     uint32_t used_count;
-    struct imgz_io_transfer_result outcomes[];
+    struct imgz_aio_transfer_result outcomes[];
 };
 
 static void plain_close(void *state)
@@ -27,7 +27,7 @@ static void plain_close(void *state)
     free(plain);
 }
 
-static int plain_open(const struct imgz_io_config *config, void **state)
+static int plain_open(const struct imgz_aio_config *config, void **state)
 {
     struct plain *plain =
         calloc(1, sizeof(*plain) + config->depth_count * sizeof(plain->outcomes[0]));
@@ -52,18 +52,18 @@ static const char *plain_describe(const void *state)
     return "pread";
 }
 
-static int64_t transfer_now(int fd, const struct imgz_io_transfer *transfer)
+static int64_t transfer_now(int fd, const struct imgz_aio_transfer *transfer)
 {
     int64_t moved = -1;
 
     switch (transfer->kind) {
-    case IMGZ_IO_READ:
+    case IMGZ_AIO_READ:
         moved = pread(fd, transfer->buffer, transfer->bytes, (off_t)transfer->offset);
         break;
-    case IMGZ_IO_WRITE:
+    case IMGZ_AIO_WRITE:
         moved = pwrite(fd, transfer->buffer, transfer->bytes, (off_t)transfer->offset);
         break;
-    case IMGZ_IO_ZERO:
+    case IMGZ_AIO_ZERO:
         moved = fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)transfer->offset,
                           (off_t)transfer->bytes);
         break;
@@ -71,10 +71,10 @@ static int64_t transfer_now(int fd, const struct imgz_io_transfer *transfer)
     return moved < 0 ? -errno : moved;
 }
 
-static int plain_queue(void *state, const struct imgz_io_transfer *transfer)
+static int plain_queue(void *state, const struct imgz_aio_transfer *transfer)
 {
     struct plain *plain = state;
-    struct imgz_io_transfer_result *outcome;
+    struct imgz_aio_transfer_result *outcome;
 
     IMGZ_ASSERT(plain->used_count < plain->capacity_count);
     outcome = &plain->outcomes[(plain->head_index + plain->used_count) % plain->capacity_count];
@@ -90,11 +90,11 @@ static int plain_flush(void *state)
     return 0;
 }
 
-static int plain_next(void *state, enum imgz_io_wait wait, struct imgz_io_transfer_result *result)
+static int plain_next(void *state, enum imgz_aio_wait wait, struct imgz_aio_transfer_result *result)
 {
     struct plain *plain = state;
 
-    IMGZ_ASSERT(plain->used_count > 0 || wait == IMGZ_IO_WAIT_NO);
+    IMGZ_ASSERT(plain->used_count > 0 || wait == IMGZ_AIO_WAIT_NO);
     if (plain->used_count == 0)
         return -EAGAIN;
     *result = plain->outcomes[plain->head_index];
@@ -103,7 +103,7 @@ static int plain_next(void *state, enum imgz_io_wait wait, struct imgz_io_transf
     return 0;
 }
 
-const struct imgz_io_backend imgz_io_plain = {
+const struct imgz_aio_backend imgz_aio_pread = {
     .name = "pread",
     .open = plain_open,
     .close = plain_close,

@@ -64,7 +64,7 @@ static int init_uring(struct io_uring *uring, uint32_t depth_count)
     return rc;
 }
 
-static int ring_open(const struct imgz_io_config *config, void **state)
+static int ring_open(const struct imgz_aio_config *config, void **state)
 {
     struct ring *ring = calloc(1, sizeof(*ring));
     int rc;
@@ -131,27 +131,27 @@ static int find_piece(const struct ring *ring, const unsigned char *buffer, uint
 }
 
 static void prepare(const struct ring *ring, struct io_uring_sqe *sqe,
-                    const struct imgz_io_transfer *transfer)
+                    const struct imgz_aio_transfer *transfer)
 {
     const int fd = ring->fixed_files ? (int)transfer->file_index : ring->fds[transfer->file_index];
     const unsigned length = (unsigned)transfer->bytes;
     const int piece =
-        transfer->kind == IMGZ_IO_ZERO ? -1 : find_piece(ring, transfer->buffer, transfer->bytes);
+        transfer->kind == IMGZ_AIO_ZERO ? -1 : find_piece(ring, transfer->buffer, transfer->bytes);
 
     switch (transfer->kind) {
-    case IMGZ_IO_READ:
+    case IMGZ_AIO_READ:
         if (piece >= 0)
             io_uring_prep_read_fixed(sqe, fd, transfer->buffer, length, transfer->offset, piece);
         else
             io_uring_prep_read(sqe, fd, transfer->buffer, length, transfer->offset);
         break;
-    case IMGZ_IO_WRITE:
+    case IMGZ_AIO_WRITE:
         if (piece >= 0)
             io_uring_prep_write_fixed(sqe, fd, transfer->buffer, length, transfer->offset, piece);
         else
             io_uring_prep_write(sqe, fd, transfer->buffer, length, transfer->offset);
         break;
-    case IMGZ_IO_ZERO:
+    case IMGZ_AIO_ZERO:
         io_uring_prep_fallocate(sqe, fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
                                 (off_t)transfer->offset, (off_t)transfer->bytes);
         break;
@@ -172,13 +172,13 @@ static int ring_flush(void *state)
     return rc < 0 ? rc : 0;
 }
 
-static int ring_queue(void *state, const struct imgz_io_transfer *transfer)
+static int ring_queue(void *state, const struct imgz_aio_transfer *transfer)
 {
     struct ring *ring = state;
     struct io_uring_sqe *sqe;
 
     /* The kernel moves at most INT_MAX & PAGE_MASK bytes per read or write. */
-    IMGZ_ASSERT(transfer->kind == IMGZ_IO_ZERO || transfer->bytes <= 0x7ffff000u);
+    IMGZ_ASSERT(transfer->kind == IMGZ_AIO_ZERO || transfer->bytes <= 0x7ffff000u);
     sqe = io_uring_get_sqe(&ring->uring);
     if (sqe == NULL) {
         int rc = ring_flush(ring);
@@ -192,17 +192,17 @@ static int ring_queue(void *state, const struct imgz_io_transfer *transfer)
     return 0;
 }
 
-static int ring_next(void *state, enum imgz_io_wait wait, struct imgz_io_transfer_result *result)
+static int ring_next(void *state, enum imgz_aio_wait wait, struct imgz_aio_transfer_result *result)
 {
     struct ring *ring = state;
     struct io_uring_cqe *cqe = NULL;
     int rc;
 
     do {
-        rc = wait == IMGZ_IO_WAIT_ONE ? io_uring_submit_and_wait(&ring->uring, 1) : 0;
+        rc = wait == IMGZ_AIO_WAIT_ONE ? io_uring_submit_and_wait(&ring->uring, 1) : 0;
         if (rc >= 0)
             rc = io_uring_peek_cqe(&ring->uring, &cqe);
-    } while (rc == -EINTR || (rc == -EAGAIN && wait == IMGZ_IO_WAIT_ONE));
+    } while (rc == -EINTR || (rc == -EAGAIN && wait == IMGZ_AIO_WAIT_ONE));
     if (rc < 0)
         return rc;
     result->token = (uint32_t)io_uring_cqe_get_data64(cqe);
@@ -211,7 +211,7 @@ static int ring_next(void *state, enum imgz_io_wait wait, struct imgz_io_transfe
     return 0;
 }
 
-const struct imgz_io_backend imgz_io_ring = {
+const struct imgz_aio_backend imgz_aio_uring = {
     .name = "io_uring",
     .open = ring_open,
     .close = ring_close,

@@ -6,7 +6,7 @@
 
 /* preadv2(2): with RWF_NOWAIT only what is in memory is read, anything else is EAGAIN. (mincore(2)
  * answers for the owner of a file only.) */
-int imgz_cached_probe(int fd, uint64_t offset, bool *cached)
+int imgz_page_cache_has(int fd, uint64_t offset, bool *cached)
 {
     unsigned char byte;
     const struct iovec vector = {&byte, sizeof(byte)};

@@ -13,6 +13,6 @@
 
 /* Looks at the byte at 'offset' of a file that is open without O_DIRECT; it is not brought into the
  * cache by that. */
-IMGZ_MUST_CHECK int imgz_cached_probe(int fd, uint64_t offset, bool *cached);
+IMGZ_MUST_CHECK int imgz_page_cache_has(int fd, uint64_t offset, bool *cached);
 
 #endif /* IMGZ_PAGE_CACHE_H */

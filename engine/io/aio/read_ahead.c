@@ -8,16 +8,16 @@
 #define STEP_BYTES  ((uint64_t)4 << 20)
 #define AHEAD_BYTES ((uint64_t)24 << 20)
 
-void imgz_ahead_move(struct imgz_ahead *ahead, uint64_t offset, uint64_t end)
+void imgz_read_ahead_move(struct imgz_read_ahead *read_ahead, uint64_t offset, uint64_t end)
 {
-    if (ahead->fd < 0)
+    if (read_ahead->fd < 0)
         return;
-    ahead->advised_end = imgz_max(ahead->advised_end, offset);
-    while (ahead->advised_end < end && ahead->advised_end < offset + AHEAD_BYTES) {
-        const uint64_t bytes = imgz_min(STEP_BYTES, end - ahead->advised_end);
+    read_ahead->advised_end = imgz_max(read_ahead->advised_end, offset);
+    while (read_ahead->advised_end < end && read_ahead->advised_end < offset + AHEAD_BYTES) {
+        const uint64_t bytes = imgz_min(STEP_BYTES, end - read_ahead->advised_end);
 
-        (void)posix_fadvise(ahead->fd, (off_t)ahead->advised_end, (off_t)bytes,
+        (void)posix_fadvise(read_ahead->fd, (off_t)read_ahead->advised_end, (off_t)bytes,
                             POSIX_FADV_WILLNEED);
-        ahead->advised_end += bytes;
+        read_ahead->advised_end += bytes;
     }
 }

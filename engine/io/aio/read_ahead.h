@@ -15,12 +15,12 @@
 
 #include "base/base.h"
 
-struct imgz_ahead {
+struct imgz_read_ahead {
     int fd; /* -1: nothing to advise */
     uint64_t advised_end;
 };
 
 /* 'offset' is about to be read; offsets only grow. Reaches no further than 'end'. */
-void imgz_ahead_move(struct imgz_ahead *ahead, uint64_t offset, uint64_t end);
+void imgz_read_ahead_move(struct imgz_read_ahead *read_ahead, uint64_t offset, uint64_t end);
 
 #endif /* IMGZ_READ_AHEAD_H */

@@ -20,14 +20,16 @@
  * twentieth of the drain's time. */
 #define COST_FACTOR 19u
 
-static struct imgz_place place_of(const struct imgz_mapkeep *keep)
+static struct imgz_location place_of(const struct imgz_map_tracker *keep)
 {
-    return (struct imgz_place){IMGZ_STAGE_WRITE_IMAGE, keep->config.name->path, IMGZ_OFFSET_NONE};
+    return (struct imgz_location){IMGZ_STAGE_WRITE_IMAGE, keep->config.name->path,
+                                  IMGZ_OFFSET_NONE};
 }
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
-static int save_made(const struct imgz_mapkeep *keep, enum imgz_mapfile_status done, bool finished)
+static int save_made(const struct imgz_map_tracker *keep, enum imgz_mapfile_status done,
+                     bool finished)
 {
     struct imgz_mapfile map;
     int rc;
@@ -42,14 +44,14 @@ static int save_made(const struct imgz_mapkeep *keep, enum imgz_mapfile_status d
 }
 
 /* The file is as it was, if that said that something was finished: it is about another image. */
-static int save_lost(const struct imgz_mapkeep *keep)
+static int save_lost(const struct imgz_map_tracker *keep)
 {
     if (imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED) > 0)
         return imgz_mapfile_save(&keep->before, keep->config.name, 0, false);
     return save_made(keep, IMGZ_MAPFILE_UNTRIED, false);
 }
 
-static int save_now(struct imgz_mapkeep *keep)
+static int save_now(struct imgz_map_tracker *keep)
 {
     const uint64_t start_ns = imgz_clock_ns();
     int rc = save_made(keep, IMGZ_MAPFILE_FINISHED, false);
@@ -60,31 +62,31 @@ static int save_now(struct imgz_mapkeep *keep)
     return rc;
 }
 
-static int raise_saving(const struct imgz_mapkeep *keep, struct imgz_stop *stop, int rc)
+static int raise_saving(const struct imgz_map_tracker *keep, struct imgz_latch *latch, int rc)
 {
     if (rc == -EEXIST)
-        return imgz_stop_raise(stop, rc, place_of(keep),
-                               "writing %s: it, or %s.partial, is no plain file; name another",
-                               keep->config.name->path, keep->config.name->path);
-    return imgz_stop_raise_system(stop, rc, place_of(keep), "writing");
+        return imgz_latch_raise(latch, rc, place_of(keep),
+                                "writing %s: it, or %s.partial, is no plain file; name another",
+                                keep->config.name->path, keep->config.name->path);
+    return imgz_latch_raise_system(latch, rc, place_of(keep), "writing");
 }
 
 /* ---- Opening ------------------------------------------------------------------------------ */
 
-int imgz_mapkeep_open_name(struct imgz_name *name, const char *path, struct imgz_stop *stop)
+int imgz_map_tracker_open_name(struct imgz_name *name, const char *path, struct imgz_latch *latch)
 {
-    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, path, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_WRITE_IMAGE, path, IMGZ_OFFSET_NONE};
     int rc = imgz_name_open(name, path);
 
     if (rc == 0) {
-        rc = imgz_preflight_name(name, ".partial", place.stage, stop);
+        rc = imgz_preflight_name(name, ".partial", location.stage, latch);
         if (rc < 0)
             imgz_name_close(name);
         return rc;
     }
     if (imgz_name_explain(rc) != NULL)
-        return imgz_stop_raise(stop, rc, place, "opening %s: %s", path, imgz_name_explain(rc));
-    return imgz_stop_raise_system(stop, rc, place, "opening");
+        return imgz_latch_raise(latch, rc, location, "opening %s: %s", path, imgz_name_explain(rc));
+    return imgz_latch_raise_system(latch, rc, location, "opening");
 }
 
 /* True if a file of the map's would take the place of one of the image's, or the other way. */
@@ -100,81 +102,82 @@ static bool clashes_with_image(const struct imgz_name *map, const char *image_pa
     return clash;
 }
 
-int imgz_mapkeep_check_names(const struct imgz_name *map, const char *image_path,
-                             const struct stat *source, struct imgz_stop *stop)
+int imgz_map_tracker_check_names(const struct imgz_name *map, const char *image_path,
+                                 const struct stat *source, struct imgz_latch *latch)
 {
-    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map->path, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_WRITE_IMAGE, map->path, IMGZ_OFFSET_NONE};
 
     if (!clashes_with_image(map, image_path) && !imgz_name_means(map, "", source) &&
         !imgz_name_means(map, ".partial", source))
         return 0;
-    return imgz_stop_raise_usage(stop, place,
-                                 "%s, or %s.partial, would be both of the map and what is read or "
-                                 "written; name another",
-                                 map->path, map->path);
+    return imgz_latch_raise_usage(latch, location,
+                                  "%s, or %s.partial, would be both of the map and what is read or "
+                                  "written; name another",
+                                  map->path, map->path);
 }
 
-static int check_size(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
+static int check_size(const struct imgz_map_tracker *keep, struct imgz_latch *latch)
 {
     if (keep->config.size_bytes != IMGZ_SIZE_UNKNOWN)
         return 0;
-    return imgz_stop_raise_usage(
-        stop, place_of(keep),
+    return imgz_latch_raise_usage(
+        latch, place_of(keep),
         "a map needs a source that can be read again: a file or a block device; "
         "leave out --map");
 }
 
 /* A map that has something finished: its image is another, and would be lost to ddrescue, and to
  * whoever goes back to it. */
-static int check_claims(const struct imgz_mapkeep *keep, struct imgz_stop *stop)
+static int check_claims(const struct imgz_map_tracker *keep, struct imgz_latch *latch)
 {
     const uint64_t finished_bytes = imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED);
 
     if (finished_bytes == 0 || keep->config.force)
         return 0;
-    return imgz_stop_raise(
-        stop, -EEXIST, place_of(keep),
+    return imgz_latch_raise(
+        latch, -EEXIST, place_of(keep),
         "%s says that %s were read before, but they are not in %s; name the image "
         "that has them, go on with --resume if that capture was interrupted, or read all again: "
         "with another map, or --force",
         keep->config.name->path, imgz_text_size(finished_bytes).text, keep->config.image_path);
 }
 
-static void drop(struct imgz_mapkeep *keep)
+static void drop(struct imgz_map_tracker *keep)
 {
     imgz_mapfile_fini(&keep->before);
     keep->config.name = NULL;
 }
 
-int imgz_mapkeep_load(struct imgz_mapkeep *keep, const struct imgz_mapkeep_config *config,
-                      struct imgz_stop *stop, struct imgz_log *log)
+int imgz_map_tracker_load(struct imgz_map_tracker *keep,
+                          const struct imgz_map_tracker_config *config, struct imgz_latch *latch,
+                          struct imgz_log *log)
 {
     int rc;
 
-    *keep = (struct imgz_mapkeep){.config = *config, .log = log};
+    *keep = (struct imgz_map_tracker){.config = *config, .log = log};
     if (config->name == NULL)
         return 0;
-    rc = check_size(keep, stop);
+    rc = check_size(keep, latch);
     if (rc == 0) {
-        rc = imgz_mapfile_load(config->name, stop, &keep->before);
+        rc = imgz_mapfile_load(config->name, latch, &keep->before);
         rc = rc == -ENOENT ? 0 : rc;
     }
     if (rc == 0 && !config->resume)
-        rc = check_claims(keep, stop);
+        rc = check_claims(keep, latch);
     if (rc < 0)
         drop(keep);
     return rc;
 }
 
-int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how, uint64_t done_bytes,
-                       struct imgz_stop *stop)
+int imgz_map_tracker_begin(struct imgz_map_tracker *keep, enum imgz_map_tracker_begin how,
+                           uint64_t done_bytes, struct imgz_latch *latch)
 {
     int rc = 0;
 
     if (keep->config.name == NULL)
         return 0;
-    if (how == IMGZ_MAPKEEP_ANEW) {
-        rc = check_claims(keep, stop);
+    if (how == IMGZ_MAP_TRACKER_ANEW) {
+        rc = check_claims(keep, latch);
         if (rc == 0 && keep->before.count > 0)
             imgz_log_line(keep->log, "%s is begun anew: all of the source is read",
                           keep->config.name->path);
@@ -184,12 +187,12 @@ int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how, u
     keep->begun = true;
     keep->done_bytes = done_bytes;
     rc = save_now(keep);
-    return rc < 0 ? raise_saving(keep, stop, rc) : 0;
+    return rc < 0 ? raise_saving(keep, latch, rc) : 0;
 }
 
 /* ---- Going on ----------------------------------------------------------------------------- */
 
-bool imgz_mapkeep_due(const struct imgz_mapkeep *keep)
+bool imgz_map_tracker_due(const struct imgz_map_tracker *keep)
 {
     const bool bad_found =
         keep->config.name != NULL && keep->config.bad->bytes != keep->saved_bad_bytes;
@@ -199,7 +202,7 @@ bool imgz_mapkeep_due(const struct imgz_mapkeep *keep)
            imgz_clock_ns() - keep->saved_ns >= imgz_max(interval_ns, keep->cost_ns * COST_FACTOR);
 }
 
-void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
+void imgz_map_tracker_move(struct imgz_map_tracker *keep, uint64_t done_bytes)
 {
     int rc;
 
@@ -207,7 +210,7 @@ void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
         return;
     IMGZ_ASSERT(done_bytes >= keep->done_bytes);
     keep->done_bytes = done_bytes;
-    if (!imgz_mapkeep_due(keep))
+    if (!imgz_map_tracker_due(keep))
         return;
     rc = save_now(keep);
     if (rc < 0)
@@ -215,7 +218,8 @@ void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes)
                       keep->config.name->path, strerrordesc_np(-rc));
 }
 
-int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end, struct imgz_stop *stop)
+int imgz_map_tracker_close(struct imgz_map_tracker *keep, enum imgz_map_tracker_end end,
+                           struct imgz_latch *latch)
 {
     int rc = 0;
 
@@ -224,18 +228,18 @@ int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end, str
         return 0;
     }
     switch (end) {
-    case IMGZ_MAPKEEP_WHOLE:
+    case IMGZ_MAP_TRACKER_WHOLE:
         rc = save_made(keep, IMGZ_MAPFILE_FINISHED, true);
         break;
-    case IMGZ_MAPKEEP_KEPT:
+    case IMGZ_MAP_TRACKER_KEPT:
         rc = save_made(keep, IMGZ_MAPFILE_FINISHED, false);
         break;
-    case IMGZ_MAPKEEP_LOST:
+    case IMGZ_MAP_TRACKER_LOST:
         rc = save_lost(keep);
         break;
     }
     if (rc < 0)
-        (void)raise_saving(keep, stop, rc);
+        (void)raise_saving(keep, latch, rc);
     drop(keep);
     keep->begun = false;
     return rc;

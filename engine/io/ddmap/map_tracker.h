@@ -11,8 +11,9 @@
  *
  * Threads    one at a time.
  * Errors     load, begin and close raise. What fails in between is logged, and tried again: a
- * rescue is not to end because its map cannot be written at the moment. Blocking   move, about once
- * a second: a small file is flushed. Memory     while it saves: the map, 24 bytes per block.
+ *            rescue is not to end because its map cannot be written at the moment.
+ * Blocking   move, about once a second: a small file is flushed.
+ * Memory     while it saves: the map, 24 bytes per block.
  */
 #ifndef IMGZ_MAP_TRACKER_H
 #define IMGZ_MAP_TRACKER_H
@@ -22,29 +23,29 @@
 #include "io/ddmap/mapfile.h"
 #include "pipeline/log.h"
 
-struct imgz_mapkeep_config {
-    const struct imgz_name *name;   /* must outlive it; NULL: no map is wanted */
-    const char *image_path;         /* for errors */
-    uint64_t size_bytes;            /* of the source; IMGZ_SIZE_UNKNOWN is refused */
-    const struct imgz_badlist *bad; /* grown by the drain; must outlive it */
-    bool force;                     /* replace a map that has something finished */
-    bool resume;                    /* that may be what is gone on with: begin() will tell */
+struct imgz_map_tracker_config {
+    const struct imgz_name *name;      /* must outlive it; NULL: no map is wanted */
+    const char *image_path;            /* for errors */
+    uint64_t size_bytes;               /* of the source; IMGZ_SIZE_UNKNOWN is refused */
+    const struct imgz_range_list *bad; /* grown by the drain; must outlive it */
+    bool force;                        /* replace a map that has something finished */
+    bool resume;                       /* that may be what is gone on with: begin() will tell */
 };
 
 /* What a run begins with. */
-enum imgz_mapkeep_begin {
-    IMGZ_MAPKEEP_ANEW,
-    IMGZ_MAPKEEP_ON, /* with what an interrupted one left */
+enum imgz_map_tracker_begin {
+    IMGZ_MAP_TRACKER_ANEW,
+    IMGZ_MAP_TRACKER_ON, /* with what an interrupted one left */
 };
 
-enum imgz_mapkeep_end {
-    IMGZ_MAPKEEP_WHOLE, /* the image is there */
-    IMGZ_MAPKEEP_KEPT,  /* as much of it as was read is there, to be gone on with */
-    IMGZ_MAPKEEP_LOST,  /* nothing is: what was read will have to be read again */
+enum imgz_map_tracker_end {
+    IMGZ_MAP_TRACKER_WHOLE, /* the image is there */
+    IMGZ_MAP_TRACKER_KEPT,  /* as much of it as was read is there, to be gone on with */
+    IMGZ_MAP_TRACKER_LOST,  /* nothing is: what was read will have to be read again */
 };
 
-struct imgz_mapkeep {
-    struct imgz_mapkeep_config config;
+struct imgz_map_tracker {
+    struct imgz_map_tracker_config config;
     struct imgz_log *log;
     struct imgz_mapfile before; /* what the file said when it was loaded */
     bool begun;
@@ -55,35 +56,37 @@ struct imgz_mapkeep {
 };
 
 /* Resolves the path of a map, once for the whole job: later saves go to that very place. Raised. */
-IMGZ_MUST_CHECK int imgz_mapkeep_open_name(struct imgz_name *name, const char *path,
-                                           struct imgz_stop *stop);
+IMGZ_MUST_CHECK int imgz_map_tracker_open_name(struct imgz_name *name, const char *path,
+                                               struct imgz_latch *latch);
 
 /* A map that would take the place of the source, or of a file of the image's, or the other way, is
  * refused: -EINVAL. To be asked before any of them is made. */
-IMGZ_MUST_CHECK int imgz_mapkeep_check_names(const struct imgz_name *map, const char *image_path,
-                                             const struct stat *source, struct imgz_stop *stop);
+IMGZ_MUST_CHECK int imgz_map_tracker_check_names(const struct imgz_name *map,
+                                                 const char *image_path, const struct stat *source,
+                                                 struct imgz_latch *latch);
 
 /* Refuses a file that is no map, and, without force or resume, one that has something finished: its
  * image is another. Changes nothing. 'keep' may be uninitialized; on failure nothing is held. */
-IMGZ_MUST_CHECK int imgz_mapkeep_load(struct imgz_mapkeep *keep,
-                                      const struct imgz_mapkeep_config *config,
-                                      struct imgz_stop *stop, struct imgz_log *log);
+IMGZ_MUST_CHECK int imgz_map_tracker_load(struct imgz_map_tracker *keep,
+                                          const struct imgz_map_tracker_config *config,
+                                          struct imgz_latch *latch, struct imgz_log *log);
 
 /* Saves for the first time: what lies before 'done_bytes' was read, or is in the list of what is
  * bad. A map that has something finished is refused unless it is that, or by force. */
-IMGZ_MUST_CHECK int imgz_mapkeep_begin(struct imgz_mapkeep *keep, enum imgz_mapkeep_begin how,
-                                       uint64_t done_bytes, struct imgz_stop *stop);
+IMGZ_MUST_CHECK int imgz_map_tracker_begin(struct imgz_map_tracker *keep,
+                                           enum imgz_map_tracker_begin how, uint64_t done_bytes,
+                                           struct imgz_latch *latch);
 
 /* True if it is time to save: what is in memory of the image should be written, and move() called.
  */
-bool imgz_mapkeep_due(const struct imgz_mapkeep *keep);
+bool imgz_map_tracker_due(const struct imgz_map_tracker *keep);
 
 /* For the drain: what lies before 'done_bytes' was read, or is in the list of what is bad. Saves if
  * it is time. */
-void imgz_mapkeep_move(struct imgz_mapkeep *keep, uint64_t done_bytes);
+void imgz_map_tracker_move(struct imgz_map_tracker *keep, uint64_t done_bytes);
 
 /* Saves for the last time, if it has begun. Accepts one that is zero, closed, or was not loaded. */
-IMGZ_MUST_CHECK int imgz_mapkeep_close(struct imgz_mapkeep *keep, enum imgz_mapkeep_end end,
-                                       struct imgz_stop *stop);
+IMGZ_MUST_CHECK int imgz_map_tracker_close(struct imgz_map_tracker *keep,
+                                           enum imgz_map_tracker_end end, struct imgz_latch *latch);
 
 #endif /* IMGZ_MAP_TRACKER_H */

@@ -77,7 +77,7 @@ static int add_up_to(struct imgz_mapfile *map, uint64_t end, enum imgz_mapfile_s
 }
 
 int imgz_mapfile_make(struct imgz_mapfile *map, uint64_t size_bytes, uint64_t done_bytes,
-                      enum imgz_mapfile_status done, const struct imgz_badlist *bad)
+                      enum imgz_mapfile_status done, const struct imgz_range_list *bad)
 {
     int rc = 0;
 
@@ -158,7 +158,7 @@ uint64_t imgz_mapfile_settled_bytes(const struct imgz_mapfile *map)
     return imgz_mapfile_end(map);
 }
 
-int imgz_mapfile_add_bad(const struct imgz_mapfile *map, uint64_t end, struct imgz_badlist *list)
+int imgz_mapfile_add_bad(const struct imgz_mapfile *map, uint64_t end, struct imgz_range_list *list)
 {
     int rc = 0;
 
@@ -166,18 +166,19 @@ int imgz_mapfile_add_bad(const struct imgz_mapfile *map, uint64_t end, struct im
         const struct imgz_mapfile_block *block = &map->blocks[i];
 
         if (block->status == IMGZ_MAPFILE_BAD)
-            rc = imgz_badlist_add(list, block->offset, imgz_min(block->bytes, end - block->offset));
+            rc = imgz_range_list_add(list, block->offset,
+                                     imgz_min(block->bytes, end - block->offset));
     }
     return rc;
 }
 
-int imgz_mapfile_add_missing(const struct imgz_mapfile *map, struct imgz_badlist *list)
+int imgz_mapfile_add_missing(const struct imgz_mapfile *map, struct imgz_range_list *list)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < map->count; i++)
         if (map->blocks[i].status != IMGZ_MAPFILE_FINISHED)
-            rc = imgz_badlist_add(list, map->blocks[i].offset, map->blocks[i].bytes);
+            rc = imgz_range_list_add(list, map->blocks[i].offset, map->blocks[i].bytes);
     return rc;
 }
 

@@ -10,7 +10,8 @@
  *     0x00100200  0x00000200  -
  *     0x00100400  0x00300000  ?
  *
- * Place: loaded by a job before it starts; made from a badlist and saved by its drain (mapkeep.h).
+ * Place: loaded by a job before it starts; made from a range list and saved by its drain
+ * (map_tracker.h).
  *
  * Threads    one.
  * Ownership  the map owns its blocks.
@@ -67,7 +68,7 @@ IMGZ_MUST_CHECK int imgz_mapfile_parse(const char *text, size_t bytes, struct im
                                        struct imgz_mapfile_problem *problem);
 
 /* The same for a file. -ENOENT if there is none, which is not raised; all else is. */
-IMGZ_MUST_CHECK int imgz_mapfile_load(const struct imgz_name *name, struct imgz_stop *stop,
+IMGZ_MUST_CHECK int imgz_mapfile_load(const struct imgz_name *name, struct imgz_latch *latch,
                                       struct imgz_mapfile *map);
 
 /* Makes the map cover a source of 'size_bytes' exactly: what it says nothing of was not tried.
@@ -87,11 +88,11 @@ uint64_t imgz_mapfile_settled_bytes(const struct imgz_mapfile *map);
 
 /* Adds to 'list', whose ranges lie before those: what is bad and lies below 'end'. */
 IMGZ_MUST_CHECK int imgz_mapfile_add_bad(const struct imgz_mapfile *map, uint64_t end,
-                                         struct imgz_badlist *list);
+                                         struct imgz_range_list *list);
 
 /* The same with everything that is not finished, all of it. */
 IMGZ_MUST_CHECK int imgz_mapfile_add_missing(const struct imgz_mapfile *map,
-                                             struct imgz_badlist *list);
+                                             struct imgz_range_list *list);
 
 /* ---- Making ------------------------------------------------------------------------------- */
 
@@ -103,7 +104,7 @@ IMGZ_MUST_CHECK int imgz_mapfile_add(struct imgz_mapfile *map, uint64_t bytes,
  * 'done', apart from the ranges in 'bad'. The rest counts as not tried: what is bad there, too. */
 IMGZ_MUST_CHECK int imgz_mapfile_make(struct imgz_mapfile *map, uint64_t size_bytes,
                                       uint64_t done_bytes, enum imgz_mapfile_status done,
-                                      const struct imgz_badlist *bad);
+                                      const struct imgz_range_list *bad);
 
 /* The file's text, to be freed: where the run is, and whether it is finished, come first. */
 IMGZ_MUST_CHECK int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t position,

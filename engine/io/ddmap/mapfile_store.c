@@ -13,22 +13,23 @@
 
 /* ---- Loading ------------------------------------------------------------------------------ */
 
-static int raise_here(struct imgz_stop *stop, const char *path, int rc, const char *doing)
+static int raise_here(struct imgz_latch *latch, const char *path, int rc, const char *doing)
 {
-    const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
 
-    return imgz_stop_raise_system(stop, rc, place, doing);
+    return imgz_latch_raise_system(latch, rc, location, doing);
 }
 
-static int raise_problem(struct imgz_stop *stop, const char *path,
+static int raise_problem(struct imgz_latch *latch, const char *path,
                          const struct imgz_mapfile_problem *problem)
 {
-    const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
 
-    return imgz_stop_raise(stop, -EBADMSG, place,
-                           "reading %s, line %" PRIu64
-                           ": %s; it is no map of ddrescue's format, or damaged: name another file",
-                           path, problem->line, problem->what);
+    return imgz_latch_raise(
+        latch, -EBADMSG, location,
+        "reading %s, line %" PRIu64
+        ": %s; it is no map of ddrescue's format, or damaged: name another file",
+        path, problem->line, problem->what);
 }
 
 /* O_NONBLOCK: a FIFO must not hold up the opening; it is refused then. */
@@ -90,7 +91,7 @@ static int64_t read_text(const struct imgz_name *name, char **text)
     return rc;
 }
 
-int imgz_mapfile_load(const struct imgz_name *name, struct imgz_stop *stop,
+int imgz_mapfile_load(const struct imgz_name *name, struct imgz_latch *latch,
                       struct imgz_mapfile *map)
 {
     const char *path = name->path;
@@ -101,12 +102,12 @@ int imgz_mapfile_load(const struct imgz_name *name, struct imgz_stop *stop,
 
     free(text);
     if (rc == -EEXIST || rc == -EFBIG)
-        return imgz_stop_raise(stop, rc, (struct imgz_place){IMGZ_STAGE_SETUP, path, 0},
-                               "reading %s: it is %s, so it is no map; name another file", path,
-                               rc == -EFBIG ? "too large" : "no plain file");
+        return imgz_latch_raise(latch, rc, (struct imgz_location){IMGZ_STAGE_SETUP, path, 0},
+                                "reading %s: it is %s, so it is no map; name another file", path,
+                                rc == -EFBIG ? "too large" : "no plain file");
     if (rc == -EBADMSG)
-        return raise_problem(stop, path, &problem);
-    return rc < 0 && rc != -ENOENT ? raise_here(stop, path, rc, "reading") : rc;
+        return raise_problem(latch, path, &problem);
+    return rc < 0 && rc != -ENOENT ? raise_here(latch, path, rc, "reading") : rc;
 }
 
 /* ---- Saving ------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 
 /* What a search looks for. */
 struct search {
-    struct imgz_stack *stack;
+    struct imgz_device_stack *stack;
     dev_t target;
     struct imgz_claims *claims;
     bool unknown; /* sysfs does not know the target */
@@ -39,14 +39,14 @@ static struct imgz_claim *claim_by_device(const struct search *search, dev_t dev
     struct imgz_claim *claim;
     dev_t on;
 
-    if (!imgz_stack_lies_on(search->stack, device, search->target, &on))
+    if (!imgz_device_stack_lies_on(search->stack, device, search->target, &on))
         return NULL;
     claim = add_claim(search->claims, kind);
     if (claim == NULL)
         return NULL;
     claim->itself = device == search->target;
-    imgz_stack_name_number(search->stack, device, claim->device, sizeof(claim->device));
-    imgz_stack_name_number(search->stack, on, claim->on, sizeof(claim->on));
+    imgz_device_stack_name_number(search->stack, device, claim->device, sizeof(claim->device));
+    imgz_device_stack_name_number(search->stack, on, claim->on, sizeof(claim->on));
     return claim;
 }
 
@@ -76,7 +76,7 @@ static void find_mounts(const struct search *search)
         const char *folder = mnt_fs_get_target(mount);
         const bool root = folder != NULL && strcmp(folder, "/") == 0;
         struct imgz_claim *claim =
-            claim_by_device(search, imgz_stack_device_of_mount(search->stack, mount),
+            claim_by_device(search, imgz_device_stack_device_of_mount(search->stack, mount),
                             root ? IMGZ_OVERRIDE_ROOT : IMGZ_OVERRIDE_MOUNTED);
 
         if (claim == NULL)
@@ -98,7 +98,7 @@ static void find_swaps(const struct search *search)
 
         if (source == NULL)
             continue;
-        claim = claim_by_device(search, imgz_stack_device_of_path(search->stack, source),
+        claim = claim_by_device(search, imgz_device_stack_device_of_path(search->stack, source),
                                 IMGZ_OVERRIDE_SWAP);
         if (claim != NULL)
             imgz_text_set(claim->by, sizeof(claim->by), "%s", source);
@@ -115,14 +115,14 @@ struct held {
 static bool add_holder(void *context, const char *holder)
 {
     const struct held *held = context;
-    struct imgz_stack *stack = held->search->stack;
+    struct imgz_device_stack *stack = held->search->stack;
     struct imgz_claim *claim = add_claim(held->search->claims, IMGZ_OVERRIDE_HELD);
 
     if (claim == NULL)
         return false;
-    imgz_stack_name_device(stack, held->folder, claim->device, sizeof(claim->device));
-    imgz_stack_name_device(stack, held->folder, claim->on, sizeof(claim->on));
-    imgz_stack_name_device(stack, holder, claim->by, sizeof(claim->by));
+    imgz_device_stack_name_device(stack, held->folder, claim->device, sizeof(claim->device));
+    imgz_device_stack_name_device(stack, held->folder, claim->on, sizeof(claim->on));
+    imgz_device_stack_name_device(stack, holder, claim->by, sizeof(claim->by));
     return false;
 }
 
@@ -171,8 +171,8 @@ static bool add_loop(void *context, const char *loop)
     imgz_sysfs_text(&search->stack->sysfs, loop, "loop/backing_file", file, sizeof(file));
     if (file[0] == '\0')
         return false;
-    claim =
-        claim_by_device(search, imgz_stack_device_of_path(search->stack, file), IMGZ_OVERRIDE_HELD);
+    claim = claim_by_device(search, imgz_device_stack_device_of_path(search->stack, file),
+                            IMGZ_OVERRIDE_HELD);
     if (claim == NULL)
         return false;
     imgz_sysfs_device_path(loop, claim->by, sizeof(claim->by));
@@ -209,14 +209,14 @@ static void find_writers(const struct search *search)
 static void find_image(const struct search *search, const char *image)
 {
     struct imgz_claim *claim =
-        claim_by_device(search, imgz_stack_device_of_path(search->stack, image),
+        claim_by_device(search, imgz_device_stack_device_of_path(search->stack, image),
                         IMGZ_OVERRIDE_IMAGE_DISK);
 
     if (claim != NULL)
         imgz_text_set(claim->by, sizeof(claim->by), "%s", image);
 }
 
-int imgz_claims_find(struct imgz_stack *stack, dev_t device, const char *image,
+int imgz_claims_find(struct imgz_device_stack *stack, dev_t device, const char *image,
                      struct imgz_claims *claims)
 {
     struct search search = {.stack = stack, .target = device, .claims = claims};

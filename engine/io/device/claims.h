@@ -12,7 +12,7 @@
  * Threads    any, each with a stack of its own.
  * Errors     what cannot be told makes no claim, and is an error: who is about to write must not go
  *            on then. What programs hold exclusively, and mounts of other namespaces, only open(2)
- * with O_EXCL knows.
+ *            with O_EXCL knows.
  */
 #ifndef IMGZ_CLAIMS_H
 #define IMGZ_CLAIMS_H
@@ -44,8 +44,8 @@ struct imgz_claims {
 /* All claims on 'device' (st_rdev). 'image' (may be NULL) is the file that is read meanwhile. 0, or
  * why there may be more of them: -ENODEV if the system does not know the device, -ENOTSUP if it has
  * no /proc. */
-IMGZ_MUST_CHECK int imgz_claims_find(struct imgz_stack *stack, dev_t device, const char *image,
-                                     struct imgz_claims *claims);
+IMGZ_MUST_CHECK int imgz_claims_find(struct imgz_device_stack *stack, dev_t device,
+                                     const char *image, struct imgz_claims *claims);
 
 /* For people. What: "/dev/sdb1 is mounted at /mnt"; use: "mounted at /mnt"; undo: "umount /mnt", or
  * "" where nothing can be done. */

@@ -62,7 +62,7 @@ static void probe_apart(const void *path, int pipe_fd)
     struct imgz_contents contents;
 
     probe_device(path, &contents);
-    imgz_apart_write(pipe_fd, &contents, sizeof(contents));
+    imgz_subprocess_write(pipe_fd, &contents, sizeof(contents));
 }
 
 /* A thread that the kernel does not let go of, deep in a read of a device that does not answer,
@@ -70,20 +70,20 @@ static void probe_apart(const void *path, int pipe_fd)
  */
 void imgz_contents_probe(const char *path, struct imgz_contents *contents)
 {
-    const struct imgz_apart_config config = {
-        .kind = IMGZ_APART_ORPHAN,
+    const struct imgz_subprocess_config config = {
+        .kind = IMGZ_SUBPROCESS_ORPHAN,
         .body = probe_apart,
         .context = path,
         .limit_ms = IMGZ_CONTENTS_WAIT_MS,
     };
-    struct imgz_apart apart;
-    int rc = imgz_apart_start(&config, &apart);
+    struct imgz_subprocess apart;
+    int rc = imgz_subprocess_start(&config, &apart);
 
     memset(contents, 0, sizeof(*contents));
     if (rc < 0)
         return;
-    rc = imgz_apart_read(&apart, contents, sizeof(*contents));
-    imgz_apart_end(&apart);
+    rc = imgz_subprocess_read(&apart, contents, sizeof(*contents));
+    imgz_subprocess_end(&apart);
     if (rc < 0)
         memset(contents, 0, sizeof(*contents));
     if (rc == -ETIMEDOUT)

@@ -80,8 +80,8 @@ static int parse(const struct table_kind *kind, const char *path, struct libmnt_
     return rc;
 }
 
-static struct libmnt_table *read_table(struct imgz_stack *stack, const struct table_kind *kind,
-                                       int *result)
+static struct libmnt_table *read_table(struct imgz_device_stack *stack,
+                                       const struct table_kind *kind, int *result)
 {
     struct libmnt_table *table = NULL;
     char path[PATH_MAX];
@@ -96,9 +96,10 @@ static struct libmnt_table *read_table(struct imgz_stack *stack, const struct ta
     return table;
 }
 
-int imgz_stack_open(const struct imgz_stack_config *config, struct imgz_stack **result)
+int imgz_device_stack_open(const struct imgz_device_stack_config *config,
+                           struct imgz_device_stack **result)
 {
-    struct imgz_stack *stack = calloc(1, sizeof(*stack));
+    struct imgz_device_stack *stack = calloc(1, sizeof(*stack));
     int rc;
 
     if (stack == NULL)
@@ -116,7 +117,7 @@ int imgz_stack_open(const struct imgz_stack_config *config, struct imgz_stack **
     return 0;
 }
 
-void imgz_stack_close(struct imgz_stack *stack)
+void imgz_device_stack_close(struct imgz_device_stack *stack)
 {
     if (stack == NULL)
         return;
@@ -128,7 +129,7 @@ void imgz_stack_close(struct imgz_stack *stack)
 
 /* ---- Which device ------------------------------------------------------------------------- */
 
-static dev_t disk_of(struct imgz_stack *stack, dev_t number)
+static dev_t disk_of(struct imgz_device_stack *stack, dev_t number)
 {
     struct imgz_sysfs_place place;
     dev_t disk = 0;
@@ -139,8 +140,8 @@ static dev_t disk_of(struct imgz_stack *stack, dev_t number)
 }
 
 /* "/dev/sdb1"; a mapped device by the name people gave it. */
-void imgz_stack_name_device(struct imgz_stack *stack, const char *folder, char *text,
-                            size_t text_bytes)
+void imgz_device_stack_name_device(struct imgz_device_stack *stack, const char *folder, char *text,
+                                   size_t text_bytes)
 {
     char mapped[64];
 
@@ -151,18 +152,19 @@ void imgz_stack_name_device(struct imgz_stack *stack, const char *folder, char *
         imgz_sysfs_device_path(folder, text, text_bytes);
 }
 
-void imgz_stack_name_number(struct imgz_stack *stack, dev_t number, char *text, size_t text_bytes)
+void imgz_device_stack_name_number(struct imgz_device_stack *stack, dev_t number, char *text,
+                                   size_t text_bytes)
 {
     struct imgz_sysfs_place place;
 
     if (imgz_sysfs_find(&stack->sysfs, number, &place))
-        imgz_stack_name_device(stack, place.own, text, text_bytes);
+        imgz_device_stack_name_device(stack, place.own, text, text_bytes);
     else
         imgz_text_set(text, text_bytes, "device %u:%u", major(number), minor(number));
 }
 
 /* True, with its number, if the path is a block device in /dev. */
-static bool is_device_path(struct imgz_stack *stack, const char *path, dev_t *number)
+static bool is_device_path(struct imgz_device_stack *stack, const char *path, dev_t *number)
 {
     struct stat status;
 
@@ -180,7 +182,7 @@ static bool is_device_path(struct imgz_stack *stack, const char *path, dev_t *nu
 
 /* The device a mount is of. Some file systems (btrfs) have numbers of no device: there the source's
  * own number counts. 0: none. */
-dev_t imgz_stack_device_of_mount(struct imgz_stack *stack, struct libmnt_fs *mount)
+dev_t imgz_device_stack_device_of_mount(struct imgz_device_stack *stack, struct libmnt_fs *mount)
 {
     const char *source = mnt_fs_get_srcpath(mount);
     dev_t number = mnt_fs_get_devno(mount);
@@ -198,7 +200,7 @@ static bool is_below(const char *path, const char *folder)
 }
 
 /* The device of the mount that 'path' is in: the last of the deepest. */
-static dev_t device_of_folder(struct imgz_stack *stack, const char *path)
+static dev_t device_of_folder(struct imgz_device_stack *stack, const char *path)
 {
     struct libmnt_iter *position = mnt_new_iter(MNT_ITER_FORWARD);
     struct libmnt_fs *mount;
@@ -213,7 +215,7 @@ static dev_t device_of_folder(struct imgz_stack *stack, const char *path)
         if (folder == NULL || strlen(folder) < longest || !is_below(path, folder))
             continue;
         longest = strlen(folder);
-        number = imgz_stack_device_of_mount(stack, mount);
+        number = imgz_device_stack_device_of_mount(stack, mount);
     }
     mnt_free_iter(position);
     return number;
@@ -231,7 +233,7 @@ static bool is_deleted(const char *path)
  * server may not answer, which is no concern of ours. Any other must be there, unless it is
  * deleted: a loop device's file may be of another mount namespace, and its path means nothing
  * here. One that cannot be looked at is taken to be there. */
-dev_t imgz_stack_device_of_path(struct imgz_stack *stack, const char *path)
+dev_t imgz_device_stack_device_of_path(struct imgz_device_stack *stack, const char *path)
 {
     struct stat status;
     dev_t number;
@@ -246,14 +248,14 @@ dev_t imgz_stack_device_of_path(struct imgz_stack *stack, const char *path)
 
 /* ---- What lies on what -------------------------------------------------------------------- */
 
-static bool share_sectors(struct imgz_stack *stack, dev_t a, dev_t b)
+static bool share_sectors(struct imgz_device_stack *stack, dev_t a, dev_t b)
 {
     return a == b || disk_of(stack, a) == b || disk_of(stack, b) == a;
 }
 
 /* Whether a device, or what it is made of, lies on the target. */
 struct descent {
-    struct imgz_stack *stack;
+    struct imgz_device_stack *stack;
     dev_t target;
     dev_t on; /* where it was found to lie */
     int depth;
@@ -271,7 +273,7 @@ static bool slave_lies_on(void *context, const char *folder)
 /* True if what 'device' is made of lies on the target. */
 static bool parts_lie_on(struct descent *descent, dev_t device)
 {
-    struct imgz_stack *stack = descent->stack;
+    struct imgz_device_stack *stack = descent->stack;
     struct imgz_sysfs_place place;
     char path[PATH_MAX];
 
@@ -281,7 +283,7 @@ static bool parts_lie_on(struct descent *descent, dev_t device)
     if (imgz_sysfs_each(&stack->sysfs, path, slave_lies_on, descent))
         return true;
     imgz_sysfs_text(&stack->sysfs, place.disk, "loop/backing_file", path, sizeof(path));
-    return path[0] != '\0' && lies_on(descent, imgz_stack_device_of_path(stack, path));
+    return path[0] != '\0' && lies_on(descent, imgz_device_stack_device_of_path(stack, path));
 }
 
 /* True if 'device' shares sectors with the target, or lies on what does: descent->on. */
@@ -305,7 +307,8 @@ static bool lies_on(struct descent *descent, dev_t device)
     return found;
 }
 
-bool imgz_stack_lies_on(struct imgz_stack *stack, dev_t device, dev_t target, dev_t *on)
+bool imgz_device_stack_lies_on(struct imgz_device_stack *stack, dev_t device, dev_t target,
+                               dev_t *on)
 {
     struct descent descent = {.stack = stack, .target = target};
     const bool found = lies_on(&descent, device);
@@ -314,15 +317,16 @@ bool imgz_stack_lies_on(struct imgz_stack *stack, dev_t device, dev_t target, de
     return found;
 }
 
-bool imgz_stack_overlap(struct imgz_stack *stack, dev_t device, dev_t target)
+bool imgz_device_stack_overlap(struct imgz_device_stack *stack, dev_t device, dev_t target)
 {
     dev_t on;
 
-    return imgz_stack_lies_on(stack, device, target, &on) ||
-           imgz_stack_lies_on(stack, target, device, &on);
+    return imgz_device_stack_lies_on(stack, device, target, &on) ||
+           imgz_device_stack_lies_on(stack, target, device, &on);
 }
 
-bool imgz_stack_file_behind(struct imgz_stack *stack, dev_t device, const struct stat *image)
+bool imgz_device_stack_file_behind(struct imgz_device_stack *stack, dev_t device,
+                                   const struct stat *image)
 {
     struct imgz_sysfs_place place;
     struct stat status;

@@ -20,7 +20,7 @@
 #include "io/device/writers.h"
 
 /* Mounts, swap, and who writes to devices, as they are now. */
-struct imgz_stack {
+struct imgz_device_stack {
     struct imgz_sysfs sysfs; /* its failed_rc is of all that the stack could not tell */
     int (*stat)(const char *path, struct stat *status);
     struct libmnt_table *mounts;
@@ -29,35 +29,38 @@ struct imgz_stack {
 };
 
 /* All zero for this machine. */
-struct imgz_stack_config {
+struct imgz_device_stack_config {
     const char *root; /* before /proc and /sys; NULL: "" */
     int (*stat)(const char *path, struct stat *status);
 };
 
 /* Fails with -ENOMEM only. */
-IMGZ_MUST_CHECK int imgz_stack_open(const struct imgz_stack_config *config,
-                                    struct imgz_stack **result);
-void imgz_stack_close(struct imgz_stack *stack); /* accepts NULL */
+IMGZ_MUST_CHECK int imgz_device_stack_open(const struct imgz_device_stack_config *config,
+                                           struct imgz_device_stack **result);
+void imgz_device_stack_close(struct imgz_device_stack *stack); /* accepts NULL */
 
 /* For people: "/dev/sdb1"; a mapped device by the name they gave it. By its folder in sysfs, or by
  * its number. */
-void imgz_stack_name_device(struct imgz_stack *stack, const char *folder, char *text,
-                            size_t text_bytes);
-void imgz_stack_name_number(struct imgz_stack *stack, dev_t number, char *text, size_t text_bytes);
+void imgz_device_stack_name_device(struct imgz_device_stack *stack, const char *folder, char *text,
+                                   size_t text_bytes);
+void imgz_device_stack_name_number(struct imgz_device_stack *stack, dev_t number, char *text,
+                                   size_t text_bytes);
 
 /* The device that a mount is of, or that a path is or lies on; 0: none. */
-dev_t imgz_stack_device_of_mount(struct imgz_stack *stack, struct libmnt_fs *mount);
-dev_t imgz_stack_device_of_path(struct imgz_stack *stack, const char *path);
+dev_t imgz_device_stack_device_of_mount(struct imgz_device_stack *stack, struct libmnt_fs *mount);
+dev_t imgz_device_stack_device_of_path(struct imgz_device_stack *stack, const char *path);
 
 /* True if 'device' shares sectors with 'target', or lies on what does: '*on', which is the target,
  * its disk, or a partition of it. */
-bool imgz_stack_lies_on(struct imgz_stack *stack, dev_t device, dev_t target, dev_t *on);
+bool imgz_device_stack_lies_on(struct imgz_device_stack *stack, dev_t device, dev_t target,
+                               dev_t *on);
 
 /* True if writing to 'target' changes what is read from 'device': it is the same, its disk, a
  * partition of it, or lies on it or under it. */
-bool imgz_stack_overlap(struct imgz_stack *stack, dev_t device, dev_t target);
+bool imgz_device_stack_overlap(struct imgz_device_stack *stack, dev_t device, dev_t target);
 
 /* True if 'device' is a loop device, or a partition of one, on the file 'image'. */
-bool imgz_stack_file_behind(struct imgz_stack *stack, dev_t device, const struct stat *image);
+bool imgz_device_stack_file_behind(struct imgz_device_stack *stack, dev_t device,
+                                   const struct stat *image);
 
 #endif /* IMGZ_DEVICE_STACK_H */

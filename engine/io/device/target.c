@@ -26,20 +26,20 @@
 /* Why a device is refused. */
 struct refusal {
     const struct imgz_target_config *config;
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     struct imgz_log *log;
     dev_t device;       /* whose claims were looked for */
     uint32_t overruled; /* of these claims */
 };
 
-static struct imgz_place place_of(const struct refusal *refusal)
+static struct imgz_location place_of(const struct refusal *refusal)
 {
-    return (struct imgz_place){refusal->config->stage, refusal->config->path, IMGZ_OFFSET_NONE};
+    return (struct imgz_location){refusal->config->stage, refusal->config->path, IMGZ_OFFSET_NONE};
 }
 
 static int raise_system(const struct refusal *refusal, int rc)
 {
-    return imgz_stop_raise_system(refusal->stop, rc, place_of(refusal), "opening");
+    return imgz_latch_raise_system(refusal->latch, rc, place_of(refusal), "opening");
 }
 
 /* ---- Claims ------------------------------------------------------------------------------- */
@@ -83,18 +83,18 @@ static int raise_claims(const struct refusal *refusal, const struct imgz_claims 
     more[0] = '\0';
     if (count > told_count)
         (void)snprintf(more, sizeof(more), "; and %u more", count - told_count);
-    return imgz_stop_raise(refusal->stop, -EBUSY, place_of(refusal),
-                           "%s is in use: %s%s; nothing was written; release it%s%s%s%s%s",
-                           refusal->config->path, what, more, undo[0] != '\0' ? " (" : "", undo,
-                           undo[0] != '\0' ? ")" : "",
-                           never != 0 ? "" : ", or overrule that with --override ", names);
+    return imgz_latch_raise(refusal->latch, -EBUSY, place_of(refusal),
+                            "%s is in use: %s%s; nothing was written; release it%s%s%s%s%s",
+                            refusal->config->path, what, more, undo[0] != '\0' ? " (" : "", undo,
+                            undo[0] != '\0' ? ")" : "",
+                            never != 0 ? "" : ", or overrule that with --override ", names);
 }
 
 /* Never overruled: a disk that is read while it is overwritten is neither read nor written. */
 static int raise_same(const struct refusal *refusal)
 {
-    return imgz_stop_raise_usage(
-        refusal->stop, place_of(refusal),
+    return imgz_latch_raise_usage(
+        refusal->latch, place_of(refusal),
         "%s is, or lies on, what is read; it cannot be written meanwhile; name "
         "another",
         refusal->config->path);
@@ -119,11 +119,11 @@ static int raise_unknown(const struct refusal *refusal, int rc)
 {
     const char *path = refusal->config->path;
 
-    return imgz_stop_raise(refusal->stop, rc, place_of(refusal),
-                           "opening %s: it cannot be told whether it is in use: %s; nothing was "
-                           "written%s",
-                           path, strerrordesc_np(-rc),
-                           rc == -ENODEV || rc == -ENOTSUP ? "; are /proc and /sys mounted?" : "");
+    return imgz_latch_raise(refusal->latch, rc, place_of(refusal),
+                            "opening %s: it cannot be told whether it is in use: %s; nothing was "
+                            "written%s",
+                            path, strerrordesc_np(-rc),
+                            rc == -ENODEV || rc == -ENOTSUP ? "; are /proc and /sys mounted?" : "");
 }
 
 /* Swap is protected by the system itself: since Linux 5.4 writing to it is ETXTBSY. Through its
@@ -150,7 +150,7 @@ static void log_overruled(const struct refusal *refusal, const struct imgz_claim
 }
 
 /* What is read must not change meanwhile. 'image': its path, if it is a file, or "". */
-static int check_source(const struct refusal *refusal, struct imgz_stack *stack,
+static int check_source(const struct refusal *refusal, struct imgz_device_stack *stack,
                         char image[PATH_MAX])
 {
     const int fd = refusal->config->source_fd;
@@ -164,9 +164,9 @@ static int check_source(const struct refusal *refusal, struct imgz_stack *stack,
     if (fstat(fd, &source) < 0)
         return raise_unknown(refusal, -errno);
     if (S_ISBLK(source.st_mode)) {
-        same = imgz_stack_overlap(stack, source.st_rdev, refusal->device);
+        same = imgz_device_stack_overlap(stack, source.st_rdev, refusal->device);
     } else if (S_ISREG(source.st_mode)) {
-        same = imgz_stack_file_behind(stack, refusal->device, &source);
+        same = imgz_device_stack_file_behind(stack, refusal->device, &source);
         rc = find_source_path(fd, image);
     }
     if (same)
@@ -174,7 +174,7 @@ static int check_source(const struct refusal *refusal, struct imgz_stack *stack,
     return rc < 0 ? raise_unknown(refusal, rc) : 0;
 }
 
-static int check_claims(struct refusal *refusal, struct imgz_stack *stack)
+static int check_claims(struct refusal *refusal, struct imgz_device_stack *stack)
 {
     struct imgz_claims claims;
     char image[PATH_MAX];
@@ -198,19 +198,19 @@ static int check_claims(struct refusal *refusal, struct imgz_stack *stack)
 
 static int look_for_claims(struct refusal *refusal)
 {
-    const struct imgz_stack_config this_machine = {0};
-    struct imgz_stack *stack = NULL;
+    const struct imgz_device_stack_config this_machine = {0};
+    struct imgz_device_stack *stack = NULL;
     struct stat status;
     int rc;
 
     if (fstat(refusal->config->handle, &status) < 0)
         return raise_system(refusal, -errno);
-    rc = imgz_stack_open(&this_machine, &stack);
+    rc = imgz_device_stack_open(&this_machine, &stack);
     if (rc < 0)
         return raise_system(refusal, rc);
     refusal->device = status.st_rdev;
     rc = check_claims(refusal, stack);
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
     return rc;
 }
 
@@ -221,15 +221,16 @@ static int raise_busy(const struct refusal *refusal, bool exclusive)
     const char *path = refusal->config->path;
 
     if (exclusive)
-        return imgz_stop_raise(refusal->stop, -EBUSY, place_of(refusal),
-                               "%s is in use: another program holds it, or it is mounted where it "
-                               "cannot be seen from here; nothing was written; end that program "
-                               "('fuser -v %s' may find it), or overrule that with --override held",
-                               path, path);
-    return imgz_stop_raise(refusal->stop, -EBUSY, place_of(refusal),
-                           "%s is in use, and this system lets nobody write to a device that is; "
-                           "nothing was written; release it",
-                           path);
+        return imgz_latch_raise(
+            refusal->latch, -EBUSY, place_of(refusal),
+            "%s is in use: another program holds it, or it is mounted where it "
+            "cannot be seen from here; nothing was written; end that program "
+            "('fuser -v %s' may find it), or overrule that with --override held",
+            path, path);
+    return imgz_latch_raise(refusal->latch, -EBUSY, place_of(refusal),
+                            "%s is in use, and this system lets nobody write to a device that is; "
+                            "nothing was written; release it",
+                            path);
 }
 
 static int open_device(const struct refusal *refusal, int *fd)
@@ -267,17 +268,17 @@ static int check_size(const struct refusal *refusal, struct imgz_target *target)
                       config->path, imgz_text_size(missing_bytes).text);
         return 0;
     }
-    return imgz_stop_raise(refusal->stop, -ENOSPC, place_of(refusal),
-                           "%s holds %s, but the disk has %s: it is %s too small%s; nothing was "
-                           "written, use a larger target%s",
-                           config->path, imgz_text_size(target->size_bytes).text,
-                           imgz_text_size(config->need_bytes).text,
-                           imgz_text_size(missing_bytes).text,
-                           zeros ? ", and the image has only zeros there"
-                           : config->data_bytes == IMGZ_SIZE_UNKNOWN
-                               ? ", and a stream does not tell what is there"
-                               : ", and the image has data there",
-                           zeros ? ", or leave them out with --override too-small" : "");
+    return imgz_latch_raise(refusal->latch, -ENOSPC, place_of(refusal),
+                            "%s holds %s, but the disk has %s: it is %s too small%s; nothing was "
+                            "written, use a larger target%s",
+                            config->path, imgz_text_size(target->size_bytes).text,
+                            imgz_text_size(config->need_bytes).text,
+                            imgz_text_size(missing_bytes).text,
+                            zeros ? ", and the image has only zeros there"
+                            : config->data_bytes == IMGZ_SIZE_UNKNOWN
+                                ? ", and a stream does not tell what is there"
+                                : ", and the image has data there",
+                            zeros ? ", or leave them out with --override too-small" : "");
 }
 
 static int check_device(const struct refusal *refusal, struct imgz_target *target)
@@ -291,16 +292,16 @@ static int check_device(const struct refusal *refusal, struct imgz_target *targe
     if (rc < 0)
         return raise_system(refusal, rc);
     if (read_only)
-        return imgz_stop_raise(refusal->stop, -EROFS, place_of(refusal),
-                               "%s is write-protected; nothing was written, use another target",
-                               path);
+        return imgz_latch_raise(refusal->latch, -EROFS, place_of(refusal),
+                                "%s is write-protected; nothing was written, use another target",
+                                path);
     return check_size(refusal, target);
 }
 
-int imgz_target_open(const struct imgz_target_config *config, struct imgz_stop *stop,
+int imgz_target_open(const struct imgz_target_config *config, struct imgz_latch *latch,
                      struct imgz_log *log, struct imgz_target *target)
 {
-    struct refusal refusal = {.config = config, .stop = stop, .log = log};
+    struct refusal refusal = {.config = config, .latch = latch, .log = log};
     int rc;
 
     *target = (struct imgz_target){.fd = -1};
@@ -318,13 +319,14 @@ int imgz_target_open(const struct imgz_target_config *config, struct imgz_stop *
 
 /* ---- Discarding --------------------------------------------------------------------------- */
 
-uint64_t imgz_target_discard(int fd, const char *path, struct imgz_stop *stop, struct imgz_log *log)
+uint64_t imgz_target_discard(int fd, const char *path, struct imgz_latch *latch,
+                             struct imgz_log *log)
 {
     uint64_t size_bytes;
     uint64_t range[2] = {0, 0}; /* offset, bytes */
     int rc = imgz_device_size(fd, &size_bytes);
 
-    while (rc == 0 && range[0] < size_bytes && !imgz_stop_raised(stop)) {
+    while (rc == 0 && range[0] < size_bytes && !imgz_latch_raised(latch)) {
         range[1] = imgz_min(DISCARD_BYTES, size_bytes - range[0]);
         if (ioctl(fd, BLKDISCARD, range) < 0)
             rc = -errno;

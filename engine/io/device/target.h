@@ -11,7 +11,7 @@
  * Place: used by output.h.
  *
  * Threads    the caller's.
- * Errors     raised on the stop latch, and returned; nothing is written before or by then.
+ * Errors     raised on the first-error latch, and returned; nothing is written before or by then.
  */
 #ifndef IMGZ_TARGET_H
 #define IMGZ_TARGET_H
@@ -38,12 +38,12 @@ struct imgz_target {
 
 /* On failure nothing is held. */
 IMGZ_MUST_CHECK int imgz_target_open(const struct imgz_target_config *config,
-                                     struct imgz_stop *stop, struct imgz_log *log,
+                                     struct imgz_latch *latch, struct imgz_log *log,
                                      struct imgz_target *target);
 
 /* Lets a device forget all it holds (BLKDISCARD). No promise: what it reads as afterwards is its
  * own business. Returns how many bytes it took; less than its size is told in the log. */
-uint64_t imgz_target_discard(int fd, const char *path, struct imgz_stop *stop,
+uint64_t imgz_target_discard(int fd, const char *path, struct imgz_latch *latch,
                              struct imgz_log *log);
 
 #endif /* IMGZ_TARGET_H */

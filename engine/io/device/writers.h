@@ -3,7 +3,7 @@
  * Programs that have a block device open for writing: a virtual machine its disk, say. open(2) with
  * O_EXCL does not tell of them.
  *
- * Place: read by a stack (stack.h) when it is opened.
+ * Place: read by a stack (device_stack.h) when it is opened.
  *
  * Threads    any.
  * Errors     -ENOMEM. What /proc does not show is not seen: of other users' programs, root sees all

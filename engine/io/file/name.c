@@ -33,7 +33,7 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* Moves on to 'path', which begins at the directory at hand. */
+/* Moves on to 'path', which begins at the current directory. */
 static int step(struct imgz_name *name, int at, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -84,7 +84,7 @@ static int follow(struct walk *walk, int fd, const struct stat *link)
     return walk->link_count > LINKS_MAX ? -ELOOP : step(&walk->name, walk->name.directory_fd, text);
 }
 
-/* Looks at the entry at hand, and goes on to where it leads if it is a link. '*ended' if not. */
+/* Looks at the current entry, and goes on to where it leads if it is a link. '*ended' if not. */
 static int look(struct walk *walk, bool *ended)
 {
     struct stat status;

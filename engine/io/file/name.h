@@ -10,7 +10,7 @@
  * Threads    any.
  * Ownership  owns the directory and the texts.
  * Errors     a negative errno, not raised. open: -ELOOP for a link that leads to nothing, -EXDEV
- * for one of somebody else's; imgz_name_explain() says it in words.
+ *            for one of somebody else's; imgz_name_explain() says it in words.
  */
 #ifndef IMGZ_NAME_H
 #define IMGZ_NAME_H

@@ -9,21 +9,21 @@
 
 #include "base/text.h"
 
-static struct imgz_place place_of(const struct imgz_name *name, enum imgz_stage stage)
+static struct imgz_location place_of(const struct imgz_name *name, enum imgz_stage stage)
 {
-    return (struct imgz_place){stage, name->path, IMGZ_OFFSET_NONE};
+    return (struct imgz_location){stage, name->path, IMGZ_OFFSET_NONE};
 }
 
 int imgz_preflight_name(const struct imgz_name *name, const char *suffix, enum imgz_stage stage,
-                        struct imgz_stop *stop)
+                        struct imgz_latch *latch)
 {
     const long bytes_max = fpathconf(name->directory_fd, _PC_NAME_MAX);
     const size_t bytes = strlen(name->base) + strlen(suffix);
 
     if (bytes_max < 0 || bytes <= (size_t)bytes_max)
         return 0;
-    return imgz_stop_raise(
-        stop, -ENAMETOOLONG, place_of(name, stage),
+    return imgz_latch_raise(
+        latch, -ENAMETOOLONG, place_of(name, stage),
         "creating %s: its name is too long by %zu bytes: %s is added to it while "
         "it is written; choose a shorter one",
         name->path, bytes - (size_t)bytes_max, suffix);
@@ -73,13 +73,13 @@ static int find_obstacle(const struct imgz_name *name, const char **why)
 }
 
 int imgz_preflight_replace(const struct imgz_name *name, enum imgz_stage stage,
-                           struct imgz_stop *stop)
+                           struct imgz_latch *latch)
 {
     const char *why = NULL;
     int rc = find_obstacle(name, &why);
 
-    return rc < 0 ? imgz_stop_raise(stop, rc, place_of(name, stage), "replacing %s: %s", name->path,
-                                    why)
+    return rc < 0 ? imgz_latch_raise(latch, rc, place_of(name, stage), "replacing %s: %s",
+                                     name->path, why)
                   : 0;
 }
 
@@ -98,31 +98,31 @@ static bool is_among_devices(int directory_fd)
            devices.st_dev != root.st_dev;
 }
 
-int imgz_preflight_folder(int directory_fd, struct imgz_place place, struct imgz_stop *stop)
+int imgz_preflight_folder(int directory_fd, struct imgz_location location, struct imgz_latch *latch)
 {
     if (!is_among_devices(directory_fd))
         return 0;
-    return imgz_stop_raise(stop, -ENODEV, place,
-                           "there is no device %s, and beside devices no file is made; 'imgz "
-                           "devices' lists what there is",
-                           place.path);
+    return imgz_latch_raise(latch, -ENODEV, location,
+                            "there is no device %s, and beside devices no file is made; 'imgz "
+                            "devices' lists what there is",
+                            location.path);
 }
 
 /* ---- Room --------------------------------------------------------------------------------- */
 
-int imgz_preflight_data(const struct imgz_preflight_data *data, struct imgz_place place,
-                        struct imgz_stop *stop)
+int imgz_preflight_data(const struct imgz_preflight_data *data, struct imgz_location location,
+                        struct imgz_latch *latch)
 {
     const uint64_t room_bytes = imgz_preflight_room(data->fd);
 
     if (data->need_bytes <= data->held_bytes || data->need_bytes - data->held_bytes <= room_bytes)
         return 0;
-    return imgz_stop_raise(stop, -ENOSPC, place,
-                           "creating %s: the disk has up to %s of data, but only %s are free "
-                           "there; free some space, choose another place, or try it all the same "
-                           "with --override no-room",
-                           place.path, imgz_text_size(data->need_bytes - data->held_bytes).text,
-                           imgz_text_size(room_bytes).text);
+    return imgz_latch_raise(latch, -ENOSPC, location,
+                            "creating %s: the disk has up to %s of data, but only %s are free "
+                            "there; free some space, choose another place, or try it all the same "
+                            "with --override no-room",
+                            location.path, imgz_text_size(data->need_bytes - data->held_bytes).text,
+                            imgz_text_size(room_bytes).text);
 }
 
 /* Some file systems, of networks or made up, tell nothing but zeros. */

@@ -5,7 +5,7 @@
  *
  * What a file system does not tell is tried.
  *
- * Place: of output.h and mapkeep.h, before anything is made.
+ * Place: of output.h and map_tracker.h, before anything is made.
  *
  * Threads    any.
  * Errors     raised.
@@ -18,15 +18,15 @@
 
 /* The name must bear a suffix, the longest that will be added to it. */
 IMGZ_MUST_CHECK int imgz_preflight_name(const struct imgz_name *name, const char *suffix,
-                                        enum imgz_stage stage, struct imgz_stop *stop);
+                                        enum imgz_stage stage, struct imgz_latch *latch);
 
 /* The file of this name, which exists, is to be replaced by a rename. */
 IMGZ_MUST_CHECK int imgz_preflight_replace(const struct imgz_name *name, enum imgz_stage stage,
-                                           struct imgz_stop *stop);
+                                           struct imgz_latch *latch);
 
 /* The folder is not the one of devices. */
-IMGZ_MUST_CHECK int imgz_preflight_folder(int directory_fd, struct imgz_place place,
-                                          struct imgz_stop *stop);
+IMGZ_MUST_CHECK int imgz_preflight_folder(int directory_fd, struct imgz_location location,
+                                          struct imgz_latch *latch);
 
 /* There is room for a file with so much data, of which so much is there already. */
 struct imgz_preflight_data {
@@ -35,7 +35,7 @@ struct imgz_preflight_data {
     uint64_t held_bytes;
 };
 IMGZ_MUST_CHECK int imgz_preflight_data(const struct imgz_preflight_data *data,
-                                        struct imgz_place place, struct imgz_stop *stop);
+                                        struct imgz_location location, struct imgz_latch *latch);
 
 /* How much can be written to the file system of 'fd'; IMGZ_SIZE_UNKNOWN: it does not tell. */
 uint64_t imgz_preflight_room(int fd);

@@ -406,7 +406,7 @@ int imgz_tempfile_try(const struct imgz_tempfile *temp, bool force, enum imgz_pu
     return imgz_publish_try(temp->directory_fd, force, way);
 }
 
-int imgz_tempfile_show(struct imgz_tempfile *temp, bool force)
+int imgz_tempfile_publish(struct imgz_tempfile *temp, bool force)
 {
     const struct imgz_stamp_place place = stamp_place(temp, temp->lock_fd);
     enum imgz_publish_way way;

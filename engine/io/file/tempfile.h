@@ -39,7 +39,7 @@ struct imgz_tempfile {
     imgz_tempfile_begins_fn begins; /* may be NULL */
     char *final_name;               /* within the directory */
     char *temp_name;
-    struct imgz_name map; /* for whoever keeps a map (mapkeep.h) of the file: it goes with it */
+    struct imgz_name map; /* for whoever keeps a map (map_tracker.h) of the file: it goes with it */
 };
 
 /* One that is not open. */
@@ -93,7 +93,7 @@ IMGZ_MUST_CHECK int imgz_tempfile_try(const struct imgz_tempfile *temp, bool for
 /* Shows the complete file under its final name, where nothing that appeared meanwhile is replaced
  * but by force (publish.h). Not flushed. -ESTALE: the temporary name was taken away, or means
  * another file. */
-IMGZ_MUST_CHECK int imgz_tempfile_show(struct imgz_tempfile *temp, bool force);
+IMGZ_MUST_CHECK int imgz_tempfile_publish(struct imgz_tempfile *temp, bool force);
 
 /* Brings the names to stable storage. */
 IMGZ_MUST_CHECK int imgz_tempfile_flush_name(const struct imgz_tempfile *temp);

@@ -23,8 +23,8 @@ enum file_index {
 
 static int raise_write(const struct imgz_append *append, int rc, uint64_t offset)
 {
-    return imgz_stop_raise_system(append->line->stop, rc, imgz_output_place(append->output, offset),
-                                  "writing");
+    return imgz_latch_raise_system(append->pipeline->latch, rc,
+                                   imgz_output_location(append->output, offset), "writing");
 }
 
 static int create_io(struct imgz_append *append)
@@ -34,7 +34,7 @@ static int create_io(struct imgz_append *append)
         [FILE_MAIN] = output->direct_fd >= 0 ? output->direct_fd : output->fd,
         [FILE_CACHED] = output->fd,
     };
-    const struct imgz_io_config config = {
+    const struct imgz_aio_config config = {
         .depth_count = IMGZ_APPEND_BUFFERS + 1, /* the last buffer may need two writes */
         .fds = fds,
         .fd_count = IMGZ_COUNT_OF(fds),
@@ -42,7 +42,7 @@ static int create_io(struct imgz_append *append)
         .memory_bytes = MEMORY_BYTES,
     };
 
-    return imgz_io_create(&config, &append->io);
+    return imgz_aio_create(&config, &append->io);
 }
 
 static int init_buffers(struct imgz_append *append)
@@ -58,11 +58,12 @@ static int init_buffers(struct imgz_append *append)
     return 0;
 }
 
-int imgz_append_init(struct imgz_append *append, struct imgz_output *output, struct imgz_line *line)
+int imgz_append_init(struct imgz_append *append, struct imgz_output *output,
+                     struct imgz_pipeline *pipeline)
 {
     int rc;
 
-    *append = (struct imgz_append){.output = output, .line = line};
+    *append = (struct imgz_append){.output = output, .pipeline = pipeline};
     output->begun = true;
     if (output->kind == IMGZ_OUTPUT_STREAM)
         return 0;
@@ -71,11 +72,11 @@ int imgz_append_init(struct imgz_append *append, struct imgz_output *output, str
         rc = create_io(append);
     if (rc < 0)
         return raise_write(append, rc, 0);
-    imgz_log_line(line->log, "writing %s by %s", output->path, imgz_io_describe(append->io));
+    imgz_log_line(pipeline->log, "writing %s by %s", output->path, imgz_aio_describe(append->io));
     return 0;
 }
 
-/* The buffer at hand begins with what its part of the file holds: it is written as a whole. */
+/* The current buffer begins with what its part of the file holds: it is written as a whole. */
 static int load_filling(struct imgz_append *append)
 {
     const uint64_t bytes = append->offset - append->filling_offset;
@@ -111,12 +112,12 @@ int imgz_append_resume(struct imgz_append *append, uint64_t offset)
 
 /* ---- Writes under way --------------------------------------------------------------------- */
 
-static int submit_write(struct imgz_append *append, const struct imgz_io_request *request)
+static int submit_write(struct imgz_append *append, const struct imgz_aio_request *request)
 {
-    int rc = imgz_io_submit(append->io, request);
+    int rc = imgz_aio_submit(append->io, request);
 
     if (rc == 0)
-        rc = imgz_io_flush(append->io);
+        rc = imgz_aio_flush(append->io);
     return rc < 0 ? raise_write(append, rc, request->offset) : 0;
 }
 
@@ -124,8 +125,8 @@ static int submit_write(struct imgz_append *append, const struct imgz_io_request
 static int reap_write(struct imgz_append *append)
 {
     struct imgz_append_buffer *buffer;
-    struct imgz_io_result result;
-    int rc = imgz_io_reap(append->io, &result);
+    struct imgz_aio_result result;
+    int rc = imgz_aio_reap(append->io, &result);
 
     if (rc < 0)
         return raise_write(append, rc, append->filling_offset);
@@ -144,12 +145,12 @@ static int reap_write(struct imgz_append *append)
     return 0;
 }
 
-/* Writes 'bytes' of the buffer at hand, from 'from_bytes' on, to their place in the file. */
+/* Writes 'bytes' of the current buffer, from 'from_bytes' on, to their place in the file. */
 static int write_part(struct imgz_append *append, enum file_index file_index, uint64_t from_bytes,
                       uint64_t bytes)
 {
-    const struct imgz_io_request request = {
-        .kind = IMGZ_IO_WRITE,
+    const struct imgz_aio_request request = {
+        .kind = IMGZ_AIO_WRITE,
         .file_index = file_index,
         .offset = append->filling_offset + from_bytes,
         .bytes = bytes,
@@ -175,7 +176,7 @@ static bool hole_was_filled(const struct imgz_append *append)
            (uint64_t)status.st_blocks * 512 > SIZE_STEP_BYTES / 2;
 }
 
-/* Makes the file reach beyond the buffer at hand. A refusal does not matter: the write itself will
+/* Makes the file reach beyond the current buffer. A refusal does not matter: the write itself will
  * extend the file, or tell why it cannot. */
 static void size_ahead(struct imgz_append *append)
 {
@@ -194,7 +195,7 @@ static void size_ahead(struct imgz_append *append)
 
 /* ---- Appending ---------------------------------------------------------------------------- */
 
-/* Hands the full buffer at hand to the kernel and goes on with the next. */
+/* Hands the current full buffer to the kernel and goes on with the next. */
 static int change_buffer(struct imgz_append *append)
 {
     const uint64_t next = (uint64_t)(append->filling - append->buffers + 1) % IMGZ_APPEND_BUFFERS;
@@ -231,7 +232,7 @@ static int append_to_file(struct imgz_append *append, const unsigned char *from,
 
 static int append_to_stream(struct imgz_append *append, const void *data, uint64_t bytes)
 {
-    int rc = imgz_stream_write(append->output->fd, imgz_stop_fd(append->line->stop), data,
+    int rc = imgz_stream_write(append->output->fd, imgz_latch_fd(append->pipeline->latch), data,
                                (size_t)bytes);
 
     if (rc < 0)
@@ -254,7 +255,7 @@ int imgz_append_settle(struct imgz_append *append)
     if (append->io == NULL)
         return 0;
     rc = write_part(append, FILE_CACHED, from - append->filling_offset, append->offset - from);
-    while (rc == 0 && imgz_io_pending_count(append->io) > 0)
+    while (rc == 0 && imgz_aio_pending_count(append->io) > 0)
         rc = reap_write(append);
     if (rc == 0)
         append->settled_offset = append->offset;
@@ -269,7 +270,7 @@ static void keep_rest(struct imgz_append *append)
         return;
     if (imgz_append_settle(append) == 0)
         (void)!ftruncate(append->output->fd, (off_t)append->offset);
-    for (uint32_t i = 0; i < 2 * IMGZ_APPEND_BUFFERS && imgz_io_pending_count(append->io) > 0; i++)
+    for (uint32_t i = 0; i < 2 * IMGZ_APPEND_BUFFERS && imgz_aio_pending_count(append->io) > 0; i++)
         (void)!reap_write(append);
 }
 
@@ -277,7 +278,7 @@ void imgz_append_fini(struct imgz_append *append)
 {
     if (append->io != NULL)
         keep_rest(append);
-    imgz_io_destroy(append->io);
+    imgz_aio_destroy(append->io);
     if (append->memory != NULL)
         munmap(append->memory, MEMORY_BYTES);
     append->io = NULL;
@@ -293,7 +294,7 @@ static int write_rest(struct imgz_append *append)
 
     if (rc == 0)
         rc = write_part(append, FILE_CACHED, whole_bytes, used_bytes - whole_bytes);
-    while (rc == 0 && imgz_io_pending_count(append->io) > 0)
+    while (rc == 0 && imgz_aio_pending_count(append->io) > 0)
         rc = reap_write(append);
     if (rc == 0 && ftruncate(append->output->fd, (off_t)append->offset) < 0)
         rc = raise_write(append, -errno, append->offset);
@@ -307,6 +308,6 @@ int imgz_append_finish(struct imgz_append *append)
     if (rc < 0)
         return rc;
     append->settled_offset = append->offset;
-    imgz_line_begin_flush(append->line);
+    imgz_pipeline_begin_flush(append->pipeline);
     return imgz_output_flush(append->output);
 }

@@ -30,11 +30,11 @@ struct imgz_append_buffer {
 
 struct imgz_append {
     struct imgz_output *output;
-    struct imgz_line *line;
+    struct imgz_pipeline *pipeline;
     uint64_t offset; /* bytes appended so far */
 
     /* For a file. */
-    struct imgz_io *io;
+    struct imgz_aio *io;
     unsigned char *memory; /* of all buffers */
     struct imgz_append_buffer buffers[IMGZ_APPEND_BUFFERS];
     struct imgz_append_buffer *filling;
@@ -46,7 +46,7 @@ struct imgz_append {
 
 /* 'append' may be uninitialized; it must stay at its place until fini. */
 IMGZ_MUST_CHECK int imgz_append_init(struct imgz_append *append, struct imgz_output *output,
-                                     struct imgz_line *line);
+                                     struct imgz_pipeline *pipeline);
 
 /* Before the first byte: goes on behind the first 'offset' bytes that the file, which may be read,
  * holds already. What it holds behind them is dropped. */

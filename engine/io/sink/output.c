@@ -12,15 +12,15 @@
 #include "io/file/handle.h"
 #include "io/file/preflight.h"
 
-struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset)
+struct imgz_location imgz_output_location(const struct imgz_output *output, uint64_t offset)
 {
-    return (struct imgz_place){output->stage, output->path, offset};
+    return (struct imgz_location){output->stage, output->path, offset};
 }
 
 static int raise_here(const struct imgz_output *output, int rc, const char *doing)
 {
-    return imgz_stop_raise_system(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                                  doing);
+    return imgz_latch_raise_system(output->latch, rc,
+                                   imgz_output_location(output, IMGZ_OFFSET_NONE), doing);
 }
 
 static void close_fd(int *fd)
@@ -32,10 +32,10 @@ static void close_fd(int *fd)
 
 static int raise_changed(const struct imgz_output *output)
 {
-    return imgz_stop_raise(output->stop, -ESTALE, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "%s was removed, or replaced by something else, while it was opened; "
-                           "nothing was written; run again",
-                           output->path);
+    return imgz_latch_raise(output->latch, -ESTALE, imgz_output_location(output, IMGZ_OFFSET_NONE),
+                            "%s was removed, or replaced by something else, while it was opened; "
+                            "nothing was written; run again",
+                            output->path);
 }
 
 /* ---- Files -------------------------------------------------------------------------------- */
@@ -67,9 +67,9 @@ static const char *explain_temporary(int rc, const char *plain)
 static int raise_temporary(const struct imgz_output *output, int rc, const char *doing,
                            const char *plain)
 {
-    return imgz_stop_raise(output->stop, rc, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "%s %s: %s.partial %s", doing, output->path, output->path,
-                           explain_temporary(rc, plain));
+    return imgz_latch_raise(output->latch, rc, imgz_output_location(output, IMGZ_OFFSET_NONE),
+                            "%s %s: %s.partial %s", doing, output->path, output->path,
+                            explain_temporary(rc, plain));
 }
 
 static int raise_creating(const struct imgz_output *output, int rc)
@@ -109,10 +109,11 @@ static int try_publishing(const struct imgz_output *output)
     int rc = imgz_tempfile_try(&output->temp, output->force, &way);
 
     if (rc == -EPERM || rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP)
-        return imgz_stop_raise(output->stop, -EPERM, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "creating %s: a file in that folder cannot be renamed (%s), so it "
-                               "could not get its name when it is complete; choose another place",
-                               output->path, strerrordesc_np(-rc));
+        return imgz_latch_raise(output->latch, -EPERM,
+                                imgz_output_location(output, IMGZ_OFFSET_NONE),
+                                "creating %s: a file in that folder cannot be renamed (%s), so it "
+                                "could not get its name when it is complete; choose another place",
+                                output->path, strerrordesc_np(-rc));
     if (rc < 0)
         return raise_here(output, rc, "creating");
     if (way == IMGZ_PUBLISH_CHECKED)
@@ -125,8 +126,8 @@ static int try_publishing(const struct imgz_output *output)
 
 static int raise_both(const struct imgz_output *output, const char *suffix)
 {
-    return imgz_stop_raise_usage(
-        output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise_usage(
+        output->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
         "%s%s is both what is read and what would be written; name another", output->path, suffix);
 }
 
@@ -135,20 +136,20 @@ static int check_place(const struct imgz_output_config *config, const struct img
     if (config->source != NULL && imgz_tempfile_would_replace(&output->temp, config->source))
         return raise_both(output, ".partial");
     return imgz_preflight_folder(output->temp.directory_fd,
-                                 imgz_output_place(output, IMGZ_OFFSET_NONE), output->stop);
+                                 imgz_output_location(output, IMGZ_OFFSET_NONE), output->latch);
 }
 
 /* Finds where the file is, or will be: 'existing' is what there is now, or NULL. */
 static int open_name(const struct imgz_output *output, const struct stat *existing,
                      struct imgz_name *name)
 {
-    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
     struct stat status;
     int rc = imgz_name_open(name, output->path);
 
     if (rc < 0 && imgz_name_explain(rc) != NULL)
-        return imgz_stop_raise(output->stop, rc, place, "creating %s: %s", output->path,
-                               imgz_name_explain(rc));
+        return imgz_latch_raise(output->latch, rc, location, "creating %s: %s", output->path,
+                                imgz_name_explain(rc));
     if (rc < 0)
         return raise_here(output, rc, "creating");
     rc = imgz_name_stat(name, &status);
@@ -163,9 +164,9 @@ static int foresee(const struct imgz_output_config *config, const struct imgz_ou
                    const struct imgz_name *name, bool exists)
 {
     const char *suffix = config->map_kept ? ".partial.map.partial" : ".partial";
-    int rc = imgz_preflight_name(name, suffix, output->stage, output->stop);
+    int rc = imgz_preflight_name(name, suffix, output->stage, output->latch);
 
-    return rc == 0 && exists ? imgz_preflight_replace(name, output->stage, output->stop) : rc;
+    return rc == 0 && exists ? imgz_preflight_replace(name, output->stage, output->latch) : rc;
 }
 
 /* 'held_bytes': of it, an interrupted run wrote so many. */
@@ -177,7 +178,8 @@ static int check_room(const struct imgz_output_config *config, const struct imgz
 
     if (config->room_bytes == 0 || (config->overrides & IMGZ_OVERRIDE_NO_ROOM) != 0)
         return 0;
-    return imgz_preflight_data(&data, imgz_output_place(output, IMGZ_OFFSET_NONE), output->stop);
+    return imgz_preflight_data(&data, imgz_output_location(output, IMGZ_OFFSET_NONE),
+                               output->latch);
 }
 
 /* Finds out what making it would, and changes nothing. */
@@ -254,12 +256,12 @@ static int open_device(const struct imgz_output_config *config, struct imgz_outp
 
     output->kind = IMGZ_OUTPUT_DEVICE;
     if (!config->device_allowed)
-        return imgz_stop_raise_usage(
-            output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+        return imgz_latch_raise_usage(
+            output->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
             "%s is a block device: an image needs a file or a pipe; were source "
             "and image swapped?",
             output->path);
-    rc = imgz_target_open(&target_config, output->stop, output->log, &target);
+    rc = imgz_target_open(&target_config, output->latch, output->log, &target);
     if (rc < 0)
         return rc;
     output->fd = target.fd;
@@ -276,8 +278,8 @@ static int check_stream(const struct imgz_output_config *config, const struct im
 {
     if (config->why_no_stream == NULL)
         return 0;
-    return imgz_stop_raise_usage(output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE), "%s %s",
-                                 output->path, config->why_no_stream);
+    return imgz_latch_raise_usage(output->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
+                                  "%s %s", output->path, config->why_no_stream);
 }
 
 static int open_standard_output(const struct imgz_output_config *config, struct imgz_output *output)
@@ -301,20 +303,21 @@ static int open_stream(const struct imgz_output_config *config, struct imgz_outp
     output->kind = IMGZ_OUTPUT_STREAM;
     if (rc < 0 || config->dry_run)
         return rc;
-    output->fd = imgz_stream_open(handle, imgz_stop_fd(output->stop));
+    output->fd = imgz_stream_open(handle, imgz_latch_fd(output->latch));
     if (output->fd >= 0 && imgz_stream_is_own_terminal(output->fd))
-        return imgz_stop_raise_usage(output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                                     "%s is the terminal: a disk or an image is not written there; "
-                                     "name a file",
-                                     output->path);
+        return imgz_latch_raise_usage(
+            output->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
+            "%s is the terminal: a disk or an image is not written there; "
+            "name a file",
+            output->path);
     if (output->fd >= 0)
         return 0;
     if (output->fd == -ESTALE)
         return raise_changed(output);
     if (output->fd == -ENOTSUP)
-        return imgz_stop_raise(output->stop, output->fd,
-                               imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "opening %s: that needs /proc; mount it", output->path);
+        return imgz_latch_raise(output->latch, output->fd,
+                                imgz_output_location(output, IMGZ_OFFSET_NONE),
+                                "opening %s: that needs /proc; mount it", output->path);
     return raise_here(output, output->fd, "opening");
 }
 
@@ -322,17 +325,17 @@ static int open_stream(const struct imgz_output_config *config, struct imgz_outp
 static int check_existing(const struct imgz_output_config *config, struct imgz_output *output,
                           const struct stat *status)
 {
-    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
 
     if (config->source != NULL && imgz_same_file(config->source, status))
         return raise_both(output, "");
     if (config->replaces != NULL && !imgz_same_file(config->replaces, status))
         return raise_changed(output);
     if (S_ISREG(status->st_mode) && !config->force)
-        return imgz_stop_raise(output->stop, -EEXIST, place, "%s exists and was left as it is; %s",
-                               output->path,
-                               config->exists_advice != NULL ? config->exists_advice
-                                                             : "use --force to replace it");
+        return imgz_latch_raise(output->latch, -EEXIST, location,
+                                "%s exists and was left as it is; %s", output->path,
+                                config->exists_advice != NULL ? config->exists_advice
+                                                              : "use --force to replace it");
     return 0;
 }
 
@@ -374,7 +377,7 @@ static int open_by_kind(const struct imgz_output_config *config, struct imgz_out
     return rc;
 }
 
-int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *stop,
+int imgz_output_open(const struct imgz_output_config *config, struct imgz_latch *latch,
                      struct imgz_log *log, struct imgz_output *output)
 {
     int rc;
@@ -389,7 +392,7 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     output->file_mode = config->file_mode;
     output->size_bytes = IMGZ_SIZE_UNKNOWN;
     output->room_bytes = IMGZ_SIZE_UNKNOWN;
-    output->stop = stop;
+    output->latch = latch;
     output->log = log;
     rc = open_by_kind(config, output);
     if (rc < 0) {
@@ -405,8 +408,8 @@ int imgz_output_open(const struct imgz_output_config *config, struct imgz_stop *
     return 0;
 }
 
-int imgz_output_book(struct imgz_output *output, struct imgz_line *line,
-                     const struct imgz_io_result *result)
+int imgz_output_book(struct imgz_output *output, struct imgz_pipeline *pipeline,
+                     const struct imgz_aio_result *result)
 {
     struct imgz_slot *slot = result->request.owner;
 
@@ -414,11 +417,11 @@ int imgz_output_book(struct imgz_output *output, struct imgz_line *line,
     slot->pending_count -= 1;
     output->stored_bytes += result->done_bytes;
     if (result->rc < 0)
-        return imgz_stop_raise_system(
-            output->stop, result->rc,
-            imgz_output_place(output, result->request.offset + result->done_bytes), "writing");
+        return imgz_latch_raise_system(
+            output->latch, result->rc,
+            imgz_output_location(output, result->request.offset + result->done_bytes), "writing");
     if (slot->pending_count == 0)
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
     return 0;
 }
 
@@ -426,14 +429,14 @@ int imgz_output_book(struct imgz_output *output, struct imgz_line *line,
  * character devices. */
 int imgz_output_flush(struct imgz_output *output)
 {
-    struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
 
     if (fsync(output->fd) == 0)
         return 0;
     if (output->kind == IMGZ_OUTPUT_STREAM && (errno == EINVAL || errno == EROFS))
         return 0;
-    place.stage = IMGZ_STAGE_FLUSH;
-    return imgz_stop_raise_system(output->stop, -errno, place, "flushing");
+    location.stage = IMGZ_STAGE_FLUSH;
+    return imgz_latch_raise_system(output->latch, -errno, location, "flushing");
 }
 
 static int close_checked(int *fd)
@@ -472,42 +475,43 @@ static int give_mode(struct imgz_output *output)
 }
 
 /* The result is complete, and stays whatever comes of this. */
-static int show(struct imgz_output *output, struct imgz_place place)
+static int show(struct imgz_output *output, struct imgz_location location)
 {
-    int rc = imgz_tempfile_show(&output->temp, output->force);
+    int rc = imgz_tempfile_publish(&output->temp, output->force);
 
     if (rc == -ESTALE)
         return raise_temporary(output, rc, "completing", NULL);
     if (rc == -EEXIST)
-        return imgz_stop_raise(
-            output->stop, rc, place,
+        return imgz_latch_raise(
+            output->latch, rc, location,
             "completing %s: a file of that name appeared meanwhile, and was left "
             "as it is",
             output->path);
     if (rc < 0)
-        return imgz_stop_raise(output->stop, rc, place, "giving its final name to %s: %s",
-                               output->path, strerrordesc_np(-rc));
+        return imgz_latch_raise(output->latch, rc, location, "giving its final name to %s: %s",
+                                output->path, strerrordesc_np(-rc));
     rc = imgz_tempfile_flush_name(&output->temp);
-    return rc < 0 ? imgz_stop_raise_system(output->stop, rc, place, "flushing the directory of")
-                  : 0;
+    return rc < 0
+               ? imgz_latch_raise_system(output->latch, rc, location, "flushing the directory of")
+               : 0;
 }
 
 int imgz_output_commit(struct imgz_output *output)
 {
-    struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
     int mode_rc = give_mode(output);
     int direct_rc = close_checked(&output->direct_fd);
     int rc = close_checked(&output->fd);
 
-    place.stage = IMGZ_STAGE_FLUSH;
+    location.stage = IMGZ_STAGE_FLUSH;
     if (mode_rc < 0)
-        return imgz_stop_raise_system(output->stop, mode_rc, place, "giving its mode to");
+        return imgz_latch_raise_system(output->latch, mode_rc, location, "giving its mode to");
     if (rc == 0)
         rc = direct_rc;
     if (rc < 0)
-        return imgz_stop_raise_system(output->stop, rc, place, "closing");
+        return imgz_latch_raise_system(output->latch, rc, location, "closing");
     output->complete = true;
-    rc = output->kind == IMGZ_OUTPUT_FILE ? show(output, place) : 0;
+    rc = output->kind == IMGZ_OUTPUT_FILE ? show(output, location) : 0;
     output->committed = rc == 0;
     return rc;
 }
@@ -516,7 +520,7 @@ int imgz_output_commit(struct imgz_output *output)
  * earlier run left is not given up for it. */
 static bool proved_bad(const struct imgz_output *output)
 {
-    return imgz_stop_error(output->stop)->code == -EBADMSG && !output->resume;
+    return imgz_latch_error(output->latch)->code == -EBADMSG && !output->resume;
 }
 
 bool imgz_output_keeps(const struct imgz_output *output)
@@ -532,37 +536,38 @@ static void remove_file(struct imgz_output *output)
     int rc = imgz_tempfile_remove(&output->temp);
 
     if (rc < 0)
-        imgz_stop_add(output->stop, "; %s.partial is left, and of no use: removing it failed (%s)",
-                      output->path, strerrordesc_np(-rc));
+        imgz_latch_add(output->latch,
+                       "; %s.partial is left, and of no use: removing it failed (%s)", output->path,
+                       strerrordesc_np(-rc));
     else if (output->begun && imgz_tempfile_name_taken(&output->temp))
-        imgz_stop_add(output->stop, "; %s is as it was before", output->path);
+        imgz_latch_add(output->latch, "; %s is as it was before", output->path);
     else if (output->begun)
-        imgz_stop_add(output->stop, "; nothing is left of %s", output->path);
+        imgz_latch_add(output->latch, "; nothing is left of %s", output->path);
 }
 
 static void tell_kept(const struct imgz_output *output)
 {
     if (imgz_tempfile_name_taken(&output->temp))
-        imgz_stop_add(output->stop, "; %s is as it was before", output->path);
-    imgz_stop_add(output->stop, "; %s.partial is kept: %s", output->path,
-                  output->resume ? "the same command goes on from there"
-                                 : "add --resume to go on from there");
+        imgz_latch_add(output->latch, "; %s is as it was before", output->path);
+    imgz_latch_add(output->latch, "; %s.partial is kept: %s", output->path,
+                   output->resume ? "the same command goes on from there"
+                                  : "add --resume to go on from there");
 }
 
 /* A file has its final name only when it is complete, so what was there before is there still. */
 static void end_file(struct imgz_output *output)
 {
     if (output->committed)
-        imgz_stop_add(output->stop, "; %s is complete", output->path);
+        imgz_latch_add(output->latch, "; %s is complete", output->path);
     else if (output->complete && !output->temp.exists)
-        imgz_stop_add(output->stop,
-                      "; %s is complete, but may not survive a loss of power: verify it then",
-                      output->path);
+        imgz_latch_add(output->latch,
+                       "; %s is complete, but may not survive a loss of power: verify it then",
+                       output->path);
     else if (!imgz_output_keeps(output))
         remove_file(output);
     else if (output->complete)
-        imgz_stop_add(output->stop, "; %s.partial is complete, and is kept: rename it yourself",
-                      output->path);
+        imgz_latch_add(output->latch, "; %s.partial is complete, and is kept: rename it yourself",
+                       output->path);
     else if (output->begun)
         tell_kept(output);
 }
@@ -572,9 +577,9 @@ void imgz_output_close(struct imgz_output *output)
     if (output->kind == IMGZ_OUTPUT_FILE)
         end_file(output);
     else if (output->begun && !output->committed)
-        imgz_stop_add(output->stop,
-                      output->whole ? "; %s has all of the disk" : "; %s is incomplete",
-                      output->path);
+        imgz_latch_add(output->latch,
+                       output->whole ? "; %s has all of the disk" : "; %s is incomplete",
+                       output->path);
     imgz_tempfile_close(&output->temp);
     close_fd(&output->direct_fd);
     close_fd(&output->fd);

@@ -10,7 +10,7 @@
  * Place: opened by the job, written by the drain, committed by the job.
  *
  * Threads    one at a time.
- * Errors     raised on the stop latch, and returned.
+ * Errors     raised on the first-error latch, and returned.
  */
 #ifndef IMGZ_OUTPUT_H
 #define IMGZ_OUTPUT_H
@@ -75,7 +75,7 @@ struct imgz_output {
     bool complete;             /* all is written, flushed and closed */
     bool committed;            /* and has its name */
     struct imgz_tempfile temp; /* of a file */
-    struct imgz_stop *stop;
+    struct imgz_latch *latch;
     struct imgz_log *log;
 };
 
@@ -87,16 +87,16 @@ struct imgz_output {
 
 /* 'output' may be uninitialized; on failure nothing is held and no file is left. */
 IMGZ_MUST_CHECK int imgz_output_open(const struct imgz_output_config *config,
-                                     struct imgz_stop *stop, struct imgz_log *log,
+                                     struct imgz_latch *latch, struct imgz_log *log,
                                      struct imgz_output *output);
 
 /* The place of 'offset' in it, for errors. */
-struct imgz_place imgz_output_place(const struct imgz_output *output, uint64_t offset);
+struct imgz_location imgz_output_location(const struct imgz_output *output, uint64_t offset);
 
-/* Books the result of a write for the slot that owns it: gives the slot back to the line when it
- * was the slot's last, or raises the failure. */
-IMGZ_MUST_CHECK int imgz_output_book(struct imgz_output *output, struct imgz_line *line,
-                                     const struct imgz_io_result *result);
+/* Books the result of a write for the slot that owns it: gives the slot back to the pipeline when
+ * it was the slot's last, or raises the failure. */
+IMGZ_MUST_CHECK int imgz_output_book(struct imgz_output *output, struct imgz_pipeline *pipeline,
+                                     const struct imgz_aio_result *result);
 
 /* Brings everything to stable storage. The first failure is final: later calls of fsync() may
  * report success for data that was lost. */

@@ -42,49 +42,49 @@ static bool refuses_zeroing(int rc)
 }
 
 /* Zeros are written instead. */
-static int zero_by_writing(struct imgz_sparse *sparse, const struct imgz_io_result *result)
+static int zero_by_writing(struct imgz_sparse *sparse, const struct imgz_aio_result *result)
 {
-    struct imgz_io_result settled = *result;
+    struct imgz_aio_result settled = *result;
     int rc;
 
     if (!sparse->zeroing_refused)
-        imgz_log_line(sparse->line->log, "%s cannot zero ranges by itself; writing zeros",
+        imgz_log_line(sparse->pipeline->log, "%s cannot zero ranges by itself; writing zeros",
                       sparse->output->path);
     sparse->zeroing_refused = true;
     rc = write_zeros(sparse, result->request.offset, result->request.bytes);
     if (rc < 0)
         return rc;
     settled.rc = 0;
-    return imgz_output_book(sparse->output, sparse->line, &settled);
+    return imgz_output_book(sparse->output, sparse->pipeline, &settled);
 }
 
 /* The file system takes no direct write of this alignment (open(2), O_DIRECT: EINVAL): the same
  * through the page cache. */
-static int write_through_cache(struct imgz_sparse *sparse, const struct imgz_io_result *result)
+static int write_through_cache(struct imgz_sparse *sparse, const struct imgz_aio_result *result)
 {
-    struct imgz_io_request request = result->request;
+    struct imgz_aio_request request = result->request;
 
     request.file_index = FILE_CACHED;
-    return imgz_pump_submit(&sparse->pump, &request);
+    return imgz_aio_loop_submit(&sparse->loop, &request);
 }
 
-static int handle_result(void *context, const struct imgz_io_result *result)
+static int handle_result(void *context, const struct imgz_aio_result *result)
 {
     struct imgz_sparse *sparse = context;
-    const struct imgz_io_request *request = &result->request;
+    const struct imgz_aio_request *request = &result->request;
 
-    if (request->kind == IMGZ_IO_ZERO && refuses_zeroing(result->rc))
+    if (request->kind == IMGZ_AIO_ZERO && refuses_zeroing(result->rc))
         return zero_by_writing(sparse, result);
-    if (request->kind == IMGZ_IO_WRITE && request->file_index == FILE_MAIN &&
+    if (request->kind == IMGZ_AIO_WRITE && request->file_index == FILE_MAIN &&
         sparse->output->direct_fd >= 0 && result->rc == -EINVAL)
         return write_through_cache(sparse, result);
-    return imgz_output_book(sparse->output, sparse->line, result);
+    return imgz_output_book(sparse->output, sparse->pipeline, result);
 }
 
 static int raise_write(struct imgz_sparse *sparse, int rc, uint64_t offset)
 {
-    return imgz_stop_raise_system(sparse->line->stop, rc, imgz_output_place(sparse->output, offset),
-                                  "writing");
+    return imgz_latch_raise_system(sparse->pipeline->latch, rc,
+                                   imgz_output_location(sparse->output, offset), "writing");
 }
 
 /* Sizes a file at once, so that writes never extend it. */
@@ -99,23 +99,23 @@ static int size_file(struct imgz_sparse *sparse, uint64_t raw_bytes)
                : 0;
 }
 
-int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output, struct imgz_line *line,
-                     uint64_t raw_bytes)
+int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output,
+                     struct imgz_pipeline *pipeline, uint64_t raw_bytes)
 {
     const int fds[] = {
         [FILE_MAIN] = output->direct_fd >= 0 ? output->direct_fd : output->fd,
         [FILE_CACHED] = output->fd,
     };
-    struct imgz_io_config config = {.depth_count = DEPTH_COUNT, .fds = fds, .fd_count = 2};
+    struct imgz_aio_config config = {.depth_count = DEPTH_COUNT, .fds = fds, .fd_count = 2};
     int rc;
 
     *sparse = (struct imgz_sparse){
         .output = output,
-        .line = line,
-        .pump = {.line = line,
+        .pipeline = pipeline,
+        .loop = {.pipeline = pipeline,
                  .handle = handle_result,
                  .context = sparse,
-                 .place = imgz_output_place(output, IMGZ_OFFSET_NONE)},
+                 .location = imgz_output_location(output, IMGZ_OFFSET_NONE)},
     };
     output->begun = output->kind == IMGZ_OUTPUT_FILE; /* a device: when there is something to put */
     rc = size_file(sparse, raw_bytes);
@@ -126,25 +126,26 @@ int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output, str
         if (sparse->zero_buffer == NULL)
             return raise_write(sparse, -ENOMEM, 0);
     }
-    imgz_pool_pinned_memory(line->pool, &config.memory, &config.memory_bytes);
-    rc = imgz_io_create(&config, &sparse->pump.io);
+    imgz_pool_pinned_memory(pipeline->pool, &config.memory, &config.memory_bytes);
+    rc = imgz_aio_create(&config, &sparse->loop.io);
     if (rc < 0)
         return raise_write(sparse, rc, 0);
-    imgz_log_line(line->log, "writing %s by %s", output->path, imgz_io_describe(sparse->pump.io));
+    imgz_log_line(pipeline->log, "writing %s by %s", output->path,
+                  imgz_aio_describe(sparse->loop.io));
     return 0;
 }
 
 void imgz_sparse_fini(struct imgz_sparse *sparse)
 {
-    imgz_io_destroy(sparse->pump.io);
+    imgz_aio_destroy(sparse->loop.io);
     free(sparse->zero_buffer);
-    sparse->pump.io = NULL;
+    sparse->loop.io = NULL;
     sparse->zero_buffer = NULL;
 }
 
 int imgz_sparse_take(struct imgz_sparse *sparse, struct imgz_slot **result)
 {
-    return imgz_pump_take(&sparse->pump, imgz_line_try_take, imgz_line_take, result);
+    return imgz_aio_loop_take(&sparse->loop, imgz_pipeline_try_take, imgz_pipeline_take, result);
 }
 
 /* Writes zeros through the page cache, at once. */
@@ -172,8 +173,8 @@ static int zero_device(struct imgz_sparse *sparse, struct imgz_slot *slot, uint6
 {
     const uint64_t whole_bytes =
         sparse->zeroing_refused ? 0 : imgz_align_down(bytes, IMGZ_BLOCK_BYTES);
-    const struct imgz_io_request request = {
-        .kind = IMGZ_IO_ZERO,
+    const struct imgz_aio_request request = {
+        .kind = IMGZ_AIO_ZERO,
         .file_index = FILE_CACHED,
         .offset = offset,
         .bytes = whole_bytes,
@@ -185,7 +186,7 @@ static int zero_device(struct imgz_sparse *sparse, struct imgz_slot *slot, uint6
         int rc;
 
         slot->pending_count += 1;
-        rc = imgz_pump_submit(&sparse->pump, &request);
+        rc = imgz_aio_loop_submit(&sparse->loop, &request);
         if (rc < 0)
             return rc;
     }
@@ -195,8 +196,8 @@ static int zero_device(struct imgz_sparse *sparse, struct imgz_slot *slot, uint6
 static int submit_write(struct imgz_sparse *sparse, struct imgz_slot *slot,
                         enum file_index file_index, uint64_t offset, uint64_t bytes)
 {
-    const struct imgz_io_request request = {
-        .kind = IMGZ_IO_WRITE,
+    const struct imgz_aio_request request = {
+        .kind = IMGZ_AIO_WRITE,
         .file_index = file_index,
         .offset = offset,
         .bytes = bytes,
@@ -209,7 +210,7 @@ static int submit_write(struct imgz_sparse *sparse, struct imgz_slot *slot,
         return 0;
     slot->pending_count += 1;
     sparse->written_bytes += bytes;
-    return imgz_pump_submit(&sparse->pump, &request);
+    return imgz_aio_loop_submit(&sparse->loop, &request);
 }
 
 /* Data at block-aligned 'offset': whole blocks directly, a short last one through the cache. */
@@ -294,15 +295,17 @@ static int check_fits(struct imgz_sparse *sparse, const struct imgz_slot *slot)
     if (slot->raw_bytes <= output->size_bytes &&
         slot->raw_offset <= output->size_bytes - slot->raw_bytes)
         return 0;
-    return imgz_stop_raise(sparse->line->stop, -ENOSPC, imgz_output_place(output, slot->raw_offset),
-                           "writing %s at offset %" PRIu64
-                           ": it holds only %s, the disk has more; use a larger target",
-                           output->path, slot->raw_offset, imgz_text_size(output->size_bytes).text);
+    return imgz_latch_raise(sparse->pipeline->latch, -ENOSPC,
+                            imgz_output_location(output, slot->raw_offset),
+                            "writing %s at offset %" PRIu64
+                            ": it holds only %s, the disk has more; use a larger target",
+                            output->path, slot->raw_offset,
+                            imgz_text_size(output->size_bytes).text);
 }
 
 /* What an earlier run left at the item's place may be anything: it becomes a hole again, or zeros
  * where the file system has no holes. */
-static int clear_leftover(struct imgz_sparse *sparse, const struct imgz_slot *slot)
+static int punch_before_write(struct imgz_sparse *sparse, const struct imgz_slot *slot)
 {
     const struct imgz_output *output = sparse->output;
 
@@ -331,7 +334,7 @@ int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot)
     IMGZ_ASSERT(putting->checked);
     IMGZ_ASSERT(putting->raw_offset % IMGZ_BLOCK_BYTES == 0);
     if (rc == 0)
-        rc = clear_leftover(sparse, putting);
+        rc = punch_before_write(sparse, putting);
     if (rc < 0)
         return rc;
     sparse->output->begun = true;
@@ -344,21 +347,21 @@ int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot)
         rc = zero_device(sparse, putting, putting->raw_offset,
                          zero_bytes_within(sparse->output, putting));
     if (rc == 0)
-        rc = imgz_pump_flush(&sparse->pump);
+        rc = imgz_aio_loop_flush(&sparse->loop);
     putting->pending_count -= 1;
     if (rc == 0 && putting->pending_count == 0)
-        imgz_line_give_back(sparse->line, &putting);
+        imgz_pipeline_give_back(sparse->pipeline, &putting);
     return rc;
 }
 
 int imgz_sparse_finish(struct imgz_sparse *sparse, uint64_t raw_bytes)
 {
-    int rc = imgz_pump_settle(&sparse->pump);
+    int rc = imgz_aio_loop_settle(&sparse->loop);
 
     if (rc == 0)
         rc = size_file(sparse, raw_bytes);
     if (rc < 0)
         return rc;
-    imgz_line_begin_flush(sparse->line);
+    imgz_pipeline_begin_flush(sparse->pipeline);
     return imgz_output_flush(sparse->output);
 }

@@ -10,7 +10,7 @@
  * Place: order -> [sparse writer] -> file or device. (Pipes: see append.h.)
  *
  * Threads    the drain's.
- * Ownership  put takes the slot and gives it back to the line once nothing of it is under way.
+ * Ownership  put takes the slot and gives it back to the pipeline once nothing of it is under way.
  * Errors     raised. Nothing is written of a slot that was not checked: asserted.
  * Memory     all in init().
  */
@@ -22,8 +22,8 @@
 
 struct imgz_sparse {
     struct imgz_output *output;
-    struct imgz_line *line;
-    struct imgz_pump pump;
+    struct imgz_pipeline *pipeline;
+    struct imgz_aio_loop loop;
     uint64_t written_bytes;     /* as data */
     unsigned char *zero_buffer; /* for a device that cannot zero by itself */
     bool zeroing_refused;       /* it said so */
@@ -32,12 +32,12 @@ struct imgz_sparse {
 /* 'raw_bytes' is the disk's size, or IMGZ_SIZE_UNKNOWN. 'sparse' may be uninitialized; it must stay
  * at its place until fini. */
 IMGZ_MUST_CHECK int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output,
-                                     struct imgz_line *line, uint64_t raw_bytes);
+                                     struct imgz_pipeline *pipeline, uint64_t raw_bytes);
 
 /* Waits for requests under way. */
 void imgz_sparse_fini(struct imgz_sparse *sparse);
 
-/* The next slot of the line in order, as imgz_pump_take(). */
+/* The next slot of the pipeline in order, as imgz_aio_loop_take(). */
 IMGZ_MUST_CHECK int imgz_sparse_take(struct imgz_sparse *sparse, struct imgz_slot **result);
 
 IMGZ_MUST_CHECK int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot);

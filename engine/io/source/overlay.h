@@ -3,7 +3,7 @@
  * Bytes that take the place of what is read from a disk: a disk as it was before some of it was
  * rightly changed.
  *
- * Place: scan.h, between reading and hashing.
+ * Place: hash_stage.h, between reading and hashing.
  *
  * Threads    filled by one, then applied by any.
  * Ownership  owns the bytes.

@@ -25,17 +25,17 @@
 
 struct reader {
     const struct imgz_reader_config *config;
-    struct imgz_line *line;
-    struct imgz_pump pump;
-    struct imgz_ahead ahead;
+    struct imgz_pipeline *pipeline;
+    struct imgz_aio_loop loop;
+    struct imgz_read_ahead read_ahead;
     struct imgz_extent extent; /* the data at or after the place that is looked at */
     uint64_t surveyed_end;     /* holes behind it are news to the meter */
 };
 
-static int raise_short(struct imgz_stop *stop, const struct imgz_source *source, uint64_t offset)
+static int raise_short(struct imgz_latch *latch, const struct imgz_source *source, uint64_t offset)
 {
-    return imgz_stop_raise(
-        stop, -ENODATA, imgz_source_place(source, offset),
+    return imgz_latch_raise(
+        latch, -ENODATA, imgz_source_location(source, offset),
         "reading %s: it ended at offset %" PRIu64
         " but had %s when it was opened; something shrinks it, stop that and run again",
         source->path, offset, imgz_text_size(source->size_bytes).text);
@@ -43,18 +43,18 @@ static int raise_short(struct imgz_stop *stop, const struct imgz_source *source,
 
 static uint32_t deadline_entry(const struct imgz_slot *slot)
 {
-    return IMGZ_DEADLINE_OF_SLOT(slot->slot_index);
+    return IMGZ_WATCHDOG_OF_SLOT(slot->slot_index);
 }
 
 /* Passes on a slot whose last read has ended. */
 static int feed_read(struct reader *reader, struct imgz_slot *slot)
 {
-    imgz_deadline_end(reader->config->source->deadline, deadline_entry(slot));
-    return imgz_line_feed(reader->line, &slot);
+    imgz_watchdog_end(reader->config->source->watchdog, deadline_entry(slot));
+    return imgz_pipeline_feed(reader->pipeline, &slot);
 }
 
 /* A read ended: passes its slot on if it was the last one for it. */
-static int handle_result(void *context, const struct imgz_io_result *result)
+static int handle_result(void *context, const struct imgz_aio_result *result)
 {
     struct reader *reader = context;
     struct imgz_slot *slot = result->request.owner;
@@ -62,12 +62,13 @@ static int handle_result(void *context, const struct imgz_io_result *result)
 
     slot->pending_count -= 1;
     if (result->rc < 0 && imgz_rescue_worthwhile(result->rc))
-        slot->unread = true; /* and so again, by its worker */
+        slot->read_deferred = true; /* and so again, by its worker */
     else if (result->rc < 0)
-        return imgz_stop_raise_system(reader->line->stop, result->rc,
-                                      imgz_source_place(reader->config->source, end), "reading");
+        return imgz_latch_raise_system(reader->pipeline->latch, result->rc,
+                                       imgz_source_location(reader->config->source, end),
+                                       "reading");
     else if (result->done_bytes < result->request.need_bytes)
-        return raise_short(reader->line->stop, reader->config->source, end);
+        return raise_short(reader->pipeline->latch, reader->config->source, end);
     return slot->pending_count == 0 ? feed_read(reader, slot) : 0;
 }
 
@@ -75,32 +76,33 @@ static int handle_result(void *context, const struct imgz_io_result *result)
 static int create_io(struct reader *reader)
 {
     const struct imgz_source *source = reader->config->source;
-    struct imgz_io_config config = {
-        .depth_count = REQUESTS_PER_SLOT * imgz_pool_slot_count(reader->line->pool),
+    struct imgz_aio_config config = {
+        .depth_count = REQUESTS_PER_SLOT * imgz_pool_slot_count(reader->pipeline->pool),
         .fds = &source->fd,
         .fd_count = 1,
     };
     int rc;
 
-    imgz_pool_pinned_memory(reader->line->pool, &config.memory, &config.memory_bytes);
-    rc = imgz_io_create(&config, &reader->pump.io);
+    imgz_pool_pinned_memory(reader->pipeline->pool, &config.memory, &config.memory_bytes);
+    rc = imgz_aio_create(&config, &reader->loop.io);
     if (rc < 0)
-        return imgz_stop_raise_system(reader->line->stop, rc, reader->pump.place,
-                                      "preparing to read");
-    imgz_log_line(reader->line->log, "reading %s by %s", source->path,
-                  imgz_io_describe(reader->pump.io));
-    *reader->config->io_name = imgz_io_name(reader->pump.io);
+        return imgz_latch_raise_system(reader->pipeline->latch, rc, reader->loop.location,
+                                       "preparing to read");
+    imgz_log_line(reader->pipeline->log, "reading %s by %s", source->path,
+                  imgz_aio_describe(reader->loop.io));
+    *reader->config->io_name = imgz_aio_name(reader->loop.io);
     return 0;
 }
 
 static int take_slot(struct reader *reader, struct imgz_slot **result)
 {
-    if (reader->pump.io == NULL)
-        return imgz_line_take_free(reader->line, result);
-    return imgz_pump_take(&reader->pump, imgz_line_try_take_free, imgz_line_take_free, result);
+    if (reader->loop.io == NULL)
+        return imgz_pipeline_take_free(reader->pipeline, result);
+    return imgz_aio_loop_take(&reader->loop, imgz_pipeline_try_take_free, imgz_pipeline_take_free,
+                              result);
 }
 
-/* Looks up the extent at or after 'from', unless it is the one at hand. */
+/* Looks up the extent at or after 'from', unless it is the current one. */
 static int look_up_extent(struct reader *reader, uint64_t from)
 {
     const struct imgz_source *source = reader->config->source;
@@ -112,12 +114,12 @@ static int look_up_extent(struct reader *reader, uint64_t from)
         reader->extent = (struct imgz_extent){from, reader->config->size_bytes};
         return 0;
     }
-    imgz_deadline_begin(source->deadline, IMGZ_DEADLINE_ONCE, from);
+    imgz_watchdog_begin(source->watchdog, IMGZ_WATCHDOG_ONCE, from);
     rc = imgz_extent_next(source->fd, from, reader->config->size_bytes, &reader->extent);
-    imgz_deadline_end(source->deadline, IMGZ_DEADLINE_ONCE);
+    imgz_watchdog_end(source->watchdog, IMGZ_WATCHDOG_ONCE);
     if (rc < 0)
-        return imgz_stop_raise_system(reader->line->stop, rc, imgz_source_place(source, from),
-                                      "looking for holes in");
+        return imgz_latch_raise_system(reader->pipeline->latch, rc,
+                                       imgz_source_location(source, from), "looking for holes in");
     if (reader->extent.offset >= reader->config->size_bytes)
         return 0;
     /* Read by whole blocks: an extent that starts or ends within one is widened. */
@@ -130,7 +132,7 @@ static int look_up_extent(struct reader *reader, uint64_t from)
 /* It was taken for data. */
 static void correct_total(struct reader *reader, uint64_t hole_bytes)
 {
-    struct imgz_meter *meter = &reader->line->meter;
+    struct imgz_meter *meter = &reader->pipeline->meter;
 
     imgz_meter_reduce_total(meter, imgz_meter_weigh(meter, hole_bytes, 0) -
                                        imgz_meter_weigh(meter, 0, hole_bytes));
@@ -151,7 +153,7 @@ static int feed_hole(struct reader *reader, uint64_t from, uint64_t end)
         slot->raw_offset = from;
         slot->raw_bytes = imgz_min(end - from, reader->config->zero_bytes_max);
         from += slot->raw_bytes;
-        rc = imgz_line_feed(reader->line, &slot);
+        rc = imgz_pipeline_feed(reader->pipeline, &slot);
         if (rc < 0)
             return rc;
     }
@@ -163,8 +165,8 @@ static int feed_hole(struct reader *reader, uint64_t from, uint64_t end)
 static int submit_read(struct reader *reader, struct imgz_slot *slot, uint64_t from, uint64_t end)
 {
     const bool direct = reader->config->source->direct;
-    const struct imgz_io_request request = {
-        .kind = IMGZ_IO_READ,
+    const struct imgz_aio_request request = {
+        .kind = IMGZ_AIO_READ,
         .offset = from,
         .bytes = direct ? imgz_align_up(end - from, IMGZ_BLOCK_BYTES) : end - from,
         .need_bytes = end - from,
@@ -172,10 +174,10 @@ static int submit_read(struct reader *reader, struct imgz_slot *slot, uint64_t f
         .owner = slot,
     };
 
-    imgz_ahead_move(&reader->ahead, from, imgz_max(reader->extent.end, end));
-    imgz_deadline_begin(reader->config->source->deadline, deadline_entry(slot), from);
+    imgz_read_ahead_move(&reader->read_ahead, from, imgz_max(reader->extent.end, end));
+    imgz_watchdog_begin(reader->config->source->watchdog, deadline_entry(slot), from);
     slot->pending_count += 1;
-    return imgz_pump_submit(&reader->pump, &request);
+    return imgz_aio_loop_submit(&reader->loop, &request);
 }
 
 /* Queues reads for the data in the slot's chunk and clears its holes. */
@@ -206,7 +208,7 @@ static int read_extents(struct reader *reader, struct imgz_slot *slot)
     return 0;
 }
 
-/* Reads the chunk that the extent at hand has data of. One that is all data and not read directly
+/* Reads the chunk that the current extent has data of. One that is all data and not read directly
  * is left to its worker; so is one of which not all is to be tried. */
 static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
 {
@@ -220,15 +222,15 @@ static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
     slot->raw_offset = from;
     slot->raw_bytes = end - from;
     if (imgz_source_knows_bad(source, from, end - from)) {
-        slot->unread = true;
-        return imgz_line_feed(reader->line, &slot);
+        slot->read_deferred = true;
+        return imgz_pipeline_feed(reader->pipeline, &slot);
     }
     if (!source->direct && reader->extent.offset <= from && reader->extent.end >= end) {
-        imgz_ahead_move(&reader->ahead, from, reader->extent.end);
-        slot->unread = true;
-        return imgz_line_feed(reader->line, &slot);
+        imgz_read_ahead_move(&reader->read_ahead, from, reader->extent.end);
+        slot->read_deferred = true;
+        return imgz_pipeline_feed(reader->pipeline, &slot);
     }
-    if (reader->pump.io == NULL) {
+    if (reader->loop.io == NULL) {
         rc = create_io(reader);
         if (rc < 0)
             return rc;
@@ -237,7 +239,7 @@ static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
     slot->pending_count = 1;
     rc = read_extents(reader, slot);
     if (rc == 0)
-        rc = imgz_pump_flush(&reader->pump);
+        rc = imgz_aio_loop_flush(&reader->loop);
     slot->pending_count -= 1;
     if (rc == 0 && slot->pending_count == 0)
         rc = feed_read(reader, slot);
@@ -278,13 +280,13 @@ static int read_all(struct reader *reader)
             return rc;
         at = end;
     }
-    return reader->pump.io != NULL ? imgz_pump_settle(&reader->pump) : 0;
+    return reader->loop.io != NULL ? imgz_aio_loop_settle(&reader->loop) : 0;
 }
 
 static int survey(struct reader *reader)
 {
     const struct imgz_reader_config *config = reader->config;
-    struct imgz_meter *meter = &reader->line->meter;
+    struct imgz_meter *meter = &reader->pipeline->meter;
     struct imgz_survey found = {
         .chunk_bytes = config->chunk_bytes,
         .size_bytes = config->size_bytes,
@@ -295,8 +297,8 @@ static int survey(struct reader *reader)
     int rc = imgz_survey_run(&found, config->source);
 
     if (rc < 0)
-        return imgz_stop_raise_system(reader->line->stop, rc, reader->pump.place,
-                                      "looking for holes in");
+        return imgz_latch_raise_system(reader->pipeline->latch, rc, reader->loop.location,
+                                       "looking for holes in");
     before = imgz_meter_weigh(meter, found.before.data_bytes, found.before.hole_bytes);
     imgz_meter_set_total(meter, before + imgz_meter_weigh(meter, found.behind.data_bytes,
                                                           found.behind.hole_bytes));
@@ -316,10 +318,10 @@ static int run_seekable(struct reader *reader)
     if (source->direct)
         rc = create_io(reader);
     else
-        imgz_log_line(reader->line->log, "reading %s by pread in the workers", source->path);
+        imgz_log_line(reader->pipeline->log, "reading %s by pread in the workers", source->path);
     if (rc == 0)
         rc = read_all(reader);
-    imgz_io_destroy(reader->pump.io);
+    imgz_aio_destroy(reader->loop.io);
     return rc;
 }
 
@@ -334,23 +336,24 @@ static int run_stream(struct reader *reader)
     *reader->config->io_name = "read";
     while (done_bytes == chunk_bytes) {
         struct imgz_slot *slot = NULL;
-        int rc = imgz_line_take_free(reader->line, &slot);
+        int rc = imgz_pipeline_take_free(reader->pipeline, &slot);
 
         if (rc < 0)
             return rc;
-        rc = imgz_source_read(source, reader->line->stop, slot->raw, chunk_bytes, &done_bytes);
+        rc = imgz_source_read(source, reader->pipeline->latch, slot->raw, chunk_bytes, &done_bytes);
         if (rc < 0)
-            return imgz_stop_raise_system(reader->line->stop, rc,
-                                          imgz_source_place(source, at + done_bytes), "reading");
+            return imgz_latch_raise_system(reader->pipeline->latch, rc,
+                                           imgz_source_location(source, at + done_bytes),
+                                           "reading");
         if (done_bytes == 0) {
-            imgz_line_untake(reader->line, &slot);
+            imgz_pipeline_untake(reader->pipeline, &slot);
             break;
         }
         slot->kind = IMGZ_SLOT_DATA;
         slot->raw_offset = at;
         slot->raw_bytes = done_bytes;
         at += done_bytes;
-        rc = imgz_line_feed(reader->line, &slot);
+        rc = imgz_pipeline_feed(reader->pipeline, &slot);
         if (rc < 0)
             return rc;
     }
@@ -359,40 +362,40 @@ static int run_stream(struct reader *reader)
 
 void imgz_reader_fetch(const struct imgz_source *source, struct imgz_slot *slot)
 {
-    if (slot->unread)
+    if (slot->read_deferred)
         imgz_source_fetch(source, slot->raw_offset, slot->raw, (size_t)slot->raw_bytes, slot);
 }
 
-int imgz_reader_raise(const struct imgz_source *source, struct imgz_stop *stop,
+int imgz_reader_raise(const struct imgz_source *source, struct imgz_latch *latch,
                       const struct imgz_slot *slot)
 {
     const uint64_t offset = slot->raw_offset + slot->read_bytes;
 
     IMGZ_ASSERT(slot->fault == IMGZ_FAULT_READ);
     if (slot->read_rc == 0)
-        return raise_short(stop, source, offset);
+        return raise_short(latch, source, offset);
     if (!imgz_rescue_worthwhile(slot->read_rc))
-        return imgz_stop_raise_system(stop, slot->read_rc, imgz_source_place(source, offset),
-                                      "reading");
-    return imgz_stop_raise(stop, slot->read_rc, imgz_source_place(source, offset),
-                           "reading %s at offset %" PRIu64
-                           ": %s; check cables and 'dmesg', and try "
-                           "again; 'capture --on-error=zero' goes on without what cannot be read",
-                           source->path, offset, strerrordesc_np(-slot->read_rc));
+        return imgz_latch_raise_system(latch, slot->read_rc, imgz_source_location(source, offset),
+                                       "reading");
+    return imgz_latch_raise(latch, slot->read_rc, imgz_source_location(source, offset),
+                            "reading %s at offset %" PRIu64
+                            ": %s; check cables and 'dmesg', and try "
+                            "again; 'capture --on-error=zero' goes on without what cannot be read",
+                            source->path, offset, strerrordesc_np(-slot->read_rc));
 }
 
-int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_line *line)
+int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_pipeline *pipeline)
 {
     struct reader reader = {
         .config = config,
-        .line = line,
-        .ahead = {.fd = config->source->direct ? -1 : config->source->fd},
-        .pump = {.line = line,
+        .pipeline = pipeline,
+        .read_ahead = {.fd = config->source->direct ? -1 : config->source->fd},
+        .loop = {.pipeline = pipeline,
                  .handle = handle_result,
-                 .place = imgz_source_place(config->source, IMGZ_OFFSET_NONE)},
+                 .location = imgz_source_location(config->source, IMGZ_OFFSET_NONE)},
     };
 
     IMGZ_ASSERT(config->zero_bytes_max % config->chunk_bytes == 0);
-    reader.pump.context = &reader;
+    reader.loop.context = &reader;
     return config->source->kind == IMGZ_SOURCE_STREAM ? run_stream(&reader) : run_seekable(&reader);
 }

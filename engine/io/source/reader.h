@@ -26,20 +26,20 @@ struct imgz_reader_config {
     uint64_t size_bytes;     /* where to end: the source's, or less; IMGZ_SIZE_UNKNOWN: a stream */
     uint32_t chunk_bytes;    /* of a DATA slot; the slots' raw buffers hold as much */
     uint64_t zero_bytes_max; /* of a ZERO slot; a multiple of chunk_bytes */
-    bool survey;             /* tell the line's meter first how much there is to do */
+    bool survey;             /* tell the pipeline's meter first how much there is to do */
     const char **io_name;    /* receives a static text: how it was read */
 };
 
 /* Feeds every chunk of the source. */
 IMGZ_MUST_CHECK int imgz_reader_run(const struct imgz_reader_config *config,
-                                    struct imgz_line *line);
+                                    struct imgz_pipeline *pipeline);
 
-/* For the worker, first of all: reads the chunk if that was left to it (slot->unread). It may leave
- * the slot with IMGZ_FAULT_READ. */
+/* For the worker, first of all: reads the chunk if that was left to it (slot->read_deferred). It
+ * may leave the slot with IMGZ_FAULT_READ. */
 void imgz_reader_fetch(const struct imgz_source *source, struct imgz_slot *slot);
 
 /* For the drain: the story of a slot with IMGZ_FAULT_READ. */
-int imgz_reader_raise(const struct imgz_source *source, struct imgz_stop *stop,
+int imgz_reader_raise(const struct imgz_source *source, struct imgz_latch *latch,
                       const struct imgz_slot *slot);
 
 #endif /* IMGZ_READER_H */

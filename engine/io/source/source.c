@@ -10,9 +10,9 @@
 #include "io/device/device.h"
 #include "io/file/handle.h"
 
-struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset)
+struct imgz_location imgz_source_location(const struct imgz_source *source, uint64_t offset)
 {
-    return (struct imgz_place){source->stage, source->path, offset};
+    return (struct imgz_location){source->stage, source->path, offset};
 }
 
 /* O_NONBLOCK: opening a FIFO does not wait for its writer where no stop can be heard; reading polls
@@ -127,7 +127,7 @@ static int classify(const char *path, struct imgz_source *source)
     return 0;
 }
 
-int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *stop,
+int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch *latch,
                      struct imgz_log *log, struct imgz_source *source)
 {
     int rc;
@@ -137,25 +137,25 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *
     source->stage = config->stage;
     source->retry_count = config->retry_count;
     source->on_error = config->on_error;
-    source->deadline = config->deadline;
+    source->watchdog = config->watchdog;
     source->sector_bytes = IMGZ_BLOCK_BYTES;
-    imgz_deadline_begin(source->deadline, IMGZ_DEADLINE_ONCE, IMGZ_OFFSET_NONE);
+    imgz_watchdog_begin(source->watchdog, IMGZ_WATCHDOG_ONCE, IMGZ_OFFSET_NONE);
     source->fd = open_fd(config, source);
     rc = source->fd < 0 ? source->fd : classify(config->path, source);
-    imgz_deadline_end(source->deadline, IMGZ_DEADLINE_ONCE);
+    imgz_watchdog_end(source->watchdog, IMGZ_WATCHDOG_ONCE);
     if (rc == 0 && source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes == 0)
         rc = -ENOMEDIUM;
     if (rc < 0) {
         imgz_source_close(source);
-        return imgz_stop_raise_system(stop, rc, imgz_source_place(source, IMGZ_OFFSET_NONE),
-                                      "opening");
+        return imgz_latch_raise_system(latch, rc, imgz_source_location(source, IMGZ_OFFSET_NONE),
+                                       "opening");
     }
     if (imgz_stream_is_own_terminal(source->fd)) {
         imgz_source_close(source);
-        return imgz_stop_raise_usage(stop, imgz_source_place(source, IMGZ_OFFSET_NONE),
-                                     "%s is the terminal: disks and images cannot be typed in; "
-                                     "redirect standard input or name a file",
-                                     source->path);
+        return imgz_latch_raise_usage(latch, imgz_source_location(source, IMGZ_OFFSET_NONE),
+                                      "%s is the terminal: disks and images cannot be typed in; "
+                                      "redirect standard input or name a file",
+                                      source->path);
     }
     if (source->kind == IMGZ_SOURCE_FILE && !source->direct)
         posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -166,7 +166,7 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_stop *
     return 0;
 }
 
-int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop, struct imgz_log *log,
+int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch, struct imgz_log *log,
                        struct imgz_source *source)
 {
     int rc;
@@ -178,8 +178,8 @@ int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop, struct 
     rc = source->fd < 0 ? source->fd : classify(path, source);
     if (rc < 0) {
         imgz_source_close(source);
-        return imgz_stop_raise_system(stop, rc, imgz_source_place(source, IMGZ_OFFSET_NONE),
-                                      "opening");
+        return imgz_latch_raise_system(latch, rc, imgz_source_location(source, IMGZ_OFFSET_NONE),
+                                       "opening");
     }
     if (!source->direct)
         (void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_DONTNEED);
@@ -188,8 +188,8 @@ int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop, struct 
     return 0;
 }
 
-int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop, void *buffer, size_t bytes,
-                     size_t *done_bytes)
+int imgz_source_read(struct imgz_source *source, struct imgz_latch *latch, void *buffer,
+                     size_t bytes, size_t *done_bytes)
 {
     const size_t again_bytes = (size_t)imgz_min(bytes, source->peeked_bytes);
     int rc;
@@ -197,7 +197,7 @@ int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop, void *b
     memcpy(buffer, source->peeked, again_bytes);
     source->peeked_bytes -= again_bytes;
     memmove(source->peeked, source->peeked + again_bytes, source->peeked_bytes);
-    rc = imgz_stream_read(source->fd, imgz_stop_fd(stop), (unsigned char *)buffer + again_bytes,
+    rc = imgz_stream_read(source->fd, imgz_latch_fd(latch), (unsigned char *)buffer + again_bytes,
                           bytes - again_bytes, done_bytes);
     *done_bytes += again_bytes;
     return rc;
@@ -224,29 +224,30 @@ int imgz_source_read_at(const struct imgz_source *source, uint64_t offset, void 
 
 /* ---- Looking at the beginning --------------------------------------------------------------- */
 
-static int peek_stream(struct imgz_source *source, struct imgz_stop *stop, unsigned char *buffer,
+static int peek_stream(struct imgz_source *source, struct imgz_latch *latch, unsigned char *buffer,
                        size_t bytes, size_t *done_bytes)
 {
     int rc = 0;
 
     if (source->peeked_bytes == 0)
-        rc = imgz_stream_read(source->fd, imgz_stop_fd(stop), source->peeked, bytes,
+        rc = imgz_stream_read(source->fd, imgz_latch_fd(latch), source->peeked, bytes,
                               &source->peeked_bytes);
     *done_bytes = (size_t)imgz_min(bytes, source->peeked_bytes);
     memcpy(buffer, source->peeked, *done_bytes);
     return rc;
 }
 
-int imgz_source_peek(struct imgz_source *source, struct imgz_stop *stop, unsigned char *buffer,
+int imgz_source_peek(struct imgz_source *source, struct imgz_latch *latch, unsigned char *buffer,
                      size_t bytes, size_t *done_bytes)
 {
     int rc;
 
     IMGZ_ASSERT(bytes <= IMGZ_SOURCE_PEEK_BYTES);
-    rc = source->kind == IMGZ_SOURCE_STREAM ? peek_stream(source, stop, buffer, bytes, done_bytes)
+    rc = source->kind == IMGZ_SOURCE_STREAM ? peek_stream(source, latch, buffer, bytes, done_bytes)
                                             : peek_file(source, buffer, bytes, done_bytes);
     if (rc < 0)
-        return imgz_stop_raise_system(stop, rc, imgz_source_place(source, *done_bytes), "reading");
+        return imgz_latch_raise_system(latch, rc, imgz_source_location(source, *done_bytes),
+                                       "reading");
     return 0;
 }
 

@@ -4,7 +4,7 @@
  * for reading only, always.
  *
  * Threads    opened and closed by the job; read by its feeder.
- * Errors     raised on the stop latch, and returned.
+ * Errors     raised on the first-error latch, and returned.
  */
 #ifndef IMGZ_SOURCE_H
 #define IMGZ_SOURCE_H
@@ -36,12 +36,12 @@ struct imgz_source {
     uint32_t sector_bytes; /* the least of it that can be unreadable */
     uint32_t retry_count;
     enum imgz_on_error on_error;
-    struct imgz_deadline *deadline; /* of its reads; NULL: they may take for ever */
+    struct imgz_watchdog *watchdog; /* of its reads; NULL: they may take for ever */
     struct stat status;
 
     /* What an earlier run found bad: it is taken for bad again, and not tried, with ON_ERROR_ZERO.
      * NULL: nothing. Set by whoever knows; must outlive the source. */
-    const struct imgz_badlist *known_bad;
+    const struct imgz_range_list *known_bad;
 
     /* What was peeked at in a stream, and is still to be read. */
     unsigned char peeked[IMGZ_SOURCE_PEEK_BYTES];
@@ -54,17 +54,17 @@ struct imgz_source_config {
     enum imgz_direct direct;
     uint32_t retry_count;           /* of a sector that cannot be read */
     enum imgz_on_error on_error;    /* ZERO: only of a raw disk, whose slots keep what is bad */
-    struct imgz_deadline *deadline; /* must outlive the source; NULL: reads may take for ever */
+    struct imgz_watchdog *watchdog; /* must outlive the source; NULL: reads may take for ever */
 };
 
 /* 'source' may be uninitialized; on failure nothing is held. */
 IMGZ_MUST_CHECK int imgz_source_open(const struct imgz_source_config *config,
-                                     struct imgz_stop *stop, struct imgz_log *log,
+                                     struct imgz_latch *latch, struct imgz_log *log,
                                      struct imgz_source *source);
 
 /* The same for the file or device behind 'fd', to read what was written there: past the page cache
  * if it can be, otherwise with the cache dropped first. 'path' is its name for people. */
-IMGZ_MUST_CHECK int imgz_source_reopen(int fd, const char *path, struct imgz_stop *stop,
+IMGZ_MUST_CHECK int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch,
                                        struct imgz_log *log, struct imgz_source *source);
 
 /* Another description of the file behind 'fd', past the page cache if it can be, as '*direct'
@@ -75,14 +75,14 @@ void imgz_source_close(struct imgz_source *source);
 
 /* The first bytes of a source, at most IMGZ_SOURCE_PEEK_BYTES; '*done_bytes' is less than 'bytes'
  * if it is shorter. A stream will give them again. */
-IMGZ_MUST_CHECK int imgz_source_peek(struct imgz_source *source, struct imgz_stop *stop,
+IMGZ_MUST_CHECK int imgz_source_peek(struct imgz_source *source, struct imgz_latch *latch,
                                      unsigned char *buffer, size_t bytes, size_t *done_bytes);
 
 /* Reads that follow may be of any alignment: direct I/O is given up if it was in use. */
 void imgz_source_use_cache(struct imgz_source *source);
 
 /* Reads on in a stream: all bytes, or fewer at its end. Not raised: the caller knows the offset. */
-IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_stop *stop,
+IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_latch *latch,
                                      void *buffer, size_t bytes, size_t *done_bytes);
 
 /*
@@ -91,7 +91,8 @@ IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_sto
  * What is in the page cache is only a copy away, and a copy that the feeder makes, or a ring that
  * it drives, is made by one processor alone: at 6 GB/s it would be the end of all scaling, and the
  * worker would find the bytes in another processor's cache. So a feeder leaves such reads to the
- * workers (slot->unread), and asks the kernel ahead for what is not cached yet (ahead.h).
+ * workers (slot->read_deferred), and asks the kernel ahead for what is not cached yet
+ * (read_ahead.h).
  */
 IMGZ_MUST_CHECK int imgz_source_read_at(const struct imgz_source *source, uint64_t offset,
                                         void *buffer, size_t bytes, size_t *done_bytes);
@@ -117,6 +118,6 @@ void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *
 bool imgz_source_knows_bad(const struct imgz_source *source, uint64_t offset, uint64_t bytes);
 
 /* The place of 'offset' in it, for errors. */
-struct imgz_place imgz_source_place(const struct imgz_source *source, uint64_t offset);
+struct imgz_location imgz_source_location(const struct imgz_source *source, uint64_t offset);
 
 #endif /* IMGZ_SOURCE_H */

@@ -28,7 +28,7 @@ struct rescue {
     const struct imgz_source *source;
     struct imgz_slot *slot;
     int fd;
-    struct imgz_io *io; /* NULL: pread() */
+    struct imgz_aio *io; /* NULL: pread() */
     unsigned char *bounce;
     uint64_t stopped_at; /* the sector that ended it */
     uint64_t bad_end;    /* of the stretch of bad sectors at hand */
@@ -40,29 +40,29 @@ struct rescue {
 
 /* Without a ring it is pread(): then a read that hangs is told all the same. NULL, too, where
  * nobody watches. */
-static struct imgz_io *create_ring(const struct imgz_source *source, const int *fd)
+static struct imgz_aio *create_ring(const struct imgz_source *source, const int *fd)
 {
-    const struct imgz_io_config config = {.depth_count = 1, .fds = fd, .fd_count = 1};
-    struct imgz_io *io = NULL;
+    const struct imgz_aio_config config = {.depth_count = 1, .fds = fd, .fd_count = 1};
+    struct imgz_aio *io = NULL;
 
-    return source->deadline != NULL && imgz_io_create(&config, &io) == 0 ? io : NULL;
+    return source->watchdog != NULL && imgz_aio_create(&config, &io) == 0 ? io : NULL;
 }
 
-static int64_t read_by_ring(struct imgz_io *io, uint64_t offset, unsigned char *buffer,
+static int64_t read_by_ring(struct imgz_aio *io, uint64_t offset, unsigned char *buffer,
                             size_t bytes)
 {
-    const struct imgz_io_request request = {
-        .kind = IMGZ_IO_READ,
+    const struct imgz_aio_request request = {
+        .kind = IMGZ_AIO_READ,
         .offset = offset,
         .bytes = bytes,
         .need_bytes = bytes,
         .buffer = buffer,
     };
-    struct imgz_io_result result;
-    int rc = imgz_io_submit(io, &request);
+    struct imgz_aio_result result;
+    int rc = imgz_aio_submit(io, &request);
 
     if (rc == 0)
-        rc = imgz_io_reap(io, &result);
+        rc = imgz_aio_reap(io, &result);
     if (rc < 0)
         return rc;
     return result.rc < 0 && result.done_bytes == 0 ? result.rc : (int64_t)result.done_bytes;
@@ -71,17 +71,17 @@ static int64_t read_by_ring(struct imgz_io *io, uint64_t offset, unsigned char *
 static int64_t read_here(const struct rescue *rescue, uint64_t offset, unsigned char *buffer,
                          size_t bytes)
 {
-    const uint32_t entry = IMGZ_DEADLINE_OF_SLOT(rescue->slot->slot_index);
+    const uint32_t entry = IMGZ_WATCHDOG_OF_SLOT(rescue->slot->slot_index);
     int64_t moved;
 
-    imgz_deadline_begin(rescue->source->deadline, entry, offset);
+    imgz_watchdog_begin(rescue->source->watchdog, entry, offset);
     if (rescue->io != NULL) {
         moved = read_by_ring(rescue->io, offset, buffer, bytes);
     } else {
         moved = pread(rescue->fd, buffer, bytes, (off_t)offset);
         moved = moved < 0 ? -errno : moved;
     }
-    imgz_deadline_end(rescue->source->deadline, entry);
+    imgz_watchdog_end(rescue->source->watchdog, entry);
     return moved;
 }
 
@@ -97,24 +97,24 @@ static int64_t try_here(void *context, uint64_t offset, unsigned char *buffer, s
 bool imgz_source_knows_bad(const struct imgz_source *source, uint64_t offset, uint64_t bytes)
 {
     return source->known_bad != NULL && source->on_error == IMGZ_ON_ERROR_ZERO &&
-           imgz_badlist_within(source->known_bad, offset, bytes);
+           imgz_range_list_within(source->known_bad, offset, bytes);
 }
 
 int imgz_source_read_watched(const struct imgz_source *source, uint64_t offset, void *buffer,
                              size_t bytes, size_t *done_bytes)
 {
-    struct imgz_io *io = create_ring(source, &source->fd);
+    struct imgz_aio *io = create_ring(source, &source->fd);
     int64_t moved = 0;
     int rc = 0;
 
     *done_bytes = 0;
-    imgz_deadline_begin(source->deadline, IMGZ_DEADLINE_ONCE, offset);
+    imgz_watchdog_begin(source->watchdog, IMGZ_WATCHDOG_ONCE, offset);
     if (io == NULL)
         rc = imgz_source_read_at(source, offset, buffer, bytes, done_bytes);
     else
         moved = read_by_ring(io, offset, buffer, bytes);
-    imgz_deadline_end(source->deadline, IMGZ_DEADLINE_ONCE);
-    imgz_io_destroy(io);
+    imgz_watchdog_end(source->watchdog, IMGZ_WATCHDOG_ONCE);
+    imgz_aio_destroy(io);
     if (moved < 0)
         return (int)moved;
     *done_bytes += (size_t)moved;
@@ -147,8 +147,8 @@ static bool is_gone(struct rescue *rescue)
 static void mark(struct imgz_slot *slot, uint64_t offset, size_t bytes)
 {
     for (uint64_t at = offset; at < offset + bytes; at += IMGZ_SECTOR_BYTES) {
-        slot->bad_map[(at - slot->raw_offset) / IMGZ_SECTOR_BYTES] = 1;
-        slot->bad_count += 1;
+        slot->unreadable_map[(at - slot->raw_offset) / IMGZ_SECTOR_BYTES] = 1;
+        slot->unreadable_count += 1;
     }
 }
 
@@ -216,7 +216,7 @@ static int rescue_slot(const struct imgz_source *source, uint64_t offset, unsign
     if (rc == 0) {
         rescue.io = create_ring(source, &rescue.fd);
         rc = run_rescue(&rescue, offset, buffer, bytes, done_bytes);
-        imgz_io_destroy(rescue.io);
+        imgz_aio_destroy(rescue.io);
         close(rescue.fd);
     }
     munmap(rescue.bounce, IMGZ_RESCUE_STEP_BYTES);
@@ -226,12 +226,12 @@ static int rescue_slot(const struct imgz_source *source, uint64_t offset, unsign
 static int read_cached(const struct imgz_source *source, uint64_t offset, void *buffer,
                        size_t bytes, const struct imgz_slot *slot, size_t *done_bytes)
 {
-    const uint32_t entry = IMGZ_DEADLINE_OF_SLOT(slot->slot_index);
+    const uint32_t entry = IMGZ_WATCHDOG_OF_SLOT(slot->slot_index);
     int rc;
 
-    imgz_deadline_begin(source->deadline, entry, offset);
+    imgz_watchdog_begin(source->watchdog, entry, offset);
     rc = imgz_source_read_at(source, offset, buffer, bytes, done_bytes);
-    imgz_deadline_end(source->deadline, entry);
+    imgz_watchdog_end(source->watchdog, entry);
     return rc;
 }
 

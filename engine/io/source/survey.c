@@ -27,9 +27,9 @@ static int find_stretch(const struct imgz_survey *survey, const struct imgz_sour
         *stretch = (struct imgz_extent){at, survey->size_bytes};
         return 0;
     }
-    imgz_deadline_begin(source->deadline, IMGZ_DEADLINE_ONCE, at);
+    imgz_watchdog_begin(source->watchdog, IMGZ_WATCHDOG_ONCE, at);
     rc = imgz_extent_next(source->fd, at, survey->size_bytes, stretch);
-    imgz_deadline_end(source->deadline, IMGZ_DEADLINE_ONCE);
+    imgz_watchdog_end(source->watchdog, IMGZ_WATCHDOG_ONCE);
     if (rc < 0)
         return rc;
     stretch->end = imgz_min(imgz_align_up(stretch->end, survey->chunk_bytes), survey->size_bytes);

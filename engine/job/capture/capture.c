@@ -25,17 +25,17 @@ struct capture {
     const char *image_path;
     struct imgz_source source;
     struct imgz_output output;
-    struct imgz_readmap map;
+    struct imgz_read_map map;
     struct imgz_meta meta;
-    struct imgz_leftover leftover; /* of an interrupted run, or empty */
-    struct imgz_packer *packers;   /* one per worker */
+    struct imgz_resume leftover;         /* of an interrupted run, or empty */
+    struct imgz_chunk_encoder *encoders; /* one per worker */
     time_t start_time;
     struct imgz_steady steady;
 };
 
-/* ---- The crew's bodies -------------------------------------------------------------------- */
+/* ---- The threads' bodies -------------------------------------------------------------------- */
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct capture *capture = context;
     const struct imgz_reader_config config = {
@@ -48,7 +48,7 @@ static int feed(void *context, struct imgz_line *line)
         .io_name = &capture->job.io_name,
     };
 
-    return imgz_reader_run(&config, line);
+    return imgz_reader_run(&config, pipeline);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
@@ -57,7 +57,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 
     imgz_reader_fetch(&capture->source, slot);
     if (slot->fault != IMGZ_FAULT_READ)
-        imgz_pack_slot(&capture->packers[worker_index], slot);
+        imgz_chunk_encode_slot(&capture->encoders[worker_index], slot);
     return 0;
 }
 
@@ -67,11 +67,11 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 /* Keeps what could not be read of a chunk. */
 static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot)
 {
-    struct imgz_badlist *list = &capture->job.unreadable;
+    struct imgz_range_list *list = &capture->job.unreadable;
     const size_t count_before = list->count;
     int rc;
 
-    if (slot->bad_count == 0)
+    if (slot->unreadable_count == 0)
         return 0;
     rc = imgz_output_mark(&capture->output);
     if (rc < 0)
@@ -88,10 +88,10 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
 static int accept_item(struct capture *capture, const struct imgz_slot *slot)
 {
     if (slot->fault == IMGZ_FAULT_READ)
-        return imgz_reader_raise(&capture->source, capture->job.stop, slot);
+        return imgz_reader_raise(&capture->source, capture->job.latch, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return imgz_pack_raise(capture->job.stop, &capture->source, capture->job.options.level,
-                               slot);
+        return imgz_chunk_encode_raise(capture->job.latch, &capture->source,
+                                       capture->job.options.level, slot);
     return keep_unreadable(capture, slot);
 }
 
@@ -100,7 +100,7 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(capture->job.line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(capture->job.pipeline, &slot)) == 0) {
         const uint64_t end = slot->raw_offset + slot->raw_bytes;
 
         rc = accept_item(capture, slot);
@@ -112,11 +112,11 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
         rc = imgz_image_writer_put(writer, &slot);
         if (rc < 0)
             return rc;
-        if (imgz_mapkeep_due(&capture->map.keep))
+        if (imgz_map_tracker_due(&capture->map.keep))
             rc = imgz_image_writer_settle(writer);
         if (rc < 0)
             return rc;
-        imgz_mapkeep_move(&capture->map.keep, end);
+        imgz_map_tracker_move(&capture->map.keep, end);
     }
     return rc == -ENODATA ? 0 : rc;
 }
@@ -143,23 +143,23 @@ static struct imgz_frame_header make_header(const struct capture *capture)
     };
 }
 
-static int init_writer(struct capture *capture, struct imgz_line *line,
+static int init_writer(struct capture *capture, struct imgz_pipeline *pipeline,
                        struct imgz_image_writer *writer)
 {
-    struct imgz_whole *there = &capture->leftover.whole;
+    struct imgz_valid_prefix *there = &capture->leftover.whole;
     const struct imgz_frame_header header = make_header(capture);
 
     if (there->image_bytes > 0)
-        return imgz_image_writer_resume(writer, &capture->output, line, there->image_bytes,
+        return imgz_image_writer_resume(writer, &capture->output, pipeline, there->image_bytes,
                                         &there->index);
-    return imgz_image_writer_init(writer, &capture->output, line, &header);
+    return imgz_image_writer_init(writer, &capture->output, pipeline, &header);
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct capture *capture = context;
     struct imgz_image_writer writer;
-    int rc = init_writer(capture, line, &writer);
+    int rc = init_writer(capture, pipeline, &writer);
 
     if (rc == 0)
         rc = write_items(capture, &writer);
@@ -203,12 +203,12 @@ static const char cannot_be_resumed[] = "is a pipe or the like: a capture from o
 
 static int check_resumable(const struct capture *capture)
 {
-    const struct imgz_place place = imgz_source_place(&capture->source, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_source_location(&capture->source, IMGZ_OFFSET_NONE);
 
     if (!wants_resume(capture) || capture->source.kind != IMGZ_SOURCE_STREAM)
         return 0;
-    return imgz_stop_raise_usage(capture->job.stop, place, "%s %s", capture->source.path,
-                                 cannot_be_resumed);
+    return imgz_latch_raise_usage(capture->job.latch, location, "%s %s", capture->source.path,
+                                  cannot_be_resumed);
 }
 
 /* A pipe cannot be read again from where it stopped. And a map speaks for one image: by force it
@@ -233,8 +233,8 @@ static int open_output(struct capture *capture)
         .discard = (options->flags & (IMGZ_FLAG_FORCE | IMGZ_FLAG_DISCARD_PARTIAL)) != 0,
         .keep = can_go_on(capture),
         .head_bytes = IMGZ_FRAME_HEADER_BYTES,
-        .begins = imgz_leftover_begins,
-        .map_kept = imgz_readmap_keeps_own(&capture->map),
+        .begins = imgz_resume_begins,
+        .map_kept = imgz_read_map_keeps_own(&capture->map),
         .dry_run = is_dry(capture),
         .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
         .direct_wanted = true,
@@ -243,7 +243,7 @@ static int open_output(struct capture *capture)
         .file_mode = options->file_mode,
     };
 
-    return imgz_output_open(&config, capture->job.stop, &capture->job.log, &capture->output);
+    return imgz_output_open(&config, capture->job.latch, &capture->job.log, &capture->output);
 }
 
 /* What is read and written. */
@@ -256,15 +256,15 @@ static int open_both(void *context)
         .direct = capture->job.options.direct,
         .retry_count = capture->job.options.retry_count,
         .on_error = capture->job.options.on_error,
-        .deadline = capture->job.deadline,
+        .watchdog = capture->job.watchdog,
     };
     int rc =
-        imgz_source_open(&source_config, capture->job.stop, &capture->job.log, &capture->source);
+        imgz_source_open(&source_config, capture->job.latch, &capture->job.log, &capture->source);
 
     if (rc == 0)
         rc = imgz_source_size_check_opened(&capture->job, &capture->source);
     if (rc == 0)
-        rc = imgz_readmap_load(&capture->map);
+        rc = imgz_read_map_load(&capture->map);
     if (rc == 0)
         rc = check_resumable(capture);
     return rc < 0 ? rc : open_output(capture);
@@ -283,30 +283,31 @@ static int check_not_empty(void *context)
         (capture->job.options.flags & IMGZ_FLAG_ALLOW_EMPTY) != 0 ||
         capture->job.options.source_bytes != IMGZ_SIZE_UNKNOWN)
         return 0;
-    rc = imgz_source_peek(&capture->source, capture->job.stop, &byte, sizeof(byte), &done_bytes);
+    rc = imgz_source_peek(&capture->source, capture->job.latch, &byte, sizeof(byte), &done_bytes);
     if (rc < 0 || done_bytes > 0)
         return rc;
-    return imgz_stop_raise(capture->job.stop, -ENODATA, imgz_source_place(&capture->source, 0),
-                           "reading %s: it ended before the first byte; the program that writes it "
-                           "may have failed; --allow-empty makes an image of nothing",
-                           capture->source.path);
+    return imgz_latch_raise(
+        capture->job.latch, -ENODATA, imgz_source_location(&capture->source, 0),
+        "reading %s: it ended before the first byte; the program that writes it "
+        "may have failed; --allow-empty makes an image of nothing",
+        capture->source.path);
 }
 
 /* Looks at what an interrupted run left. */
 static int take_over(struct capture *capture)
 {
-    const struct imgz_leftover_config config = {
+    const struct imgz_resume_config config = {
         .output = &capture->output,
         .source = &capture->source,
         .header = make_header(capture),
-        .map_name = imgz_readmap_earlier(&capture->map, &capture->output),
+        .map_name = imgz_read_map_earlier(&capture->map, &capture->output),
     };
     int rc;
 
     if (!capture->output.temp.taken_over)
         return 0;
-    rc = imgz_leftover_find(&capture->leftover, &capture->job, &config);
-    capture->source.known_bad = &capture->leftover.unread.bad;
+    rc = imgz_resume_find(&capture->leftover, &capture->job, &config);
+    capture->source.known_bad = &capture->leftover.known_bad.bad;
     capture->job.resumed_bytes = capture->leftover.whole.raw_bytes;
     return rc;
 }
@@ -315,12 +316,12 @@ static int create_packers(struct capture *capture)
 {
     const struct imgz_options *options = &capture->job.options;
 
-    capture->packers = calloc(options->thread_count, sizeof(capture->packers[0]));
-    if (capture->packers == NULL)
+    capture->encoders = calloc(options->thread_count, sizeof(capture->encoders[0]));
+    if (capture->encoders == NULL)
         return imgz_job_raise_memory(&capture->job);
     for (uint32_t i = 0; i < options->thread_count; i++) {
-        if (imgz_packer_init(&capture->packers[i], options->level, imgz_job_hash(&capture->job)) <
-            0)
+        if (imgz_chunk_encoder_init(&capture->encoders[i], options->level,
+                                    imgz_job_hash(&capture->job)) < 0)
             return imgz_job_raise_memory(&capture->job);
     }
     imgz_log_line(&capture->job.log, "compressing with %s",
@@ -337,8 +338,8 @@ static int check_chunk_count(const struct capture *capture)
 
     if (capture->source.kind != IMGZ_SOURCE_DEVICE || capture->source.size_bytes <= limit_bytes)
         return 0;
-    return imgz_stop_raise_usage(
-        capture->job.stop, imgz_source_place(&capture->source, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise_usage(
+        capture->job.latch, imgz_source_location(&capture->source, IMGZ_OFFSET_NONE),
         "%s has more chunks of %u bytes than an image can hold; use a larger "
         "--chunk-size",
         capture->source.path, chunk_bytes);
@@ -362,14 +363,14 @@ static int prepare(struct capture *capture)
 {
     const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
     const struct imgz_job_needs needs = {
-        .tally = {.chunk_bytes = chunk_bytes,
-                  .hash = imgz_job_hash(&capture->job),
-                  .digests = capture->job.options.digests,
-                  .crc_wanted = true,
-                  .raw_present = true},
+        .totals = {.chunk_bytes = chunk_bytes,
+                   .hash = imgz_job_hash(&capture->job),
+                   .digests = capture->job.options.digests,
+                   .crc_wanted = true,
+                   .raw_present = true},
         .raw_bytes = chunk_bytes,
         .index_bytes = index_bytes(capture),
-        .worker_bytes = imgz_packer_bytes(capture->job.options.level),
+        .worker_bytes = imgz_chunk_encoder_bytes(capture->job.options.level),
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
         .raw_bytes_total = capture->source.size_bytes,
         .continues = capture->leftover.whole.image_bytes > 0,
@@ -389,16 +390,16 @@ static int prepare(struct capture *capture)
 /* Of a source that became shorter nothing can be gone on with. */
 static void judge_output(struct capture *capture)
 {
-    if (capture->output.keep && imgz_stop_error(capture->job.stop)->code == -ENODATA &&
+    if (capture->output.keep && imgz_latch_error(capture->job.latch)->code == -ENODATA &&
         !wants_resume(capture))
         capture->output.keep = false;
 }
 
-static enum imgz_mapkeep_end end_of_map(const struct capture *capture, int rc)
+static enum imgz_map_tracker_end end_of_map(const struct capture *capture, int rc)
 {
     if (rc == 0)
-        return IMGZ_MAPKEEP_WHOLE;
-    return imgz_output_keeps(&capture->output) ? IMGZ_MAPKEEP_KEPT : IMGZ_MAPKEEP_LOST;
+        return IMGZ_MAP_TRACKER_WHOLE;
+    return imgz_output_keeps(&capture->output) ? IMGZ_MAP_TRACKER_KEPT : IMGZ_MAP_TRACKER_LOST;
 }
 
 /* Ends what is written; 'rc': how the job went until here. */
@@ -410,7 +411,8 @@ static int end_written(struct capture *capture, int rc)
     if (capture->job.left.drain)
         return rc;
     judge_output(capture);
-    map_rc = imgz_mapkeep_close(&capture->map.keep, end_of_map(capture, rc), capture->job.stop);
+    map_rc =
+        imgz_map_tracker_close(&capture->map.keep, end_of_map(capture, rc), capture->job.latch);
     if (rc == 0)
         rc = map_rc;
     imgz_output_close(&capture->output);
@@ -419,12 +421,12 @@ static int end_written(struct capture *capture, int rc)
 
 static void release(struct capture *capture)
 {
-    for (uint32_t i = 0; capture->packers != NULL && i < capture->job.options.thread_count; i++)
-        imgz_packer_fini(&capture->packers[i]);
-    free(capture->packers);
+    for (uint32_t i = 0; capture->encoders != NULL && i < capture->job.options.thread_count; i++)
+        imgz_chunk_encoder_fini(&capture->encoders[i]);
+    free(capture->encoders);
     imgz_meta_fini(&capture->meta);
-    imgz_leftover_fini(&capture->leftover);
-    imgz_readmap_fini(&capture->map);
+    imgz_resume_fini(&capture->leftover);
+    imgz_read_map_fini(&capture->map);
     imgz_source_close(&capture->source);
 }
 
@@ -447,7 +449,7 @@ static void confine(struct capture *capture)
 {
     const struct imgz_confined kept = {.source = &capture->source,
                                        .output = &capture->output,
-                                       .map = imgz_readmap_named(&capture->map)};
+                                       .map = imgz_read_map_named(&capture->map)};
 
     imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
     imgz_confined_begin(&capture->job, &kept);
@@ -470,7 +472,8 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         rc = imgz_job_call(&capture->job, check_not_empty, capture);
     if (rc == 0)
-        rc = imgz_readmap_begin(&capture->map, &capture->output, capture->leftover.whole.raw_bytes);
+        rc =
+            imgz_read_map_begin(&capture->map, &capture->output, capture->leftover.whole.raw_bytes);
     if (rc == 0)
         rc = prepare(capture);
     if (rc == 0)
@@ -478,7 +481,7 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         imgz_steady_end(&capture->steady, &capture->job);
     if (rc == 0)
-        rc = imgz_readmap_settle(&capture->map);
+        rc = imgz_read_map_settle(&capture->map);
     if (rc == 0)
         rc = imgz_output_commit(&capture->output);
     rc = end_written(capture, rc);
@@ -527,6 +530,6 @@ static int capture_anew(const char *source, const char *image, const struct imgz
 int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                  struct imgz_report *report, struct imgz_error *error)
 {
-    return imgz_mend_wanted(image, options) ? imgz_mend(source, image, options, report, error)
-                                            : capture_anew(source, image, options, report, error);
+    return imgz_retry_wanted(image, options) ? imgz_retry(source, image, options, report, error)
+                                             : capture_anew(source, image, options, report, error);
 }

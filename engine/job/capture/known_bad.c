@@ -7,8 +7,8 @@
 
 static int raise_no_map(const struct imgz_output *output)
 {
-    return imgz_stop_raise_usage(
-        output->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise_usage(
+        output->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
         "resuming %s: sectors that could not be read are zeros in %s.partial, and without a map it "
         "is not known which; give the --map that was kept with it, or remove it",
         output->path, output->path);
@@ -16,56 +16,56 @@ static int raise_no_map(const struct imgz_output *output)
 
 static int raise_larger(const struct imgz_output *output)
 {
-    return imgz_stop_raise(
-        output->stop, -EEXIST, imgz_output_place(output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise(
+        output->latch, -EEXIST, imgz_output_location(output, IMGZ_OFFSET_NONE),
         "resuming %s: sectors that could not be read are zeros in %s.partial, and the map is of a "
         "larger disk; give the --map that was kept with it, or remove it",
         output->path, output->path);
 }
 
-static int take_map(struct imgz_unread *unread, struct imgz_job *job,
-                    const struct imgz_unread_config *config, struct imgz_mapfile *map)
+static int take_map(struct imgz_known_bad *known_bad, struct imgz_job *job,
+                    const struct imgz_known_bad_config *config, struct imgz_mapfile *map)
 {
     int rc = imgz_mapfile_fit(map, config->size_bytes);
 
     if (rc == -ERANGE)
         return raise_larger(config->output);
     if (rc == 0)
-        rc = imgz_mapfile_add_bad(map, config->size_bytes, &unread->bad);
-    unread->end_bytes = imgz_mapfile_settled_bytes(map);
+        rc = imgz_mapfile_add_bad(map, config->size_bytes, &known_bad->bad);
+    known_bad->end_bytes = imgz_mapfile_settled_bytes(map);
     return rc < 0 ? imgz_job_raise_memory(job) : 0;
 }
 
-int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
-                     const struct imgz_unread_config *config)
+int imgz_known_bad_load(struct imgz_known_bad *known_bad, struct imgz_job *job,
+                        const struct imgz_known_bad_config *config)
 {
     struct imgz_mapfile map;
     int rc = -ENOENT;
 
-    imgz_badlist_init(&unread->bad);
+    imgz_range_list_init(&known_bad->bad);
     imgz_mapfile_init(&map);
-    unread->end_bytes = config->size_bytes;
+    known_bad->end_bytes = config->size_bytes;
     if (config->map_name != NULL)
-        rc = imgz_mapfile_load(config->map_name, job->stop, &map);
+        rc = imgz_mapfile_load(config->map_name, job->latch, &map);
     if (rc == 0)
-        rc = take_map(unread, job, config, &map);
+        rc = take_map(known_bad, job, config, &map);
     else if (rc == -ENOENT)
         rc = config->output->temp.marked ? raise_no_map(config->output) : 0;
     imgz_mapfile_fini(&map);
     return rc;
 }
 
-void imgz_unread_fini(struct imgz_unread *unread)
+void imgz_known_bad_fini(struct imgz_known_bad *known_bad)
 {
-    imgz_badlist_fini(&unread->bad);
+    imgz_range_list_fini(&known_bad->bad);
 }
 
-int imgz_unread_add(const struct imgz_unread *unread, struct imgz_job *job, uint64_t bytes)
+int imgz_known_bad_add(const struct imgz_known_bad *known_bad, struct imgz_job *job, uint64_t bytes)
 {
     struct imgz_range part;
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && imgz_badlist_part(&unread->bad, i, 0, bytes, &part); i++)
-        rc = imgz_badlist_add(&job->unreadable, part.offset, part.bytes);
+    for (size_t i = 0; rc == 0 && imgz_range_list_part(&known_bad->bad, i, 0, bytes, &part); i++)
+        rc = imgz_range_list_add(&job->unreadable, part.offset, part.bytes);
     return rc < 0 ? imgz_job_raise_memory(job) : 0;
 }

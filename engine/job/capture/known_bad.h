@@ -17,25 +17,25 @@
 #include "io/sink/output.h"
 #include "job/common/job.h"
 
-struct imgz_unread_config {
+struct imgz_known_bad_config {
     const struct imgz_output *output; /* was taken over */
     const struct imgz_name *map_name; /* NULL, or not there: the file must not be marked */
     uint64_t size_bytes;              /* of the disk */
 };
 
 /* Zero, nothing is known of. */
-struct imgz_unread {
-    struct imgz_badlist bad; /* all that the map has; behind end_bytes, too */
-    uint64_t end_bytes;      /* of the disk: what lies behind must not be taken over */
+struct imgz_known_bad {
+    struct imgz_range_list bad; /* all that the map has; behind end_bytes, too */
+    uint64_t end_bytes;         /* of the disk: what lies behind must not be taken over */
 };
 
 /* 'unread' may be uninitialized; in any case to be ended by fini. */
-IMGZ_MUST_CHECK int imgz_unread_load(struct imgz_unread *unread, struct imgz_job *job,
-                                     const struct imgz_unread_config *config);
-void imgz_unread_fini(struct imgz_unread *unread);
+IMGZ_MUST_CHECK int imgz_known_bad_load(struct imgz_known_bad *known_bad, struct imgz_job *job,
+                                        const struct imgz_known_bad_config *config);
+void imgz_known_bad_fini(struct imgz_known_bad *known_bad);
 
 /* Adds to job->unreadable what could not be read of the first 'bytes' of the disk. */
-IMGZ_MUST_CHECK int imgz_unread_add(const struct imgz_unread *unread, struct imgz_job *job,
-                                    uint64_t bytes);
+IMGZ_MUST_CHECK int imgz_known_bad_add(const struct imgz_known_bad *known_bad, struct imgz_job *job,
+                                       uint64_t bytes);
 
 #endif /* IMGZ_KNOWN_BAD_H */

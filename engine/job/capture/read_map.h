@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The map of what a capture has read and what could not be read (mapkeep.h): the user's, by --map;
- * or, with --on-error=zero, one of its own beside IMAGE.partial. Zeros stand in the image for what
- * could not be read, and without a map nobody could tell them from others and go on.
+ * The map of what a capture has read and what could not be read (map_tracker.h): the user's, by
+ * --map; or, with --on-error=zero, one of its own beside IMAGE.partial. Zeros stand in the image
+ * for what could not be read, and without a map nobody could tell them from others and go on.
  *
  * The capture's own lives as long as IMAGE.partial. It is taken up again by a run that goes on,
  * also by one that was not asked for zeros.
@@ -11,7 +11,7 @@
  *
  * Threads    one at a time.
  * Ownership  owns the name; the output must outlive it.
- * Errors     raised, as those of mapkeep.h.
+ * Errors     raised, as those of map_tracker.h.
  */
 #ifndef IMGZ_READ_MAP_H
 #define IMGZ_READ_MAP_H
@@ -21,38 +21,38 @@
 #include "io/source/source.h"
 #include "job/common/job.h"
 
-struct imgz_readmap {
+struct imgz_read_map {
     struct imgz_job *job;
     const char *image_path;
     const struct imgz_source *source;
     struct imgz_name name; /* closed: the user wants none */
-    struct imgz_mapkeep keep;
+    struct imgz_map_tracker keep;
     bool own;
 };
 
 /* Loads the user's, if one is wanted. To be called before the output is opened, which may remove
  * what an interrupted run left. In any case to be ended by fini(). */
-IMGZ_MUST_CHECK int imgz_readmap_load(struct imgz_readmap *map);
+IMGZ_MUST_CHECK int imgz_read_map_load(struct imgz_read_map *map);
 
 /* The user's, or NULL. */
-const struct imgz_name *imgz_readmap_named(const struct imgz_readmap *map);
+const struct imgz_name *imgz_read_map_named(const struct imgz_read_map *map);
 
 /* True if this run will keep one of its own, as far as the output is a file. */
-bool imgz_readmap_keeps_own(const struct imgz_readmap *map);
+bool imgz_read_map_keeps_own(const struct imgz_read_map *map);
 
 /* The one that tells what an interrupted run, which left 'output', could not read. */
-const struct imgz_name *imgz_readmap_earlier(const struct imgz_readmap *map,
-                                             const struct imgz_output *output);
+const struct imgz_name *imgz_read_map_earlier(const struct imgz_read_map *map,
+                                              const struct imgz_output *output);
 
 /* With the output open: begins the user's, or its own; of the disk, what lies before 'done_bytes'
  * was read before. */
-IMGZ_MUST_CHECK int imgz_readmap_begin(struct imgz_readmap *map, const struct imgz_output *output,
-                                       uint64_t done_bytes);
+IMGZ_MUST_CHECK int imgz_read_map_begin(struct imgz_read_map *map, const struct imgz_output *output,
+                                        uint64_t done_bytes);
 
 /* When the image is complete, before it gets its name: its own ends with the temporary name. */
-IMGZ_MUST_CHECK int imgz_readmap_settle(struct imgz_readmap *map);
+IMGZ_MUST_CHECK int imgz_read_map_settle(struct imgz_read_map *map);
 
 /* Accepts one in any state. */
-void imgz_readmap_fini(struct imgz_readmap *map);
+void imgz_read_map_fini(struct imgz_read_map *map);
 
 #endif /* IMGZ_READ_MAP_H */

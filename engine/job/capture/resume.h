@@ -2,12 +2,12 @@
 /*
  * Goes on from what an interrupted capture left, if it is of the disk that is captured now.
  *
- * That the disk is the same is checked by samples (samples.h). What could not be read is known from
- * a map (unread.h).
+ * That the disk is the same is checked by samples (same_disk.h). What could not be read is known
+ * from a map (known_bad.h).
  *
- * Threads    the job's; a crew of its own while it runs.
+ * Threads    the job's; threads of its own while it runs.
  * Errors     raised: -EEXIST for another disk, or another chunk size; -EINVAL without the map that
- * is needed; otherwise the system's.
+ *            is needed; otherwise the system's.
  */
 #ifndef IMGZ_RESUME_H
 #define IMGZ_RESUME_H
@@ -16,7 +16,7 @@
 #include "job/capture/known_bad.h"
 #include "job/capture/valid_prefix.h"
 
-struct imgz_leftover_config {
+struct imgz_resume_config {
     const struct imgz_output *output; /* was taken over */
     const struct imgz_source *source;
     struct imgz_frame_header header;  /* what the image will say first */
@@ -24,17 +24,17 @@ struct imgz_leftover_config {
 };
 
 /* Zero, there was nothing. */
-struct imgz_leftover {
-    struct imgz_whole whole;
-    struct imgz_unread unread; /* of which whole may not have all */
+struct imgz_resume {
+    struct imgz_valid_prefix whole;
+    struct imgz_known_bad known_bad; /* of which whole may not have all */
 };
 
 /* True if a file with these first bytes is an image, or what a run left of one: for the output. */
-bool imgz_leftover_begins(const unsigned char *head, size_t bytes);
+bool imgz_resume_begins(const unsigned char *head, size_t bytes);
 
-/* As imgz_whole_find(); job->unreadable, too, counts what is there. */
-IMGZ_MUST_CHECK int imgz_leftover_find(struct imgz_leftover *leftover, struct imgz_job *job,
-                                       const struct imgz_leftover_config *config);
-void imgz_leftover_fini(struct imgz_leftover *leftover);
+/* As imgz_valid_prefix_find(); job->unreadable, too, counts what is there. */
+IMGZ_MUST_CHECK int imgz_resume_find(struct imgz_resume *leftover, struct imgz_job *job,
+                                     const struct imgz_resume_config *config);
+void imgz_resume_fini(struct imgz_resume *leftover);
 
 #endif /* IMGZ_RESUME_H */

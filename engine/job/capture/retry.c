@@ -29,9 +29,9 @@ struct mend {
     struct imgz_output output;
     struct imgz_name map_name;
     struct imgz_mapfile map;
-    struct imgz_badlist missing;
-    struct imgz_mapkeep partial_map;
-    struct imgz_mender mender; /* has the image */
+    struct imgz_range_list missing;
+    struct imgz_map_tracker partial_map;
+    struct imgz_retry_stage stage; /* has the image */
 };
 
 /* ---- Opening ------------------------------------------------------------------------------ */
@@ -44,57 +44,57 @@ static int open_source(struct mend *mend)
         .direct = mend->job.options.direct,
         .retry_count = mend->job.options.retry_count,
         .on_error = IMGZ_ON_ERROR_ZERO, /* what cannot be read stays as it is */
-        .deadline = mend->job.deadline,
+        .watchdog = mend->job.watchdog,
     };
 
-    return imgz_source_open(&config, mend->job.stop, &mend->job.log, &mend->source);
+    return imgz_source_open(&config, mend->job.latch, &mend->job.log, &mend->source);
 }
 
 /* A disk of another size is another disk: see check_disk() for the rest. */
 static int check_sizes(const struct mend *mend)
 {
     const struct imgz_source *source = &mend->source;
-    const struct imgz_image *image = &mend->mender.decode.image;
-    const struct imgz_place place = imgz_source_place(&image->source, IMGZ_OFFSET_NONE);
+    const struct imgz_image *image = &mend->stage.decode.image;
+    const struct imgz_location location = imgz_source_location(&image->source, IMGZ_OFFSET_NONE);
 
     if (source->size_bytes != imgz_image_raw_bytes(image))
-        return imgz_stop_raise_usage(
-            mend->job.stop, place,
+        return imgz_latch_raise_usage(
+            mend->job.latch, location,
             "the disk in %s has %s, but %s has %s: it is of another disk, or of "
             "a copy that ended early; name "
             "another, or capture all of it",
             mend->image_path, imgz_text_size(imgz_image_raw_bytes(image)).text, source->path,
             imgz_text_size(source->size_bytes).text);
     if (mend->job.options.chunk_bytes != image->header.chunk_bytes)
-        return imgz_stop_raise_usage(mend->job.stop, place,
-                                     "%s has chunks of %" PRIu32 " KiB, not of %" PRIu32
-                                     ": use --chunk-size %" PRIu32 "K, or name another image",
-                                     mend->image_path, image->header.chunk_bytes / 1024,
-                                     mend->job.options.chunk_bytes / 1024,
-                                     image->header.chunk_bytes / 1024);
+        return imgz_latch_raise_usage(mend->job.latch, location,
+                                      "%s has chunks of %" PRIu32 " KiB, not of %" PRIu32
+                                      ": use --chunk-size %" PRIu32 "K, or name another image",
+                                      mend->image_path, image->header.chunk_bytes / 1024,
+                                      mend->job.options.chunk_bytes / 1024,
+                                      image->header.chunk_bytes / 1024);
     return 0;
 }
 
 static int load_map(struct mend *mend)
 {
     const char *path = mend->job.options.map_path;
-    const struct imgz_place place = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
-    int rc = imgz_mapkeep_open_name(&mend->map_name, path, mend->job.stop);
+    const struct imgz_location location = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
+    int rc = imgz_map_tracker_open_name(&mend->map_name, path, mend->job.latch);
 
     if (rc == 0)
-        rc = imgz_mapkeep_check_names(&mend->map_name, mend->image_path, &mend->source.status,
-                                      mend->job.stop);
+        rc = imgz_map_tracker_check_names(&mend->map_name, mend->image_path, &mend->source.status,
+                                          mend->job.latch);
     if (rc < 0)
         return rc;
-    rc = imgz_mapfile_load(&mend->map_name, mend->job.stop, &mend->map);
+    rc = imgz_mapfile_load(&mend->map_name, mend->job.latch, &mend->map);
     if (rc == -ENOENT)
-        return imgz_stop_raise_system(mend->job.stop, rc, place, "reading");
+        return imgz_latch_raise_system(mend->job.latch, rc, location, "reading");
     if (rc < 0)
         return rc;
     rc = imgz_mapfile_fit(&mend->map, mend->source.size_bytes);
     if (rc == -ERANGE)
-        return imgz_stop_raise_usage(
-            mend->job.stop, place,
+        return imgz_latch_raise_usage(
+            mend->job.latch, location,
             "%s is the map of %s, but %s has %s: it is of another disk; name another map", path,
             imgz_text_size(imgz_mapfile_end(&mend->map)).text, mend->source.path,
             imgz_text_size(mend->source.size_bytes).text);
@@ -103,12 +103,13 @@ static int load_map(struct mend *mend)
 
 static int find_missing(struct mend *mend)
 {
-    const struct imgz_image *image = &mend->mender.decode.image;
-    int rc = imgz_missing_find(&mend->map, &image->meta, mend->source.size_bytes, &mend->missing);
+    const struct imgz_image *image = &mend->stage.decode.image;
+    int rc =
+        imgz_unreadable_find(&mend->map, &image->meta, mend->source.size_bytes, &mend->missing);
 
     if (rc == -EBADMSG)
-        return imgz_damage_raise(mend->job.stop, &image->source, image->end.meta_offset,
-                                 "its list of unreadable ranges cannot be right");
+        return imgz_image_error_raise(mend->job.latch, &image->source, image->end.meta_offset,
+                                      "its list of unreadable ranges cannot be right");
     if (rc < 0)
         return imgz_job_raise_memory(&mend->job);
     imgz_log_line(&mend->job.log, "%s lacks %s in %s", mend->image_path,
@@ -133,21 +134,21 @@ static int open_output(struct mend *mend)
         .path = mend->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = true, /* it replaces the image it is made of, to which it adds */
-        .replaces = &mend->mender.decode.image.source.status,
+        .replaces = &mend->stage.decode.image.source.status,
         .resume = wants_resume(mend),
         .dry_run = is_dry(mend),
         .map_kept = true,
         .discard = (mend->job.options.flags & IMGZ_FLAG_DISCARD_PARTIAL) != 0,
         .keep = true,
         .head_bytes = IMGZ_FRAME_HEADER_BYTES,
-        .begins = imgz_leftover_begins,
+        .begins = imgz_resume_begins,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = &mend->source.status,
         .file_mode = mend->job.options.file_mode,
     };
 
-    return imgz_output_open(&config, mend->job.stop, &mend->job.log, &mend->output);
+    return imgz_output_open(&config, mend->job.latch, &mend->job.log, &mend->output);
 }
 
 static int open_all(void *context)
@@ -158,13 +159,13 @@ static int open_all(void *context)
     if (rc == 0)
         rc = imgz_source_size_check_opened(&mend->job, &mend->source);
     if (rc == 0)
-        rc = imgz_image_init(mend->image_path, IMGZ_IMAGE_ALL, mend->job.stop, &mend->job.log,
-                             &mend->mender.decode.image);
+        rc = imgz_image_init(mend->image_path, IMGZ_IMAGE_ALL, mend->job.latch, &mend->job.log,
+                             &mend->stage.decode.image);
     if (rc == 0)
         rc = check_sizes(mend);
     if (rc == 0)
-        rc = imgz_job_check_hash(&mend->job, mend->image_path,
-                                 mend->mender.decode.image.header.hash);
+        rc =
+            imgz_job_check_hash(&mend->job, mend->image_path, mend->stage.decode.image.header.hash);
     if (rc == 0)
         rc = load_map(mend);
     if (rc == 0)
@@ -177,50 +178,50 @@ static int open_all(void *context)
 /* A digest that the image has is made anew, unless others are asked for. */
 static void adopt_digests(struct mend *mend)
 {
-    imgz_recorded_list(&mend->mender.decode.image.meta, mend->mender.recorded);
+    imgz_recorded_list(&mend->stage.decode.image.meta, mend->stage.recorded);
     if (mend->job.options.digests == NULL)
-        mend->job.options.digests = mend->mender.recorded;
+        mend->job.options.digests = mend->stage.recorded;
 }
 
 /* What the image does have must be what the disk has. */
 static int check_disk(struct mend *mend)
 {
-    const struct imgz_image *image = &mend->mender.decode.image;
-    const struct imgz_samples samples = {
+    const struct imgz_image *image = &mend->stage.decode.image;
+    const struct imgz_same_disk samples = {
         .source = &mend->source,
         .index = &image->index,
         .hash = image->header.hash,
         .raw_bytes = image->end.raw_bytes,
-        .unread = &mend->missing,
+        .known_bad = &mend->missing,
     };
     uint64_t offset;
-    int rc = imgz_samples_compare(&samples, &mend->job, &offset);
+    int rc = imgz_same_disk_compare(&samples, &mend->job, &offset);
 
     if (rc != -EEXIST)
         return rc;
-    return imgz_stop_raise(mend->job.stop, rc, imgz_source_place(&mend->source, offset),
-                           "mending %s: %s has other bytes at offset %" PRIu64
-                           " than the image: it is another disk, or has changed; name the right "
-                           "one, or go on all the same with --override changed",
-                           mend->image_path, mend->source.path, offset);
+    return imgz_latch_raise(mend->job.latch, rc, imgz_source_location(&mend->source, offset),
+                            "mending %s: %s has other bytes at offset %" PRIu64
+                            " than the image: it is another disk, or has changed; name the right "
+                            "one, or go on all the same with --override changed",
+                            mend->image_path, mend->source.path, offset);
 }
 
 /* Finds what an interrupted run left. */
 static int find_earlier(struct mend *mend)
 {
-    struct imgz_earlier *earlier = &mend->mender.earlier;
-    const struct imgz_earlier_config config = {
+    struct imgz_retry_resume *earlier = &mend->stage.earlier;
+    const struct imgz_retry_resume_config config = {
         .output = &mend->output,
         .disk = mend->source_path,
-        .old = &mend->mender.decode.image,
+        .old = &mend->stage.decode.image,
         .missing = &mend->missing,
     };
     int rc;
 
     if (!mend->output.temp.taken_over)
         return 0;
-    rc = imgz_earlier_find(earlier, &mend->job, &config);
-    mend->source.known_bad = &earlier->unread.bad;
+    rc = imgz_retry_resume_find(earlier, &mend->job, &config);
+    mend->source.known_bad = &earlier->known_bad.bad;
     mend->job.resumed_bytes = earlier->whole.raw_bytes;
     return rc;
 }
@@ -228,29 +229,29 @@ static int find_earlier(struct mend *mend)
 /* The map of the image as it grows; it goes with IMAGE.partial. */
 static int begin_partial_map(struct mend *mend)
 {
-    const struct imgz_mapkeep_config config = {
+    const struct imgz_map_tracker_config config = {
         .name = &mend->output.temp.map,
         .image_path = mend->image_path,
         .size_bytes = mend->source.size_bytes,
         .bad = &mend->job.unreadable,
         .force = true,
     };
-    int rc = imgz_mapkeep_load(&mend->partial_map, &config, mend->job.stop, &mend->job.log);
+    int rc = imgz_map_tracker_load(&mend->partial_map, &config, mend->job.latch, &mend->job.log);
 
     return rc < 0 ? rc
-                  : imgz_mapkeep_begin(&mend->partial_map, IMGZ_MAPKEEP_ON,
-                                       mend->mender.earlier.whole.raw_bytes, mend->job.stop);
+                  : imgz_map_tracker_begin(&mend->partial_map, IMGZ_MAP_TRACKER_ON,
+                                           mend->stage.earlier.whole.raw_bytes, mend->job.latch);
 }
 
 /* The image replaces the old one, then the map tells of it. */
 static int commit(struct mend *mend)
 {
     const char *map_path = mend->job.options.map_path;
-    const struct imgz_place place = {IMGZ_STAGE_WRITE_IMAGE, map_path, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_WRITE_IMAGE, map_path, IMGZ_OFFSET_NONE};
     const uint64_t size_bytes = mend->source.size_bytes;
     int rc = 0;
 
-    if (mend->mender.regained_bytes > 0)
+    if (mend->stage.regained_bytes > 0)
         rc = imgz_output_commit(&mend->output);
     else
         mend->output.keep = false; /* it is the same again: nothing is to be gone on with */
@@ -261,7 +262,7 @@ static int commit(struct mend *mend)
                            &mend->job.unreadable);
     if (rc == 0)
         rc = imgz_mapfile_save(&mend->map, &mend->map_name, size_bytes, true);
-    return rc < 0 ? imgz_stop_raise_system(mend->job.stop, rc, place, "writing") : 0;
+    return rc < 0 ? imgz_latch_raise_system(mend->job.latch, rc, location, "writing") : 0;
 }
 
 static int mend_missing(struct mend *mend)
@@ -275,22 +276,22 @@ static int mend_missing(struct mend *mend)
     if (rc == 0)
         rc = begin_partial_map(mend);
     if (rc == 0)
-        rc = imgz_mender_prepare(&mend->mender);
+        rc = imgz_retry_stage_prepare(&mend->stage);
     if (rc == 0)
-        rc = imgz_job_run(&mend->job, &imgz_mender_bodies, &mend->mender);
+        rc = imgz_job_run(&mend->job, &imgz_retry_stage_bodies, &mend->stage);
     if (rc == 0)
-        rc = imgz_mapkeep_close(&mend->partial_map, IMGZ_MAPKEEP_KEPT, mend->job.stop);
+        rc = imgz_map_tracker_close(&mend->partial_map, IMGZ_MAP_TRACKER_KEPT, mend->job.latch);
     return rc < 0 ? rc : commit(mend);
 }
 
 /* Nothing is missing: what the image says of itself is the result. */
 static void adopt_sum(struct mend *mend)
 {
-    const struct imgz_image *image = &mend->mender.decode.image;
+    const struct imgz_image *image = &mend->stage.decode.image;
     struct imgz_index_sums sums;
 
     imgz_index_sum(&image->index, image->end.raw_bytes, image->end.raw_bytes, &sums);
-    mend->job.sum = (struct imgz_tally_sum){
+    mend->job.sum = (struct imgz_totals_sum){
         .raw_bytes = image->end.raw_bytes,
         .zero_bytes = sums.zero_bytes,
         .chunk_count = imgz_div_up(image->end.raw_bytes, image->header.chunk_bytes),
@@ -306,8 +307,8 @@ static void adopt_sum(struct mend *mend)
 
 static void release(struct mend *mend)
 {
-    imgz_mender_release(&mend->mender);
-    imgz_badlist_fini(&mend->missing);
+    imgz_retry_stage_release(&mend->stage);
+    imgz_range_list_fini(&mend->missing);
     imgz_mapfile_fini(&mend->map);
     imgz_name_close(&mend->map_name);
     imgz_source_close(&mend->source);
@@ -318,11 +319,11 @@ static void end_written(struct mend *mend)
 {
     if (mend->job.left.drain)
         return;
-    (void)!imgz_mapkeep_close(&mend->partial_map, IMGZ_MAPKEEP_KEPT, mend->job.stop);
+    (void)!imgz_map_tracker_close(&mend->partial_map, IMGZ_MAP_TRACKER_KEPT, mend->job.latch);
     imgz_output_close(&mend->output);
 }
 
-bool imgz_mend_wanted(const char *image, const struct imgz_options *options)
+bool imgz_retry_wanted(const char *image, const struct imgz_options *options)
 {
     struct stat status;
 
@@ -338,7 +339,7 @@ static int mend_steadily(struct mend *mend)
 {
     const struct imgz_confined kept = {
         .source = &mend->source,
-        .other = &mend->mender.decode.image.source,
+        .other = &mend->stage.decode.image.source,
         .output = &mend->output,
         .map = &mend->map_name,
     };
@@ -370,7 +371,7 @@ static int run(struct mend *mend, const struct imgz_options *options)
         imgz_job_finish(&mend->job);
     mend->job.mended = true;
     mend->job.missing_bytes = mend->missing.bytes;
-    mend->job.regained_bytes = mend->mender.regained_bytes;
+    mend->job.regained_bytes = mend->stage.regained_bytes;
     return rc;
 }
 
@@ -387,19 +388,19 @@ static struct mend *create(const char *source, const char *image)
         .source.fd = -1,
         .output = IMGZ_OUTPUT_NONE,
         .map_name = IMGZ_NAME_NONE,
-        .mender = {.job = &mend->job,
-                   .decode.image.source.fd = -1,
-                   .source = &mend->source,
-                   .missing = &mend->missing,
-                   .output = &mend->output,
-                   .partial_map = &mend->partial_map,
-                   .start_time = time(NULL)},
+        .stage = {.job = &mend->job,
+                  .decode.image.source.fd = -1,
+                  .source = &mend->source,
+                  .missing = &mend->missing,
+                  .output = &mend->output,
+                  .partial_map = &mend->partial_map,
+                  .start_time = time(NULL)},
     };
     return mend;
 }
 
-int imgz_mend(const char *source, const char *image, const struct imgz_options *options,
-              struct imgz_report *report, struct imgz_error *error)
+int imgz_retry(const char *source, const char *image, const struct imgz_options *options,
+               struct imgz_report *report, struct imgz_error *error)
 {
     struct mend *mend = create(source, image);
     bool left;

@@ -6,7 +6,7 @@
  *
  * Everything that is not read again comes from the image, each chunk checked by its hash; chunks
  * that do not change are copied as they are stored. That the source is the disk the image was made
- * of is checked by samples (samples.h). The map on disk always tells of the image on disk: it is
+ * of is checked by samples (same_disk.h). The map on disk always tells of the image on disk: it is
  * saved after the new image has replaced the old one.
  *
  * Threads    the caller's.
@@ -21,11 +21,11 @@
 
 /* True if a capture to 'image' with these options (may be NULL) is to mend it: both it and a map
  * are there, and nothing says that they are to be replaced. */
-bool imgz_mend_wanted(const char *image, const struct imgz_options *options);
+bool imgz_retry_wanted(const char *image, const struct imgz_options *options);
 
 /* As imgz_capture(). */
-IMGZ_MUST_CHECK int imgz_mend(const char *source, const char *image,
-                              const struct imgz_options *options, struct imgz_report *report,
-                              struct imgz_error *error);
+IMGZ_MUST_CHECK int imgz_retry(const char *source, const char *image,
+                               const struct imgz_options *options, struct imgz_report *report,
+                               struct imgz_error *error);
 
 #endif /* IMGZ_RETRY_H */

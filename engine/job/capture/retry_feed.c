@@ -14,11 +14,11 @@
 #include "io/aio/read_ahead.h"
 
 /* Where the piece of a run that begins at 'at', a chunk's beginning, ends. */
-static uint64_t find_piece_end(const struct imgz_mend_feed *feed, uint64_t at, uint64_t run_end)
+static uint64_t find_piece_end(const struct imgz_retry_feed *feed, uint64_t at, uint64_t run_end)
 {
     const uint64_t chunk_bytes = feed->image->header.chunk_bytes;
-    const struct imgz_badlist *missing = feed->missing;
-    const size_t i = imgz_badlist_index(missing, at);
+    const struct imgz_range_list *missing = feed->missing;
+    const size_t i = imgz_range_list_index(missing, at);
     uint64_t next;
 
     if (at < feed->there_bytes)
@@ -30,7 +30,7 @@ static uint64_t find_piece_end(const struct imgz_mend_feed *feed, uint64_t at, u
 }
 
 /* Feeds the run as pieces; 'slot' holds it, checked, and becomes the first. */
-static int feed_pieces(const struct imgz_mend_feed *feed, struct imgz_line *line,
+static int feed_pieces(const struct imgz_retry_feed *feed, struct imgz_pipeline *pipeline,
                        struct imgz_slot *slot)
 {
     const uint64_t end = slot->raw_offset + slot->raw_bytes;
@@ -38,15 +38,15 @@ static int feed_pieces(const struct imgz_mend_feed *feed, struct imgz_line *line
 
     while (at < end) {
         const uint64_t piece_end = find_piece_end(feed, at, end);
-        int rc = slot == NULL ? imgz_line_take_free(line, &slot) : 0;
+        int rc = slot == NULL ? imgz_pipeline_take_free(pipeline, &slot) : 0;
 
         if (rc < 0)
             return rc;
         slot->kind = IMGZ_SLOT_ZERO;
         slot->raw_offset = at;
         slot->raw_bytes = piece_end - at;
-        slot->unread = false;
-        rc = imgz_line_feed(line, &slot);
+        slot->read_deferred = false;
+        rc = imgz_pipeline_feed(pipeline, &slot);
         if (rc < 0)
             return rc;
         at = piece_end;
@@ -54,47 +54,47 @@ static int feed_pieces(const struct imgz_mend_feed *feed, struct imgz_line *line
     return 0;
 }
 
-static bool must_be_cut(const struct imgz_mend_feed *feed, const struct imgz_slot *slot)
+static bool must_be_cut(const struct imgz_retry_feed *feed, const struct imgz_slot *slot)
 {
     if (slot->kind == IMGZ_SLOT_DATA)
         return false;
-    return imgz_badlist_within(feed->missing, slot->raw_offset, slot->raw_bytes) ||
+    return imgz_range_list_within(feed->missing, slot->raw_offset, slot->raw_bytes) ||
            (slot->raw_offset < feed->there_bytes &&
             feed->there_bytes < slot->raw_offset + slot->raw_bytes);
 }
 
-static int feed_item(const struct imgz_mend_feed *feed, struct imgz_line *line,
+static int feed_item(const struct imgz_retry_feed *feed, struct imgz_pipeline *pipeline,
                      const struct imgz_index_item *item)
 {
     struct imgz_slot *slot = NULL;
-    int rc = imgz_line_take_free(line, &slot);
+    int rc = imgz_pipeline_take_free(pipeline, &slot);
 
     if (rc < 0)
         return rc;
-    imgz_image_place_item(slot, item);
+    imgz_image_item_location(slot, item);
     if (!must_be_cut(feed, slot))
-        return imgz_line_feed(line, &slot);
+        return imgz_pipeline_feed(pipeline, &slot);
     imgz_image_fetch(feed->image, slot);
     if (slot->fault == IMGZ_FAULT_NONE)
-        imgz_check_stored(slot);
+        imgz_chunk_check_stored(slot);
     if (slot->fault == IMGZ_FAULT_NONE)
-        return feed_pieces(feed, line, slot);
-    slot->unread = false;
-    return imgz_line_feed(line, &slot);
+        return feed_pieces(feed, pipeline, slot);
+    slot->read_deferred = false;
+    return imgz_pipeline_feed(pipeline, &slot);
 }
 
-int imgz_mend_feed(const struct imgz_mend_feed *feed, struct imgz_line *line)
+int imgz_retry_feed(const struct imgz_retry_feed *feed, struct imgz_pipeline *pipeline)
 {
     const struct imgz_image *image = feed->image;
-    struct imgz_ahead ahead = {.fd = image->source.fd};
+    struct imgz_read_ahead read_ahead = {.fd = image->source.fd};
     struct imgz_index_cursor cursor;
     struct imgz_index_item item;
     int rc;
 
     imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
     while ((rc = imgz_index_next(&cursor, &item)) == 0) {
-        imgz_ahead_move(&ahead, item.image_offset, image->end.index_offset);
-        rc = feed_item(feed, line, &item);
+        imgz_read_ahead_move(&read_ahead, item.image_offset, image->end.index_offset);
+        rc = feed_item(feed, pipeline, &item);
         if (rc < 0)
             return rc;
     }

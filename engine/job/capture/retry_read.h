@@ -13,9 +13,9 @@
 #include "base/range_list.h"
 #include "io/source/source.h"
 
-struct imgz_reread {
+struct imgz_retry_read {
     const struct imgz_source *source; /* its on_error is ZERO */
-    const struct imgz_badlist *missing;
+    const struct imgz_range_list *missing;
     unsigned char *scratch; /* as large as a slot's raw buffer */
 };
 
@@ -23,6 +23,6 @@ struct imgz_reread {
  * be read now replace those; what cannot be read stays as it is, and is marked in slot->bad_map.
  * Returns how many bytes were read. A source that fails otherwise leaves the slot with
  * IMGZ_FAULT_READ. */
-uint64_t imgz_reread_slot(const struct imgz_reread *reread, struct imgz_slot *slot);
+uint64_t imgz_retry_read_slot(const struct imgz_retry_read *reread, struct imgz_slot *slot);
 
 #endif /* IMGZ_RETRY_READ_H */

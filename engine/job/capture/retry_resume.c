@@ -35,14 +35,14 @@ static bool is_same_chunk(const struct walk *one, const struct walk *other)
                            &other->cursor.index->hashes[other->item.hash_index]);
 }
 
-static bool lacked(const struct imgz_badlist *missing, const struct imgz_index_item *item)
+static bool lacked(const struct imgz_range_list *missing, const struct imgz_index_item *item)
 {
-    return imgz_badlist_within(missing, item->raw_offset, item->raw_bytes);
+    return imgz_range_list_within(missing, item->raw_offset, item->raw_bytes);
 }
 
 /* The walk is at an item of what was left. False, with the place, if the old image has another one
  * there. */
-static bool fits(const struct walk *left, struct walk *old, const struct imgz_badlist *missing,
+static bool fits(const struct walk *left, struct walk *old, const struct imgz_range_list *missing,
                  uint64_t *offset)
 {
     const uint64_t end = left->item.raw_offset + left->item.raw_bytes;
@@ -60,18 +60,19 @@ static bool fits(const struct walk *left, struct walk *old, const struct imgz_ba
     return true;
 }
 
-static int raise_other(const struct imgz_earlier_config *config, uint64_t offset)
+static int raise_other(const struct imgz_retry_resume_config *config, uint64_t offset)
 {
     const char *path = config->output->path;
 
-    return imgz_stop_raise(config->output->stop, -EEXIST,
-                           imgz_output_place(config->output, IMGZ_OFFSET_NONE),
-                           "resuming %s: %s.partial has other bytes at offset %" PRIu64
-                           " of the disk than %s: it was not begun to mend that; remove it",
-                           path, path, offset, path);
+    return imgz_latch_raise(config->output->latch, -EEXIST,
+                            imgz_output_location(config->output, IMGZ_OFFSET_NONE),
+                            "resuming %s: %s.partial has other bytes at offset %" PRIu64
+                            " of the disk than %s: it was not begun to mend that; remove it",
+                            path, path, offset, path);
 }
 
-static int compare(const struct imgz_earlier *earlier, const struct imgz_earlier_config *config)
+static int compare(const struct imgz_retry_resume *earlier,
+                   const struct imgz_retry_resume_config *config)
 {
     struct walk left;
     struct walk old;
@@ -90,7 +91,7 @@ static int compare(const struct imgz_earlier *earlier, const struct imgz_earlier
 
 /* A run of mend has a map before anything is written. As with the file itself, nobody else must be
  * able to write to it. */
-static int check_map(const struct imgz_earlier_config *config)
+static int check_map(const struct imgz_retry_resume_config *config)
 {
     const char *path = config->output->path;
     struct stat status;
@@ -98,66 +99,69 @@ static int check_map(const struct imgz_earlier_config *config)
     if (imgz_name_stat(&config->output->temp.map, &status) == 0 && S_ISREG(status.st_mode) &&
         imgz_tempfile_ours_alone(&status))
         return 0;
-    return imgz_stop_raise(config->output->stop, -EEXIST,
-                           imgz_output_place(config->output, IMGZ_OFFSET_NONE),
-                           "resuming %s: %s.partial is there without a %s.partial.map of yours: it "
-                           "was not begun to mend %s, or it is not known what it lacks; remove it",
-                           path, path, path, path);
+    return imgz_latch_raise(
+        config->output->latch, -EEXIST, imgz_output_location(config->output, IMGZ_OFFSET_NONE),
+        "resuming %s: %s.partial is there without a %s.partial.map of yours: it "
+        "was not begun to mend %s, or it is not known what it lacks; remove it",
+        path, path, path, path);
 }
 
-static int raise_lacking(const struct imgz_earlier_config *config, uint64_t offset)
+static int raise_lacking(const struct imgz_retry_resume_config *config, uint64_t offset)
 {
     const char *path = config->output->path;
 
-    return imgz_stop_raise(config->output->stop, -EEXIST, imgz_output_place(config->output, offset),
-                           "resuming %s: by %s.partial.map %s.partial lacks what %s has, at offset "
-                           "%" PRIu64 " of the disk: it was not begun to mend that; remove it",
-                           path, path, path, path, offset);
+    return imgz_latch_raise(
+        config->output->latch, -EEXIST, imgz_output_location(config->output, offset),
+        "resuming %s: by %s.partial.map %s.partial lacks what %s has, at offset "
+        "%" PRIu64 " of the disk: it was not begun to mend that; remove it",
+        path, path, path, path, offset);
 }
 
 /* What the map has as bad is a part of what is missing. */
-static int check_unread(const struct imgz_earlier_config *config, const struct imgz_badlist *unread)
+static int check_unread(const struct imgz_retry_resume_config *config,
+                        const struct imgz_range_list *known_bad)
 {
     struct imgz_range part;
 
-    for (size_t i = 0; i < unread->count; i++) {
-        const struct imgz_range *bad = &unread->ranges[i];
-        const size_t k = imgz_badlist_index(config->missing, bad->offset);
+    for (size_t i = 0; i < known_bad->count; i++) {
+        const struct imgz_range *bad = &known_bad->ranges[i];
+        const size_t k = imgz_range_list_index(config->missing, bad->offset);
 
-        if (!imgz_badlist_part(config->missing, k, bad->offset, bad->bytes, &part) ||
+        if (!imgz_range_list_part(config->missing, k, bad->offset, bad->bytes, &part) ||
             part.bytes != bad->bytes)
             return raise_lacking(config, bad->offset);
     }
     return 0;
 }
 
-static int find_whole(struct imgz_earlier *earlier, struct imgz_job *job,
-                      const struct imgz_earlier_config *config)
+static int find_whole(struct imgz_retry_resume *earlier, struct imgz_job *job,
+                      const struct imgz_retry_resume_config *config)
 {
-    const struct imgz_whole_config whole_config = {
+    const struct imgz_valid_prefix_config whole_config = {
         .output = config->output,
         .disk = config->disk,
         .header = config->old->header,
-        .end_bytes = earlier->unread.end_bytes,
+        .end_bytes = earlier->known_bad.end_bytes,
     };
-    int rc = imgz_whole_find(job, &whole_config, &earlier->whole);
+    int rc = imgz_valid_prefix_find(job, &whole_config, &earlier->whole);
 
     if (rc == 0)
         rc = compare(earlier, config);
     if (rc == 0)
-        rc = imgz_unread_add(&earlier->unread, job, earlier->whole.raw_bytes);
+        rc = imgz_known_bad_add(&earlier->known_bad, job, earlier->whole.raw_bytes);
     if (rc == 0)
         rc = check_unread(config, &job->unreadable);
     if (rc == 0)
-        earlier->regained_bytes = imgz_badlist_bytes(config->missing, 0, earlier->whole.raw_bytes) -
-                                  job->unreadable.bytes;
+        earlier->regained_bytes =
+            imgz_range_list_bytes(config->missing, 0, earlier->whole.raw_bytes) -
+            job->unreadable.bytes;
     return rc;
 }
 
-int imgz_earlier_find(struct imgz_earlier *earlier, struct imgz_job *job,
-                      const struct imgz_earlier_config *config)
+int imgz_retry_resume_find(struct imgz_retry_resume *earlier, struct imgz_job *job,
+                           const struct imgz_retry_resume_config *config)
 {
-    const struct imgz_unread_config unread_config = {
+    const struct imgz_known_bad_config known_config = {
         .output = config->output,
         .map_name = &config->output->temp.map,
         .size_bytes = config->old->end.raw_bytes,
@@ -165,12 +169,12 @@ int imgz_earlier_find(struct imgz_earlier *earlier, struct imgz_job *job,
     int rc = check_map(config);
 
     if (rc == 0)
-        rc = imgz_unread_load(&earlier->unread, job, &unread_config);
+        rc = imgz_known_bad_load(&earlier->known_bad, job, &known_config);
     return rc < 0 ? rc : find_whole(earlier, job, config);
 }
 
-void imgz_earlier_fini(struct imgz_earlier *earlier)
+void imgz_retry_resume_fini(struct imgz_retry_resume *earlier)
 {
-    imgz_whole_fini(&earlier->whole);
-    imgz_unread_fini(&earlier->unread);
+    imgz_valid_prefix_fini(&earlier->whole);
+    imgz_known_bad_fini(&earlier->known_bad);
 }

@@ -7,9 +7,9 @@
  * A chunk that lacked nothing must be the old image's: both indexes are gone through side by side.
  * One that did is taken on the word of its own hash.
  *
- * Place: found by mend before its crew starts.
+ * Place: found by mend before its threads starts.
  *
- * Threads    the job's; a crew of its own while it is found.
+ * Threads    the job's; threads of its own while it is found.
  * Errors     raised: -EEXIST for what was not begun to mend this image; otherwise the system's.
  */
 #ifndef IMGZ_RETRY_RESUME_H
@@ -20,23 +20,23 @@
 #include "job/capture/known_bad.h"
 #include "job/capture/valid_prefix.h"
 
-struct imgz_earlier_config {
+struct imgz_retry_resume_config {
     const struct imgz_output *output; /* was taken over */
     const char *disk;                 /* what the image is of, for errors */
     const struct imgz_image *old;     /* loaded with its hashes */
-    const struct imgz_badlist *missing;
+    const struct imgz_range_list *missing;
 };
 
 /* Zero, it holds nothing. */
-struct imgz_earlier {
-    struct imgz_whole whole;
-    struct imgz_unread unread; /* of which whole may not have all */
-    uint64_t regained_bytes;   /* so much of what was missing is there */
+struct imgz_retry_resume {
+    struct imgz_valid_prefix whole;
+    struct imgz_known_bad known_bad; /* of which whole may not have all */
+    uint64_t regained_bytes;         /* so much of what was missing is there */
 };
 
-/* As imgz_whole_find(); job->unreadable, too, counts what is there. */
-IMGZ_MUST_CHECK int imgz_earlier_find(struct imgz_earlier *earlier, struct imgz_job *job,
-                                      const struct imgz_earlier_config *config);
-void imgz_earlier_fini(struct imgz_earlier *earlier);
+/* As imgz_valid_prefix_find(); job->unreadable, too, counts what is there. */
+IMGZ_MUST_CHECK int imgz_retry_resume_find(struct imgz_retry_resume *earlier, struct imgz_job *job,
+                                           const struct imgz_retry_resume_config *config);
+void imgz_retry_resume_fini(struct imgz_retry_resume *earlier);
 
 #endif /* IMGZ_RETRY_RESUME_H */

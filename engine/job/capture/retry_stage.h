@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The crew of mend: checks what an image has, reads again what it lacks, packs what has changed,
+ * The threads of mend: checks what an image has, reads again what it lacks, packs what has changed,
  * and writes the new image.
  *
- * Threads    prepare() and release() the job's; the bodies run in the crew.
+ * Threads    prepare() and release() the job's; the bodies run in the threads.
  * Ownership  owns the image that is read, and what it makes; the rest is the job's.
  * Errors     raised.
  */
@@ -18,37 +18,37 @@
 #include "job/common/decode_stage.h"
 #include "job/common/recorded.h"
 
-struct imgz_mender_hand; /* what a worker has of its own */
-struct imgz_mender_was;  /* what a slot held as it came from the image */
+struct imgz_retry_worker;    /* what a worker has of its own */
+struct imgz_retry_stage_was; /* what a slot held as it came from the image */
 
-struct imgz_mender {
+struct imgz_retry_stage {
     struct imgz_job *job;
-    struct imgz_decode decode;        /* the image as it is */
+    struct imgz_decode_stage decode;  /* the image as it is */
     const struct imgz_source *source; /* its on_error is ZERO */
-    const struct imgz_badlist *missing;
+    const struct imgz_range_list *missing;
     struct imgz_output *output;               /* the image as it will be */
-    struct imgz_earlier earlier;              /* as much of that as is there already */
-    struct imgz_mapkeep *partial_map;         /* what it lacks as it grows */
+    struct imgz_retry_resume earlier;         /* as much of that as is there already */
+    struct imgz_map_tracker *partial_map;     /* what it lacks as it grows */
     char recorded[IMGZ_RECORDED_NAMES_BYTES]; /* digests that the image as it is has */
     time_t start_time;
 
     /* Made by prepare(). */
-    struct imgz_mender_hand *hands; /* one per worker */
-    struct imgz_mender_was *was;    /* one per slot, of the slot's owner */
-    unsigned char *was_raw;         /* a chunk for each slot, if digests are recorded */
+    struct imgz_retry_worker *workers; /* one per worker */
+    struct imgz_retry_stage_was *was;  /* one per slot, of the slot's owner */
+    unsigned char *was_raw;            /* a chunk for each slot, if digests are recorded */
 
     /* Owned by the drain. */
-    struct imgz_tally *old_tally; /* over what the image held: proves it as a whole */
+    struct imgz_totals *old_tally; /* over what the image held: proves it as a whole */
     struct imgz_image_writer writer;
     struct imgz_meta meta;
     uint64_t regained_bytes; /* so much could be read; 0: the output is not whole, nor needed */
 };
 
 /* For an image and a source that are open. */
-IMGZ_MUST_CHECK int imgz_mender_prepare(struct imgz_mender *mender);
-void imgz_mender_release(struct imgz_mender *mender);
+IMGZ_MUST_CHECK int imgz_retry_stage_prepare(struct imgz_retry_stage *stage);
+void imgz_retry_stage_release(struct imgz_retry_stage *stage);
 
-/* Their context is the mender. */
-extern const struct imgz_job_bodies imgz_mender_bodies;
+/* Their context is the retry stage. */
+extern const struct imgz_job_bodies imgz_retry_stage_bodies;
 
 #endif /* IMGZ_RETRY_STAGE_H */

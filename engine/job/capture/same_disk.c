@@ -19,7 +19,7 @@
 
 /* On the heap: a thread that is left behind may come back to it. */
 struct comparison {
-    struct imgz_samples samples;
+    struct imgz_same_disk samples;
     unsigned char *raw; /* room for a chunk, in whole blocks */
     struct imgz_hasher *hasher;
     uint32_t failed_count;
@@ -56,7 +56,7 @@ static bool is_same(struct comparison *comparison, uint64_t offset, uint64_t byt
 static void compare(struct comparison *comparison, uint64_t offset, uint64_t bytes,
                     const struct imgz_hash *expected)
 {
-    if (imgz_badlist_within(comparison->samples.unread, offset, bytes) ||
+    if (imgz_range_list_within(comparison->samples.known_bad, offset, bytes) ||
         is_same(comparison, offset, bytes, expected))
         return;
     comparison->differs = true;
@@ -115,7 +115,7 @@ static void destroy(struct comparison *comparison)
     free(comparison);
 }
 
-static struct comparison *create(const struct imgz_samples *samples)
+static struct comparison *create(const struct imgz_same_disk *samples)
 {
     struct comparison *comparison = calloc(1, sizeof(*comparison));
 
@@ -133,7 +133,8 @@ static struct comparison *create(const struct imgz_samples *samples)
     return comparison;
 }
 
-int imgz_samples_compare(const struct imgz_samples *samples, struct imgz_job *job, uint64_t *offset)
+int imgz_same_disk_compare(const struct imgz_same_disk *samples, struct imgz_job *job,
+                           uint64_t *offset)
 {
     struct comparison *comparison;
     int rc;

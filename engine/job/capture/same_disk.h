@@ -17,17 +17,17 @@
 #include "job/common/job.h"
 
 /* What it points to must outlive a thread that is left behind, as all that a job holds does. */
-struct imgz_samples {
+struct imgz_same_disk {
     const struct imgz_source *source;
-    const struct imgz_index *index;    /* with its hashes */
-    enum imgz_hash_kind hash;          /* which those are */
-    uint64_t raw_bytes;                /* of the disk, which the index covers */
-    const struct imgz_badlist *unread; /* for which zeros stand in the image, or may */
+    const struct imgz_index *index;          /* with its hashes */
+    enum imgz_hash_kind hash;                /* which those are */
+    uint64_t raw_bytes;                      /* of the disk, which the index covers */
+    const struct imgz_range_list *known_bad; /* for which zeros stand in the image, or may */
 };
 
 /* -EEXIST, not raised: it has other bytes, somewhere in the chunk at '*offset'. Unless that is
  * overridden (IMGZ_OVERRIDE_CHANGED): then nothing is looked at. */
-IMGZ_MUST_CHECK int imgz_samples_compare(const struct imgz_samples *samples, struct imgz_job *job,
-                                         uint64_t *offset);
+IMGZ_MUST_CHECK int imgz_same_disk_compare(const struct imgz_same_disk *samples,
+                                           struct imgz_job *job, uint64_t *offset);
 
 #endif /* IMGZ_SAME_DISK_H */

@@ -9,32 +9,32 @@
 
 struct search {
     struct imgz_job *job;
-    const struct imgz_whole_config *config;
-    struct imgz_decode decode;
-    struct imgz_whole *whole;
+    const struct imgz_valid_prefix_config *config;
+    struct imgz_decode_stage decode;
+    struct imgz_valid_prefix *whole;
     bool ended; /* an item was not right: what follows does not count */
 };
 
-/* ---- The crew's bodies -------------------------------------------------------------------- */
+/* ---- The threads' bodies -------------------------------------------------------------------- */
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct search *search = context;
 
-    return imgz_image_feed_leftover(&search->decode.image, line);
+    return imgz_image_feed_leftover(&search->decode.image, pipeline);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct search *search = context;
 
-    imgz_decode_work(&search->decode, worker_index, slot);
+    imgz_decode_stage_work(&search->decode, worker_index, slot);
     return 0;
 }
 
 static int add_item(struct search *search, const struct imgz_slot *slot)
 {
-    struct imgz_whole *whole = search->whole;
+    struct imgz_valid_prefix *whole = search->whole;
     const uint64_t segment_bytes = slot->stored_bytes - IMGZ_NOTE_CARRIER_BYTES;
     int rc = slot->kind == IMGZ_SLOT_ZERO
                  ? imgz_index_add_zero(&whole->index, slot->raw_bytes)
@@ -58,18 +58,18 @@ static bool ends_well(const struct search *search, const struct imgz_slot *slot)
            (end % header->chunk_bytes == 0 || end == header->raw_bytes);
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct search *search = context;
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
         if (slot->fault != IMGZ_FAULT_NONE || !ends_well(search, slot))
             search->ended = true;
         if (!search->ended)
             rc = add_item(search, slot);
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
         if (rc < 0)
             return rc;
     }
@@ -81,17 +81,17 @@ static int raise_other_hash(const struct search *search, enum imgz_hash_kind fou
     const char *path = search->config->output->path;
     const char *name = imgz_chunk_hash_name(imgz_job_hash_named(found));
 
-    return imgz_stop_raise(search->job->stop, -EEXIST,
-                           imgz_output_place(search->config->output, IMGZ_OFFSET_NONE),
-                           "resuming %s: %s.partial was begun with --chunk-hash %s; name that "
-                           "again, or remove it",
-                           path, path, name);
+    return imgz_latch_raise(search->job->latch, -EEXIST,
+                            imgz_output_location(search->config->output, IMGZ_OFFSET_NONE),
+                            "resuming %s: %s.partial was begun with --chunk-hash %s; name that "
+                            "again, or remove it",
+                            path, path, name);
 }
 
 static int raise_other(const struct search *search, const struct imgz_frame_header *found)
 {
-    return imgz_stop_raise(
-        search->job->stop, -EEXIST, imgz_output_place(search->config->output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise(
+        search->job->latch, -EEXIST, imgz_output_location(search->config->output, IMGZ_OFFSET_NONE),
         "resuming %s: %s.partial is of a disk of %s in chunks of %u KiB, but %s has %s and "
         "--chunk-size is %uK; name what it was begun with, or remove it",
         search->config->output->path, search->config->output->path,
@@ -107,7 +107,7 @@ static int open_image(struct search *search)
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
     size_t done_bytes;
     int rc = imgz_source_reopen(search->config->output->fd, search->config->output->path,
-                                search->job->stop, &search->job->log, &image->source);
+                                search->job->latch, &search->job->log, &image->source);
 
     if (rc < 0)
         return rc;
@@ -115,8 +115,8 @@ static int open_image(struct search *search)
     imgz_index_init(&image->index, search->config->header.chunk_bytes);
     rc = imgz_source_read_at(&image->source, 0, bytes, sizeof(bytes), &done_bytes);
     if (rc < 0)
-        return imgz_stop_raise_system(search->job->stop, rc, imgz_source_place(&image->source, 0),
-                                      "reading");
+        return imgz_latch_raise_system(search->job->latch, rc,
+                                       imgz_source_location(&image->source, 0), "reading");
     if (imgz_frame_decode_header(bytes, done_bytes, &image->header) != IMGZ_FRAME_IMAGE)
         return -ENODATA;
     if (image->header.chunk_bytes != search->config->header.chunk_bytes ||
@@ -135,18 +135,18 @@ static int run(struct search *search)
     int rc = open_image(search);
 
     if (rc == 0)
-        rc = imgz_decode_prepare(&search->decode, search->job);
+        rc = imgz_decode_stage_prepare(&search->decode, search->job);
     if (rc < 0)
         return rc;
-    imgz_meter_set_total(&search->job->line->meter, search->decode.image.source.size_bytes);
+    imgz_meter_set_total(&search->job->pipeline->meter, search->decode.image.source.size_bytes);
     search->job->run_phase = IMGZ_PHASE_CHECK;
     rc = imgz_job_run(search->job, &bodies, search);
     search->job->run_phase = IMGZ_PHASE_COPY;
     return rc;
 }
 
-int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config,
-                    struct imgz_whole *whole)
+int imgz_valid_prefix_find(struct imgz_job *job, const struct imgz_valid_prefix_config *config,
+                           struct imgz_valid_prefix *whole)
 {
     struct search search = {
         .job = job,
@@ -158,11 +158,11 @@ int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config
     };
     int rc;
 
-    *whole = (struct imgz_whole){0};
+    *whole = (struct imgz_valid_prefix){0};
     imgz_index_init(&whole->index, config->header.chunk_bytes);
     rc = run(&search);
-    imgz_decode_release(&search.decode);
-    if (rc == -ENODATA && !imgz_stop_raised(job->stop))
+    imgz_decode_stage_release(&search.decode);
+    if (rc == -ENODATA && !imgz_latch_raised(job->latch))
         rc = 0;
     if (rc == 0)
         imgz_log_line(&job->log,
@@ -172,7 +172,7 @@ int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config
     return rc;
 }
 
-void imgz_whole_fini(struct imgz_whole *whole)
+void imgz_valid_prefix_fini(struct imgz_valid_prefix *whole)
 {
     imgz_index_fini(&whole->index);
 }

@@ -5,7 +5,7 @@
  * Nothing in it is trusted. Every item is inflated and held against its hashes, as verify does; the
  * first that is not right, or that is not all there, ends what counts.
  *
- * Threads    the job's; a crew of its own while it runs.
+ * Threads    the job's; threads of its own while it runs.
  * Errors     raised: -EEXIST for another size of disk or chunk; otherwise the system's.
  */
 #ifndef IMGZ_VALID_PREFIX_H
@@ -16,23 +16,24 @@
 #include "io/sink/output.h"
 #include "job/common/job.h"
 
-struct imgz_whole_config {
+struct imgz_valid_prefix_config {
     const struct imgz_output *output; /* was taken over */
     const char *disk;                 /* what the image is of, for errors */
     struct imgz_frame_header header;  /* what the image will say first */
     uint64_t end_bytes;               /* of the disk: what lies behind does not count */
 };
 
-struct imgz_whole {
+struct imgz_valid_prefix {
     struct imgz_index index; /* of the items; empty, with nothing else set, if there is nothing */
     uint64_t raw_bytes;      /* of the disk, from its start: whole chunks, or all of it */
     uint64_t image_bytes;    /* of the file, with the header */
 };
 
-/* job->tally and the job's figures afterwards count what is there, for a run that continues this
+/* job->totals and the job's figures afterwards count what is there, for a run that continues this
  * one. 'whole' may be uninitialized; in any case to be ended by fini. */
-IMGZ_MUST_CHECK int imgz_whole_find(struct imgz_job *job, const struct imgz_whole_config *config,
-                                    struct imgz_whole *whole);
-void imgz_whole_fini(struct imgz_whole *whole);
+IMGZ_MUST_CHECK int imgz_valid_prefix_find(struct imgz_job *job,
+                                           const struct imgz_valid_prefix_config *config,
+                                           struct imgz_valid_prefix *whole);
+void imgz_valid_prefix_fini(struct imgz_valid_prefix *whole);
 
 #endif /* IMGZ_VALID_PREFIX_H */

@@ -26,7 +26,7 @@ static struct imgz_budget_needs make_needs(const struct imgz_job *job,
         .worker_count_min = job->worker_count_fixed ? job->options.thread_count : 1,
         .chunk_count = needs->raw_bytes_total == IMGZ_SIZE_UNKNOWN
                            ? IMGZ_BUDGET_UNLIMITED
-                           : imgz_div_up(needs->raw_bytes_total, needs->tally.chunk_bytes),
+                           : imgz_div_up(needs->raw_bytes_total, needs->totals.chunk_bytes),
         .slot_bytes = imgz_pool_slot_bytes(pool),
         .worker_bytes = WORKER_BYTES + needs->worker_bytes,
         .base_bytes = (job->write_fd >= 0 ? OUTPUT_BYTES : 0) + LIBRARY_BYTES + SPARE_BYTES +
@@ -56,15 +56,15 @@ static uint64_t mib(uint64_t bytes)
 static int raise_short(struct imgz_job *job, const struct imgz_memory *memory,
                        const struct imgz_budget_needs *wanted)
 {
-    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+    const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
-    return imgz_stop_raise(job->stop, -ENOMEM, nowhere,
-                           "preparing for chunks of %u bytes: %s allows %" PRIu64
-                           " MiB and leaves %" PRIu64 " MiB of them, but at least %" PRIu64
-                           " MiB are needed; raise that limit, or capture with a "
-                           "smaller --chunk-size",
-                           job->chunk_bytes, memory->limit_name, memory->limit_bytes >> 20,
-                           memory->left_bytes >> 20, mib(imgz_budget_bytes_min(wanted)));
+    return imgz_latch_raise(job->latch, -ENOMEM, nowhere,
+                            "preparing for chunks of %u bytes: %s allows %" PRIu64
+                            " MiB and leaves %" PRIu64 " MiB of them, but at least %" PRIu64
+                            " MiB are needed; raise that limit, or capture with a "
+                            "smaller --chunk-size",
+                            job->chunk_bytes, memory->limit_name, memory->limit_bytes >> 20,
+                            memory->left_bytes >> 20, mib(imgz_budget_bytes_min(wanted)));
 }
 
 static void log_short(struct imgz_job *job, const struct imgz_memory *memory,

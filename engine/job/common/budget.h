@@ -3,7 +3,7 @@
  * How many slots and workers a job gets: as many as keep each other busy, but no more than the disk
  * has chunks, and than fit into the memory that the job may take.
  *
- * Place: asked by job.c before a line is made.
+ * Place: asked by job.c before a pipeline is made.
  *
  * Threads    any; no state.
  * Errors     -ENOMEM where not even the least fits.

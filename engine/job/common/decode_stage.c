@@ -18,9 +18,9 @@
 #include "image/unchanged.h"
 #include "job/common/recorded.h"
 
-static uint64_t stored_bytes_max(const struct imgz_decode *decode)
+static uint64_t stored_bytes_max(const struct imgz_decode_stage *decode)
 {
-    return imgz_check_stored_bytes(imgz_image_segment_bytes_max(&decode->image));
+    return imgz_chunk_stored_bytes(imgz_image_segment_bytes_max(&decode->image));
 }
 
 /* The buffers that a worker lends, and how large each is. */
@@ -30,7 +30,7 @@ struct lent_sizes {
     uint64_t map_bytes;
 };
 
-static struct lent_sizes lent_sizes(const struct imgz_decode *decode)
+static struct lent_sizes lent_sizes(const struct imgz_decode_stage *decode)
 {
     const uint64_t raw_bytes =
         decode->scrub ? 0
@@ -43,7 +43,7 @@ static struct lent_sizes lent_sizes(const struct imgz_decode *decode)
     };
 }
 
-static uint64_t lent_bytes(const struct imgz_decode *decode)
+static uint64_t lent_bytes(const struct imgz_decode_stage *decode)
 {
     const struct lent_sizes sizes = lent_sizes(decode);
 
@@ -52,7 +52,7 @@ static uint64_t lent_bytes(const struct imgz_decode *decode)
 
 /* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a
  * page. */
-static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
+static int create_lent(struct imgz_decode_stage *decode, struct imgz_job *job)
 {
     const struct lent_sizes sizes = lent_sizes(decode);
     const uint64_t worker_bytes = lent_bytes(decode);
@@ -71,20 +71,20 @@ static int create_lent(struct imgz_decode *decode, struct imgz_job *job)
     return 0;
 }
 
-static int create_pieces(struct imgz_decode *decode)
+static int create_pieces(struct imgz_decode_stage *decode)
 {
-    const size_t bytes = decode->worker_count * IMGZ_HELD_PIECE_BYTES;
+    const size_t bytes = decode->worker_count * IMGZ_UNCHANGED_PIECE_BYTES;
 
     if (posix_memalign((void **)&decode->pieces, IMGZ_BLOCK_BYTES, bytes) != 0) {
         decode->pieces = NULL;
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < decode->worker_count; i++)
-        decode->workers[i].piece = decode->pieces + i * IMGZ_HELD_PIECE_BYTES;
+        decode->workers[i].piece = decode->pieces + i * IMGZ_UNCHANGED_PIECE_BYTES;
     return 0;
 }
 
-static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
+static int create_workers(struct imgz_decode_stage *decode, struct imgz_job *job)
 {
     const uint32_t count = job->options.thread_count;
 
@@ -93,7 +93,7 @@ static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
         return imgz_job_raise_memory(job);
     decode->worker_count = count;
     for (uint32_t i = 0; i < count && !decode->scrub; i++) {
-        if (imgz_checker_init(&decode->workers[i].checker, decode->image.header.hash) < 0)
+        if (imgz_chunk_decoder_init(&decode->workers[i].decoder, decode->image.header.hash) < 0)
             return imgz_job_raise_memory(job);
     }
     if (decode->target != NULL && create_pieces(decode) < 0)
@@ -101,10 +101,10 @@ static int create_workers(struct imgz_decode *decode, struct imgz_job *job)
     return decode->raw_wanted ? 0 : create_lent(decode, job);
 }
 
-uint64_t imgz_decode_weigh(const struct imgz_decode *decode, const struct imgz_job *job,
-                           uint64_t end_bytes)
+uint64_t imgz_decode_stage_weigh(const struct imgz_decode_stage *decode, const struct imgz_job *job,
+                                 uint64_t end_bytes)
 {
-    const struct imgz_meter *meter = &job->line->meter;
+    const struct imgz_meter *meter = &job->pipeline->meter;
     struct imgz_index_sums sums;
 
     imgz_index_sum(&decode->image.index, decode->image.end.raw_bytes, end_bytes, &sums);
@@ -112,16 +112,16 @@ uint64_t imgz_decode_weigh(const struct imgz_decode *decode, const struct imgz_j
                                    : imgz_meter_weigh(meter, sums.data_bytes, sums.zero_bytes);
 }
 
-int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
+int imgz_decode_stage_prepare(struct imgz_decode_stage *decode, struct imgz_job *job)
 {
     const bool fed_stored = decode->raw_wanted || !decode->image.seekable;
     const struct imgz_job_needs needs = {
-        .tally = {.chunk_bytes = decode->image.header.chunk_bytes,
-                  .hash = decode->image.header.hash,
-                  .hash_cut = decode->scrub,
-                  .digests = job->options.digests,
-                  .crc_wanted = true,
-                  .raw_present = decode->raw_wanted},
+        .totals = {.chunk_bytes = decode->image.header.chunk_bytes,
+                   .hash = decode->image.header.hash,
+                   .hash_cut = decode->scrub,
+                   .digests = job->options.digests,
+                   .crc_wanted = true,
+                   .raw_present = decode->raw_wanted},
         .raw_bytes = decode->raw_wanted ? imgz_max(imgz_image_data_bytes_max(&decode->image),
                                                    decode->raw_bytes_min)
                                         : 0,
@@ -141,15 +141,15 @@ int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job)
     if (rc < 0)
         return rc;
     if (decode->image.seekable)
-        imgz_meter_set_total(&job->line->meter,
-                             imgz_decode_weigh(decode, job, decode->image.end.raw_bytes));
+        imgz_meter_set_total(&job->pipeline->meter,
+                             imgz_decode_stage_weigh(decode, job, decode->image.end.raw_bytes));
     return create_workers(decode, job);
 }
 
-void imgz_decode_release(struct imgz_decode *decode)
+void imgz_decode_stage_release(struct imgz_decode_stage *decode)
 {
     for (uint32_t i = 0; i < decode->worker_count; i++)
-        imgz_checker_fini(&decode->workers[i].checker);
+        imgz_chunk_decoder_fini(&decode->workers[i].decoder);
     free(decode->pieces);
     free(decode->workers);
     if (decode->lent != NULL)
@@ -161,41 +161,43 @@ void imgz_decode_release(struct imgz_decode *decode)
     imgz_image_fini(&decode->image);
 }
 
-int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job)
+int imgz_decode_stage_feed(struct imgz_decode_stage *decode, struct imgz_job *job)
 {
     job->io_name = decode->image.seekable ? "pread" : "read";
-    return imgz_image_feed(&decode->image, job->line);
+    return imgz_image_feed(&decode->image, job->pipeline);
 }
 
 /* By hash, what is held need not be inflated; by bytes there is nothing else to compare it with. */
-static void check_beside_target(const struct imgz_decode *decode,
-                                const struct imgz_decode_worker *worker, struct imgz_slot *slot)
+static void check_beside_target(const struct imgz_decode_stage *decode,
+                                const struct imgz_decode_stage_worker *worker,
+                                struct imgz_slot *slot)
 {
     if (!decode->by_bytes &&
-        imgz_held_test(decode->target, worker->checker.hasher, worker->piece, slot))
+        imgz_unchanged_test(decode->target, worker->decoder.hasher, worker->piece, slot))
         return;
-    imgz_check_slot(&worker->checker, slot);
+    imgz_chunk_decode(&worker->decoder, slot);
     if (decode->by_bytes && slot->checked)
-        imgz_held_compare(decode->target, worker->piece, slot);
+        imgz_unchanged_compare(decode->target, worker->piece, slot);
 }
 
-static void check_slot(const struct imgz_decode *decode, const struct imgz_decode_worker *worker,
-                       struct imgz_slot *slot)
+static void check_slot(const struct imgz_decode_stage *decode,
+                       const struct imgz_decode_stage_worker *worker, struct imgz_slot *slot)
 {
     imgz_image_fetch(&decode->image, slot);
     if (slot->fault == IMGZ_FAULT_READ)
         return;
     if (decode->scrub)
-        imgz_check_stored(slot);
+        imgz_chunk_check_stored(slot);
     else if (decode->target != NULL)
         check_beside_target(decode, worker, slot);
     else
-        imgz_check_slot(&worker->checker, slot);
+        imgz_chunk_decode(&worker->decoder, slot);
 }
 
-void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot)
+void imgz_decode_stage_work(struct imgz_decode_stage *decode, uint32_t worker_index,
+                            struct imgz_slot *slot)
 {
-    const struct imgz_decode_worker *worker = &decode->workers[worker_index];
+    const struct imgz_decode_stage_worker *worker = &decode->workers[worker_index];
     const struct imgz_slot own = *slot;
 
     if (!decode->raw_wanted) {
@@ -210,7 +212,7 @@ void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct 
     slot->stored = own.stored;
 }
 
-void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)
+void imgz_decode_stage_check_table(struct imgz_decode_stage *decode, struct imgz_slot *slot)
 {
     const struct imgz_image *image = &decode->image;
 
@@ -222,64 +224,65 @@ void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot)
     decode->hash_index += 1;
 }
 
-static int check_digests(const struct imgz_decode *decode, const struct imgz_job *job,
-                         const struct imgz_tally_sum *sum, uint32_t *compared)
+static int check_digests(const struct imgz_decode_stage *decode, const struct imgz_job *job,
+                         const struct imgz_totals_sum *sum, uint32_t *compared)
 {
     const char *path = decode->image.source.path;
-    struct imgz_place place = imgz_source_place(&decode->image.source, IMGZ_OFFSET_NONE);
+    struct imgz_location location = imgz_source_location(&decode->image.source, IMGZ_OFFSET_NONE);
     struct imgz_recorded_difference differs;
 
     if (imgz_recorded_agree(sum, &decode->image.meta, compared, &differs))
         return 0;
-    place.stage = IMGZ_STAGE_CHECK;
+    location.stage = IMGZ_STAGE_CHECK;
     if (job->same_bytes > 0)
-        return imgz_stop_raise(
-            job->stop, -EBADMSG, place,
+        return imgz_latch_raise(
+            job->latch, -EBADMSG, location,
             "restoring %s: the %s of the disk is %s but was recorded as %s: what "
             "the target held already has the right hashes but other bytes, or "
             "the image was changed; verify the image with --digest %s, then "
             "restore all of it",
             path, differs.name, differs.made, differs.recorded, differs.name);
-    return imgz_stop_raise(job->stop, -EBADMSG, place,
-                           "checking %s: its %s is %s but was recorded as %s; the image is "
-                           "damaged, use another copy of it",
-                           path, differs.name, differs.made, differs.recorded);
+    return imgz_latch_raise(job->latch, -EBADMSG, location,
+                            "checking %s: its %s is %s but was recorded as %s; the image is "
+                            "damaged, use another copy of it",
+                            path, differs.name, differs.made, differs.recorded);
 }
 
-static int check_frame(const struct imgz_decode *decode, struct imgz_stop *stop,
-                       const struct imgz_tally_sum *sum)
+static int check_frame(const struct imgz_decode_stage *decode, struct imgz_latch *latch,
+                       const struct imgz_totals_sum *sum)
 {
     const struct imgz_frame_end *end = &decode->image.end;
-    struct imgz_place place =
-        imgz_source_place(&decode->image.source, imgz_image_tail_offset(&decode->image));
+    struct imgz_location location =
+        imgz_source_location(&decode->image.source, imgz_image_tail_offset(&decode->image));
 
-    place.stage = IMGZ_STAGE_CHECK;
+    location.stage = IMGZ_STAGE_CHECK;
     if (sum->raw_bytes != end->raw_bytes || sum->crc32 != end->raw_crc32 ||
-        !imgz_tally_has_roots(sum, &end->root_hash, &end->root_sha256))
-        return imgz_stop_raise(stop, -EBADMSG, place,
-                               "checking %s at offset %" PRIu64
-                               ": the chunks do not add up to the size, CRC-32 and root hash here; "
-                               "the image is damaged, use another copy of it",
-                               decode->image.source.path, place.offset);
+        !imgz_totals_has_roots(sum, &end->root_hash, &end->root_sha256))
+        return imgz_latch_raise(
+            latch, -EBADMSG, location,
+            "checking %s at offset %" PRIu64
+            ": the chunks do not add up to the size, CRC-32 and root hash here; "
+            "the image is damaged, use another copy of it",
+            decode->image.source.path, location.offset);
     return 0;
 }
 
-int imgz_decode_check_total(const struct imgz_decode *decode, const struct imgz_job *job,
-                            const struct imgz_tally_sum *sum)
+int imgz_decode_stage_check_total(const struct imgz_decode_stage *decode,
+                                  const struct imgz_job *job, const struct imgz_totals_sum *sum)
 {
     uint32_t compared;
-    int rc = check_frame(decode, job->stop, sum);
+    int rc = check_frame(decode, job->latch, sum);
 
     return rc < 0 ? rc : check_digests(decode, job, sum, &compared);
 }
 
-int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job)
+int imgz_decode_stage_check_sum(const struct imgz_decode_stage *decode, struct imgz_job *job)
 {
     int rc;
 
     IMGZ_ASSERT(job->sum_done);
     job->image_bytes = decode->image.image_bytes;
-    rc = check_frame(decode, job->stop, &job->sum);
+    rc = check_frame(decode, job->latch, &job->sum);
     if (decode->scrub) /* as it takes the raw hashes, on the word of who captured */
         job->sum.root_sha256 = decode->image.end.root_sha256;
     return rc < 0 ? rc : check_digests(decode, job, &job->sum, &job->compared_digests);

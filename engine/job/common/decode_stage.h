@@ -2,7 +2,8 @@
 /*
  * What restore and verify share: an image, its inflaters, and what its chunks must add up to.
  *
- * Threads    as the crew: work() runs in the workers, the rest in the caller's thread or the drain.
+ * Threads    as the threads: work() runs in the workers, the rest in the caller's thread or the
+ *            drain.
  * Errors     raised.
  */
 #ifndef IMGZ_DECODE_STAGE_H
@@ -12,16 +13,17 @@
 #include "image/image_feeder.h"
 #include "job/common/job.h"
 
-/* What a worker has of its own. The buffers are lent to the slots that have none, see decode.c. */
-struct imgz_decode_worker {
-    struct imgz_checker checker; /* empty to scrub */
+/* What a worker has of its own. The buffers are lent to the slots that have none, see
+ * decode_stage.c. */
+struct imgz_decode_stage_worker {
+    struct imgz_chunk_decoder decoder; /* empty to scrub */
     unsigned char *raw;
     unsigned char *stored;
     uint8_t *zero_map;
-    unsigned char *piece; /* to read a target; see held.h */
+    unsigned char *piece; /* to read a target; see unchanged.h */
 };
 
-struct imgz_decode {
+struct imgz_decode_stage {
     struct imgz_image image;
     bool raw_wanted; /* the raw bytes go on to the drain: to be written, or for digests */
     bool scrub;      /* nothing is inflated: only what is stored is checked */
@@ -32,7 +34,7 @@ struct imgz_decode {
      * needs */
     uint64_t raw_bytes_min;
     uint64_t stored_bytes_min;
-    uint64_t worker_bytes; /* mend: of what a worker has beside its checker */
+    uint64_t worker_bytes; /* mend: of what a worker has beside its decoder */
 
     /* restore: what is held already is not written; may be NULL */
     const struct imgz_source *target;
@@ -42,7 +44,7 @@ struct imgz_decode {
                            nothing */
 
     /* Made by prepare(). */
-    struct imgz_decode_worker *workers;
+    struct imgz_decode_stage_worker *workers;
     uint32_t worker_count;
     unsigned char *lent; /* all that is lent */
     uint64_t lent_bytes;
@@ -51,31 +53,34 @@ struct imgz_decode {
     uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */
 };
 
-/* For an image that is open: line, tally and workers. */
-IMGZ_MUST_CHECK int imgz_decode_prepare(struct imgz_decode *decode, struct imgz_job *job);
+/* For an image that is open: line, totals and workers. */
+IMGZ_MUST_CHECK int imgz_decode_stage_prepare(struct imgz_decode_stage *decode,
+                                              struct imgz_job *job);
 /* The work (pipeline/meter.h) that the first 'end_bytes' of the disk are, where an entry of the
  * index ends. */
-uint64_t imgz_decode_weigh(const struct imgz_decode *decode, const struct imgz_job *job,
-                           uint64_t end_bytes);
+uint64_t imgz_decode_stage_weigh(const struct imgz_decode_stage *decode, const struct imgz_job *job,
+                                 uint64_t end_bytes);
 
-void imgz_decode_release(struct imgz_decode *decode);
+void imgz_decode_stage_release(struct imgz_decode_stage *decode);
 
-/* The crew's bodies. */
-IMGZ_MUST_CHECK int imgz_decode_feed(struct imgz_decode *decode, struct imgz_job *job);
-void imgz_decode_work(struct imgz_decode *decode, uint32_t worker_index, struct imgz_slot *slot);
+/* The threads' bodies. */
+IMGZ_MUST_CHECK int imgz_decode_stage_feed(struct imgz_decode_stage *decode, struct imgz_job *job);
+void imgz_decode_stage_work(struct imgz_decode_stage *decode, uint32_t worker_index,
+                            struct imgz_slot *slot);
 
 /* For the drain, with every item in order: the table of hashes must say what the chunk's note says.
  * (A stream's table was compared as a whole by its feeder.) */
-void imgz_decode_check_table(struct imgz_decode *decode, struct imgz_slot *slot);
+void imgz_decode_stage_check_table(struct imgz_decode_stage *decode, struct imgz_slot *slot);
 
 /* Behind the last item, job->sum complete: size, CRC-32 and root hash must be what the end record
  * says, and digests what the metadata says. Not in the drain: a stream's end record is known once
  * its feeder has ended. */
-IMGZ_MUST_CHECK int imgz_decode_check_sum(const struct imgz_decode *decode, struct imgz_job *job);
+IMGZ_MUST_CHECK int imgz_decode_stage_check_sum(const struct imgz_decode_stage *decode,
+                                                struct imgz_job *job);
 
 /* The same for a sum that is not the job's. */
-IMGZ_MUST_CHECK int imgz_decode_check_total(const struct imgz_decode *decode,
-                                            const struct imgz_job *job,
-                                            const struct imgz_tally_sum *sum);
+IMGZ_MUST_CHECK int imgz_decode_stage_check_total(const struct imgz_decode_stage *decode,
+                                                  const struct imgz_job *job,
+                                                  const struct imgz_totals_sum *sum);
 
 #endif /* IMGZ_DECODE_STAGE_H */

@@ -21,7 +21,7 @@
  * copies at 2 GB/s instead of 8 (REP MOVSB), and malloc() gives 16. */
 #define PIECE_BYTES ((size_t)128 << 10)
 
-static int create_workers(struct imgz_scan *scan, enum imgz_hash_kind hash)
+static int create_workers(struct imgz_hash_stage *scan, enum imgz_hash_kind hash)
 {
     const uint32_t count = scan->job->options.thread_count;
 
@@ -33,7 +33,7 @@ static int create_workers(struct imgz_scan *scan, enum imgz_hash_kind hash)
     if (scan->pieces == MAP_FAILED)
         return imgz_job_raise_memory(scan->job);
     for (uint32_t i = 0; i < count; i++) {
-        struct imgz_scan_worker *worker = &scan->workers[i];
+        struct imgz_hash_stage_worker *worker = &scan->workers[i];
 
         worker->piece = scan->pieces + i * PIECE_BYTES;
         if (imgz_hasher_create(hash, &worker->hasher) < 0)
@@ -42,13 +42,14 @@ static int create_workers(struct imgz_scan *scan, enum imgz_hash_kind hash)
     return 0;
 }
 
-int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes, enum imgz_hash_kind hash)
+int imgz_hash_stage_prepare(struct imgz_hash_stage *scan, uint32_t chunk_bytes,
+                            enum imgz_hash_kind hash)
 {
     const struct imgz_job_needs needs = {
-        .tally = {.chunk_bytes = chunk_bytes,
-                  .hash = hash,
-                  .digests = scan->job->options.digests,
-                  .raw_present = true},
+        .totals = {.chunk_bytes = chunk_bytes,
+                   .hash = hash,
+                   .digests = scan->job->options.digests,
+                   .raw_present = true},
         .raw_bytes = chunk_bytes,
         .raw_bytes_total = scan->size_bytes,
     };
@@ -59,7 +60,7 @@ int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes, enum imgz_ha
     return rc < 0 ? rc : create_workers(scan, hash);
 }
 
-void imgz_scan_release(struct imgz_scan *scan)
+void imgz_hash_stage_release(struct imgz_hash_stage *scan)
 {
     for (uint32_t i = 0; i < scan->worker_count; i++)
         imgz_hasher_destroy(scan->workers[i].hasher);
@@ -70,7 +71,7 @@ void imgz_scan_release(struct imgz_scan *scan)
     scan->worker_count = 0;
 }
 
-int imgz_scan_feed(struct imgz_scan *scan)
+int imgz_hash_stage_feed(struct imgz_hash_stage *scan)
 {
     const struct imgz_reader_config config = {
         .source = scan->source,
@@ -81,7 +82,7 @@ int imgz_scan_feed(struct imgz_scan *scan)
         .io_name = &scan->job->io_name,
     };
 
-    return imgz_reader_run(&config, scan->job->line);
+    return imgz_reader_run(&config, scan->job->pipeline);
 }
 
 static void take_hash(struct imgz_slot *slot, struct imgz_hasher_sums sums)
@@ -90,15 +91,15 @@ static void take_hash(struct imgz_slot *slot, struct imgz_hasher_sums sums)
     slot->raw_sha256 = sums.sha256;
 }
 
-static void apply_overlay(const struct imgz_scan *scan, uint64_t offset, unsigned char *buffer,
-                          size_t bytes)
+static void apply_overlay(const struct imgz_hash_stage *scan, uint64_t offset,
+                          unsigned char *buffer, size_t bytes)
 {
     if (scan->overlay != NULL)
         imgz_overlay_apply(scan->overlay, offset, buffer, bytes);
 }
 
 /* A chunk that was not read yet, through the worker's buffer. */
-static void hash_pieces(const struct imgz_scan *scan, struct imgz_scan_worker *worker,
+static void hash_pieces(const struct imgz_hash_stage *scan, struct imgz_hash_stage_worker *worker,
                         struct imgz_slot *slot)
 {
     bool zero = true;
@@ -118,9 +119,10 @@ static void hash_pieces(const struct imgz_scan *scan, struct imgz_scan_worker *w
     take_hash(slot, imgz_hasher_take(worker->hasher));
 }
 
-void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_slot *slot)
+void imgz_hash_stage_work(struct imgz_hash_stage *scan, uint32_t worker_index,
+                          struct imgz_slot *slot)
 {
-    if (slot->unread && !scan->source->direct && scan->job->options.digests == NULL &&
+    if (slot->read_deferred && !scan->source->direct && scan->job->options.digests == NULL &&
         !scan->raw_wanted) {
         hash_pieces(scan, &scan->workers[worker_index], slot);
         return;
@@ -136,10 +138,10 @@ void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_s
                                          (size_t)slot->raw_bytes));
 }
 
-int imgz_scan_accept(struct imgz_scan *scan, const struct imgz_slot *slot)
+int imgz_hash_stage_accept(struct imgz_hash_stage *scan, const struct imgz_slot *slot)
 {
     if (slot->fault == IMGZ_FAULT_READ)
-        return imgz_reader_raise(scan->source, scan->job->stop, slot);
+        return imgz_reader_raise(scan->source, scan->job->latch, slot);
     imgz_job_count(scan->job, slot, 0);
     return 0;
 }

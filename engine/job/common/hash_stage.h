@@ -2,8 +2,8 @@
 /*
  * What hash and compare share: reading a raw disk and hashing its chunks.
  *
- * Threads    as the crew: feed() runs in the feeder, work() in the workers, accept() in the drain;
- *            the rest in the caller's thread.
+ * Threads    as the threads: feed() runs in the feeder, work() in the workers, accept() in the
+ *            drain; the rest in the caller's thread.
  * Errors     raised.
  */
 #ifndef IMGZ_HASH_STAGE_H
@@ -15,12 +15,12 @@
 #include "job/common/job.h"
 
 /* What a worker has of its own. */
-struct imgz_scan_worker {
+struct imgz_hash_stage_worker {
     struct imgz_hasher *hasher;
-    unsigned char *piece; /* see scan.c */
+    unsigned char *piece; /* see hash_stage.c */
 };
 
-struct imgz_scan {
+struct imgz_hash_stage {
     struct imgz_job *job;
     struct imgz_source *source;
     const struct imgz_overlay *overlay; /* what it is taken to have; NULL: what it has */
@@ -28,21 +28,23 @@ struct imgz_scan {
     bool raw_wanted;     /* the raw bytes stay in the slot behind the hash */
 
     /* Made by prepare(). */
-    struct imgz_scan_worker *workers;
+    struct imgz_hash_stage_worker *workers;
     unsigned char *pieces; /* the workers' */
     uint32_t worker_count;
 };
 
-/* Line and tally for the source in chunks of 'chunk_bytes'. To be released in any case. */
-IMGZ_MUST_CHECK int imgz_scan_prepare(struct imgz_scan *scan, uint32_t chunk_bytes,
-                                      enum imgz_hash_kind hash);
-void imgz_scan_release(struct imgz_scan *scan);
+/* Line and totals for the source in chunks of 'chunk_bytes'. To be released in any case. */
+IMGZ_MUST_CHECK int imgz_hash_stage_prepare(struct imgz_hash_stage *scan, uint32_t chunk_bytes,
+                                            enum imgz_hash_kind hash);
+void imgz_hash_stage_release(struct imgz_hash_stage *scan);
 
-/* The crew's bodies. */
-IMGZ_MUST_CHECK int imgz_scan_feed(struct imgz_scan *scan);
-void imgz_scan_work(struct imgz_scan *scan, uint32_t worker_index, struct imgz_slot *slot);
+/* The threads' bodies. */
+IMGZ_MUST_CHECK int imgz_hash_stage_feed(struct imgz_hash_stage *scan);
+void imgz_hash_stage_work(struct imgz_hash_stage *scan, uint32_t worker_index,
+                          struct imgz_slot *slot);
 
 /* For the drain: counts an item, or tells why it could not be read. */
-IMGZ_MUST_CHECK int imgz_scan_accept(struct imgz_scan *scan, const struct imgz_slot *slot);
+IMGZ_MUST_CHECK int imgz_hash_stage_accept(struct imgz_hash_stage *scan,
+                                           const struct imgz_slot *slot);
 
 #endif /* IMGZ_HASH_STAGE_H */

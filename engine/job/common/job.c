@@ -18,7 +18,7 @@
 #include "job/common/budget.h"
 #include "job/common/placement_log.h"
 
-static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+static const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
 /* ---- Options ------------------------------------------------------------------------------ */
 
@@ -27,11 +27,12 @@ static int check_target_options(struct imgz_job *job)
     const struct imgz_options *options = &job->options;
 
     if ((options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL) != 0)
-        return imgz_stop_raise_usage(job->stop, nowhere, "the overrides 0x%x are not known",
-                                     options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
+        return imgz_latch_raise_usage(job->latch, nowhere, "the overrides 0x%x are not known",
+                                      options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
     if (options->file_mode > 0777)
-        return imgz_stop_raise_usage(job->stop, nowhere, "a file's mode cannot be 0%o: up to 0777",
-                                     options->file_mode);
+        return imgz_latch_raise_usage(job->latch, nowhere,
+                                      "a file's mode cannot be 0%o: up to 0777",
+                                      options->file_mode);
     return 0;
 }
 
@@ -45,31 +46,31 @@ static int check_options(struct imgz_job *job)
                                  IMGZ_FLAG_DRY_RUN;
 
     if (!imgz_deflate_level_valid(options->level))
-        return imgz_stop_raise_usage(job->stop, nowhere,
-                                     "level %d is out of range: fast, or 0 to %d", options->level,
-                                     IMGZ_LEVEL_MAX);
+        return imgz_latch_raise_usage(job->latch, nowhere,
+                                      "level %d is out of range: fast, or 0 to %d", options->level,
+                                      IMGZ_LEVEL_MAX);
     if (options->thread_count > IMGZ_THREADS_MAX)
-        return imgz_stop_raise_usage(
-            job->stop, nowhere, "%u threads are too many: at most %d, or 0 for one per processor",
+        return imgz_latch_raise_usage(
+            job->latch, nowhere, "%u threads are too many: at most %d, or 0 for one per processor",
             options->thread_count, IMGZ_THREADS_MAX);
     if (options->chunk_bytes < IMGZ_CHUNK_BYTES_MIN ||
         options->chunk_bytes > IMGZ_CHUNK_BYTES_MAX ||
         (options->chunk_bytes & (options->chunk_bytes - 1)) != 0)
-        return imgz_stop_raise_usage(
-            job->stop, nowhere,
+        return imgz_latch_raise_usage(
+            job->latch, nowhere,
             "a chunk size of %u bytes is not possible: a power of two from %u "
             "to %u",
             options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
     if (options->on_error != IMGZ_ON_ERROR_STOP && options->on_error != IMGZ_ON_ERROR_ZERO)
-        return imgz_stop_raise_usage(job->stop, nowhere, "on_error %d is not known: stop or zero",
-                                     (int)options->on_error);
+        return imgz_latch_raise_usage(job->latch, nowhere, "on_error %d is not known: stop or zero",
+                                      (int)options->on_error);
     if (options->chunk_hash != IMGZ_CHUNK_HASH_DEFAULT &&
         imgz_chunk_hash_name(options->chunk_hash) == NULL)
-        return imgz_stop_raise_usage(job->stop, nowhere, "there is no chunk hash %d",
-                                     (int)options->chunk_hash);
+        return imgz_latch_raise_usage(job->latch, nowhere, "there is no chunk hash %d",
+                                      (int)options->chunk_hash);
     if ((options->flags & ~known_flags) != 0)
-        return imgz_stop_raise_usage(job->stop, nowhere, "the flags 0x%x are not known",
-                                     options->flags & ~known_flags);
+        return imgz_latch_raise_usage(job->latch, nowhere, "the flags 0x%x are not known",
+                                      options->flags & ~known_flags);
     return check_target_options(job);
 }
 
@@ -105,15 +106,15 @@ static uint32_t worker_count(const struct imgz_job *job)
 /* Time that the watching thread did not see does not count: twice what lies between its looks. */
 static int create_deadline(struct imgz_job *job)
 {
-    const struct imgz_deadline_config config = {
-        .entry_count = IMGZ_DEADLINE_OF_SLOT(job->slot_count),
+    const struct imgz_watchdog_config config = {
+        .entry_count = IMGZ_WATCHDOG_OF_SLOT(job->slot_count),
         .limit_ns = (uint64_t)job->options.timeout_s * 1000000000u,
         .tick_ns_max = (uint64_t)job->options.progress_interval_ms * 2000000u,
     };
 
     if (job->options.timeout_s == 0)
         return 0;
-    return imgz_deadline_create(&config, &job->deadline) < 0 ? imgz_job_raise_memory(job) : 0;
+    return imgz_watchdog_create(&config, &job->watchdog) < 0 ? imgz_job_raise_memory(job) : 0;
 }
 
 int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
@@ -129,10 +130,10 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
     job->room_bytes = IMGZ_SIZE_UNKNOWN;
     job->read_fd = -1;
     job->write_fd = -1;
-    imgz_badlist_init(&job->unreadable);
+    imgz_range_list_init(&job->unreadable);
     adopt_options(job, options);
     imgz_log_init(&job->log, job->options.log, job->options.log_context);
-    rc = imgz_stop_create(&job->stop);
+    rc = imgz_latch_create(&job->latch);
     if (rc == 0)
         rc = check_options(job);
     if (rc == 0)
@@ -155,25 +156,25 @@ enum imgz_chunk_hash imgz_job_hash_named(enum imgz_hash_kind hash)
 
 int imgz_job_check_hash(struct imgz_job *job, const char *image_path, enum imgz_hash_kind hash)
 {
-    const struct imgz_place place = {IMGZ_STAGE_READ_IMAGE, image_path, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_READ_IMAGE, image_path, IMGZ_OFFSET_NONE};
     const enum imgz_chunk_hash found = imgz_job_hash_named(hash);
 
     if (job->options.chunk_hash == IMGZ_CHUNK_HASH_DEFAULT || job->options.chunk_hash == found)
         return 0;
-    return imgz_stop_raise_usage(
-        job->stop, place,
+    return imgz_latch_raise_usage(
+        job->latch, location,
         "%s has the chunk hash %s, not %s: leave out --chunk-hash, or take the "
         "disk in it: 'imgz restore IMAGE - | imgz hash --chunk-hash %s -'",
         image_path, imgz_chunk_hash_name(found), imgz_chunk_hash_name(job->options.chunk_hash),
         imgz_chunk_hash_name(job->options.chunk_hash));
 }
 
-/* ---- Line and crew ------------------------------------------------------------------------ */
+/* ---- Line and threads ------------------------------------------------------------------------ */
 
 int imgz_job_raise_memory(struct imgz_job *job)
 {
-    return imgz_stop_raise(
-        job->stop, -ENOMEM, nowhere,
+    return imgz_latch_raise(
+        job->latch, -ENOMEM, nowhere,
         "preparing %s with chunks of %u KiB: out of memory; use fewer --threads or a "
         "smaller --chunk-size",
         imgz_text_count(job->options.thread_count, "thread").text, job->chunk_bytes / 1024);
@@ -181,17 +182,17 @@ int imgz_job_raise_memory(struct imgz_job *job)
 
 static uint64_t flush_ns(const struct imgz_job *job)
 {
-    if (job->line == NULL || job->line->flush_start_ns == 0)
+    if (job->pipeline == NULL || job->pipeline->flush_start_ns == 0)
         return job->flush_ns;
-    return job->flush_ns + (imgz_clock_ns() - job->line->flush_start_ns);
+    return job->flush_ns + (imgz_clock_ns() - job->pipeline->flush_start_ns);
 }
 
 static void retire_line(struct imgz_job *job)
 {
     job->flush_ns = flush_ns(job);
-    imgz_line_destroy(job->line);
+    imgz_pipeline_destroy(job->pipeline);
     imgz_placement_destroy(job->placement);
-    job->line = NULL;
+    job->pipeline = NULL;
     job->placement = NULL;
 }
 
@@ -218,9 +219,9 @@ static void init_meter(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
     struct imgz_meter_config config = needs->meter;
 
-    if (needs->tally.digests != NULL && needs->tally.raw_present)
+    if (needs->totals.digests != NULL && needs->totals.raw_present)
         config.zero_cost = IMGZ_METER_COST_DATA;
-    imgz_meter_init(&job->line->meter, &config);
+    imgz_meter_init(&job->pipeline->meter, &config);
 }
 
 static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
@@ -237,45 +238,46 @@ static int create_line(struct imgz_job *job, const struct imgz_job_needs *needs)
         rc = imgz_job_place(job);
     if (rc < 0)
         return rc;
-    rc = imgz_line_create_placed(&pool, job->placement, job->stop, &job->log, &job->line);
+    rc = imgz_pipeline_create_placed(&pool, job->placement, job->latch, &job->log, &job->pipeline);
     if (rc < 0)
         return rc;
     init_meter(job, needs);
     return 0;
 }
 
-/* A line whose meter starts where the last one's is. */
+/* A pipeline whose meter starts where the last one's is. */
 static int continue_line(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
-    const uint64_t raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
-    const uint64_t zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    const uint64_t raw_bytes = atomic_load(&job->pipeline->meter.raw_bytes_done);
+    const uint64_t zero_bytes = atomic_load(&job->pipeline->meter.zero_bytes_done);
     int rc = create_line(job, needs);
 
     if (rc < 0)
         return rc;
-    atomic_store(&job->line->meter.raw_bytes_done, raw_bytes);
-    atomic_store(&job->line->meter.zero_bytes_done, zero_bytes);
+    atomic_store(&job->pipeline->meter.raw_bytes_done, raw_bytes);
+    atomic_store(&job->pipeline->meter.zero_bytes_done, zero_bytes);
     return 0;
 }
 
-static int create_tally(struct imgz_job *job, const struct imgz_tally_config *config)
+static int create_tally(struct imgz_job *job, const struct imgz_totals_config *config)
 {
     int rc;
 
-    imgz_tally_destroy(job->tally);
-    job->tally = NULL;
-    rc = imgz_tally_create(config, &job->tally);
+    imgz_totals_destroy(job->totals);
+    job->totals = NULL;
+    rc = imgz_totals_create(config, &job->totals);
     if (rc == -EINVAL)
-        return imgz_stop_raise_usage(
-            job->stop, nowhere,
+        return imgz_latch_raise_usage(
+            job->latch, nowhere,
             "the digests \"%s\" are not all known, or one stands twice: md5, "
             "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
             config->digests);
     if (rc == -EOPNOTSUPP)
-        return imgz_stop_raise(job->stop, rc, nowhere,
-                               "libcrypto cannot make the digests \"%s\" here: for want of memory, "
-                               "or because its policy forbids one of them",
-                               config->digests);
+        return imgz_latch_raise(
+            job->latch, rc, nowhere,
+            "libcrypto cannot make the digests \"%s\" here: for want of memory, "
+            "or because its policy forbids one of them",
+            config->digests);
     return rc < 0 ? imgz_job_raise_memory(job) : 0;
 }
 
@@ -283,50 +285,51 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
     int rc = 0;
 
-    job->chunk_bytes = needs->tally.chunk_bytes;
+    job->chunk_bytes = needs->totals.chunk_bytes;
     job->raw_bytes_total = needs->raw_bytes_total;
     if (!needs->continues)
-        rc = create_tally(job, &needs->tally);
+        rc = create_tally(job, &needs->totals);
     if (rc < 0)
         return rc;
     rc = needs->continues ? continue_line(job, needs) : create_line(job, needs);
     if (rc < 0)
-        return imgz_stop_raised(job->stop) ? rc : imgz_job_raise_memory(job);
+        return imgz_latch_raised(job->latch) ? rc : imgz_job_raise_memory(job);
     imgz_placement_log(job);
     return 0;
 }
 
-/* Told to the crew as 'stuck'. */
+/* Told to the threads as 'stuck'. */
 static bool reads_hang(void *context)
 {
     struct imgz_job *job = context;
-    struct imgz_place place = {IMGZ_STAGE_READ_SOURCE, job->deadline_path, IMGZ_OFFSET_NONE};
+    struct imgz_location location = {IMGZ_STAGE_READ_SOURCE, job->deadline_path, IMGZ_OFFSET_NONE};
     static const char advice[] =
         "the device hangs: check cables and 'dmesg', reconnect it, and run "
         "again; a slow one needs a longer --timeout";
 
-    if (!imgz_deadline_tick(job->deadline, imgz_clock_ns(), &place.offset))
+    if (!imgz_watchdog_tick(job->watchdog, imgz_clock_ns(), &location.offset))
         return false;
-    if (place.offset == IMGZ_OFFSET_NONE)
-        imgz_stop_raise(job->stop, -ETIMEDOUT, place, "opening %s: no answer for %s; %s",
-                        place.path, imgz_text_count(job->options.timeout_s, "second").text, advice);
+    if (location.offset == IMGZ_OFFSET_NONE)
+        imgz_latch_raise(job->latch, -ETIMEDOUT, location, "opening %s: no answer for %s; %s",
+                         location.path, imgz_text_count(job->options.timeout_s, "second").text,
+                         advice);
     else
-        imgz_stop_raise(job->stop, -ETIMEDOUT, place,
-                        "reading %s at offset %" PRIu64 ": no answer for %s; %s", place.path,
-                        place.offset, imgz_text_count(job->options.timeout_s, "second").text,
-                        advice);
+        imgz_latch_raise(job->latch, -ETIMEDOUT, location,
+                         "reading %s at offset %" PRIu64 ": no answer for %s; %s", location.path,
+                         location.offset, imgz_text_count(job->options.timeout_s, "second").text,
+                         advice);
     return true;
 }
 
-static struct imgz_crew_watch make_watch(struct imgz_job *job, uint64_t raw_bytes_total)
+static struct imgz_threads_watch make_watch(struct imgz_job *job, uint64_t raw_bytes_total)
 {
-    return (struct imgz_crew_watch){
+    return (struct imgz_threads_watch){
         .progress = job->options.progress,
         .progress_context = job->options.progress_context,
         .progress_interval_ms = job->options.progress_interval_ms,
         .raw_bytes_total = raw_bytes_total,
         .stopwatch = &job->stopwatch,
-        .stuck = job->deadline != NULL ? reads_hang : NULL,
+        .stuck = job->watchdog != NULL ? reads_hang : NULL,
         .stuck_context = job,
         .left = &job->left,
     };
@@ -334,15 +337,15 @@ static struct imgz_crew_watch make_watch(struct imgz_job *job, uint64_t raw_byte
 
 int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context)
 {
-    const struct imgz_crew_watch watch = make_watch(job, IMGZ_SIZE_UNKNOWN);
-    int rc = imgz_crew_call(body, context, &watch, job->stop);
+    const struct imgz_threads_watch watch = make_watch(job, IMGZ_SIZE_UNKNOWN);
+    int rc = imgz_threads_call(body, context, &watch, job->latch);
 
-    return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
+    return rc == -ENOMEM && !imgz_latch_raised(job->latch) ? imgz_job_raise_memory(job) : rc;
 }
 
 int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, void *context)
 {
-    const struct imgz_crew_plan plan = {
+    const struct imgz_threads_plan plan = {
         .job = context,
         .worker_count = worker_count(job),
         .feed = bodies->feed,
@@ -350,26 +353,26 @@ int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, voi
         .drain = bodies->drain,
         .watch = make_watch(job, job->raw_bytes_total),
     };
-    struct imgz_crew_usage usage = {0};
+    struct imgz_threads_usage usage = {0};
     int rc;
 
-    atomic_store_explicit(&job->line->meter.phase, (int)job->run_phase, memory_order_relaxed);
-    rc = imgz_crew_run(&plan, job->line, &usage);
+    atomic_store_explicit(&job->pipeline->meter.phase, (int)job->run_phase, memory_order_relaxed);
+    rc = imgz_threads_run(&plan, job->pipeline, &usage);
 
     job->usage.feed_cpu_ns += usage.feed_cpu_ns;
     job->usage.work_cpu_ns += usage.work_cpu_ns;
     job->usage.drain_cpu_ns += usage.drain_cpu_ns;
 
-    return rc == -ENOMEM && !imgz_stop_raised(job->stop) ? imgz_job_raise_memory(job) : rc;
+    return rc == -ENOMEM && !imgz_latch_raised(job->latch) ? imgz_job_raise_memory(job) : rc;
 }
 
 void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t image_bytes_done)
 {
-    struct imgz_meter *meter = &job->line->meter;
+    struct imgz_meter *meter = &job->pipeline->meter;
 
-    imgz_tally_add(job->tally, slot);
+    imgz_totals_add(job->totals, slot);
     imgz_meter_add(meter, slot);
-    if (slot->kind == IMGZ_SLOT_DATA && slot->stored_form)
+    if (slot->kind == IMGZ_SLOT_DATA && slot->is_stored)
         job->stored_chunk_count += 1;
     atomic_store_explicit(&meter->image_bytes_done, image_bytes_done, memory_order_relaxed);
 }
@@ -377,11 +380,11 @@ void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t
 /* The CRC-32 of an earlier pass over the same disk stays if this one, a read-back, makes none. */
 void imgz_job_sum_up(struct imgz_job *job)
 {
-    const struct imgz_tally_sum earlier = job->sum;
+    const struct imgz_totals_sum earlier = job->sum;
 
-    imgz_tally_finish(job->tally, &job->sum);
+    imgz_totals_finish(job->totals, &job->sum);
     if (job->sum.crc_left_out && job->sum_done &&
-        imgz_tally_has_roots(&earlier, &job->sum.root_hash, &job->sum.root_sha256)) {
+        imgz_totals_has_roots(&earlier, &job->sum.root_hash, &job->sum.root_sha256)) {
         job->sum.crc32 = earlier.crc32;
         job->sum.crc_left_out = earlier.crc_left_out;
     }
@@ -392,8 +395,8 @@ void imgz_job_finish(struct imgz_job *job)
 {
     struct imgz_progress progress = {0};
 
-    if (job->line != NULL)
-        imgz_meter_read(&job->line->meter, &progress);
+    if (job->pipeline != NULL)
+        imgz_meter_read(&job->pipeline->meter, &progress);
     progress.phase = IMGZ_PHASE_FINISH;
     progress.raw_bytes_done = job->sum.raw_bytes;
     progress.raw_bytes_total = job->sum.raw_bytes;
@@ -429,9 +432,9 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->drain_cpu_ns = job->usage.drain_cpu_ns;
     report->chunk_bytes = job->chunk_bytes;
     report->thread_count = worker_count(job);
-    if (job->line != NULL) {
-        report->raw_bytes = atomic_load(&job->line->meter.raw_bytes_done);
-        report->zero_bytes = atomic_load(&job->line->meter.zero_bytes_done);
+    if (job->pipeline != NULL) {
+        report->raw_bytes = atomic_load(&job->pipeline->meter.raw_bytes_done);
+        report->zero_bytes = atomic_load(&job->pipeline->meter.zero_bytes_done);
     } else {
         report->raw_bytes = job->sum.raw_bytes;
         report->zero_bytes = job->sum.zero_bytes;
@@ -449,7 +452,7 @@ static void fill_report(const struct imgz_job *job, struct imgz_report *report)
     report->regained_bytes = job->regained_bytes;
     report->against_image = job->against_image;
     if (job->left.drain)
-        return; /* which has its hands on the rest */
+        return; /* which has its threads on the rest */
     report->unreadable_bytes = job->unreadable.bytes + job->unlisted_bytes;
     report->unreadable_range_count = job->unreadable.count + job->unlisted_count;
     for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)
@@ -480,8 +483,8 @@ static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *er
     error->offset = IMGZ_OFFSET_NONE;
     if (rc == 0)
         return;
-    if (job->stop != NULL && imgz_stop_raised(job->stop)) {
-        *error = *imgz_stop_error(job->stop);
+    if (job->latch != NULL && imgz_latch_raised(job->latch)) {
+        *error = *imgz_latch_error(job->latch);
         return;
     }
     error->code = rc;
@@ -492,8 +495,8 @@ static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *er
 
 int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struct imgz_error *error)
 {
-    if (rc < 0 && job->stop != NULL && imgz_stop_raised(job->stop))
-        rc = imgz_stop_error(job->stop)->code;
+    if (rc < 0 && job->latch != NULL && imgz_latch_raised(job->latch))
+        rc = imgz_latch_error(job->latch)->code;
     if (report != NULL)
         fill_report(job, report);
     if (error != NULL)
@@ -502,13 +505,13 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
         imgz_log_silence(&job->log);
         return rc;
     }
-    imgz_deadline_destroy(job->deadline);
-    imgz_line_destroy(job->line);
+    imgz_watchdog_destroy(job->watchdog);
+    imgz_pipeline_destroy(job->pipeline);
     imgz_placement_destroy(job->placement);
     imgz_machine_destroy(job->machine);
-    imgz_tally_destroy(job->tally);
-    imgz_badlist_fini(&job->unreadable);
-    imgz_stop_destroy(job->stop);
+    imgz_totals_destroy(job->totals);
+    imgz_range_list_fini(&job->unreadable);
+    imgz_latch_destroy(job->latch);
     imgz_log_fini(&job->log);
     return rc;
 }

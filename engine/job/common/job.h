@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every job has: checked options, a log, a stop latch, a line with its crew, and at the end a
- * report and an error.
+ * What every job has: checked options, a log, a first-error latch, a pipeline with its threads, and
+ * at the end a report and an error.
  *
- * A job's page reads: begin; open what is read and written; run the crew; commit; end.
+ * A job's page reads: begin; open what is read and written; run the threads; commit; end.
  *
  * Threads    the caller's.
  * Errors     raised on job->stop, and returned.
@@ -22,7 +22,7 @@
 struct imgz_job {
     struct imgz_options options; /* complete and checked */
     struct imgz_log log;
-    struct imgz_stop *stop; /* NULL if even that could not be made */
+    struct imgz_latch *latch; /* NULL if even that could not be made */
     uint64_t start_ns;
     struct imgz_stopwatch stopwatch; /* for progress */
     struct imgz_machine *machine;
@@ -40,14 +40,14 @@ struct imgz_job {
     struct imgz_memory memory; /* as it was when the job began */
 
     /* For reads that may hang; NULL without a timeout, then nothing is ever left behind. */
-    struct imgz_deadline *deadline;
+    struct imgz_watchdog *watchdog;
     const char *deadline_path; /* whose reads those are; set by the job */
-    struct imgz_crew_left left;
+    struct imgz_threads_left left;
 
     /* Made by imgz_job_prepare(). */
     struct imgz_placement *placement;
-    struct imgz_line *line;
-    struct imgz_tally *tally;
+    struct imgz_pipeline *pipeline;
+    struct imgz_totals *totals;
     uint32_t slot_count;     /* before: where nothing is short */
     bool worker_count_fixed; /* the first run decides it: what workers have is made once */
     uint32_t chunk_bytes;
@@ -56,10 +56,10 @@ struct imgz_job {
     enum imgz_phase run_phase; /* what the next run is called in progress: COPY unless set */
 
     /* Filled in on the way, for the report. */
-    struct imgz_tally_sum sum; /* complete if sum_done */
+    struct imgz_totals_sum sum; /* complete if sum_done */
     bool sum_done;
-    struct imgz_crew_usage usage; /* of all runs */
-    uint64_t flush_ns;            /* of runs before the last */
+    struct imgz_threads_usage usage; /* of all runs */
+    uint64_t flush_ns;               /* of runs before the last */
     const char *io_name;
     uint64_t image_bytes;
     uint64_t written_bytes;
@@ -69,13 +69,13 @@ struct imgz_job {
     uint64_t bad_chunk_count;
     uint64_t bad_offset;
     uint64_t left_out_bytes;
-    uint64_t discarded_bytes;       /* owned by the drain while it runs; so is the next */
-    uint64_t backup_gpt_offset;     /* or IMGZ_OFFSET_NONE */
-    struct imgz_badlist unreadable; /* owned by the drain while it runs */
-    uint64_t unlisted_bytes;        /* unreadable, too, as an image says that lists only some */
-    uint64_t unlisted_count;        /* in so many ranges */
-    uint32_t compared_digests;      /* of the sum's: bit i is set if an image records the i-th */
-    enum imgz_rest rest;            /* of a device that is compared, behind the disk */
+    uint64_t discarded_bytes;          /* owned by the drain while it runs; so is the next */
+    uint64_t backup_gpt_offset;        /* or IMGZ_OFFSET_NONE */
+    struct imgz_range_list unreadable; /* owned by the drain while it runs */
+    uint64_t unlisted_bytes;           /* unreadable, too, as an image says that lists only some */
+    uint64_t unlisted_count;           /* in so many ranges */
+    uint32_t compared_digests;         /* of the sum's: bit i is set if an image records the i-th */
+    enum imgz_rest rest;               /* of a device that is compared, behind the disk */
     uint64_t rest_bytes;
     uint64_t rest_zero_bytes;
     bool mended;
@@ -123,30 +123,30 @@ IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *contex
 /* Decides where workers and slots go. Called by imgz_job_prepare(). */
 IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);
 
-/* Line and tally for chunks of tally_config->chunk_bytes. A job may run again: what the last run
+/* Line and totals for chunks of tally_config->chunk_bytes. A job may run again: what the last run
  * used is given back. */
 struct imgz_job_needs {
-    struct imgz_tally_config tally;
+    struct imgz_totals_config totals;
     uint64_t raw_bytes;    /* of a slot's raw buffer, as far as the disk is so large; 0: none */
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
     uint64_t worker_bytes; /* of what a worker has, beside the usual */
     uint64_t index_bytes;  /* of what grows on the way, if that is known */
     uint64_t raw_bytes_total;
     struct imgz_meter_config meter;
-    bool continues; /* the run before this one: its tally and figures count on */
+    bool continues; /* the run before this one: its totals and figures count on */
 };
 IMGZ_MUST_CHECK int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs);
 
-/* Runs the crew with these three bodies; 'context' is handed to each. */
+/* Runs the threads with these three bodies; 'context' is handed to each. */
 struct imgz_job_bodies {
-    int (*feed)(void *context, struct imgz_line *line);
+    int (*feed)(void *context, struct imgz_pipeline *pipeline);
     int (*work)(void *context, uint32_t worker_index, struct imgz_slot *slot);
-    int (*drain)(void *context, struct imgz_line *line);
+    int (*drain)(void *context, struct imgz_pipeline *pipeline);
 };
 IMGZ_MUST_CHECK int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies,
                                  void *context);
 
-/* For the drain: adds an item to the tally and the meter. */
+/* For the drain: adds an item to the totals and the meter. */
 void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t image_bytes_done);
 
 /* For the drain, behind the last item: completes job->sum. */

@@ -23,7 +23,7 @@ static const char *binding_text(enum imgz_binding binding)
 static const char *quota_text(const struct imgz_machine *machine, char *text, size_t text_bytes)
 {
     text[0] = '\0';
-    if (machine->quota_millis != IMGZ_QUOTA_NONE)
+    if (machine->quota_millis != IMGZ_CPU_QUOTA_NONE)
         snprintf(text, text_bytes, ", time for %" PRIu64 ".%03" PRIu64 " of them",
                  machine->quota_millis / 1000, machine->quota_millis % 1000);
     return text;
@@ -33,7 +33,7 @@ void imgz_placement_log(struct imgz_job *job)
 {
     const struct imgz_machine *machine = job->machine;
     const struct imgz_placement *placement = job->placement;
-    const uint32_t slot_count = imgz_pool_slot_count(job->line->pool);
+    const uint32_t slot_count = imgz_pool_slot_count(job->pipeline->pool);
     unsigned char *memory;
     uint64_t memory_bytes;
     char processors[256];
@@ -46,7 +46,7 @@ void imgz_placement_log(struct imgz_job *job)
                   machine->allowed.processor_count, machine->whole.processor_count, processors,
                   quota_text(machine, quota, sizeof(quota)), binding_text(placement->binding),
                   placement->reason);
-    imgz_pool_memory(job->line->pool, &memory, &memory_bytes);
+    imgz_pool_memory(job->pipeline->pool, &memory, &memory_bytes);
     imgz_log_line(&job->log, "%s, %s of %s, chunks of %u KiB",
                   imgz_text_count(placement->config.worker_count, "worker").text,
                   imgz_text_count(slot_count, "slot").text,

@@ -64,7 +64,7 @@ static int add_machine(const struct imgz_provenance *provenance, struct imgz_met
     return rc;
 }
 
-static int add_digests(struct imgz_meta *meta, const struct imgz_tally_sum *sum)
+static int add_digests(struct imgz_meta *meta, const struct imgz_totals_sum *sum)
 {
     char key[32];
     int rc = 0;
@@ -77,7 +77,7 @@ static int add_digests(struct imgz_meta *meta, const struct imgz_tally_sum *sum)
 }
 
 /* "1049088+512 2097152+1536": offset and length, in bytes. */
-static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_badlist *list)
+static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_range_list *list)
 {
     const size_t count = imgz_min(list->count, IMGZ_PROVENANCE_RANGES_MAX);
     char *text = NULL;
@@ -99,7 +99,7 @@ static int add_unreadable_list(struct imgz_meta *meta, const struct imgz_badlist
     return rc;
 }
 
-static int add_unreadable(struct imgz_meta *meta, const struct imgz_badlist *list)
+static int add_unreadable(struct imgz_meta *meta, const struct imgz_range_list *list)
 {
     int rc;
 

@@ -16,7 +16,7 @@ static const char *find_recorded(const struct imgz_meta *meta, const char *name)
     return imgz_meta_find(meta, key);
 }
 
-bool imgz_recorded_agree(const struct imgz_tally_sum *sum, const struct imgz_meta *meta,
+bool imgz_recorded_agree(const struct imgz_totals_sum *sum, const struct imgz_meta *meta,
                          uint32_t *compared, struct imgz_recorded_difference *difference)
 {
     *compared = 0;

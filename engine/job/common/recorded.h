@@ -23,7 +23,7 @@ struct imgz_recorded_difference {
 
 /* Holds each digest of the sum against the recorded one, where there is one: bit i of '*compared'
  * is then set for the i-th. False if one differs: the first is in '*difference'. */
-bool imgz_recorded_agree(const struct imgz_tally_sum *sum, const struct imgz_meta *meta,
+bool imgz_recorded_agree(const struct imgz_totals_sum *sum, const struct imgz_meta *meta,
                          uint32_t *compared, struct imgz_recorded_difference *difference);
 
 /* So many bytes has the longest list of names. */

@@ -11,10 +11,10 @@ int imgz_source_size_check_opened(const struct imgz_job *job, const struct imgz_
     if (expected == IMGZ_SIZE_UNKNOWN || source->size_bytes == IMGZ_SIZE_UNKNOWN ||
         source->size_bytes == expected)
         return 0;
-    return imgz_stop_raise(job->stop, -EBADMSG, imgz_source_place(source, IMGZ_OFFSET_NONE),
-                           "%s has %" PRIu64 " bytes, not the %" PRIu64
-                           " that are expected (--size); nothing was read; is it the right one?",
-                           source->path, source->size_bytes, expected);
+    return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, IMGZ_OFFSET_NONE),
+                            "%s has %" PRIu64 " bytes, not the %" PRIu64
+                            " that are expected (--size); nothing was read; is it the right one?",
+                            source->path, source->size_bytes, expected);
 }
 
 int imgz_source_size_check_grown(const struct imgz_job *job, const struct imgz_source *source,
@@ -24,10 +24,10 @@ int imgz_source_size_check_grown(const struct imgz_job *job, const struct imgz_s
 
     if (bytes <= expected)
         return 0;
-    return imgz_stop_raise(job->stop, -EBADMSG, imgz_source_place(source, expected),
-                           "reading %s at offset %" PRIu64 ": there is more than the %" PRIu64
-                           " bytes that are expected (--size); is it the right one?",
-                           source->path, expected, expected);
+    return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, expected),
+                            "reading %s at offset %" PRIu64 ": there is more than the %" PRIu64
+                            " bytes that are expected (--size); is it the right one?",
+                            source->path, expected, expected);
 }
 
 int imgz_source_size_check_ended(const struct imgz_job *job, const struct imgz_source *source,
@@ -37,10 +37,10 @@ int imgz_source_size_check_ended(const struct imgz_job *job, const struct imgz_s
 
     if (expected == IMGZ_SIZE_UNKNOWN || bytes == expected)
         return 0;
-    return imgz_stop_raise(job->stop, -EBADMSG, imgz_source_place(source, bytes),
-                           "reading %s at offset %" PRIu64 ": the input ended early, with %" PRIu64
-                           " of the %" PRIu64
-                           " bytes that are expected (--size); was the transfer interrupted? see "
-                           "whether the command that sends it failed, and run again",
-                           source->path, bytes, bytes, expected);
+    return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, bytes),
+                            "reading %s at offset %" PRIu64 ": the input ended early, with %" PRIu64
+                            " of the %" PRIu64
+                            " bytes that are expected (--size); was the transfer interrupted? see "
+                            "whether the command that sends it failed, and run again",
+                            source->path, bytes, bytes, expected);
 }

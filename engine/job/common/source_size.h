@@ -6,8 +6,8 @@
  * Place: used by capture and mend.
  *
  * Threads    opened(): the job's; the others: the drain's.
- * Errors     raised on the stop latch, and returned: -EBADMSG. All is well where nothing is
- * expected.
+ * Errors     raised on the first-error latch, and returned: -EBADMSG. All is well where nothing is
+ *            expected.
  */
 #ifndef IMGZ_SOURCE_SIZE_H
 #define IMGZ_SOURCE_SIZE_H

@@ -90,22 +90,22 @@ struct look {
     const struct imgz_output *output;
 };
 
-/* Not on the caller's stack: see imgz_crew_call_deep(). */
+/* Not on the caller's stack: see imgz_threads_call_deep(). */
 static int look_for_claims(void *context)
 {
     const struct look *look = context;
-    const struct imgz_stack_config this_machine = {0};
-    struct imgz_stack *stack = NULL;
+    const struct imgz_device_stack_config this_machine = {0};
+    struct imgz_device_stack *stack = NULL;
     struct imgz_claims claims;
     char image[PATH_MAX];
-    int rc = imgz_stack_open(&this_machine, &stack);
+    int rc = imgz_device_stack_open(&this_machine, &stack);
 
     if (rc < 0)
         return rc;
     (void)!imgz_claims_find(stack, look->source->status.st_rdev,
                             find_path(look->output, image) ? image : NULL, &claims);
     warn_of_claims(look->job, &claims);
-    imgz_stack_close(stack);
+    imgz_device_stack_close(stack);
     return 0;
 }
 
@@ -153,7 +153,7 @@ void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
     *steady = (struct imgz_steady){.source = source};
     if (source->kind != IMGZ_SOURCE_DEVICE)
         return;
-    (void)!imgz_crew_call_deep(look_for_claims, &look); /* without: no warning */
+    (void)!imgz_threads_call_deep(look_for_claims, &look); /* without: no warning */
     steady->written_known = imgz_device_written(source->status.st_rdev, &steady->written_bytes);
 }
 

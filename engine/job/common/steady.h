@@ -7,7 +7,7 @@
  *
  * Threads    the job's own.
  * Errors     none: what cannot be told is not told. Who writes is asked at the beginning, and at
- * the end whether anybody did.
+ *            the end whether anybody did.
  */
 #ifndef IMGZ_STEADY_H
 #define IMGZ_STEADY_H

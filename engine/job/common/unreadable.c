@@ -7,7 +7,7 @@
 
 #include "job/common/provenance.h"
 
-static uint64_t end_of(const struct imgz_badlist *list)
+static uint64_t end_of(const struct imgz_range_list *list)
 {
     const struct imgz_range *last;
 
@@ -44,7 +44,7 @@ static bool take_range(const char **text, struct imgz_range *range)
     return take_number(text, &range->bytes);
 }
 
-static int add_listed(const char *text, uint64_t size_bytes, struct imgz_badlist *list)
+static int add_listed(const char *text, uint64_t size_bytes, struct imgz_range_list *list)
 {
     uint64_t end = 0;
     int rc = 0;
@@ -56,7 +56,7 @@ static int add_listed(const char *text, uint64_t size_bytes, struct imgz_badlist
             range.offset > size_bytes || range.bytes > size_bytes - range.offset)
             return -EBADMSG;
         end = range.offset + range.bytes;
-        rc = imgz_badlist_add(list, range.offset, range.bytes);
+        rc = imgz_range_list_add(list, range.offset, range.bytes);
         text += *text == ' ';
     }
     return rc;
@@ -77,9 +77,9 @@ static bool take_total(const struct imgz_meta *meta, const char *key, uint64_t l
 
 /* The ranges that are not listed must have room behind those that are. */
 static int add_totals(const struct imgz_meta *meta, uint64_t size_bytes,
-                      struct imgz_missing_record *record)
+                      struct imgz_unreadable_record *record)
 {
-    const struct imgz_badlist *listed = &record->listed;
+    const struct imgz_range_list *listed = &record->listed;
 
     if (!take_total(meta, "unreadable.bytes", listed->bytes, &record->unlisted_bytes) ||
         !take_total(meta, "unreadable.range-count", listed->count, &record->unlisted_count) ||
@@ -91,24 +91,24 @@ static int add_totals(const struct imgz_meta *meta, uint64_t size_bytes,
     return 0;
 }
 
-int imgz_missing_read(const struct imgz_meta *meta, uint64_t size_bytes,
-                      struct imgz_missing_record *record)
+int imgz_unreadable_read(const struct imgz_meta *meta, uint64_t size_bytes,
+                         struct imgz_unreadable_record *record)
 {
     int rc;
 
-    imgz_badlist_init(&record->listed);
+    imgz_range_list_init(&record->listed);
     rc = add_listed(imgz_meta_find(meta, "unreadable.ranges"), size_bytes, &record->listed);
     if (rc == 0)
         rc = add_totals(meta, size_bytes, record);
     if (rc < 0)
-        imgz_badlist_fini(&record->listed);
+        imgz_range_list_fini(&record->listed);
     return rc;
 }
 
-int imgz_missing_tell(const struct imgz_image *image, struct imgz_job *job)
+int imgz_unreadable_tell(const struct imgz_image *image, struct imgz_job *job)
 {
-    struct imgz_missing_record record;
-    int rc = imgz_missing_read(&image->meta, image->end.raw_bytes, &record);
+    struct imgz_unreadable_record record;
+    int rc = imgz_unreadable_read(&image->meta, image->end.raw_bytes, &record);
 
     if (rc == -EBADMSG) {
         imgz_log_line(&job->log, "what %s calls unreadable cannot be right and is left out",
@@ -127,18 +127,18 @@ int imgz_missing_tell(const struct imgz_image *image, struct imgz_job *job)
 /* ---- Both ----------------------------------------------------------------------------------- */
 
 /* Adds a range that may overlap what is there, as whole sectors; ranges come by their offsets. */
-static int add_sectors(struct imgz_badlist *list, const struct imgz_range *range,
+static int add_sectors(struct imgz_range_list *list, const struct imgz_range *range,
                        uint64_t size_bytes)
 {
     const uint64_t from = imgz_max(end_of(list), imgz_align_down(range->offset, IMGZ_SECTOR_BYTES));
     const uint64_t end =
         imgz_min(imgz_align_up(range->offset + range->bytes, IMGZ_SECTOR_BYTES), size_bytes);
 
-    return from < end ? imgz_badlist_add(list, from, end - from) : 0;
+    return from < end ? imgz_range_list_add(list, from, end - from) : 0;
 }
 
-static int merge(const struct imgz_badlist *one, const struct imgz_badlist *other,
-                 uint64_t size_bytes, struct imgz_badlist *list)
+static int merge(const struct imgz_range_list *one, const struct imgz_range_list *other,
+                 uint64_t size_bytes, struct imgz_range_list *list)
 {
     size_t i = 0;
     size_t k = 0;
@@ -159,33 +159,33 @@ static int merge(const struct imgz_badlist *one, const struct imgz_badlist *othe
 
 /* Ranges that the image counts and does not list are the map's to name. If it has less than these,
  * it is of another image, or made up: they may be anywhere behind those that are listed. */
-static int add_unlisted(const struct imgz_badlist *mapped, uint64_t size_bytes,
-                        struct imgz_missing_record *record)
+static int add_unlisted(const struct imgz_range_list *mapped, uint64_t size_bytes,
+                        struct imgz_unreadable_record *record)
 {
     const uint64_t end = end_of(&record->listed);
 
-    if (imgz_badlist_bytes(mapped, end, UINT64_MAX - end) >= record->unlisted_bytes)
+    if (imgz_range_list_bytes(mapped, end, UINT64_MAX - end) >= record->unlisted_bytes)
         return 0;
-    return imgz_badlist_add(&record->listed, end, size_bytes - end);
+    return imgz_range_list_add(&record->listed, end, size_bytes - end);
 }
 
-int imgz_missing_find(const struct imgz_mapfile *map, const struct imgz_meta *meta,
-                      uint64_t size_bytes, struct imgz_badlist *list)
+int imgz_unreadable_find(const struct imgz_mapfile *map, const struct imgz_meta *meta,
+                         uint64_t size_bytes, struct imgz_range_list *list)
 {
-    struct imgz_missing_record record;
-    struct imgz_badlist mapped;
-    int rc = imgz_missing_read(meta, size_bytes, &record);
+    struct imgz_unreadable_record record;
+    struct imgz_range_list mapped;
+    int rc = imgz_unreadable_read(meta, size_bytes, &record);
 
     IMGZ_ASSERT(imgz_mapfile_end(map) == size_bytes);
     if (rc < 0)
         return rc;
-    imgz_badlist_init(&mapped);
+    imgz_range_list_init(&mapped);
     rc = imgz_mapfile_add_missing(map, &mapped);
     if (rc == 0)
         rc = add_unlisted(&mapped, size_bytes, &record);
     if (rc == 0)
         rc = merge(&mapped, &record.listed, size_bytes, list);
-    imgz_badlist_fini(&mapped);
-    imgz_badlist_fini(&record.listed);
+    imgz_range_list_fini(&mapped);
+    imgz_range_list_fini(&record.listed);
     return rc;
 }

@@ -46,12 +46,12 @@ struct bench {
     struct imgz_bench_result result;
     int32_t level;                   /* of the capture that a dry run plans */
     struct imgz_bench_result *shown; /* the caller's; may be NULL */
-    struct imgz_twoway source;
-    struct imgz_specimen specimen;
-    struct imgz_estimate estimate;
+    struct imgz_source_pair source;
+    struct imgz_sample_set samples;
+    struct imgz_size_estimate estimate;
     uint64_t busy_ns; /* of the workers, in all rows that only compute */
     uint64_t cpu_ns;
-    bool packed; /* the specimen is; then there is something to compare levels with */
+    bool packed; /* the sample set is; then there is something to compare levels with */
 
     struct imgz_options options; /* of the rows */
     struct imgz_error story;     /* of the row that failed */
@@ -107,21 +107,21 @@ static int on_progress(const struct imgz_progress *progress, void *context)
 /* Between two rows, which may both be shorter than the interval. */
 static int hear_caller(struct bench *bench)
 {
-    static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+    static const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
     static const struct imgz_progress progress = {.phase = IMGZ_PHASE_COPY};
 
     if (bench->progress == NULL || on_progress(&progress, bench) == 0)
         return 0;
-    return imgz_stop_raise(bench->job.stop, -ECANCELED, nowhere, "stopped as asked");
+    return imgz_latch_raise(bench->job.latch, -ECANCELED, nowhere, "stopped as asked");
 }
 
 static int adopt_story(struct bench *bench, int rc)
 {
     const struct imgz_error *story = &bench->story;
-    const struct imgz_place place = {story->stage, story->path, story->offset};
+    const struct imgz_location location = {story->stage, story->path, story->offset};
 
     if (rc < 0)
-        imgz_stop_raise(bench->job.stop, rc, place, "%s", story->text);
+        imgz_latch_raise(bench->job.latch, rc, location, "%s", story->text);
     return rc;
 }
 
@@ -131,17 +131,17 @@ static int adopt_story(struct bench *bench, int rc)
 static int check_folder(struct bench *bench)
 {
     const char *folder = bench->job.options.bench_folder;
-    const struct imgz_place place = {IMGZ_STAGE_WRITE_TARGET, folder, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_WRITE_TARGET, folder, IMGZ_OFFSET_NONE};
     int fd;
 
     if (folder == NULL)
         return 0;
     fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return imgz_stop_raise_system(bench->job.stop, -errno, place, "opening");
+        return imgz_latch_raise_system(bench->job.latch, -errno, location, "opening");
     close(fd);
     if (access(folder, W_OK) < 0)
-        return imgz_stop_raise_system(bench->job.stop, -errno, place, "writing to");
+        return imgz_latch_raise_system(bench->job.latch, -errno, location, "writing to");
     return 0;
 }
 
@@ -149,25 +149,25 @@ static int choose_sample(void *context)
 {
     struct bench *bench = context;
     struct imgz_bench_result *result = &bench->result;
-    struct imgz_specimen *specimen = &bench->specimen;
+    struct imgz_sample_set *samples = &bench->samples;
     int rc = check_folder(bench);
 
     if (rc == 0 && bench->path != NULL)
-        rc = imgz_twoway_open(&bench->source, bench->path, &bench->job);
+        rc = imgz_source_pair_open(&bench->source, bench->path, &bench->job);
     if (rc == 0)
-        rc = imgz_specimen_create(specimen, imgz_twoway_best(&bench->source),
-                                  bench->job.options.chunk_bytes, bench->job.stop);
+        rc = imgz_sample_set_create(samples, imgz_source_pair_best(&bench->source),
+                                    bench->job.options.chunk_bytes, bench->job.latch);
     if (rc < 0)
         return rc;
     if (bench->source.cached.fd >= 0)
-        result->cached_percent = imgz_specimen_cached_percent(specimen, &bench->source.cached);
-    if (imgz_estimate_init(&bench->estimate, specimen->chunk_count) < 0)
+        result->cached_percent = imgz_sample_set_cached_percent(samples, &bench->source.cached);
+    if (imgz_size_estimate_init(&bench->estimate, samples->chunk_count) < 0)
         return imgz_job_raise_memory(&bench->job);
-    result->source_bytes = specimen->source_bytes;
-    result->source_hole_bytes = specimen->hole_bytes;
-    result->chunk_bytes = specimen->chunk_bytes;
-    result->chunk_count = specimen->chunk_count;
-    result->sample_bytes = specimen->raw_bytes;
+    result->source_bytes = samples->source_bytes;
+    result->source_hole_bytes = samples->hole_bytes;
+    result->chunk_bytes = samples->chunk_bytes;
+    result->chunk_count = samples->chunk_count;
+    result->sample_bytes = samples->raw_bytes;
     result->chunk_hash = imgz_job_hash_named(imgz_job_hash(&bench->job));
     return 0;
 }
@@ -175,10 +175,10 @@ static int choose_sample(void *context)
 static int load_sample(void *context)
 {
     struct bench *bench = context;
-    int rc =
-        imgz_specimen_load(&bench->specimen, imgz_twoway_best(&bench->source), bench->job.stop);
+    int rc = imgz_sample_set_load(&bench->samples, imgz_source_pair_best(&bench->source),
+                                  bench->job.latch);
 
-    bench->result.sample_zero_bytes = bench->specimen.zero_bytes;
+    bench->result.sample_zero_bytes = bench->samples.zero_bytes;
     return rc;
 }
 
@@ -274,10 +274,10 @@ static double read_speed(const struct bench *bench)
 static int measure_read(struct bench *bench, struct imgz_bench_row *row, struct imgz_source *source)
 {
     struct imgz_bench_result *result = &bench->result;
-    struct imgz_readrate rate = {.source = source,
-                                 .slice_ns = slice_ns(bench, row),
-                                 .bytes_max = READ_BYTES_MAX};
-    int rc = imgz_readrate_run(&rate, &bench->options, &bench->story);
+    struct imgz_read_rate rate = {.source = source,
+                                  .slice_ns = slice_ns(bench, row),
+                                  .bytes_max = READ_BYTES_MAX};
+    int rc = imgz_read_rate_run(&rate, &bench->options, &bench->story);
 
     row->bytes = rate.read_bytes;
     row->elapsed_ns = rate.elapsed_ns;
@@ -286,12 +286,12 @@ static int measure_read(struct bench *bench, struct imgz_bench_row *row, struct 
     return adopt_story(bench, rc);
 }
 
-static int run_gauge(struct bench *bench, struct imgz_gauge *gauge)
+static int run_gauge(struct bench *bench, struct imgz_kernel_rate *gauge)
 {
     int rc;
 
-    gauge->specimen = &bench->specimen;
-    rc = imgz_gauge_run(gauge, &bench->options, &bench->story);
+    gauge->samples = &bench->samples;
+    rc = imgz_kernel_rate_run(gauge, &bench->options, &bench->story);
     bench->busy_ns += gauge->busy_ns;
     bench->cpu_ns += gauge->cpu_ns;
     if (bench->busy_ns > 0)
@@ -300,12 +300,15 @@ static int run_gauge(struct bench *bench, struct imgz_gauge *gauge)
     return adopt_story(bench, rc);
 }
 
-static int measure_work(struct bench *bench, struct imgz_bench_row *row, enum imgz_gauge_work work)
+static int measure_work(struct bench *bench, struct imgz_bench_row *row,
+                        enum imgz_kernel_rate_work work)
 {
-    struct imgz_gauge gauge = {.work = work, .level = row->level, .slice_ns = slice_ns(bench, row)};
+    struct imgz_kernel_rate gauge = {.work = work,
+                                     .level = row->level,
+                                     .slice_ns = slice_ns(bench, row)};
     int rc;
 
-    if (work == IMGZ_GAUGE_PACK)
+    if (work == IMGZ_KERNEL_RATE_PACK)
         gauge.image_bytes = bench->estimate.level_bytes;
     rc = run_gauge(bench, &gauge);
     row->bytes = gauge.raw_bytes;
@@ -314,14 +317,14 @@ static int measure_work(struct bench *bench, struct imgz_bench_row *row, enum im
     return rc;
 }
 
-/* Packs the whole specimen at level fast: what decoding starts from, and what the first level is
+/* Packs the whole sample set at level fast: what decoding starts from, and what the first level is
  * compared with. All of it is proven. */
 static int pack_sample(struct bench *bench)
 {
-    struct imgz_gauge gauge = {
-        .work = IMGZ_GAUGE_PROVE,
+    struct imgz_kernel_rate gauge = {
+        .work = IMGZ_KERNEL_RATE_PROVE,
         .level = IMGZ_LEVEL_FAST,
-        .prove_count = bench->specimen.chunk_count,
+        .prove_count = bench->samples.chunk_count,
         .keep = true,
         .image_bytes = bench->estimate.level_bytes,
     };
@@ -332,7 +335,7 @@ static int pack_sample(struct bench *bench)
     rc = run_gauge(bench, &gauge);
     if (rc < 0)
         return rc;
-    imgz_estimate_advance(&bench->estimate);
+    imgz_size_estimate_advance(&bench->estimate);
     bench->packed = true;
     return 0;
 }
@@ -341,11 +344,11 @@ static int pack_sample(struct bench *bench)
  * timed. */
 static int prove_level(struct bench *bench, int level)
 {
-    struct imgz_gauge gauge = {
-        .work = IMGZ_GAUGE_PROVE,
+    struct imgz_kernel_rate gauge = {
+        .work = IMGZ_KERNEL_RATE_PROVE,
         .level = level,
         .prove_count =
-            (uint32_t)imgz_min(bench->specimen.chunk_count, bench->job.options.thread_count),
+            (uint32_t)imgz_min(bench->samples.chunk_count, bench->job.options.thread_count),
         .image_bytes = bench->estimate.level_bytes,
     };
 
@@ -356,7 +359,7 @@ static int prove_level(struct bench *bench, int level)
 static void estimate_source(const struct bench *bench, struct imgz_bench_row *row)
 {
     const struct imgz_bench_result *result = &bench->result;
-    const double sample_image = imgz_estimate_all(&bench->estimate);
+    const double sample_image = imgz_size_estimate_all(&bench->estimate);
     const double data = (double)(result->source_bytes - result->source_hole_bytes);
     const double ratio = sample_image / (double)result->sample_bytes;
     double speed = speed_of(row);
@@ -374,18 +377,18 @@ static int measure_capture(struct bench *bench, struct imgz_bench_row *row)
 {
     int rc = pack_sample(bench);
 
-    imgz_estimate_clear(&bench->estimate);
+    imgz_size_estimate_clear(&bench->estimate);
     if (rc == 0)
         rc = prove_level(bench, row->level);
     if (rc == 0)
-        rc = measure_work(bench, row, IMGZ_GAUGE_PACK);
+        rc = measure_work(bench, row, IMGZ_KERNEL_RATE_PACK);
     if (rc < 0)
         return rc;
     estimate_source(bench, row);
     /* Storing is no compressing. */
     if (row->level == 0)
         return 0;
-    imgz_estimate_advance(&bench->estimate);
+    imgz_size_estimate_advance(&bench->estimate);
     /* Levels come in the order of what they cost. */
     if (row->keeps_up)
         bench->result.level_kept_up = row->level;
@@ -394,13 +397,13 @@ static int measure_capture(struct bench *bench, struct imgz_bench_row *row)
 
 static int measure_restore(struct bench *bench, struct imgz_bench_row *row)
 {
-    struct imgz_writerate rate = {
-        .specimen = &bench->specimen,
+    struct imgz_write_rate rate = {
+        .samples = &bench->samples,
         .folder = bench->job.options.bench_folder,
         .slice_ns = slice_ns(bench, row),
         .bytes_max = WRITE_BYTES_MAX,
     };
-    int rc = imgz_writerate_run(&rate, &bench->options, &bench->story);
+    int rc = imgz_write_rate_run(&rate, &bench->options, &bench->story);
 
     row->bytes = rate.raw_bytes;
     row->elapsed_ns = rate.elapsed_ns;
@@ -415,19 +418,19 @@ static int measure_row(struct bench *bench, struct imgz_bench_row *row)
     case IMGZ_BENCH_READ_CACHED:
         return measure_read(bench, row, &bench->source.cached);
     case IMGZ_BENCH_ZERO_TEST:
-        return measure_work(bench, row, IMGZ_GAUGE_ZERO_TEST);
+        return measure_work(bench, row, IMGZ_KERNEL_RATE_ZERO_TEST);
     case IMGZ_BENCH_HASH:
-        return measure_work(bench, row, IMGZ_GAUGE_XXH3);
+        return measure_work(bench, row, IMGZ_KERNEL_RATE_XXH3);
     case IMGZ_BENCH_HASH_SHA256:
-        return measure_work(bench, row, IMGZ_GAUGE_SHA256);
+        return measure_work(bench, row, IMGZ_KERNEL_RATE_SHA256);
     case IMGZ_BENCH_CRC32:
-        return measure_work(bench, row, IMGZ_GAUGE_CRC32);
+        return measure_work(bench, row, IMGZ_KERNEL_RATE_CRC32);
     case IMGZ_BENCH_CAPTURE:
         imgz_log_line(&bench->job.log, "measuring %s: %s", row->name,
                       imgz_deflate_level_name(row->level));
         return measure_capture(bench, row);
     case IMGZ_BENCH_DECODE:
-        return measure_work(bench, row, IMGZ_GAUGE_UNPACK);
+        return measure_work(bench, row, IMGZ_KERNEL_RATE_UNPACK);
     case IMGZ_BENCH_RESTORE:
         return measure_restore(bench, row);
     }
@@ -489,15 +492,15 @@ static int begin(struct bench *bench, const struct imgz_options *options)
 
 static void release(struct bench *bench)
 {
-    imgz_specimen_fini(&bench->specimen);
-    imgz_estimate_fini(&bench->estimate);
-    imgz_twoway_close(&bench->source);
+    imgz_sample_set_fini(&bench->samples);
+    imgz_size_estimate_fini(&bench->estimate);
+    imgz_source_pair_close(&bench->source);
 }
 
 int imgz_bench(const char *path, const struct imgz_options *options,
                struct imgz_bench_result *result, struct imgz_error *error)
 {
-    struct bench bench = {.path = path, .shown = result, .source = IMGZ_TWOWAY_CLOSED};
+    struct bench bench = {.path = path, .shown = result, .source = IMGZ_SOURCE_PAIR_CLOSED};
     int rc = begin(&bench, options);
 
     imgz_bench_result_init(&bench.result, sizeof(bench.result));

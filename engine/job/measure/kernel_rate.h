@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measures one kind of work: all workers do it over and over on the chunks of a specimen, until a
+ * Measures one kind of work: all workers do it over and over on the chunks of a sample set, until a
  * slice of time is over. No disk takes part. Packing and unpacking hash chunks as the options say.
  *
  * The speed is the sum of the workers' own: what each did, by the time it took for that. Waiting
@@ -16,19 +16,21 @@
 
 #include "job/measure/sample_set.h"
 
-enum imgz_gauge_work {
-    IMGZ_GAUGE_ZERO_TEST, /* on the room for packed chunks, while that is zeros */
-    IMGZ_GAUGE_XXH3,
-    IMGZ_GAUGE_SHA256,
-    IMGZ_GAUGE_CRC32,
-    IMGZ_GAUGE_PACK,
-    IMGZ_GAUGE_PROVE, /* packs chunk_count chunks, each once, and checks them: see specimen.h */
-    IMGZ_GAUGE_UNPACK,
+enum imgz_kernel_rate_work {
+    IMGZ_KERNEL_RATE_ZERO_TEST, /* on the room for packed chunks, while that is zeros */
+    IMGZ_KERNEL_RATE_XXH3,
+    IMGZ_KERNEL_RATE_SHA256,
+    IMGZ_KERNEL_RATE_CRC32,
+    IMGZ_KERNEL_RATE_PACK,
+    IMGZ_KERNEL_RATE_PROVE, /* packs chunk_count chunks, each once, and checks them: see
+                             * sample_set.h
+                             */
+    IMGZ_KERNEL_RATE_UNPACK,
 };
 
-struct imgz_gauge {
-    struct imgz_specimen *specimen;
-    enum imgz_gauge_work work;
+struct imgz_kernel_rate {
+    struct imgz_sample_set *samples;
+    enum imgz_kernel_rate_work work;
     int level;            /* PACK, PROVE */
     uint64_t slice_ns;    /* not of PROVE */
     uint32_t prove_count; /* PROVE: so many chunks, in their turn */
@@ -45,7 +47,8 @@ struct imgz_gauge {
                             * its turn; chunk_count of them, the caller's */
 };
 
-IMGZ_MUST_CHECK int imgz_gauge_run(struct imgz_gauge *gauge, const struct imgz_options *options,
-                                   struct imgz_error *error);
+IMGZ_MUST_CHECK int imgz_kernel_rate_run(struct imgz_kernel_rate *gauge,
+                                         const struct imgz_options *options,
+                                         struct imgz_error *error);
 
 #endif /* IMGZ_KERNEL_RATE_H */

@@ -12,7 +12,7 @@
 #include "io/source/reader.h"
 
 struct run {
-    struct imgz_readrate *rate;
+    struct imgz_read_rate *rate;
     struct imgz_job job;
     uint64_t start_ns;
 
@@ -20,7 +20,7 @@ struct run {
     bool enough;
 };
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct run *run = context;
     const struct imgz_reader_config config = {
@@ -31,7 +31,7 @@ static int feed(void *context, struct imgz_line *line)
         .io_name = &run->job.io_name,
     };
 
-    return imgz_reader_run(&config, line);
+    return imgz_reader_run(&config, pipeline);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
@@ -43,40 +43,40 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
-    const struct imgz_place nowhere = {IMGZ_STAGE_READ_SOURCE, NULL, IMGZ_OFFSET_NONE};
+    const struct imgz_location nowhere = {IMGZ_STAGE_READ_SOURCE, NULL, IMGZ_OFFSET_NONE};
     struct run *run = context;
-    struct imgz_readrate *rate = run->rate;
+    struct imgz_read_rate *rate = run->rate;
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
         const bool data = slot->kind == IMGZ_SLOT_DATA;
         const uint64_t now_ns = imgz_clock_ns();
 
         if (slot->fault == IMGZ_FAULT_READ)
-            return imgz_reader_raise(rate->source, line->stop, slot);
+            return imgz_reader_raise(rate->source, pipeline->latch, slot);
         if (data) {
             rate->read_bytes += slot->raw_bytes;
             rate->elapsed_ns = imgz_max(1, now_ns - run->start_ns);
         }
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
         if (rate->read_bytes >= rate->bytes_max || now_ns >= run->start_ns + rate->slice_ns) {
             run->enough = true;
-            return imgz_stop_raise(line->stop, -ECANCELED, nowhere, "enough was read");
+            return imgz_latch_raise(pipeline->latch, -ECANCELED, nowhere, "enough was read");
         }
     }
     return rc == -ENODATA ? 0 : rc;
 }
 
-int imgz_readrate_run(struct imgz_readrate *rate, const struct imgz_options *options,
-                      struct imgz_error *error)
+int imgz_read_rate_run(struct imgz_read_rate *rate, const struct imgz_options *options,
+                       struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct run run = {.rate = rate};
     struct imgz_job_needs needs = {
-        .tally = {.raw_present = true},
+        .totals = {.raw_present = true},
         .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
     };
     int rc = imgz_job_begin(&run.job, options);
@@ -84,7 +84,7 @@ int imgz_readrate_run(struct imgz_readrate *rate, const struct imgz_options *opt
     IMGZ_ASSERT(rate->source->kind != IMGZ_SOURCE_STREAM);
     rate->read_bytes = 0;
     rate->elapsed_ns = 0;
-    needs.tally.chunk_bytes = run.job.options.chunk_bytes;
+    needs.totals.chunk_bytes = run.job.options.chunk_bytes;
     needs.raw_bytes = run.job.options.chunk_bytes;
     if (rc == 0)
         rc = imgz_job_prepare(&run.job, &needs);

@@ -14,7 +14,7 @@
 #include "io/source/source.h"
 #include "job/common/job.h"
 
-struct imgz_readrate {
+struct imgz_read_rate {
     struct imgz_source *source; /* a file or a device */
     uint64_t slice_ns;
     uint64_t bytes_max;
@@ -24,7 +24,8 @@ struct imgz_readrate {
     uint64_t elapsed_ns; /* 0: there was nothing to read */
 };
 
-IMGZ_MUST_CHECK int imgz_readrate_run(struct imgz_readrate *rate,
-                                      const struct imgz_options *options, struct imgz_error *error);
+IMGZ_MUST_CHECK int imgz_read_rate_run(struct imgz_read_rate *rate,
+                                       const struct imgz_options *options,
+                                       struct imgz_error *error);
 
 #endif /* IMGZ_READ_RATE_H */

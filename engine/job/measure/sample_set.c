@@ -28,7 +28,7 @@
 
 _Static_assert(SPECIMEN_BYTES >= IMGZ_CHUNK_BYTES_MAX, "a chunk at least");
 
-static const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+static const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
 /* ---- Choosing ------------------------------------------------------------------------------- */
 
@@ -40,84 +40,84 @@ struct walk {
 };
 
 /* Moves on to the extent behind. -ENODATA: there is none. */
-static int walk_on(struct walk *walk, struct imgz_stop *stop)
+static int walk_on(struct walk *walk, struct imgz_latch *latch)
 {
     const struct imgz_source *source = walk->source;
     const uint64_t from = walk->extent.end;
     int rc = 0;
 
-    if (imgz_stop_raised(stop))
+    if (imgz_latch_raised(latch))
         return -ECANCELED;
     if (source->kind == IMGZ_SOURCE_FILE)
         rc = imgz_extent_next(source->fd, from, source->size_bytes, &walk->extent);
     else
         walk->extent = (struct imgz_extent){from, source->size_bytes};
     if (rc < 0)
-        return imgz_stop_raise_system(stop, rc, imgz_source_place(source, from),
-                                      "looking for holes in");
+        return imgz_latch_raise_system(latch, rc, imgz_source_location(source, from),
+                                       "looking for holes in");
     walk->data_end += walk->extent.end - walk->extent.offset;
     return walk->extent.offset < source->size_bytes ? 0 : -ENODATA;
 }
 
-static int count_data(const struct imgz_source *source, struct imgz_stop *stop, uint64_t *bytes)
+static int count_data(const struct imgz_source *source, struct imgz_latch *latch, uint64_t *bytes)
 {
     struct walk walk = {.source = source};
     int rc;
 
-    while ((rc = walk_on(&walk, stop)) == 0)
+    while ((rc = walk_on(&walk, latch)) == 0)
         continue;
     *bytes = walk.data_end;
     return rc == -ENODATA ? 0 : rc;
 }
 
-static void take_chunk(struct imgz_specimen *specimen, uint64_t data_offset)
+static void take_chunk(struct imgz_sample_set *samples, uint64_t data_offset)
 {
-    const uint64_t offset = imgz_align_down(data_offset, specimen->chunk_bytes);
-    const uint64_t raw_bytes = imgz_min(specimen->chunk_bytes, specimen->source_bytes - offset);
+    const uint64_t offset = imgz_align_down(data_offset, samples->chunk_bytes);
+    const uint64_t raw_bytes = imgz_min(samples->chunk_bytes, samples->source_bytes - offset);
 
-    specimen->chunks[specimen->chunk_count] = (struct imgz_specimen_chunk){
+    samples->chunks[samples->chunk_count] = (struct imgz_sample_set_chunk){
         .source_offset = offset,
         .data_offset = data_offset,
         .raw_bytes = (uint32_t)raw_bytes,
     };
-    specimen->chunk_count += 1;
-    specimen->raw_bytes += raw_bytes;
+    samples->chunk_count += 1;
+    samples->raw_bytes += raw_bytes;
 }
 
-static int choose_from_source(struct imgz_specimen *specimen, const struct imgz_source *source,
-                              uint32_t count_max, struct imgz_stop *stop)
+static int choose_from_source(struct imgz_sample_set *samples, const struct imgz_source *source,
+                              uint32_t count_max, struct imgz_latch *latch)
 {
     struct walk walk = {.source = source};
     uint64_t data_bytes = 0;
     uint64_t stride;
-    int rc = count_data(source, stop, &data_bytes);
+    int rc = count_data(source, latch, &data_bytes);
 
-    specimen->source_bytes = source->size_bytes;
-    specimen->hole_bytes = source->size_bytes - imgz_min(data_bytes, source->size_bytes);
-    stride = imgz_max(specimen->chunk_bytes, data_bytes / count_max);
+    samples->source_bytes = source->size_bytes;
+    samples->hole_bytes = source->size_bytes - imgz_min(data_bytes, source->size_bytes);
+    stride = imgz_max(samples->chunk_bytes, data_bytes / count_max);
     for (uint64_t at = 0; rc == 0 && at < data_bytes; at += stride) {
         while (rc == 0 && walk.data_end <= at)
-            rc = walk_on(&walk, stop);
-        if (rc == 0 && specimen->chunk_count < count_max)
-            take_chunk(specimen, walk.extent.end - (walk.data_end - at));
+            rc = walk_on(&walk, latch);
+        if (rc == 0 && samples->chunk_count < count_max)
+            take_chunk(samples, walk.extent.end - (walk.data_end - at));
     }
     /* Nothing but a hole, or a file that loses its data meanwhile. */
-    if (specimen->chunk_count == 0)
-        take_chunk(specimen, 0);
+    if (samples->chunk_count == 0)
+        take_chunk(samples, 0);
     return rc == -ENODATA ? 0 : rc;
 }
 
-static void choose_from_mix(struct imgz_specimen *specimen, uint32_t count_max)
+static void choose_from_mix(struct imgz_sample_set *samples, uint32_t count_max)
 {
-    const uint64_t chunk_bytes = specimen->chunk_bytes;
+    const uint64_t chunk_bytes = samples->chunk_bytes;
 
     for (uint32_t i = 0; i < count_max; i++)
-        specimen->chunks[i] = (struct imgz_specimen_chunk){
+        samples->chunks[i] = (struct imgz_sample_set_chunk){
             .source_offset = i * chunk_bytes,
-            .raw_bytes = specimen->chunk_bytes,
+            .raw_bytes = samples->chunk_bytes,
         };
-    specimen->chunk_count = count_max;
-    specimen->raw_bytes = count_max * chunk_bytes;
+    samples->chunk_count = count_max;
+    samples->raw_bytes = count_max * chunk_bytes;
 }
 
 static uint32_t common_divisor(uint32_t a, uint32_t b)
@@ -135,9 +135,9 @@ static uint32_t choose_step(uint32_t count)
     return step;
 }
 
-uint32_t imgz_specimen_at(const struct imgz_specimen *specimen, uint64_t turn)
+uint32_t imgz_sample_set_at(const struct imgz_sample_set *samples, uint64_t turn)
 {
-    return (uint32_t)(turn % specimen->chunk_count * specimen->step % specimen->chunk_count);
+    return (uint32_t)(turn % samples->chunk_count * samples->step % samples->chunk_count);
 }
 
 /* ---- Memory --------------------------------------------------------------------------------- */
@@ -149,64 +149,64 @@ static unsigned char *map(uint64_t bytes)
     return memory != MAP_FAILED ? memory : NULL;
 }
 
-static int raise_memory(struct imgz_stop *stop)
+static int raise_memory(struct imgz_latch *latch)
 {
-    return imgz_stop_raise(stop, -ENOMEM, nowhere,
-                           "getting memory for a sample of %u MiB, raw and packed: out of memory; "
-                           "free some",
-                           (unsigned)(SPECIMEN_BYTES >> 20));
+    return imgz_latch_raise(latch, -ENOMEM, nowhere,
+                            "getting memory for a sample of %u MiB, raw and packed: out of memory; "
+                            "free some",
+                            (unsigned)(SPECIMEN_BYTES >> 20));
 }
 
-int imgz_specimen_create(struct imgz_specimen *specimen, const struct imgz_source *source,
-                         uint32_t chunk_bytes, struct imgz_stop *stop)
+int imgz_sample_set_create(struct imgz_sample_set *samples, const struct imgz_source *source,
+                           uint32_t chunk_bytes, struct imgz_latch *latch)
 {
     const uint32_t count_max = (uint32_t)(SPECIMEN_BYTES / chunk_bytes);
     int rc = 0;
 
-    *specimen = (struct imgz_specimen){
+    *samples = (struct imgz_sample_set){
         .chunk_bytes = chunk_bytes,
         .stored_room = imgz_align_up(IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
                                      IMGZ_BLOCK_BYTES),
     };
-    specimen->chunks = calloc(count_max, sizeof(specimen->chunks[0]));
-    if (specimen->chunks == NULL)
-        return raise_memory(stop);
+    samples->chunks = calloc(count_max, sizeof(samples->chunks[0]));
+    if (samples->chunks == NULL)
+        return raise_memory(latch);
     if (source != NULL)
-        rc = choose_from_source(specimen, source, count_max, stop);
+        rc = choose_from_source(samples, source, count_max, latch);
     else
-        choose_from_mix(specimen, count_max);
+        choose_from_mix(samples, count_max);
     if (rc < 0)
         return rc;
-    specimen->step = choose_step(specimen->chunk_count);
-    specimen->raw = map((uint64_t)specimen->chunk_count * chunk_bytes);
-    specimen->stored = map(specimen->chunk_count * specimen->stored_room);
-    return specimen->raw != NULL && specimen->stored != NULL ? 0 : raise_memory(stop);
+    samples->step = choose_step(samples->chunk_count);
+    samples->raw = map((uint64_t)samples->chunk_count * chunk_bytes);
+    samples->stored = map(samples->chunk_count * samples->stored_room);
+    return samples->raw != NULL && samples->stored != NULL ? 0 : raise_memory(latch);
 }
 
-void imgz_specimen_fini(struct imgz_specimen *specimen)
+void imgz_sample_set_fini(struct imgz_sample_set *samples)
 {
-    if (specimen->raw != NULL)
-        munmap(specimen->raw, (uint64_t)specimen->chunk_count * specimen->chunk_bytes);
-    if (specimen->stored != NULL)
-        munmap(specimen->stored, specimen->chunk_count * specimen->stored_room);
-    free(specimen->chunks);
-    *specimen = (struct imgz_specimen){0};
+    if (samples->raw != NULL)
+        munmap(samples->raw, (uint64_t)samples->chunk_count * samples->chunk_bytes);
+    if (samples->stored != NULL)
+        munmap(samples->stored, samples->chunk_count * samples->stored_room);
+    free(samples->chunks);
+    *samples = (struct imgz_sample_set){0};
 }
 
 /* ---- Loading -------------------------------------------------------------------------------- */
 
-static int raise_short(const struct imgz_source *source, uint64_t offset, struct imgz_stop *stop)
+static int raise_short(const struct imgz_source *source, uint64_t offset, struct imgz_latch *latch)
 {
-    return imgz_stop_raise(stop, -ENODATA, imgz_source_place(source, offset),
-                           "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
-                           " bytes when it was opened; something shrinks it, stop that and run "
-                           "again",
-                           source->path, offset, source->size_bytes);
+    return imgz_latch_raise(latch, -ENODATA, imgz_source_location(source, offset),
+                            "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
+                            " bytes when it was opened; something shrinks it, stop that and run "
+                            "again",
+                            source->path, offset, source->size_bytes);
 }
 
 /* A direct read asks for whole blocks: at the end of the source for more than there is. */
-static int read_chunk(const struct imgz_specimen_chunk *chunk, const struct imgz_source *source,
-                      unsigned char *to, struct imgz_stop *stop)
+static int read_chunk(const struct imgz_sample_set_chunk *chunk, const struct imgz_source *source,
+                      unsigned char *to, struct imgz_latch *latch)
 {
     const uint64_t want_bytes = imgz_align_up(chunk->raw_bytes, IMGZ_BLOCK_BYTES);
     uint64_t done_bytes = 0;
@@ -218,28 +218,28 @@ static int read_chunk(const struct imgz_specimen_chunk *chunk, const struct imgz
         if (moved < 0 && errno == EINTR)
             continue;
         if (moved < 0)
-            return imgz_stop_raise_system(stop, -errno, imgz_source_place(source, offset),
-                                          "reading");
+            return imgz_latch_raise_system(latch, -errno, imgz_source_location(source, offset),
+                                           "reading");
         if (moved == 0)
-            return raise_short(source, offset, stop);
+            return raise_short(source, offset, latch);
         done_bytes += (uint64_t)moved;
     }
     return 0;
 }
 
-static void mix_chunk(const struct imgz_specimen *specimen, uint32_t index)
+static void mix_chunk(const struct imgz_sample_set *samples, uint32_t index)
 {
-    const uint64_t piece_count = specimen->chunk_bytes / IMGZ_MIX_PIECE_BYTES;
+    const uint64_t piece_count = samples->chunk_bytes / IMGZ_SYNTHETIC_PIECE_BYTES;
 
     for (uint64_t i = 0; i < piece_count; i++)
-        imgz_mix_fill(index * piece_count + i,
-                      imgz_specimen_raw(specimen, index) + i * IMGZ_MIX_PIECE_BYTES);
+        imgz_synthetic_fill(index * piece_count + i,
+                            imgz_sample_set_raw(samples, index) + i * IMGZ_SYNTHETIC_PIECE_BYTES);
 }
 
-static uint64_t count_zeros(const struct imgz_specimen *specimen, uint32_t index)
+static uint64_t count_zeros(const struct imgz_sample_set *samples, uint32_t index)
 {
-    const unsigned char *raw = imgz_specimen_raw(specimen, index);
-    const uint64_t raw_bytes = specimen->chunks[index].raw_bytes;
+    const unsigned char *raw = imgz_sample_set_raw(samples, index);
+    const uint64_t raw_bytes = samples->chunks[index].raw_bytes;
     uint64_t zero_bytes = 0;
 
     for (uint64_t at = 0; at < raw_bytes; at += IMGZ_BLOCK_BYTES) {
@@ -251,120 +251,120 @@ static uint64_t count_zeros(const struct imgz_specimen *specimen, uint32_t index
     return zero_bytes;
 }
 
-int imgz_specimen_load(struct imgz_specimen *specimen, const struct imgz_source *source,
-                       struct imgz_stop *stop)
+int imgz_sample_set_load(struct imgz_sample_set *samples, const struct imgz_source *source,
+                         struct imgz_latch *latch)
 {
-    for (uint32_t i = 0; i < specimen->chunk_count; i++) {
+    for (uint32_t i = 0; i < samples->chunk_count; i++) {
         int rc = 0;
 
-        if (imgz_stop_raised(stop))
+        if (imgz_latch_raised(latch))
             return -ECANCELED;
         if (source != NULL)
-            rc = read_chunk(&specimen->chunks[i], source, imgz_specimen_raw(specimen, i), stop);
+            rc = read_chunk(&samples->chunks[i], source, imgz_sample_set_raw(samples, i), latch);
         else
-            mix_chunk(specimen, i);
+            mix_chunk(samples, i);
         if (rc < 0)
             return rc;
-        specimen->zero_bytes += count_zeros(specimen, i);
+        samples->zero_bytes += count_zeros(samples, i);
         /* Written, not just mapped: pages never touched are all one page, in the cache. */
-        memset(imgz_specimen_stored(specimen, i), 0, specimen->stored_room);
+        memset(imgz_sample_set_stored(samples, i), 0, samples->stored_room);
     }
     return 0;
 }
 
-uint32_t imgz_specimen_cached_percent(const struct imgz_specimen *specimen,
-                                      const struct imgz_source *cached_source)
+uint32_t imgz_sample_set_cached_percent(const struct imgz_sample_set *samples,
+                                        const struct imgz_source *cached_source)
 {
     uint64_t cached_count = 0;
 
-    for (uint32_t i = 0; i < specimen->chunk_count; i++) {
+    for (uint32_t i = 0; i < samples->chunk_count; i++) {
         bool cached = false;
 
-        if (imgz_cached_probe(cached_source->fd, specimen->chunks[i].data_offset, &cached) < 0)
+        if (imgz_page_cache_has(cached_source->fd, samples->chunks[i].data_offset, &cached) < 0)
             return UINT32_MAX;
         cached_count += cached;
     }
-    return (uint32_t)(cached_count * 100 / specimen->chunk_count);
+    return (uint32_t)(cached_count * 100 / samples->chunk_count);
 }
 
 /* ---- Packing and unpacking ------------------------------------------------------------------ */
 
 /* The slot as the worker of a capture would have it, its raw bytes where they lie already. */
-static struct imgz_slot view_chunk(const struct imgz_specimen *specimen, uint32_t index,
+static struct imgz_slot view_chunk(const struct imgz_sample_set *samples, uint32_t index,
                                    const struct imgz_slot *slot)
 {
     struct imgz_slot view = *slot;
 
     view.kind = IMGZ_SLOT_DATA;
     view.fault = IMGZ_FAULT_NONE;
-    view.raw = imgz_specimen_raw(specimen, index);
-    view.raw_offset = specimen->chunks[index].source_offset;
-    view.raw_bytes = specimen->chunks[index].raw_bytes;
+    view.raw = imgz_sample_set_raw(samples, index);
+    view.raw_offset = samples->chunks[index].source_offset;
+    view.raw_bytes = samples->chunks[index].raw_bytes;
     return view;
 }
 
 /* Zeros join those around them into long runs: the note of a run does not count. */
 static uint64_t cost_of(const struct imgz_slot *packed)
 {
-    return packed->kind == IMGZ_SLOT_ZERO ? imgz_zerorun_segment_bytes(packed->raw_bytes)
+    return packed->kind == IMGZ_SLOT_ZERO ? imgz_zero_run_segment_bytes(packed->raw_bytes)
                                           : packed->stored_bytes;
 }
 
-enum imgz_fault imgz_specimen_pack(const struct imgz_specimen *specimen, uint32_t index,
-                                   const struct imgz_packer *packer, const struct imgz_slot *slot,
-                                   uint64_t *image_bytes)
+enum imgz_fault imgz_sample_set_pack(const struct imgz_sample_set *samples, uint32_t index,
+                                     const struct imgz_chunk_encoder *encoder,
+                                     const struct imgz_slot *slot, uint64_t *image_bytes)
 {
-    struct imgz_slot view = view_chunk(specimen, index, slot);
+    struct imgz_slot view = view_chunk(samples, index, slot);
 
-    imgz_pack_slot(packer, &view);
+    imgz_chunk_encode_slot(encoder, &view);
     *image_bytes = cost_of(&view);
     return view.fault;
 }
 
-static void keep_packed(struct imgz_specimen *specimen, uint32_t index,
+static void keep_packed(struct imgz_sample_set *samples, uint32_t index,
                         const struct imgz_slot *packed)
 {
-    struct imgz_specimen_chunk *chunk = &specimen->chunks[index];
+    struct imgz_sample_set_chunk *chunk = &samples->chunks[index];
 
-    IMGZ_ASSERT(packed->stored_bytes <= specimen->stored_room);
+    IMGZ_ASSERT(packed->stored_bytes <= samples->stored_room);
     chunk->zero = packed->kind == IMGZ_SLOT_ZERO;
     chunk->stored_bytes = (uint32_t)packed->stored_bytes;
-    memcpy(imgz_specimen_stored(specimen, index), packed->stored, packed->stored_bytes);
+    memcpy(imgz_sample_set_stored(samples, index), packed->stored, packed->stored_bytes);
 }
 
-enum imgz_fault imgz_specimen_prove(struct imgz_specimen *specimen, uint32_t index,
-                                    const struct imgz_specimen_proof *proof,
-                                    const struct imgz_slot *slot, uint64_t *image_bytes)
+enum imgz_fault imgz_sample_set_prove(struct imgz_sample_set *samples, uint32_t index,
+                                      const struct imgz_sample_set_proof *proof,
+                                      const struct imgz_slot *slot, uint64_t *image_bytes)
 {
-    struct imgz_slot view = view_chunk(specimen, index, slot);
+    struct imgz_slot view = view_chunk(samples, index, slot);
     const unsigned char *raw = view.raw;
 
-    imgz_pack_slot(proof->packer, &view);
+    imgz_chunk_encode_slot(proof->encoder, &view);
     *image_bytes = cost_of(&view);
     if (view.fault != IMGZ_FAULT_NONE)
         return view.fault;
     if (view.kind == IMGZ_SLOT_ZERO)
-        imgz_pack_zeros(&view);
+        imgz_chunk_encode_zeros(&view);
     if (proof->keep)
-        keep_packed(specimen, index, &view);
+        keep_packed(samples, index, &view);
     view.raw = slot->raw;
-    imgz_check_slot(proof->checker, &view);
+    imgz_chunk_decode(proof->decoder, &view);
     if (view.kind == IMGZ_SLOT_DATA && view.fault == IMGZ_FAULT_NONE &&
         memcmp(view.raw, raw, view.raw_bytes) != 0)
         view.fault = IMGZ_FAULT_RAW;
     return view.fault;
 }
 
-void imgz_specimen_unpack(const struct imgz_specimen *specimen, uint32_t index,
-                          const struct imgz_checker *checker, struct imgz_slot *slot)
+void imgz_sample_set_unpack(const struct imgz_sample_set *samples, uint32_t index,
+                            const struct imgz_chunk_decoder *decoder, struct imgz_slot *slot)
 {
-    const struct imgz_specimen_chunk *chunk = &specimen->chunks[index];
+    const struct imgz_sample_set_chunk *chunk = &samples->chunks[index];
 
     slot->kind = chunk->zero ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA;
     slot->raw_offset = chunk->source_offset;
     slot->raw_bytes = chunk->raw_bytes;
     slot->stored_bytes = chunk->stored_bytes;
     /* As from the page cache; and what lies behind a segment is the inflater's to overwrite. */
-    memcpy(slot->stored, imgz_specimen_stored(specimen, index), chunk->stored_bytes);
-    imgz_check_slot(checker, slot);
+    memcpy(slot->stored, imgz_sample_set_stored(samples, index), chunk->stored_bytes);
+    imgz_chunk_decode(decoder, slot);
 }

@@ -16,7 +16,7 @@
 #include "image/chunk_encoder.h"
 #include "io/source/source.h"
 
-struct imgz_specimen_chunk {
+struct imgz_sample_set_chunk {
     uint64_t source_offset;
     uint64_t data_offset;  /* of data in it: where to look whether it is cached */
     uint32_t raw_bytes;    /* chunk_bytes, or less at the end of the source */
@@ -24,70 +24,72 @@ struct imgz_specimen_chunk {
     bool zero;             /* as packing found */
 };
 
-struct imgz_specimen {
+struct imgz_sample_set {
     uint32_t chunk_bytes;
     uint32_t chunk_count;
-    uint32_t step;         /* from one chunk to the next, see imgz_specimen_at() */
+    uint32_t step;         /* from one chunk to the next, see imgz_sample_set_at() */
     uint64_t stored_room;  /* bytes for a chunk's packed form */
     uint64_t source_bytes; /* 0: the mix */
     uint64_t hole_bytes;   /* of the source */
     uint64_t raw_bytes;    /* of all chunks */
     uint64_t zero_bytes;   /* of them */
-    struct imgz_specimen_chunk *chunks;
+    struct imgz_sample_set_chunk *chunks;
     unsigned char *raw;
     unsigned char *stored;
 };
 
-/* Chooses chunks of 'source', or of the mix if it is NULL, and gets memory for them. 'specimen' may
- * be uninitialized, and is to be given to fini() in any case. */
-IMGZ_MUST_CHECK int imgz_specimen_create(struct imgz_specimen *specimen,
-                                         const struct imgz_source *source, uint32_t chunk_bytes,
-                                         struct imgz_stop *stop);
-void imgz_specimen_fini(struct imgz_specimen *specimen);
+/* Chooses chunks of 'source', or of the mix if it is NULL, and gets memory for them. 'sample set'
+ * may be uninitialized, and is to be given to fini() in any case. */
+IMGZ_MUST_CHECK int imgz_sample_set_create(struct imgz_sample_set *samples,
+                                           const struct imgz_source *source, uint32_t chunk_bytes,
+                                           struct imgz_latch *latch);
+void imgz_sample_set_fini(struct imgz_sample_set *samples);
 
 /* Fills the raw chunks, and the room for packed ones with zeros. */
-IMGZ_MUST_CHECK int imgz_specimen_load(struct imgz_specimen *specimen,
-                                       const struct imgz_source *source, struct imgz_stop *stop);
+IMGZ_MUST_CHECK int imgz_sample_set_load(struct imgz_sample_set *samples,
+                                         const struct imgz_source *source,
+                                         struct imgz_latch *latch);
 
 /* How much of the chosen data lies in the page cache, in percent; UINT32_MAX if nobody knows. */
-uint32_t imgz_specimen_cached_percent(const struct imgz_specimen *specimen,
-                                      const struct imgz_source *cached_source);
+uint32_t imgz_sample_set_cached_percent(const struct imgz_sample_set *samples,
+                                        const struct imgz_source *cached_source);
 
 /* The chunk of the 'turn'-th turn: any chunk_count turns in a row see each once, and the first few
  * lie far apart. */
-uint32_t imgz_specimen_at(const struct imgz_specimen *specimen, uint64_t turn);
+uint32_t imgz_sample_set_at(const struct imgz_sample_set *samples, uint64_t turn);
 
-static inline unsigned char *imgz_specimen_raw(const struct imgz_specimen *specimen, uint32_t index)
+static inline unsigned char *imgz_sample_set_raw(const struct imgz_sample_set *samples,
+                                                 uint32_t index)
 {
-    return specimen->raw + (uint64_t)index * specimen->chunk_bytes;
+    return samples->raw + (uint64_t)index * samples->chunk_bytes;
 }
 
-static inline unsigned char *imgz_specimen_stored(const struct imgz_specimen *specimen,
-                                                  uint32_t index)
+static inline unsigned char *imgz_sample_set_stored(const struct imgz_sample_set *samples,
+                                                    uint32_t index)
 {
-    return specimen->stored + index * specimen->stored_room;
+    return samples->stored + index * samples->stored_room;
 }
 
 /* Packs a chunk into the slot's stored buffer, as a capture would; '*image_bytes' is what it costs
  * in an image. Returns what the worker of a capture would find wrong. */
-enum imgz_fault imgz_specimen_pack(const struct imgz_specimen *specimen, uint32_t index,
-                                   const struct imgz_packer *packer, const struct imgz_slot *slot,
-                                   uint64_t *image_bytes);
+enum imgz_fault imgz_sample_set_pack(const struct imgz_sample_set *samples, uint32_t index,
+                                     const struct imgz_chunk_encoder *encoder,
+                                     const struct imgz_slot *slot, uint64_t *image_bytes);
 
 /* The same, and proves that the raw bytes come out of it again (IMGZ_FAULT_NONE). Keeps it as the
  * chunk's packed form if 'keep'. */
-struct imgz_specimen_proof {
-    const struct imgz_packer *packer;
-    const struct imgz_checker *checker;
+struct imgz_sample_set_proof {
+    const struct imgz_chunk_encoder *encoder;
+    const struct imgz_chunk_decoder *decoder;
     bool keep;
 };
-enum imgz_fault imgz_specimen_prove(struct imgz_specimen *specimen, uint32_t index,
-                                    const struct imgz_specimen_proof *proof,
-                                    const struct imgz_slot *slot, uint64_t *image_bytes);
+enum imgz_fault imgz_sample_set_prove(struct imgz_sample_set *samples, uint32_t index,
+                                      const struct imgz_sample_set_proof *proof,
+                                      const struct imgz_slot *slot, uint64_t *image_bytes);
 
 /* Brings a chunk's packed form into the slot and inflates and checks it there, as the workers of
  * verify and restore do. */
-void imgz_specimen_unpack(const struct imgz_specimen *specimen, uint32_t index,
-                          const struct imgz_checker *checker, struct imgz_slot *slot);
+void imgz_sample_set_unpack(const struct imgz_sample_set *samples, uint32_t index,
+                            const struct imgz_chunk_decoder *decoder, struct imgz_slot *slot);
 
 #endif /* IMGZ_SAMPLE_SET_H */

@@ -5,28 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-int imgz_estimate_init(struct imgz_estimate *estimate, uint32_t chunk_count)
+int imgz_size_estimate_init(struct imgz_size_estimate *estimate, uint32_t chunk_count)
 {
     IMGZ_ASSERT(chunk_count > 0);
-    *estimate = (struct imgz_estimate){.chunk_count = chunk_count};
+    *estimate = (struct imgz_size_estimate){.chunk_count = chunk_count};
     estimate->level_bytes = calloc(chunk_count, sizeof(estimate->level_bytes[0]));
     estimate->before_bytes = calloc(chunk_count, sizeof(estimate->before_bytes[0]));
     return estimate->level_bytes != NULL && estimate->before_bytes != NULL ? 0 : -ENOMEM;
 }
 
-void imgz_estimate_fini(struct imgz_estimate *estimate)
+void imgz_size_estimate_fini(struct imgz_size_estimate *estimate)
 {
     free(estimate->level_bytes);
     free(estimate->before_bytes);
-    *estimate = (struct imgz_estimate){0};
+    *estimate = (struct imgz_size_estimate){0};
 }
 
-void imgz_estimate_clear(struct imgz_estimate *estimate)
+void imgz_size_estimate_clear(struct imgz_size_estimate *estimate)
 {
     memset(estimate->level_bytes, 0, estimate->chunk_count * sizeof(estimate->level_bytes[0]));
 }
 
-double imgz_estimate_all(const struct imgz_estimate *estimate)
+double imgz_size_estimate_all(const struct imgz_size_estimate *estimate)
 {
     const bool first = estimate->before_all <= 0;
     uint64_t before = 0;
@@ -43,12 +43,12 @@ double imgz_estimate_all(const struct imgz_estimate *estimate)
     return before > 0 ? (double)now / (double)before * estimate->before_all : 0;
 }
 
-void imgz_estimate_advance(struct imgz_estimate *estimate)
+void imgz_size_estimate_advance(struct imgz_size_estimate *estimate)
 {
     uint64_t *level_bytes = estimate->level_bytes;
 
-    estimate->before_all = imgz_estimate_all(estimate);
+    estimate->before_all = imgz_size_estimate_all(estimate);
     estimate->level_bytes = estimate->before_bytes;
     estimate->before_bytes = level_bytes;
-    imgz_estimate_clear(estimate);
+    imgz_size_estimate_clear(estimate);
 }

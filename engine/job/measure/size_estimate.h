@@ -18,27 +18,28 @@
 
 #include "base/base.h"
 
-struct imgz_estimate {
+struct imgz_size_estimate {
     uint32_t chunk_count;
 
-    /* What each chunk costs at the level at hand, and at the one before it; 0: it was not seen. */
+    /* What each chunk costs at the current level, and at the one before it; 0: it was not seen. */
     uint64_t *level_bytes; /* to be filled in by the caller */
     uint64_t *before_bytes;
     double before_all; /* all chunks at the level before */
 };
 
 /* 0, or -ENOMEM. To be given to fini() in any case. */
-IMGZ_MUST_CHECK int imgz_estimate_init(struct imgz_estimate *estimate, uint32_t chunk_count);
-void imgz_estimate_fini(struct imgz_estimate *estimate);
+IMGZ_MUST_CHECK int imgz_size_estimate_init(struct imgz_size_estimate *estimate,
+                                            uint32_t chunk_count);
+void imgz_size_estimate_fini(struct imgz_size_estimate *estimate);
 
-/* Forgets what was seen at the level at hand. */
-void imgz_estimate_clear(struct imgz_estimate *estimate);
+/* Forgets what was seen at the current level. */
+void imgz_size_estimate_clear(struct imgz_size_estimate *estimate);
 
-/* What all chunks cost at the level at hand; for the first, of which every chunk must have been
+/* What all chunks cost at the current level; for the first, of which every chunk must have been
  * seen, their sum. 0: none was seen. */
-double imgz_estimate_all(const struct imgz_estimate *estimate);
+double imgz_size_estimate_all(const struct imgz_size_estimate *estimate);
 
-/* The level at hand becomes the one before, for the next. */
-void imgz_estimate_advance(struct imgz_estimate *estimate);
+/* The current level becomes the one before, for the next. */
+void imgz_size_estimate_advance(struct imgz_size_estimate *estimate);
 
 #endif /* IMGZ_SIZE_ESTIMATE_H */

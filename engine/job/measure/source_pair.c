@@ -5,67 +5,68 @@
 
 static int refuse(struct imgz_job *job, const struct imgz_source *source)
 {
-    const struct imgz_place place = imgz_source_place(source, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_source_location(source, IMGZ_OFFSET_NONE);
 
     if (source->kind == IMGZ_SOURCE_STREAM)
-        return imgz_stop_raise_usage(
-            job->stop, place, "%s cannot be measured: it is neither a file nor a block device",
+        return imgz_latch_raise_usage(
+            job->latch, location, "%s cannot be measured: it is neither a file nor a block device",
             source->path);
     if (source->size_bytes == 0)
-        return imgz_stop_raise(job->stop, -ENODATA, place,
-                               "%s cannot be measured: it is empty; name a file with data in it",
-                               source->path);
+        return imgz_latch_raise(job->latch, -ENODATA, location,
+                                "%s cannot be measured: it is empty; name a file with data in it",
+                                source->path);
     return 0;
 }
 
 /* Adds the direct way to a file. Its failure is the job's only if it says something about the
  * machine; so it is raised on a latch of its own first. */
-static int add_direct(struct imgz_twoway *twoway, const char *path, struct imgz_job *job)
+static int add_direct(struct imgz_source_pair *pair, const char *path, struct imgz_job *job)
 {
     const struct imgz_source_config config = {.path = path,
                                               .stage = IMGZ_STAGE_READ_SOURCE,
                                               .direct = IMGZ_DIRECT_ON};
-    struct imgz_stop *quiet = NULL;
-    int rc = imgz_stop_create(&quiet);
+    struct imgz_latch *quiet = NULL;
+    int rc = imgz_latch_create(&quiet);
 
     if (rc < 0)
         return imgz_job_raise_memory(job);
-    rc = imgz_source_open(&config, quiet, &job->log, &twoway->direct);
-    imgz_stop_destroy(quiet);
+    rc = imgz_source_open(&config, quiet, &job->log, &pair->direct);
+    imgz_latch_destroy(quiet);
     /* open(2): EINVAL, the file system does not support O_DIRECT. */
     if (rc == 0 || rc == -EINVAL)
         return 0;
-    return imgz_stop_raise_system(job->stop, rc,
-                                  imgz_source_place(&twoway->cached, IMGZ_OFFSET_NONE), "opening");
+    return imgz_latch_raise_system(job->latch, rc,
+                                   imgz_source_location(&pair->cached, IMGZ_OFFSET_NONE),
+                                   "opening");
 }
 
-int imgz_twoway_open(struct imgz_twoway *twoway, const char *path, struct imgz_job *job)
+int imgz_source_pair_open(struct imgz_source_pair *pair, const char *path, struct imgz_job *job)
 {
     const struct imgz_source_config config = {.path = path,
                                               .stage = IMGZ_STAGE_READ_SOURCE,
                                               .direct = job->options.direct};
     struct imgz_source source;
-    int rc = imgz_source_open(&config, job->stop, &job->log, &source);
+    int rc = imgz_source_open(&config, job->latch, &job->log, &source);
 
     if (rc < 0)
         return rc;
-    *(source.direct ? &twoway->direct : &twoway->cached) = source;
+    *(source.direct ? &pair->direct : &pair->cached) = source;
     rc = refuse(job, &source);
     if (rc == 0 && !source.direct && source.kind == IMGZ_SOURCE_FILE &&
         config.direct == IMGZ_DIRECT_AUTO)
-        rc = add_direct(twoway, path, job);
+        rc = add_direct(pair, path, job);
     return rc;
 }
 
-void imgz_twoway_close(struct imgz_twoway *twoway)
+void imgz_source_pair_close(struct imgz_source_pair *pair)
 {
-    imgz_source_close(&twoway->direct);
-    imgz_source_close(&twoway->cached);
+    imgz_source_close(&pair->direct);
+    imgz_source_close(&pair->cached);
 }
 
-struct imgz_source *imgz_twoway_best(struct imgz_twoway *twoway)
+struct imgz_source *imgz_source_pair_best(struct imgz_source_pair *pair)
 {
-    if (twoway->direct.fd >= 0)
-        return &twoway->direct;
-    return twoway->cached.fd >= 0 ? &twoway->cached : NULL;
+    if (pair->direct.fd >= 0)
+        return &pair->direct;
+    return pair->cached.fd >= 0 ? &pair->cached : NULL;
 }

@@ -13,20 +13,20 @@
 #include "job/common/job.h"
 
 /* Each is open, or has the descriptor -1. */
-struct imgz_twoway {
+struct imgz_source_pair {
     struct imgz_source direct;
     struct imgz_source cached;
 };
 
-#define IMGZ_TWOWAY_CLOSED ((struct imgz_twoway){.direct.fd = -1, .cached.fd = -1})
+#define IMGZ_SOURCE_PAIR_CLOSED ((struct imgz_source_pair){.direct.fd = -1, .cached.fd = -1})
 
 /* As the job's options want it: AUTO opens a device directly, and a file in both ways where its
  * file system can. 'twoway' must be closed; what is open after a failure is to be closed too. */
-IMGZ_MUST_CHECK int imgz_twoway_open(struct imgz_twoway *twoway, const char *path,
-                                     struct imgz_job *job);
-void imgz_twoway_close(struct imgz_twoway *twoway);
+IMGZ_MUST_CHECK int imgz_source_pair_open(struct imgz_source_pair *pair, const char *path,
+                                          struct imgz_job *job);
+void imgz_source_pair_close(struct imgz_source_pair *pair);
 
 /* The direct one, or the other; NULL if none is open. */
-struct imgz_source *imgz_twoway_best(struct imgz_twoway *twoway);
+struct imgz_source *imgz_source_pair_best(struct imgz_source_pair *pair);
 
 #endif /* IMGZ_SOURCE_PAIR_H */

@@ -14,7 +14,7 @@
 #define UNIT_PIECES 16u
 #define CYCLE_UNITS 16u
 
-_Static_assert(UNIT_PIECES *CYCLE_UNITS == IMGZ_MIX_CYCLE_PIECES, "a cycle is whole units");
+_Static_assert(UNIT_PIECES *CYCLE_UNITS == IMGZ_SYNTHETIC_CYCLE_PIECES, "a cycle is whole units");
 
 /* xorshift64*: good enough to be incompressible. The state must not be 0. */
 static uint64_t draw(uint64_t *state)
@@ -65,20 +65,20 @@ static enum unit unit_at(uint64_t unit_index)
     return (enum unit)deck[unit_index % CYCLE_UNITS];
 }
 
-enum imgz_mix_kind imgz_mix_kind_at(uint64_t piece_index)
+enum imgz_synthetic_kind imgz_synthetic_kind_at(uint64_t piece_index)
 {
-    static const enum imgz_mix_kind files[UNIT_PIECES] = {
-        IMGZ_MIX_CODE, IMGZ_MIX_TEXT,    IMGZ_MIX_RECORDS, IMGZ_MIX_CODE,
-        IMGZ_MIX_CODE, IMGZ_MIX_RECORDS, IMGZ_MIX_TEXT,    IMGZ_MIX_BITMAP,
-        IMGZ_MIX_CODE, IMGZ_MIX_TEXT,    IMGZ_MIX_RECORDS, IMGZ_MIX_CODE,
-        IMGZ_MIX_CODE, IMGZ_MIX_RECORDS, IMGZ_MIX_TEXT,    IMGZ_MIX_BITMAP,
+    static const enum imgz_synthetic_kind files[UNIT_PIECES] = {
+        IMGZ_SYNTHETIC_CODE, IMGZ_SYNTHETIC_TEXT,    IMGZ_SYNTHETIC_RECORDS, IMGZ_SYNTHETIC_CODE,
+        IMGZ_SYNTHETIC_CODE, IMGZ_SYNTHETIC_RECORDS, IMGZ_SYNTHETIC_TEXT,    IMGZ_SYNTHETIC_BITMAP,
+        IMGZ_SYNTHETIC_CODE, IMGZ_SYNTHETIC_TEXT,    IMGZ_SYNTHETIC_RECORDS, IMGZ_SYNTHETIC_CODE,
+        IMGZ_SYNTHETIC_CODE, IMGZ_SYNTHETIC_RECORDS, IMGZ_SYNTHETIC_TEXT,    IMGZ_SYNTHETIC_BITMAP,
     };
 
     switch (unit_at(piece_index / UNIT_PIECES)) {
     case UNIT_ZERO:
-        return IMGZ_MIX_ZERO;
+        return IMGZ_SYNTHETIC_ZERO;
     case UNIT_RANDOM:
-        return IMGZ_MIX_RANDOM;
+        return IMGZ_SYNTHETIC_RANDOM;
     case UNIT_FILES:
         break;
     }
@@ -89,7 +89,7 @@ enum imgz_mix_kind imgz_mix_kind_at(uint64_t piece_index)
 
 static void fill_random(uint64_t *state, unsigned char *data)
 {
-    for (size_t i = 0; i < IMGZ_MIX_PIECE_BYTES; i += 8)
+    for (size_t i = 0; i < IMGZ_SYNTHETIC_PIECE_BYTES; i += 8)
         imgz_put_le64(data + i, draw(state));
 }
 
@@ -135,7 +135,8 @@ static size_t put_instruction(uint64_t *state, unsigned char *data, size_t at)
 static size_t put_again(uint64_t *state, unsigned char *data, size_t at, uint32_t length_max)
 {
     const size_t back = 1 + draw_skewed(state, (uint32_t)at);
-    const size_t length = imgz_min(4 + draw_skewed(state, length_max), IMGZ_MIX_PIECE_BYTES - at);
+    const size_t length =
+        imgz_min(4 + draw_skewed(state, length_max), IMGZ_SYNTHETIC_PIECE_BYTES - at);
 
     for (size_t i = 0; i < length; i++)
         data[at + i] = data[at + i - back];
@@ -146,13 +147,13 @@ static void fill_code(uint64_t *state, unsigned char *data)
 {
     size_t at = 0;
 
-    while (at + INSTRUCTION_BYTES_MAX < IMGZ_MIX_PIECE_BYTES) {
+    while (at + INSTRUCTION_BYTES_MAX < IMGZ_SYNTHETIC_PIECE_BYTES) {
         if (at > 0 && draw(state) >> 62 == 0)
             at += put_again(state, data, at, 60);
         else
             at += put_instruction(state, data, at);
     }
-    memset(data + at, 0x90, IMGZ_MIX_PIECE_BYTES - at);
+    memset(data + at, 0x90, IMGZ_SYNTHETIC_PIECE_BYTES - at);
 }
 
 /* The word of a rank, the same wherever it is used: one to four syllables. */
@@ -183,7 +184,7 @@ static void fill_text(uint64_t *state, unsigned char *data)
     unsigned char word[WORD_BYTES_MAX + 2];
     size_t at = 0;
 
-    while (at < IMGZ_MIX_PIECE_BYTES) {
+    while (at < IMGZ_SYNTHETIC_PIECE_BYTES) {
         const uint32_t end = (uint32_t)(draw(state) >> 32) % 64;
         size_t length;
         size_t taken;
@@ -196,7 +197,7 @@ static void fill_text(uint64_t *state, unsigned char *data)
         if (end < 6)
             word[length++] = end < 4 ? ',' : '.';
         word[length++] = end == 5 || end == 6 ? '\n' : ' ';
-        taken = (size_t)imgz_min(length, IMGZ_MIX_PIECE_BYTES - at);
+        taken = (size_t)imgz_min(length, IMGZ_SYNTHETIC_PIECE_BYTES - at);
         memcpy(data + at, word, taken);
         at += taken;
     }
@@ -210,8 +211,8 @@ static void fill_records(uint64_t *state, unsigned char *data)
     uint32_t number = (uint32_t)draw(state) >> 8;
     uint64_t time = draw(state) >> 24;
 
-    memset(data, 0, IMGZ_MIX_PIECE_BYTES);
-    for (size_t page = 0; page < IMGZ_MIX_PIECE_BYTES; page += page_bytes) {
+    memset(data, 0, IMGZ_SYNTHETIC_PIECE_BYTES);
+    for (size_t page = 0; page < IMGZ_SYNTHETIC_PIECE_BYTES; page += page_bytes) {
         const size_t count = 90 + (size_t)(draw(state) >> 32) % 36;
 
         imgz_put_le64(data + page, page / page_bytes);
@@ -237,7 +238,7 @@ static void fill_bitmap(uint64_t *state, unsigned char *data)
     const size_t row_bytes = (size_t)512 * 3;
     const unsigned base = (unsigned)(draw(state) >> 56);
 
-    for (size_t i = 0; i < IMGZ_MIX_PIECE_BYTES; i++) {
+    for (size_t i = 0; i < IMGZ_SYNTHETIC_PIECE_BYTES; i++) {
         const size_t row = i / row_bytes;
         const size_t column = i % row_bytes / 3;
         const unsigned grain = row < 16 ? 0 : (unsigned)(draw(state) >> 62);
@@ -246,27 +247,27 @@ static void fill_bitmap(uint64_t *state, unsigned char *data)
     }
 }
 
-void imgz_mix_fill(uint64_t piece_index, unsigned char *data)
+void imgz_synthetic_fill(uint64_t piece_index, unsigned char *data)
 {
     uint64_t state = seed_of(piece_index);
 
-    switch (imgz_mix_kind_at(piece_index)) {
-    case IMGZ_MIX_ZERO:
-        memset(data, 0, IMGZ_MIX_PIECE_BYTES);
+    switch (imgz_synthetic_kind_at(piece_index)) {
+    case IMGZ_SYNTHETIC_ZERO:
+        memset(data, 0, IMGZ_SYNTHETIC_PIECE_BYTES);
         break;
-    case IMGZ_MIX_RANDOM:
+    case IMGZ_SYNTHETIC_RANDOM:
         fill_random(&state, data);
         break;
-    case IMGZ_MIX_CODE:
+    case IMGZ_SYNTHETIC_CODE:
         fill_code(&state, data);
         break;
-    case IMGZ_MIX_TEXT:
+    case IMGZ_SYNTHETIC_TEXT:
         fill_text(&state, data);
         break;
-    case IMGZ_MIX_RECORDS:
+    case IMGZ_SYNTHETIC_RECORDS:
         fill_records(&state, data);
         break;
-    case IMGZ_MIX_BITMAP:
+    case IMGZ_SYNTHETIC_BITMAP:
         fill_bitmap(&state, data);
         break;
     }

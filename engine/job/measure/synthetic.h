@@ -20,25 +20,25 @@
 
 #include "base/base.h"
 
-enum imgz_mix_kind {
-    IMGZ_MIX_ZERO,
-    IMGZ_MIX_RANDOM,
-    IMGZ_MIX_CODE,
-    IMGZ_MIX_TEXT,
-    IMGZ_MIX_RECORDS,
-    IMGZ_MIX_BITMAP,
+enum imgz_synthetic_kind {
+    IMGZ_SYNTHETIC_ZERO,
+    IMGZ_SYNTHETIC_RANDOM,
+    IMGZ_SYNTHETIC_CODE,
+    IMGZ_SYNTHETIC_TEXT,
+    IMGZ_SYNTHETIC_RECORDS,
+    IMGZ_SYNTHETIC_BITMAP,
 };
-#define IMGZ_MIX_KIND_COUNT 6u
+#define IMGZ_SYNTHETIC_KIND_COUNT 6u
 
 /* What is of one kind: the smallest chunk there is. */
-#define IMGZ_MIX_PIECE_BYTES ((size_t)64 << 10)
+#define IMGZ_SYNTHETIC_PIECE_BYTES ((size_t)64 << 10)
 
 /* After so many pieces, and in each further such stretch, the shares above are exact. */
-#define IMGZ_MIX_CYCLE_PIECES 256u
+#define IMGZ_SYNTHETIC_CYCLE_PIECES 256u
 
-enum imgz_mix_kind imgz_mix_kind_at(uint64_t piece_index);
+enum imgz_synthetic_kind imgz_synthetic_kind_at(uint64_t piece_index);
 
-/* Makes IMGZ_MIX_PIECE_BYTES bytes that depend on 'piece_index' alone. */
-void imgz_mix_fill(uint64_t piece_index, unsigned char *data);
+/* Makes IMGZ_SYNTHETIC_PIECE_BYTES bytes that depend on 'piece_index' alone. */
+void imgz_synthetic_fill(uint64_t piece_index, unsigned char *data);
 
 #endif /* IMGZ_SYNTHETIC_H */

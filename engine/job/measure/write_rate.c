@@ -13,18 +13,18 @@
 #include "job/common/job.h"
 
 struct run {
-    struct imgz_writerate *rate;
+    struct imgz_write_rate *rate;
     struct imgz_job job;
-    struct imgz_checker *checkers; /* one per worker */
+    struct imgz_chunk_decoder *decoders; /* one per worker */
     struct imgz_output output;
     char *path;
     uint64_t turn_count; /* at most, for want of room */
     uint64_t deadline_ns;
 };
 
-/* ---- The crew's bodies -------------------------------------------------------------------- */
+/* ---- The threads' bodies -------------------------------------------------------------------- */
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct run *run = context;
 
@@ -34,9 +34,9 @@ static int feed(void *context, struct imgz_line *line)
 
         if (turn > 0 && imgz_clock_ns() >= run->deadline_ns)
             break;
-        rc = imgz_line_take_free(line, &slot);
+        rc = imgz_pipeline_take_free(pipeline, &slot);
         if (rc == 0)
-            rc = imgz_line_feed(line, &slot);
+            rc = imgz_pipeline_feed(pipeline, &slot);
         if (rc < 0)
             return rc;
     }
@@ -46,27 +46,27 @@ static int feed(void *context, struct imgz_line *line)
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     const struct run *run = context;
-    const struct imgz_specimen *specimen = run->rate->specimen;
+    const struct imgz_sample_set *samples = run->rate->samples;
 
-    imgz_specimen_unpack(specimen, imgz_specimen_at(specimen, slot->seq),
-                         &run->checkers[worker_index], slot);
+    imgz_sample_set_unpack(samples, imgz_sample_set_at(samples, slot->seq),
+                           &run->decoders[worker_index], slot);
     return 0;
 }
 
 static int raise_fault(const struct run *run)
 {
-    const struct imgz_place place = {IMGZ_STAGE_CHECK, NULL, IMGZ_OFFSET_NONE};
+    const struct imgz_location location = {IMGZ_STAGE_CHECK, NULL, IMGZ_OFFSET_NONE};
 
-    return imgz_stop_raise(run->job.stop, -EPROTO, place,
-                           "measuring a restore: a chunk in memory is not what it was; do not "
-                           "trust this machine's memory or processor, or please report this");
+    return imgz_latch_raise(run->job.latch, -EPROTO, location,
+                            "measuring a restore: a chunk in memory is not what it was; do not "
+                            "trust this machine's memory or processor, or please report this");
 }
 
 /* The chunks of all turns lie one after the other: a chunk that is short, being the source's last,
  * is followed by a hole. */
 static int write_turns(struct run *run, struct imgz_sparse *sparse)
 {
-    const uint32_t chunk_bytes = run->rate->specimen->chunk_bytes;
+    const uint32_t chunk_bytes = run->rate->samples->chunk_bytes;
     struct imgz_slot *slot = NULL;
     uint64_t end = 0;
     int rc;
@@ -84,11 +84,11 @@ static int write_turns(struct run *run, struct imgz_sparse *sparse)
     return rc == -ENODATA ? imgz_sparse_finish(sparse, end) : rc;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct run *run = context;
     struct imgz_sparse sparse;
-    int rc = imgz_sparse_init(&sparse, &run->output, line, IMGZ_SIZE_UNKNOWN);
+    int rc = imgz_sparse_init(&sparse, &run->output, pipeline, IMGZ_SIZE_UNKNOWN);
 
     if (rc == 0)
         rc = write_turns(run, &sparse);
@@ -100,13 +100,13 @@ static int drain(void *context, struct imgz_line *line)
 
 static int limit_turns(struct run *run)
 {
-    const uint32_t chunk_bytes = run->rate->specimen->chunk_bytes;
+    const uint32_t chunk_bytes = run->rate->samples->chunk_bytes;
     struct statvfs status;
 
     if (fstatvfs(run->output.fd, &status) < 0)
-        return imgz_stop_raise_system(run->job.stop, -errno,
-                                      imgz_output_place(&run->output, IMGZ_OFFSET_NONE),
-                                      "asking for the free space of");
+        return imgz_latch_raise_system(run->job.latch, -errno,
+                                       imgz_output_location(&run->output, IMGZ_OFFSET_NONE),
+                                       "asking for the free space of");
     run->turn_count = imgz_min(run->rate->bytes_max, status.f_bavail * status.f_frsize / 4);
     run->turn_count = imgz_max(1, run->turn_count / chunk_bytes);
     return 0;
@@ -121,18 +121,18 @@ static int open_output(void *context)
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
     };
-    int rc = imgz_output_open(&config, run->job.stop, &run->job.log, &run->output);
+    int rc = imgz_output_open(&config, run->job.latch, &run->job.log, &run->output);
 
     return rc < 0 ? rc : limit_turns(run);
 }
 
 static int prepare(struct run *run)
 {
-    const struct imgz_specimen *specimen = run->rate->specimen;
+    const struct imgz_sample_set *samples = run->rate->samples;
     const struct imgz_job_needs needs = {
-        .tally = {.chunk_bytes = specimen->chunk_bytes, .raw_present = true},
-        .raw_bytes = specimen->chunk_bytes,
-        .stored_bytes = specimen->stored_room,
+        .totals = {.chunk_bytes = samples->chunk_bytes, .raw_present = true},
+        .raw_bytes = samples->chunk_bytes,
+        .stored_bytes = samples->stored_room,
         .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
     };
     uint32_t count;
@@ -141,11 +141,11 @@ static int prepare(struct run *run)
     if (rc < 0)
         return rc;
     count = run->job.options.thread_count;
-    run->checkers = calloc(count, sizeof(run->checkers[0]));
-    if (run->checkers == NULL)
+    run->decoders = calloc(count, sizeof(run->decoders[0]));
+    if (run->decoders == NULL)
         return imgz_job_raise_memory(&run->job);
     for (uint32_t i = 0; i < count; i++) {
-        if (imgz_checker_init(&run->checkers[i], imgz_job_hash(&run->job)) < 0)
+        if (imgz_chunk_decoder_init(&run->decoders[i], imgz_job_hash(&run->job)) < 0)
             return imgz_job_raise_memory(&run->job);
     }
     /* Two that measure in one folder at the same time do not meet. */
@@ -160,14 +160,14 @@ static int prepare(struct run *run)
 static void release(struct run *run)
 {
     imgz_output_close(&run->output);
-    for (uint32_t i = 0; run->checkers != NULL && i < run->job.options.thread_count; i++)
-        imgz_checker_fini(&run->checkers[i]);
-    free(run->checkers);
+    for (uint32_t i = 0; run->decoders != NULL && i < run->job.options.thread_count; i++)
+        imgz_chunk_decoder_fini(&run->decoders[i]);
+    free(run->decoders);
     free(run->path);
 }
 
-int imgz_writerate_run(struct imgz_writerate *rate, const struct imgz_options *options,
-                       struct imgz_error *error)
+int imgz_write_rate_run(struct imgz_write_rate *rate, const struct imgz_options *options,
+                        struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct run run = {.rate = rate, .output = IMGZ_OUTPUT_NONE};

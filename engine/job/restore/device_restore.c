@@ -18,14 +18,14 @@ static int check_discard(const struct imgz_job *job, const struct imgz_output *o
     if (!imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return 0;
     if (output->kind != IMGZ_OUTPUT_DEVICE)
-        return imgz_stop_raise_usage(
-            job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+        return imgz_latch_raise_usage(
+            job->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
             "%s is no block device: there is nothing to discard; leave out "
             "--discard",
             output->path);
     if (imgz_job_has(job, IMGZ_FLAG_ONLY_CHANGED) || imgz_job_has(job, IMGZ_FLAG_RESUME))
-        return imgz_stop_raise_usage(
-            job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+        return imgz_latch_raise_usage(
+            job->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
             "--discard drops what --only-changed or --resume would keep; leave "
             "out one");
     return 0;
@@ -33,20 +33,22 @@ static int check_discard(const struct imgz_job *job, const struct imgz_output *o
 
 static int check_fix_gpt(const struct imgz_job *job, const struct imgz_output *output)
 {
-    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
 
     if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT))
         return 0;
     if (output->kind != IMGZ_OUTPUT_DEVICE)
-        return imgz_stop_raise_usage(job->stop, place,
-                                     "%s is no block device: it is as large as the disk; leave out "
-                                     "--fix-gpt",
-                                     output->path);
+        return imgz_latch_raise_usage(
+            job->latch, location,
+            "%s is no block device: it is as large as the disk; leave out "
+            "--fix-gpt",
+            output->path);
     if (!imgz_gpt_move_built())
-        return imgz_stop_raise(job->stop, -EOPNOTSUPP, place,
-                               "this imgz was built without libfdisk: leave out --fix-gpt, and run "
-                               "'sgdisk -e %s' afterwards",
-                               output->path);
+        return imgz_latch_raise(
+            job->latch, -EOPNOTSUPP, location,
+            "this imgz was built without libfdisk: leave out --fix-gpt, and run "
+            "'sgdisk -e %s' afterwards",
+            output->path);
     return 0;
 }
 
@@ -55,8 +57,8 @@ static int check_read_back(const struct imgz_job *job, const struct imgz_output 
 {
     if (output->left_out_bytes == 0 || !imgz_job_has(job, IMGZ_FLAG_READ_BACK))
         return 0;
-    return imgz_stop_raise_usage(
-        job->stop, imgz_output_place(output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise_usage(
+        job->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
         "%s is too small for the disk: it cannot be held against the image; "
         "leave out --read-back",
         output->path);
@@ -75,12 +77,12 @@ static int confirm(const struct imgz_job *job, const struct imgz_image *image,
     if (output->kind != IMGZ_OUTPUT_DEVICE || imgz_job_has(job, IMGZ_FLAG_DRY_RUN) ||
         is_confirmed(&job->options, image))
         return 0;
-    return imgz_stop_raise(job->stop, -ECANCELED, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "writing to %s was not confirmed; nothing was written", output->path);
+    return imgz_latch_raise(job->latch, -ECANCELED, imgz_output_location(output, IMGZ_OFFSET_NONE),
+                            "writing to %s was not confirmed; nothing was written", output->path);
 }
 
-int imgz_overwrite_allow(struct imgz_job *job, const struct imgz_image *image,
-                         const struct imgz_output *output)
+int imgz_device_restore_allow(struct imgz_job *job, const struct imgz_image *image,
+                              const struct imgz_output *output)
 {
     int rc = check_discard(job, output);
 
@@ -115,19 +117,20 @@ static int check_sectors(struct imgz_job *job, const struct imgz_output *output,
                       gpt.sector_bytes);
         return 0;
     }
-    return imgz_stop_raise(job->stop, -EMEDIUMTYPE, imgz_output_place(output, IMGZ_OFFSET_NONE),
-                           "%s has sectors of %u bytes, but the disk's partition table (GPT) is "
-                           "made for sectors of %u: no system would find the partitions; nothing "
-                           "was written; use a target with such sectors, or overrule that with "
-                           "--override sector-size",
-                           output->path, sector_bytes, gpt.sector_bytes);
+    return imgz_latch_raise(job->latch, -EMEDIUMTYPE,
+                            imgz_output_location(output, IMGZ_OFFSET_NONE),
+                            "%s has sectors of %u bytes, but the disk's partition table (GPT) is "
+                            "made for sectors of %u: no system would find the partitions; nothing "
+                            "was written; use a target with such sectors, or overrule that with "
+                            "--override sector-size",
+                            output->path, sector_bytes, gpt.sector_bytes);
 }
 
 /* What looks for a partition table looks at the beginning of a disk, not of a partition. */
 static int check_partition(struct imgz_job *job, const struct imgz_output *output,
                            const struct imgz_slot *first)
 {
-    const struct imgz_place place = imgz_output_place(output, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
     struct imgz_device_part part;
     char table[16] = "";
     int rc = imgz_device_find_part(output->fd, &part);
@@ -135,8 +138,8 @@ static int check_partition(struct imgz_job *job, const struct imgz_output *outpu
     if (rc == 0 && part.is_part && first->kind == IMGZ_SLOT_DATA)
         rc = imgz_partitions_find_table(first->raw, first->raw_bytes, job->raw_bytes_total, table);
     if (rc < 0)
-        return imgz_stop_raise_system(job->stop, rc, place,
-                                      "looking whether the disk in the image belongs on");
+        return imgz_latch_raise_system(job->latch, rc, location,
+                                       "looking whether the disk in the image belongs on");
     if (table[0] == '\0')
         return 0;
     if ((job->options.overrides & IMGZ_OVERRIDE_PARTITION) != 0) {
@@ -144,15 +147,16 @@ static int check_partition(struct imgz_job *job, const struct imgz_output *outpu
                       output->path, table);
         return 0;
     }
-    return imgz_stop_raise(job->stop, -EMEDIUMTYPE, place,
-                           "%s is a partition, but the image is of a whole disk with a partition "
-                           "table (%s): within a partition no system would find it; nothing was "
-                           "written; name the disk%s%s, or overrule that with --override partition",
-                           output->path, table, part.disk[0] != '\0' ? " " : "", part.disk);
+    return imgz_latch_raise(
+        job->latch, -EMEDIUMTYPE, location,
+        "%s is a partition, but the image is of a whole disk with a partition "
+        "table (%s): within a partition no system would find it; nothing was "
+        "written; name the disk%s%s, or overrule that with --override partition",
+        output->path, table, part.disk[0] != '\0' ? " " : "", part.disk);
 }
 
-int imgz_overwrite_check(struct imgz_job *job, const struct imgz_output *output,
-                         const struct imgz_slot *first)
+int imgz_device_restore_check(struct imgz_job *job, const struct imgz_output *output,
+                              const struct imgz_slot *first)
 {
     int rc;
 
@@ -163,15 +167,15 @@ int imgz_overwrite_check(struct imgz_job *job, const struct imgz_output *output,
     return rc < 0 ? rc : check_sectors(job, output, first);
 }
 
-int imgz_overwrite_begin(struct imgz_job *job, struct imgz_output *output,
-                         const struct imgz_slot *first)
+int imgz_device_restore_begin(struct imgz_job *job, struct imgz_output *output,
+                              const struct imgz_slot *first)
 {
-    int rc = imgz_overwrite_check(job, output, first);
+    int rc = imgz_device_restore_check(job, output, first);
 
     if (rc < 0 || output->kind != IMGZ_OUTPUT_DEVICE || !imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return rc;
     output->begun = true;
-    job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->stop, &job->log);
+    job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->latch, &job->log);
     return 0;
 }
 
@@ -185,11 +189,11 @@ static int move_backup(struct imgz_job *job, const struct imgz_output *output)
         return 0;
     rc = imgz_gpt_move(output->fd, output->path);
     if (rc < 0)
-        return imgz_stop_raise(job->stop, rc == -EBADMSG ? -EIO : rc,
-                               imgz_output_place(output, IMGZ_OFFSET_NONE),
-                               "moving the backup of the partition table (GPT) to the end of %s: "
-                               "%s; see what 'sgdisk -v %s' says",
-                               output->path, strerrordesc_np(-rc), output->path);
+        return imgz_latch_raise(job->latch, rc == -EBADMSG ? -EIO : rc,
+                                imgz_output_location(output, IMGZ_OFFSET_NONE),
+                                "moving the backup of the partition table (GPT) to the end of %s: "
+                                "%s; see what 'sgdisk -v %s' says",
+                                output->path, strerrordesc_np(-rc), output->path);
     imgz_log_line(&job->log, "the backup of the partition table is at the end of %s now",
                   output->path);
     job->backup_gpt_offset = IMGZ_OFFSET_NONE;
@@ -217,7 +221,7 @@ static void reread_table(struct imgz_job *job, const struct imgz_output *output)
                   rc == -EBUSY ? "release those that are in use" : "run as root", output->path);
 }
 
-int imgz_overwrite_end(struct imgz_job *job, struct imgz_output *output)
+int imgz_device_restore_end(struct imgz_job *job, struct imgz_output *output)
 {
     int rc;
 

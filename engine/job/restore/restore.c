@@ -23,7 +23,7 @@ struct restore {
     struct imgz_job job;
     const char *image_path;
     const char *target_path;
-    struct imgz_decode decode;
+    struct imgz_decode_stage decode;
     struct imgz_output output;
     struct imgz_source held; /* the target, to be read; fd -1 if all of it is written */
 };
@@ -33,30 +33,31 @@ static bool has_flag(const struct restore *restore, enum imgz_flag flag)
     return imgz_job_has(&restore->job, flag);
 }
 
-/* ---- The crew's bodies -------------------------------------------------------------------- */
+/* ---- The threads' bodies -------------------------------------------------------------------- */
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct restore *restore = context;
 
-    (void)line;
-    return imgz_decode_feed(&restore->decode, &restore->job);
+    (void)pipeline;
+    return imgz_decode_stage_feed(&restore->decode, &restore->job);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct restore *restore = context;
 
-    imgz_decode_work(&restore->decode, worker_index, slot);
+    imgz_decode_stage_work(&restore->decode, worker_index, slot);
     return 0;
 }
 
 /* Counts an item that is right, or tells why it is not. */
 static int accept_item(struct restore *restore, struct imgz_slot *slot)
 {
-    imgz_decode_check_table(&restore->decode, slot);
+    imgz_decode_stage_check_table(&restore->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return imgz_damage_raise_fault(restore->job.stop, &restore->decode.image.source, slot);
+        return imgz_image_error_raise_fault(restore->job.latch, &restore->decode.image.source,
+                                            slot);
     imgz_job_count(&restore->job, slot, slot->image_offset + slot->stored_bytes);
     return 0;
 }
@@ -65,9 +66,9 @@ static int accept_item(struct restore *restore, struct imgz_slot *slot)
 static void skip_item(struct restore *restore, struct imgz_slot **slot)
 {
     if (has_flag(restore, IMGZ_FLAG_RESUME))
-        imgz_meter_take_over_item(&restore->job.line->meter, *slot);
+        imgz_meter_take_over_item(&restore->job.pipeline->meter, *slot);
     restore->job.same_bytes += (*slot)->raw_bytes;
-    imgz_line_give_back(restore->job.line, slot);
+    imgz_pipeline_give_back(restore->job.pipeline, slot);
 }
 
 static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
@@ -78,8 +79,8 @@ static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
     while ((rc = imgz_sparse_take(sparse, &slot)) == 0) {
         rc = accept_item(restore, slot);
         if (rc == 0 && slot->raw_offset == 0)
-            rc = imgz_overwrite_begin(&restore->job, &restore->output, slot);
-        if (rc == 0 && slot->same)
+            rc = imgz_device_restore_begin(&restore->job, &restore->output, slot);
+        if (rc == 0 && slot->unchanged)
             skip_item(restore, &slot);
         else if (rc == 0)
             rc = imgz_sparse_put(sparse, &slot);
@@ -92,10 +93,10 @@ static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
     return imgz_sparse_finish(sparse, restore->job.sum.raw_bytes);
 }
 
-static int drain_sparse(struct restore *restore, struct imgz_line *line)
+static int drain_sparse(struct restore *restore, struct imgz_pipeline *pipeline)
 {
     struct imgz_sparse sparse;
-    int rc = imgz_sparse_init(&sparse, &restore->output, line, restore->job.raw_bytes_total);
+    int rc = imgz_sparse_init(&sparse, &restore->output, pipeline, restore->job.raw_bytes_total);
 
     if (rc == 0)
         rc = write_sparse(restore, &sparse);
@@ -125,7 +126,7 @@ static int write_stream(struct restore *restore, struct imgz_append *append,
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(restore->job.line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(restore->job.pipeline, &slot)) == 0) {
         rc = accept_item(restore, slot);
         if (rc < 0)
             return rc;
@@ -136,7 +137,7 @@ static int write_stream(struct restore *restore, struct imgz_append *append,
             rc = append_zeros(append, zeros, slot->raw_bytes, restore->job.chunk_bytes);
         if (rc < 0)
             return rc;
-        imgz_line_give_back(restore->job.line, &slot);
+        imgz_pipeline_give_back(restore->job.pipeline, &slot);
     }
     if (rc != -ENODATA)
         return rc;
@@ -144,7 +145,7 @@ static int write_stream(struct restore *restore, struct imgz_append *append,
     return imgz_append_finish(append);
 }
 
-static int drain_stream(struct restore *restore, struct imgz_line *line)
+static int drain_stream(struct restore *restore, struct imgz_pipeline *pipeline)
 {
     unsigned char *zeros = calloc(1, restore->job.chunk_bytes);
     struct imgz_append append;
@@ -152,7 +153,7 @@ static int drain_stream(struct restore *restore, struct imgz_line *line)
 
     if (zeros == NULL)
         return imgz_job_raise_memory(&restore->job);
-    rc = imgz_append_init(&append, &restore->output, line);
+    rc = imgz_append_init(&append, &restore->output, pipeline);
     if (rc == 0)
         rc = write_stream(restore, &append, zeros);
     restore->job.written_bytes = append.offset;
@@ -161,12 +162,12 @@ static int drain_stream(struct restore *restore, struct imgz_line *line)
     return rc;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct restore *restore = context;
 
-    return restore->output.kind == IMGZ_OUTPUT_STREAM ? drain_stream(restore, line)
-                                                      : drain_sparse(restore, line);
+    return restore->output.kind == IMGZ_OUTPUT_STREAM ? drain_stream(restore, pipeline)
+                                                      : drain_sparse(restore, pipeline);
 }
 
 /* ---- Reading the target ------------------------------------------------------------------- */
@@ -175,20 +176,20 @@ static int drain(void *context, struct imgz_line *line)
  * which comparing what was read back takes. */
 static int check_paranoid(const struct restore *restore)
 {
-    const struct imgz_place place =
-        imgz_source_place(&restore->decode.image.source, IMGZ_OFFSET_NONE);
+    const struct imgz_location location =
+        imgz_source_location(&restore->decode.image.source, IMGZ_OFFSET_NONE);
 
     if (!has_flag(restore, IMGZ_FLAG_PARANOID))
         return 0;
     if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) && !has_flag(restore, IMGZ_FLAG_RESUME) &&
         !has_flag(restore, IMGZ_FLAG_READ_BACK))
-        return imgz_stop_raise_usage(
-            restore->job.stop, place,
+        return imgz_latch_raise_usage(
+            restore->job.latch, location,
             "--paranoid is how --only-changed, --resume and --read-back compare: "
             "give one of them, too");
     if (has_flag(restore, IMGZ_FLAG_READ_BACK) && !restore->decode.image.seekable)
-        return imgz_stop_raise_usage(
-            restore->job.stop, place,
+        return imgz_latch_raise_usage(
+            restore->job.latch, location,
             "to compare bytes, --read-back --paranoid reads the image a second "
             "time: give it as a file instead of a pipe");
     return 0;
@@ -213,9 +214,9 @@ static int check_readable(const struct restore *restore)
 {
     if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) || restore->output.kind == IMGZ_OUTPUT_DEVICE)
         return 0;
-    return imgz_stop_raise_usage(restore->job.stop,
-                                 imgz_output_place(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
-                                 restore->output.path, nothing_to_keep);
+    return imgz_latch_raise_usage(restore->job.latch,
+                                  imgz_output_location(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
+                                  restore->output.path, nothing_to_keep);
 }
 
 /* Found out before it is written, not after. */
@@ -229,11 +230,11 @@ static int try_reading(const struct restore *restore)
     fd = imgz_source_open_again(restore->output.fd, &direct);
     if (fd >= 0)
         return close(fd) < 0 ? -errno : 0;
-    return imgz_stop_raise(restore->job.stop, fd,
-                           imgz_output_place(&restore->output, IMGZ_OFFSET_NONE),
-                           "opening %s to read it back: %s, or leave out --read-back",
-                           restore->output.path,
-                           fd == -ENOTSUP ? "that needs /proc: mount it" : strerrordesc_np(-fd));
+    return imgz_latch_raise(restore->job.latch, fd,
+                            imgz_output_location(&restore->output, IMGZ_OFFSET_NONE),
+                            "opening %s to read it back: %s, or leave out --read-back",
+                            restore->output.path,
+                            fd == -ENOTSUP ? "that needs /proc: mount it" : strerrordesc_np(-fd));
 }
 
 /* Opens the target for reading if it may hold something that need not be written. */
@@ -246,7 +247,7 @@ static int open_held(struct restore *restore)
 
     if (!resumed && !has_flag(restore, IMGZ_FLAG_ONLY_CHANGED))
         return 0;
-    rc = imgz_source_reopen(restore->output.fd, restore->output.path, restore->job.stop,
+    rc = imgz_source_reopen(restore->output.fd, restore->output.path, restore->job.latch,
                             &restore->job.log, &restore->held);
     if (rc == 0)
         restore->decode.target = &restore->held;
@@ -296,7 +297,7 @@ static int open_both(void *context)
         .overrides = restore->job.options.overrides,
         .data_bytes = IMGZ_SIZE_UNKNOWN,
     };
-    int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_ALL, restore->job.stop,
+    int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_ALL, restore->job.latch,
                              &restore->job.log, &restore->decode.image);
 
     if (rc < 0)
@@ -311,7 +312,7 @@ static int open_both(void *context)
         config.data_bytes = imgz_index_data_end(&image->index, image->end.raw_bytes);
         config.room_bytes = sums.data_bytes;
     }
-    return imgz_output_open(&config, restore->job.stop, &restore->job.log, &restore->output);
+    return imgz_output_open(&config, restore->job.latch, &restore->job.log, &restore->output);
 }
 
 /* All that is known before the first byte is read. */
@@ -324,7 +325,7 @@ static int allow(struct restore *restore)
     if (rc == 0)
         rc = try_reading(restore);
     if (rc == 0)
-        rc = imgz_overwrite_allow(&restore->job, &restore->decode.image, &restore->output);
+        rc = imgz_device_restore_allow(&restore->job, &restore->decode.image, &restore->output);
     return rc;
 }
 
@@ -340,17 +341,17 @@ static int run(struct restore *restore)
     imgz_confined_begin(&restore->job, &kept);
     restore->job.write_fd = restore->output.fd;
     restore->decode.zero_cost = zero_cost(&restore->output);
-    rc = imgz_decode_prepare(&restore->decode, &restore->job);
+    rc = imgz_decode_stage_prepare(&restore->decode, &restore->job);
     if (rc == 0)
         rc = imgz_job_run(&restore->job, &bodies, restore);
     if (rc == 0)
-        rc = imgz_decode_check_sum(&restore->decode, &restore->job);
+        rc = imgz_decode_stage_check_sum(&restore->decode, &restore->job);
     if (rc == 0)
-        rc = imgz_missing_tell(&restore->decode.image, &restore->job);
+        rc = imgz_unreadable_tell(&restore->decode.image, &restore->job);
     if (rc == 0)
         rc = read_back(restore);
     if (rc == 0)
-        rc = imgz_overwrite_end(&restore->job, &restore->output);
+        rc = imgz_device_restore_end(&restore->job, &restore->output);
     return rc < 0 ? rc : imgz_output_commit(&restore->output);
 }
 
@@ -360,22 +361,22 @@ static int run(struct restore *restore)
 static int check_first(struct restore *restore)
 {
     const struct imgz_image *image = &restore->decode.image;
-    struct imgz_unpacker unpacker;
+    struct imgz_chunk_reader chunks;
     int rc;
 
     if (!image->seekable || image->end.raw_bytes == 0)
         return 0;
-    rc = imgz_unpacker_init(&unpacker, image);
+    rc = imgz_chunk_reader_init(&chunks, image);
     if (rc < 0) {
-        imgz_unpacker_fini(&unpacker);
+        imgz_chunk_reader_fini(&chunks);
         return imgz_job_raise_memory(&restore->job);
     }
-    imgz_unpacker_seek(&unpacker, 0);
-    if (unpacker.slot.fault != IMGZ_FAULT_NONE)
-        rc = imgz_damage_raise_fault(restore->job.stop, &image->source, &unpacker.slot);
+    imgz_chunk_reader_seek(&chunks, 0);
+    if (chunks.slot.fault != IMGZ_FAULT_NONE)
+        rc = imgz_image_error_raise_fault(restore->job.latch, &image->source, &chunks.slot);
     else
-        rc = imgz_overwrite_check(&restore->job, &restore->output, &unpacker.slot);
-    imgz_unpacker_fini(&unpacker);
+        rc = imgz_device_restore_check(&restore->job, &restore->output, &chunks.slot);
+    imgz_chunk_reader_fini(&chunks);
     return rc;
 }
 
@@ -418,6 +419,6 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         imgz_job_finish(&restore.job);
     imgz_source_close(&restore.held);
     imgz_output_close(&restore.output);
-    imgz_decode_release(&restore.decode);
+    imgz_decode_stage_release(&restore.decode);
     return imgz_job_end(&restore.job, rc, report, error);
 }

@@ -56,7 +56,7 @@ static int run_look(void *context)
         const uint64_t at = look->disk_bytes + job->rest_zero_bytes;
         const uint64_t block = imgz_align_down(at, IMGZ_BLOCK_BYTES);
 
-        if (imgz_stop_raised(job->stop))
+        if (imgz_latch_raised(job->latch))
             return -ECANCELED;
         if (!look_at_piece(look, block, at - block))
             return 0;
@@ -66,7 +66,8 @@ static int run_look(void *context)
     return 0;
 }
 
-int imgz_rest_look(struct imgz_job *job, const struct imgz_source *source, uint64_t disk_bytes)
+int imgz_beyond_end_look(struct imgz_job *job, const struct imgz_source *source,
+                         uint64_t disk_bytes)
 {
     struct look look = {.job = job, .source = source, .disk_bytes = disk_bytes};
     int rc;

@@ -15,7 +15,7 @@
 #include "job/common/job.h"
 
 /* Fills in the job's figures of the rest, behind the first 'disk_bytes' of the source, a device. */
-IMGZ_MUST_CHECK int imgz_rest_look(struct imgz_job *job, const struct imgz_source *source,
-                                   uint64_t disk_bytes);
+IMGZ_MUST_CHECK int imgz_beyond_end_look(struct imgz_job *job, const struct imgz_source *source,
+                                         uint64_t disk_bytes);
 
 #endif /* IMGZ_BEYOND_END_H */

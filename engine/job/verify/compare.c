@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compare: a source, or the disk in another image, is held against the hashes of an image (match.h,
- * twins.h), and what differs is told. Of the first image only its end, sizes and hashes are read.
+ * Compare: a source, or the disk in another image, is held against the hashes of an image
+ * (compare_stage.h, compare_images.h), and what differs is told. Of the first image only its end,
+ * sizes and hashes are read.
  */
 #include "job/verify/compare.h"
 
@@ -34,25 +35,25 @@ static int check_root(const struct compare *compare)
 {
     const struct imgz_image *image = &compare->image;
 
-    if (imgz_tally_has_roots(&compare->job->sum, &image->end.root_hash, &image->end.root_sha256))
+    if (imgz_totals_has_roots(&compare->job->sum, &image->end.root_hash, &image->end.root_sha256))
         return 0;
-    return imgz_damage_raise(compare->job->stop, &image->source, image->end.hashes_offset,
-                             "the table of hashes does not fit the root hash");
+    return imgz_image_error_raise(compare->job->latch, &image->source, image->end.hashes_offset,
+                                  "the table of hashes does not fit the root hash");
 }
 
 /* The hashes find accidents. Whoever changes a disk on purpose can keep them, but not a digest that
  * was made for that. */
 static int check_digests(const struct compare *compare)
 {
-    struct imgz_place place = imgz_source_place(&compare->source, IMGZ_OFFSET_NONE);
+    struct imgz_location location = imgz_source_location(&compare->source, IMGZ_OFFSET_NONE);
     struct imgz_recorded_difference differs;
 
     if (imgz_recorded_agree(&compare->job->sum, &compare->image.meta,
                             &compare->job->compared_digests, &differs))
         return 0;
-    place.stage = IMGZ_STAGE_COMPARE;
-    return imgz_stop_raise(
-        compare->job->stop, -EBADMSG, place,
+    location.stage = IMGZ_STAGE_COMPARE;
+    return imgz_latch_raise(
+        compare->job->latch, -EBADMSG, location,
         "comparing %s with %s: the chunks have the same hashes, but the %s is %s "
         "and the image records %s: one of the two was changed on purpose; verify "
         "the image with --digest %s, and if it is right, restore it",
@@ -63,17 +64,17 @@ static int check_digests(const struct compare *compare)
 static int raise_chunks(const struct compare *compare)
 {
     const struct imgz_job *job = compare->job;
-    struct imgz_place place = imgz_source_place(&compare->source, job->bad_offset);
+    struct imgz_location location = imgz_source_location(&compare->source, job->bad_offset);
 
-    place.stage = IMGZ_STAGE_COMPARE;
-    return imgz_stop_raise(job->stop, -EBADMSG, place,
-                           "comparing %s%s with %s: they differ in %" PRIu64
-                           " of %s of %u KiB, the first at offset %" PRIu64 "%s",
-                           job->against_image ? "the disk in " : "", compare->source.path,
-                           compare->image.source.path, job->bad_chunk_count,
-                           imgz_text_count(job->sum.chunk_count, "chunk").text,
-                           job->chunk_bytes / 1024, job->bad_offset,
-                           job->against_image ? "" : "; restore it again, or capture it anew");
+    location.stage = IMGZ_STAGE_COMPARE;
+    return imgz_latch_raise(job->latch, -EBADMSG, location,
+                            "comparing %s%s with %s: they differ in %" PRIu64
+                            " of %s of %u KiB, the first at offset %" PRIu64 "%s",
+                            job->against_image ? "the disk in " : "", compare->source.path,
+                            compare->image.source.path, job->bad_chunk_count,
+                            imgz_text_count(job->sum.chunk_count, "chunk").text,
+                            job->chunk_bytes / 1024, job->bad_offset,
+                            job->against_image ? "" : "; restore it again, or capture it anew");
 }
 
 static int judge(const struct compare *compare)
@@ -92,7 +93,7 @@ static int look_behind(const struct compare *compare)
 
     if (compare->source.kind != IMGZ_SOURCE_DEVICE || compare->source.size_bytes == disk_bytes)
         return 0;
-    return imgz_rest_look(compare->job, &compare->source, disk_bytes);
+    return imgz_beyond_end_look(compare->job, &compare->source, disk_bytes);
 }
 
 /* An image stands for the disk in it; unless the disk in the first image is itself an image, and
@@ -103,7 +104,7 @@ static int look_inside(void *context)
     const uint64_t disk_bytes = compare->image.end.raw_bytes;
     struct imgz_frame_header header;
     bool is_image;
-    int rc = imgz_image_recognize(&compare->source, compare->job->stop, &is_image, &header);
+    int rc = imgz_image_recognize(&compare->source, compare->job->latch, &is_image, &header);
 
     compare->job->against_image =
         rc == 0 && is_image &&
@@ -114,10 +115,10 @@ static int look_inside(void *context)
 static int match_disk(struct compare *compare)
 {
     struct imgz_overlay overlay;
-    int rc = imgz_moved_find(compare->job, &compare->image, &compare->source, &overlay);
+    int rc = imgz_moved_gpt_find(compare->job, &compare->image, &compare->source, &overlay);
 
     if (rc == 0)
-        rc = imgz_match_run(compare->job, &compare->image, &compare->source, &overlay);
+        rc = imgz_compare_stage_run(compare->job, &compare->image, &compare->source, &overlay);
     imgz_overlay_fini(&overlay);
     return rc;
 }
@@ -132,14 +133,15 @@ static int match_source(struct compare *compare)
     other = compare->source;
     other.stage = IMGZ_STAGE_READ_IMAGE;
     compare->source.fd = -1; /* it is taken over */
-    return imgz_twins_run(compare->job, &compare->image, &other);
+    return imgz_compare_images_run(compare->job, &compare->image, &other);
 }
 
 static int load_image(void *context)
 {
     struct compare *compare = context;
 
-    return imgz_image_load(&compare->image, IMGZ_IMAGE_ALL, compare->job->stop, &compare->job->log);
+    return imgz_image_load(&compare->image, IMGZ_IMAGE_ALL, compare->job->latch,
+                           &compare->job->log);
 }
 
 static int run(struct compare *compare)
@@ -159,7 +161,7 @@ static int run(struct compare *compare)
     rc = match_source(compare);
     imgz_steady_end(&steady, compare->job);
     if (rc == 0)
-        rc = imgz_missing_tell(&compare->image, compare->job);
+        rc = imgz_unreadable_tell(&compare->image, compare->job);
     if (rc == 0)
         rc = judge(compare);
     return rc < 0 ? rc : look_behind(compare);
@@ -179,14 +181,14 @@ static int open_both(void *context)
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = job->options.direct,
     };
-    int rc = imgz_source_open(&image, job->stop, &job->log, &compare->image.source);
+    int rc = imgz_source_open(&image, job->latch, &job->log, &compare->image.source);
 
     if (rc == 0 && compare->image.source.kind == IMGZ_SOURCE_STREAM)
-        rc = imgz_stop_raise_usage(
-            job->stop, imgz_source_place(&compare->image.source, IMGZ_OFFSET_NONE),
+        rc = imgz_latch_raise_usage(
+            job->latch, imgz_source_location(&compare->image.source, IMGZ_OFFSET_NONE),
             "the hashes of an image are at its end: to compare with it, give it as a "
             "file instead of a pipe");
-    return rc < 0 ? rc : imgz_source_open(&against, job->stop, &job->log, &compare->source);
+    return rc < 0 ? rc : imgz_source_open(&against, job->latch, &job->log, &compare->source);
 }
 
 int imgz_compare_image(struct imgz_job *job, const char *image, const char *against)

@@ -4,7 +4,7 @@
  *
  * Where chunks have the same size and hash in both, their hashes are compared as they are.
  * Otherwise the drain hashes the bytes anew in chunks of the first image's size, which is many
- * times faster than to inflate them, and sums these up in a tally of their own.
+ * times faster than to inflate them, and sums these up in a totals of their own.
  */
 #include "job/verify/compare_images.h"
 
@@ -19,27 +19,27 @@
 struct twins {
     struct imgz_job *job;
     const struct imgz_image *image;
-    struct imgz_decode decode; /* of the other */
+    struct imgz_decode_stage decode; /* of the other */
     struct imgz_expected expected;
 
     /* NULL where chunks have the same size and hash. */
     struct imgz_rehash *rehash;
-    struct imgz_tally *tally;
+    struct imgz_totals *totals;
 };
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct twins *twins = context;
 
-    (void)line;
-    return imgz_decode_feed(&twins->decode, twins->job);
+    (void)pipeline;
+    return imgz_decode_stage_feed(&twins->decode, twins->job);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct twins *twins = context;
 
-    imgz_decode_work(&twins->decode, worker_index, slot);
+    imgz_decode_stage_work(&twins->decode, worker_index, slot);
     return 0;
 }
 
@@ -47,7 +47,7 @@ static void take_rehashed(void *context, const struct imgz_slot *slot)
 {
     struct twins *twins = context;
 
-    imgz_tally_add(twins->tally, slot);
+    imgz_totals_add(twins->totals, slot);
     imgz_expected_match(&twins->expected, slot);
 }
 
@@ -55,9 +55,9 @@ static int take_item(struct twins *twins, struct imgz_slot *slot)
 {
     const uint64_t end = slot->raw_offset + slot->raw_bytes;
 
-    imgz_decode_check_table(&twins->decode, slot);
+    imgz_decode_stage_check_table(&twins->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return imgz_damage_raise_fault(twins->job->stop, &twins->decode.image.source, slot);
+        return imgz_image_error_raise_fault(twins->job->latch, &twins->decode.image.source, slot);
     if (end > twins->image->end.raw_bytes)
         return imgz_expected_raise_size(&twins->expected, &twins->decode.image.source, end);
     imgz_job_count(twins->job, slot, slot->image_offset + slot->stored_bytes);
@@ -68,17 +68,17 @@ static int take_item(struct twins *twins, struct imgz_slot *slot)
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct twins *twins = context;
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
         rc = take_item(twins, slot);
         if (rc < 0)
             return rc;
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
     }
     if (rc != -ENODATA)
         return rc;
@@ -92,7 +92,7 @@ static int load_other(void *context)
 {
     struct twins *twins = context;
 
-    return imgz_image_load(&twins->decode.image, IMGZ_IMAGE_ALL, twins->job->stop,
+    return imgz_image_load(&twins->decode.image, IMGZ_IMAGE_ALL, twins->job->latch,
                            &twins->job->log);
 }
 
@@ -102,14 +102,14 @@ static int prepare_rehash(struct twins *twins)
     const uint32_t chunk_bytes = twins->image->header.chunk_bytes;
     const enum imgz_hash_kind hash = twins->image->header.hash;
     const struct imgz_rehash_config config = {chunk_bytes, hash, take_rehashed, twins};
-    const struct imgz_tally_config tally = {.chunk_bytes = chunk_bytes, .hash = hash};
+    const struct imgz_totals_config totals = {.chunk_bytes = chunk_bytes, .hash = hash};
 
     if (chunk_bytes == twins->decode.image.header.chunk_bytes &&
         hash == twins->decode.image.header.hash)
         return 0;
     twins->decode.raw_wanted = true;
     if (imgz_rehash_create(&config, &twins->rehash) < 0 ||
-        imgz_tally_create(&tally, &twins->tally) < 0)
+        imgz_totals_create(&totals, &twins->totals) < 0)
         return imgz_job_raise_memory(twins->job);
     return 0;
 }
@@ -121,12 +121,11 @@ static int check_paranoid(const struct twins *twins)
 
     if ((twins->job->options.flags & IMGZ_FLAG_PARANOID) == 0)
         return 0;
-    return imgz_stop_raise(twins->job->stop, -EOPNOTSUPP,
-                           imgz_source_place(other, IMGZ_OFFSET_NONE),
-                           "comparing %s with %s: of two images no bytes are compared, only "
-                           "hashes; 'gunzip -c %s | imgz verify --paranoid %s --against -' does it",
-                           other->path, twins->image->source.path, other->path,
-                           twins->image->source.path);
+    return imgz_latch_raise(
+        twins->job->latch, -EOPNOTSUPP, imgz_source_location(other, IMGZ_OFFSET_NONE),
+        "comparing %s with %s: of two images no bytes are compared, only "
+        "hashes; 'gunzip -c %s | imgz verify --paranoid %s --against -' does it",
+        other->path, twins->image->source.path, other->path, twins->image->source.path);
 }
 
 static int prepare(struct twins *twins)
@@ -140,11 +139,11 @@ static int prepare(struct twins *twins)
     if (rc == 0)
         rc = prepare_rehash(twins);
     if (rc == 0)
-        rc = imgz_decode_prepare(&twins->decode, twins->job);
+        rc = imgz_decode_stage_prepare(&twins->decode, twins->job);
     if (rc < 0)
         return rc;
     imgz_expected_begin(&twins->expected, twins->job, twins->image,
-                        twins->tally != NULL ? twins->tally : twins->job->tally);
+                        twins->totals != NULL ? twins->totals : twins->job->totals);
     if (other->seekable && other->end.raw_bytes != twins->image->end.raw_bytes)
         return imgz_expected_raise_size(&twins->expected, &other->source, other->end.raw_bytes);
     return 0;
@@ -154,16 +153,16 @@ static int prepare(struct twins *twins)
 static int judge(struct twins *twins)
 {
     struct imgz_job *job = twins->job;
-    struct imgz_tally_sum sum;
-    int rc = imgz_decode_check_sum(&twins->decode, job);
+    struct imgz_totals_sum sum;
+    int rc = imgz_decode_stage_check_sum(&twins->decode, job);
 
     job->image_bytes = twins->image->image_bytes;
     if (rc == 0 && job->sum.raw_bytes != twins->image->end.raw_bytes)
         rc = imgz_expected_raise_size(&twins->expected, &twins->decode.image.source,
                                       job->sum.raw_bytes);
-    if (rc < 0 || twins->tally == NULL)
+    if (rc < 0 || twins->totals == NULL)
         return rc;
-    imgz_tally_finish(twins->tally, &sum);
+    imgz_totals_finish(twins->totals, &sum);
     job->sum.hash = sum.hash;
     job->sum.root_hash = sum.root_hash;
     job->sum.root_sha256_known = sum.root_sha256_known;
@@ -173,8 +172,8 @@ static int judge(struct twins *twins)
     return 0;
 }
 
-int imgz_twins_run(struct imgz_job *job, const struct imgz_image *image,
-                   const struct imgz_source *other)
+int imgz_compare_images_run(struct imgz_job *job, const struct imgz_image *image,
+                            const struct imgz_source *other)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct twins twins = {
@@ -189,7 +188,7 @@ int imgz_twins_run(struct imgz_job *job, const struct imgz_image *image,
     if (rc == 0)
         rc = judge(&twins);
     imgz_rehash_destroy(twins.rehash);
-    imgz_tally_destroy(twins.tally);
-    imgz_decode_release(&twins.decode);
+    imgz_totals_destroy(twins.totals);
+    imgz_decode_stage_release(&twins.decode);
     return rc;
 }

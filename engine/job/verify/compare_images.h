@@ -7,7 +7,7 @@
  *
  * Threads    the caller's.
  * Errors     raised: the other image is bad, or its disk has another size. Chunks that differ are
- *            counted, as imgz_match_run() does. -EOPNOTSUPP with IMGZ_FLAG_PARANOID.
+ *            counted, as imgz_compare_stage_run() does. -EOPNOTSUPP with IMGZ_FLAG_PARANOID.
  */
 #ifndef IMGZ_COMPARE_IMAGES_H
 #define IMGZ_COMPARE_IMAGES_H
@@ -17,7 +17,7 @@
 
 /* 'image' is loaded with its hashes. Takes over 'other', which is open. Completes job->sum, of the
  * other's disk in chunks of the size that 'image' has. */
-IMGZ_MUST_CHECK int imgz_twins_run(struct imgz_job *job, const struct imgz_image *image,
-                                   const struct imgz_source *other);
+IMGZ_MUST_CHECK int imgz_compare_images_run(struct imgz_job *job, const struct imgz_image *image,
+                                            const struct imgz_source *other);
 
 #endif /* IMGZ_COMPARE_IMAGES_H */

@@ -14,22 +14,22 @@
 struct match {
     struct imgz_job *job;
     const struct imgz_image *image;
-    struct imgz_expected expected;   /* owned by the drain */
-    struct imgz_scan scan;           /* of the source */
-    struct imgz_unpacker *unpackers; /* one per worker, to compare bytes; NULL: hashes do */
+    struct imgz_expected expected;       /* owned by the drain */
+    struct imgz_hash_stage scan;         /* of the source */
+    struct imgz_chunk_reader *unpackers; /* one per worker, to compare bytes; NULL: hashes do */
 };
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct match *match = context;
 
-    (void)line;
-    return imgz_scan_feed(&match->scan);
+    (void)pipeline;
+    return imgz_hash_stage_feed(&match->scan);
 }
 
 /* ---- By bytes: in the workers ------------------------------------------------------------- */
 
-/* Whether the item at hand has the bytes of the slot at 'offset', up to a chunk of them. */
+/* Whether the current item has the bytes of the slot at 'offset', up to a chunk of them. */
 static bool is_equal(const struct imgz_slot *slot, const struct imgz_slot *item, uint64_t bytes)
 {
     if (slot->kind == IMGZ_SLOT_ZERO)
@@ -48,18 +48,18 @@ static void note_failure(struct imgz_slot *slot, const struct imgz_slot *item)
 }
 
 /* What a stream has behind the disk is told by the drain. */
-static void compare_bytes(const struct match *match, struct imgz_unpacker *unpacker,
+static void compare_bytes(const struct match *match, struct imgz_chunk_reader *chunks,
                           struct imgz_slot *slot)
 {
     const uint64_t end = imgz_min(slot->raw_offset + slot->raw_bytes, match->image->end.raw_bytes);
 
     for (uint64_t at = slot->raw_offset; at < end; at += match->job->chunk_bytes) {
-        imgz_unpacker_seek(unpacker, at);
-        if (unpacker->slot.fault != IMGZ_FAULT_NONE) {
-            note_failure(slot, &unpacker->slot);
+        imgz_chunk_reader_seek(chunks, at);
+        if (chunks->slot.fault != IMGZ_FAULT_NONE) {
+            note_failure(slot, &chunks->slot);
             return;
         }
-        if (is_equal(slot, &unpacker->slot, imgz_min(match->job->chunk_bytes, end - at)))
+        if (is_equal(slot, &chunks->slot, imgz_min(match->job->chunk_bytes, end - at)))
             continue;
         if (slot->differ_count == 0)
             slot->differ_offset = at;
@@ -71,7 +71,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct match *match = context;
 
-    imgz_scan_work(&match->scan, worker_index, slot);
+    imgz_hash_stage_work(&match->scan, worker_index, slot);
     if (match->unpackers != NULL && slot->fault == IMGZ_FAULT_NONE)
         compare_bytes(match, &match->unpackers[worker_index], slot);
     return 0;
@@ -87,7 +87,7 @@ static int create_unpackers(struct match *match)
     if (match->unpackers == NULL)
         return imgz_job_raise_memory(match->job);
     for (uint32_t i = 0; i < count; i++) {
-        if (imgz_unpacker_init(&match->unpackers[i], match->image) < 0)
+        if (imgz_chunk_reader_init(&match->unpackers[i], match->image) < 0)
             return imgz_job_raise_memory(match->job);
     }
     return 0;
@@ -96,7 +96,7 @@ static int create_unpackers(struct match *match)
 static void destroy_unpackers(struct match *match)
 {
     for (uint32_t i = 0; match->unpackers != NULL && i < match->job->options.thread_count; i++)
-        imgz_unpacker_fini(&match->unpackers[i]);
+        imgz_chunk_reader_fini(&match->unpackers[i]);
     free(match->unpackers);
 }
 
@@ -114,8 +114,8 @@ static int take_slot(struct match *match, struct imgz_slot *slot)
     if (slot->raw_offset + slot->raw_bytes > match->image->end.raw_bytes)
         return raise_size(match, slot->raw_offset + slot->raw_bytes);
     if (slot->image_failed)
-        return imgz_damage_raise_fault(match->job->stop, &match->image->source, slot);
-    rc = imgz_scan_accept(&match->scan, slot);
+        return imgz_image_error_raise_fault(match->job->latch, &match->image->source, slot);
+    rc = imgz_hash_stage_accept(&match->scan, slot);
     if (rc < 0)
         return rc;
     if (match->unpackers == NULL)
@@ -125,18 +125,18 @@ static int take_slot(struct match *match, struct imgz_slot *slot)
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct match *match = context;
     const uint64_t disk_bytes = match->image->end.raw_bytes;
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
         rc = take_slot(match, slot);
         if (rc < 0)
             return rc;
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
     }
     if (rc != -ENODATA)
         return rc;
@@ -149,7 +149,7 @@ static int drain(void *context, struct imgz_line *line)
  * must have its size. */
 static int find_size(struct match *match)
 {
-    struct imgz_scan *scan = &match->scan;
+    struct imgz_hash_stage *scan = &match->scan;
     const uint64_t disk_bytes = match->image->end.raw_bytes;
 
     scan->size_bytes = scan->source->size_bytes;
@@ -161,8 +161,8 @@ static int find_size(struct match *match)
     return 0;
 }
 
-int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct imgz_source *source,
-                   const struct imgz_overlay *overlay)
+int imgz_compare_stage_run(struct imgz_job *job, const struct imgz_image *image,
+                           struct imgz_source *source, const struct imgz_overlay *overlay)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct match match = {
@@ -177,14 +177,14 @@ int imgz_match_run(struct imgz_job *job, const struct imgz_image *image, struct 
     int rc = find_size(&match);
 
     if (rc == 0)
-        rc = imgz_scan_prepare(&match.scan, image->header.chunk_bytes, image->header.hash);
+        rc = imgz_hash_stage_prepare(&match.scan, image->header.chunk_bytes, image->header.hash);
     if (rc == 0)
         rc = create_unpackers(&match);
     if (rc == 0) {
-        imgz_expected_begin(&match.expected, job, image, job->tally);
+        imgz_expected_begin(&match.expected, job, image, job->totals);
         rc = imgz_job_run(job, &bodies, &match);
     }
-    imgz_scan_release(&match.scan);
+    imgz_hash_stage_release(&match.scan);
     destroy_unpackers(&match);
     return rc;
 }

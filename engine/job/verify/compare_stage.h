@@ -8,8 +8,8 @@
  *
  * Threads    the caller's.
  * Errors     raised: the source cannot be read, or does not have the size of the disk in the image;
- *            the image's chunk is not right.
- *            Chunks that differ are counted: job->bad_chunk_count, and bad_offset of the first.
+ *            the image's chunk is not right. Chunks that differ are counted: job->bad_chunk_count,
+ *            and bad_offset of the first.
  */
 #ifndef IMGZ_COMPARE_STAGE_H
 #define IMGZ_COMPARE_STAGE_H
@@ -20,7 +20,8 @@
 
 /* The image's index, hashes and end are loaded. Completes job->sum, of the source, which is taken
  * to have what is in 'overlay' (may be NULL). */
-IMGZ_MUST_CHECK int imgz_match_run(struct imgz_job *job, const struct imgz_image *image,
-                                   struct imgz_source *source, const struct imgz_overlay *overlay);
+IMGZ_MUST_CHECK int imgz_compare_stage_run(struct imgz_job *job, const struct imgz_image *image,
+                                           struct imgz_source *source,
+                                           const struct imgz_overlay *overlay);
 
 #endif /* IMGZ_COMPARE_STAGE_H */

@@ -8,24 +8,24 @@
 #include "checksum/checksum.h"
 
 void imgz_expected_begin(struct imgz_expected *expected, struct imgz_job *job,
-                         const struct imgz_image *image, struct imgz_tally *tally)
+                         const struct imgz_image *image, struct imgz_totals *totals)
 {
-    *expected = (struct imgz_expected){.job = job, .image = image, .tally = tally};
+    *expected = (struct imgz_expected){.job = job, .image = image, .totals = totals};
     imgz_index_rewind(&image->index, image->end.raw_bytes, &expected->cursor);
 }
 
 int imgz_expected_raise_size(const struct imgz_expected *expected, const struct imgz_source *source,
                              uint64_t disk_bytes)
 {
-    struct imgz_place place = imgz_source_place(source, IMGZ_OFFSET_NONE);
+    struct imgz_location location = imgz_source_location(source, IMGZ_OFFSET_NONE);
 
-    place.stage = IMGZ_STAGE_COMPARE;
-    return imgz_stop_raise(expected->job->stop, -EBADMSG, place,
-                           "comparing %s with %s: it has %s, the disk in the image has %s; they "
-                           "are not the same disk",
-                           source->path, expected->image->source.path,
-                           imgz_text_size(disk_bytes).text,
-                           imgz_text_size(expected->image->end.raw_bytes).text);
+    location.stage = IMGZ_STAGE_COMPARE;
+    return imgz_latch_raise(expected->job->latch, -EBADMSG, location,
+                            "comparing %s with %s: it has %s, the disk in the image has %s; they "
+                            "are not the same disk",
+                            source->path, expected->image->source.path,
+                            imgz_text_size(disk_bytes).text,
+                            imgz_text_size(expected->image->end.raw_bytes).text);
 }
 
 void imgz_expected_count(struct imgz_expected *expected, uint64_t offset, uint32_t count)
@@ -43,7 +43,7 @@ static void match_chunk(struct imgz_expected *expected, uint64_t offset, uint64_
 
     IMGZ_ASSERT(rc == 0); /* the index was checked when it was loaded */
     if (expected->item.kind == IMGZ_NOTE_ZERO)
-        wanted = imgz_tally_zero_hash(expected->tally, bytes).hash;
+        wanted = imgz_totals_zero_hash(expected->totals, bytes).hash;
     else
         wanted = expected->image->index.hashes[expected->item.hash_index];
     if (!imgz_hash_equal(hash, &wanted))
@@ -59,7 +59,7 @@ void imgz_expected_match(struct imgz_expected *expected, const struct imgz_slot 
     while (at < end) {
         const uint64_t bytes = imgz_min(chunk_bytes, end - at);
         const struct imgz_hash hash = slot->kind == IMGZ_SLOT_ZERO
-                                          ? imgz_tally_zero_hash(expected->tally, bytes).hash
+                                          ? imgz_totals_zero_hash(expected->totals, bytes).hash
                                           : slot->raw_hash;
 
         match_chunk(expected, at, bytes, &hash);

@@ -3,8 +3,8 @@
  * The hashes that the chunks of a disk must have, as an image says: a disk is held against them
  * item by item.
  *
- * Place: the drain of a comparison, be it with a raw source (match.h) or with the disk in another
- * image (twins.h).
+ * Place: the drain of a comparison, be it with a raw source (compare_stage.h) or with the disk in
+ * another image (compare_images.h).
  *
  * Threads    one.
  * Errors     what differs is counted: job->bad_chunk_count, and bad_offset of the first. Another
@@ -19,14 +19,14 @@
 struct imgz_expected {
     struct imgz_job *job;
     const struct imgz_image *image;
-    struct imgz_tally *tally; /* of the image's chunk size: it knows the hashes of zeros */
+    struct imgz_totals *totals; /* of the image's chunk size: it knows the hashes of zeros */
     struct imgz_index_cursor cursor;
     struct imgz_index_item item; /* of the image: the one that holds what was compared last */
 };
 
-/* The image's index, hashes and end are loaded, and outlive the comparison; so does 'tally'. */
+/* The image's index, hashes and end are loaded, and outlive the comparison; so does 'totals'. */
 void imgz_expected_begin(struct imgz_expected *expected, struct imgz_job *job,
-                         const struct imgz_image *image, struct imgz_tally *tally);
+                         const struct imgz_image *image, struct imgz_totals *totals);
 
 /* The next zeros, or the next chunk of data, of the image's size, with its hash; within the
  * image's disk. */

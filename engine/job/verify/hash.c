@@ -13,38 +13,38 @@
 
 struct hash {
     struct imgz_job *job;
-    struct imgz_scan scan;
+    struct imgz_hash_stage scan;
     struct imgz_steady steady;
     bool is_image;
 };
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct hash *hash = context;
 
-    (void)line;
-    return imgz_scan_feed(&hash->scan);
+    (void)pipeline;
+    return imgz_hash_stage_feed(&hash->scan);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct hash *hash = context;
 
-    imgz_scan_work(&hash->scan, worker_index, slot);
+    imgz_hash_stage_work(&hash->scan, worker_index, slot);
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct hash *hash = context;
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
-        rc = imgz_scan_accept(&hash->scan, slot);
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
+        rc = imgz_hash_stage_accept(&hash->scan, slot);
         if (rc < 0)
             return rc;
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
     }
     if (rc != -ENODATA)
         return rc;
@@ -55,13 +55,13 @@ static int drain(void *context, struct imgz_line *line)
 static int hash_raw(struct hash *hash)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    int rc =
-        imgz_scan_prepare(&hash->scan, hash->job->options.chunk_bytes, imgz_job_hash(hash->job));
+    int rc = imgz_hash_stage_prepare(&hash->scan, hash->job->options.chunk_bytes,
+                                     imgz_job_hash(hash->job));
 
     if (rc == 0)
         rc = imgz_job_run(hash->job, &bodies, hash);
     imgz_steady_end(&hash->steady, hash->job);
-    imgz_scan_release(&hash->scan);
+    imgz_hash_stage_release(&hash->scan);
     return rc;
 }
 
@@ -70,7 +70,7 @@ static int look_inside(void *context)
     struct hash *hash = context;
     struct imgz_frame_header header;
 
-    return imgz_image_recognize(hash->scan.source, hash->job->stop, &hash->is_image, &header);
+    return imgz_image_recognize(hash->scan.source, hash->job->latch, &hash->is_image, &header);
 }
 
 /* Takes over the source. */
@@ -106,7 +106,7 @@ int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_
 
     config.direct = job.options.direct;
     if (rc == 0)
-        rc = imgz_source_open(&config, job.stop, &job.log, &source);
+        rc = imgz_source_open(&config, job.latch, &job.log, &source);
     if (rc == 0)
         rc = hash_source(&job, &source);
     if (rc == 0)

@@ -30,7 +30,7 @@ struct finder {
     const struct imgz_image *image;
     const struct imgz_source *source;
     struct imgz_overlay *overlay;
-    struct imgz_unpacker unpacker;
+    struct imgz_chunk_reader chunks;
     uint32_t sector_bytes;
     unsigned char drive_head[HEAD_BYTES] __attribute__((aligned(IMGZ_BLOCK_BYTES)));
     struct imgz_gpt_header drive; /* the header of the drive, and of the image */
@@ -99,9 +99,9 @@ static bool is_drive_right(struct finder *finder)
 /* The first sectors of the disk in the image; NULL if they cannot be told. */
 static const unsigned char *unpack_head(struct finder *finder)
 {
-    const struct imgz_slot *slot = &finder->unpacker.slot;
+    const struct imgz_slot *slot = &finder->chunks.slot;
 
-    imgz_unpacker_seek(&finder->unpacker, 0);
+    imgz_chunk_reader_seek(&finder->chunks, 0);
     return slot->checked && slot->kind == IMGZ_SLOT_DATA && slot->raw_bytes >= HEAD_BYTES
                ? slot->raw
                : NULL;
@@ -165,11 +165,11 @@ static int cover_backup(struct finder *finder)
     int rc = 0;
 
     while (rc == 0 && at < end) {
-        const struct imgz_slot *slot = &finder->unpacker.slot;
+        const struct imgz_slot *slot = &finder->chunks.slot;
         const unsigned char *data;
         uint64_t bytes;
 
-        imgz_unpacker_seek(&finder->unpacker, at);
+        imgz_chunk_reader_seek(&finder->chunks, at);
         bytes = imgz_min(slot->raw_offset + slot->raw_bytes, end) - at;
         data = slot->kind == IMGZ_SLOT_ZERO ? NULL : slot->raw + (at - slot->raw_offset);
         if (slot->checked)
@@ -200,8 +200,8 @@ static int find(struct finder *finder, bool *moved)
     return rc;
 }
 
-int imgz_moved_find(struct imgz_job *job, const struct imgz_image *image,
-                    const struct imgz_source *source, struct imgz_overlay *overlay)
+int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
+                        const struct imgz_source *source, struct imgz_overlay *overlay)
 {
     struct finder *finder;
     int rc;
@@ -218,10 +218,10 @@ int imgz_moved_find(struct imgz_job *job, const struct imgz_image *image,
     finder->source = source;
     finder->overlay = overlay;
     finder->sector_bytes = source->sector_bytes;
-    rc = imgz_unpacker_init(&finder->unpacker, image);
+    rc = imgz_chunk_reader_init(&finder->chunks, image);
     if (rc == 0)
         rc = find(finder, &job->gpt_moved);
-    imgz_unpacker_fini(&finder->unpacker);
+    imgz_chunk_reader_fini(&finder->chunks);
     free(finder);
     return rc < 0 ? imgz_job_raise_memory(job) : 0;
 }

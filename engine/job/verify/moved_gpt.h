@@ -8,7 +8,7 @@
  *
  * Threads    the job's.
  * Errors     raised: -ENOMEM. Where the drive's table is not wholly right nothing was rightly
- * moved.
+ *            moved.
  */
 #ifndef IMGZ_MOVED_GPT_H
 #define IMGZ_MOVED_GPT_H
@@ -21,7 +21,8 @@
  * does neither. What it covers: the fields of the header that tell where the backup is, and its
  * CRC-32; the size in a protective MBR; and the place of the old backup. To be ended by the caller.
  */
-IMGZ_MUST_CHECK int imgz_moved_find(struct imgz_job *job, const struct imgz_image *image,
-                                    const struct imgz_source *source, struct imgz_overlay *overlay);
+IMGZ_MUST_CHECK int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
+                                        const struct imgz_source *source,
+                                        struct imgz_overlay *overlay);
 
 #endif /* IMGZ_MOVED_GPT_H */

@@ -18,23 +18,23 @@
 
 struct verify {
     struct imgz_job *job;
-    struct imgz_decode decode;
+    struct imgz_decode_stage decode;
     struct imgz_slot bad_slot; /* a copy of the first, for its story; its buffers are not used */
 };
 
-static int feed(void *context, struct imgz_line *line)
+static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct verify *verify = context;
 
-    (void)line;
-    return imgz_decode_feed(&verify->decode, verify->job);
+    (void)pipeline;
+    return imgz_decode_stage_feed(&verify->decode, verify->job);
 }
 
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct verify *verify = context;
 
-    imgz_decode_work(&verify->decode, worker_index, slot);
+    imgz_decode_stage_work(&verify->decode, worker_index, slot);
     return 0;
 }
 
@@ -44,8 +44,8 @@ static int take_item(struct verify *verify, struct imgz_slot *slot)
     struct imgz_job *job = verify->job;
 
     if (slot->fault == IMGZ_FAULT_READ)
-        return imgz_damage_raise_fault(job->stop, &verify->decode.image.source, slot);
-    imgz_decode_check_table(&verify->decode, slot);
+        return imgz_image_error_raise_fault(job->latch, &verify->decode.image.source, slot);
+    imgz_decode_stage_check_table(&verify->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE) {
         if (job->bad_chunk_count == 0) {
             job->bad_offset = slot->raw_offset;
@@ -57,21 +57,21 @@ static int take_item(struct verify *verify, struct imgz_slot *slot)
     if (job->bad_chunk_count == 0)
         imgz_job_count(job, slot, slot->image_offset + slot->stored_bytes);
     else
-        imgz_meter_add(&job->line->meter, slot);
+        imgz_meter_add(&job->pipeline->meter, slot);
     return 0;
 }
 
-static int drain(void *context, struct imgz_line *line)
+static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct verify *verify = context;
     struct imgz_slot *slot = NULL;
     int rc;
 
-    while ((rc = imgz_line_take(line, &slot)) == 0) {
+    while ((rc = imgz_pipeline_take(pipeline, &slot)) == 0) {
         rc = take_item(verify, slot);
         if (rc < 0)
             return rc;
-        imgz_line_give_back(line, &slot);
+        imgz_pipeline_give_back(pipeline, &slot);
     }
     if (rc != -ENODATA)
         return rc;
@@ -85,17 +85,17 @@ static int judge(struct verify *verify)
     const struct imgz_source *source = &verify->decode.image.source;
 
     if (verify->job->bad_chunk_count == 0)
-        return imgz_decode_check_sum(&verify->decode, verify->job);
+        return imgz_decode_stage_check_sum(&verify->decode, verify->job);
     imgz_log_line(&verify->job->log, "%s of %s bad",
                   imgz_text_count(verify->job->bad_chunk_count, "chunk").text, source->path);
-    return imgz_damage_raise_fault(verify->job->stop, source, &verify->bad_slot);
+    return imgz_image_error_raise_fault(verify->job->latch, source, &verify->bad_slot);
 }
 
 static int open_image(void *context)
 {
     struct verify *verify = context;
 
-    return imgz_image_load(&verify->decode.image, IMGZ_IMAGE_ALL, verify->job->stop,
+    return imgz_image_load(&verify->decode.image, IMGZ_IMAGE_ALL, verify->job->latch,
                            &verify->job->log);
 }
 
@@ -113,14 +113,14 @@ int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
     if (rc == 0)
         rc = imgz_job_check_hash(job, source->path, verify.decode.image.header.hash);
     if (rc == 0)
-        rc = imgz_decode_prepare(&verify.decode, job);
+        rc = imgz_decode_stage_prepare(&verify.decode, job);
     if (rc == 0)
         rc = imgz_job_run(job, &bodies, &verify);
     if (rc == 0)
-        rc = imgz_missing_tell(&verify.decode.image, job);
+        rc = imgz_unreadable_tell(&verify.decode.image, job);
     if (rc == 0)
         rc = judge(&verify);
-    imgz_decode_release(&verify.decode);
+    imgz_decode_stage_release(&verify.decode);
     return rc;
 }
 
@@ -132,7 +132,7 @@ static int verify_path(struct imgz_job *job, const char *path)
         .direct = IMGZ_DIRECT_OFF,
     };
     struct imgz_source source;
-    int rc = imgz_source_open(&config, job->stop, &job->log, &source);
+    int rc = imgz_source_open(&config, job->latch, &job->log, &source);
 
     if (rc < 0)
         return rc;
@@ -143,16 +143,16 @@ static int verify_path(struct imgz_job *job, const char *path)
 /* A scrub knows nothing of raw bytes; and without a source there is nothing to compare bytes of. */
 static int check_flags(struct imgz_job *job, const char *against)
 {
-    const struct imgz_place nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+    const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
     if ((job->options.flags & IMGZ_FLAG_PARANOID) != 0 && against == NULL)
-        return imgz_stop_raise_usage(job->stop, nowhere,
-                                     "--paranoid is how --against compares: name a source there");
+        return imgz_latch_raise_usage(job->latch, nowhere,
+                                      "--paranoid is how --against compares: name a source there");
     if ((job->options.flags & IMGZ_FLAG_SCRUB) == 0 ||
         (against == NULL && job->options.digests == NULL))
         return 0;
-    return imgz_stop_raise_usage(
-        job->stop, nowhere,
+    return imgz_latch_raise_usage(
+        job->latch, nowhere,
         "a scrub checks what is stored and inflates nothing: %s needs another "
         "run without it",
         against != NULL ? "comparing with a source" : "a digest of the disk");
