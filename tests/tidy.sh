@@ -108,6 +108,8 @@ room api base checksum codec format pipeline io/device image job/common
 complain "a folder of engine/ that is no room" < <(
     printf '%s\n' "${sources[@]}" | sed -n 's|^\(engine/.*\)/.*|\1|p' | sort -u |
         grep -vxF -f <(printf '%s\n' "${rooms[@]}"))
+complain "only a kind of source may know what one is made of" < <(
+    grep -lE '"io/source/source_ops.h"' -r engine | grep -v '^engine/io/source/')
 complain "tools may include only imgz/imgz.h and their own" < <(
     grep -nE '^ *# *include *("[^"]*/|<\.\.|<imgz/)' /dev/null tools/*.[ch] |
         grep -v '<imgz/imgz.h>')

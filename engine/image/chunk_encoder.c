@@ -102,6 +102,6 @@ int imgz_chunk_encode_raise(struct imgz_latch *latch, const struct imgz_source *
     return imgz_latch_raise(latch, -EPROTO, location,
                             "compressing %s at offset %llu: %s made a stream that cannot be used; "
                             "choose another --level, and please report this",
-                            source->path, (unsigned long long)slot->raw_offset,
+                            imgz_source_path(source), (unsigned long long)slot->raw_offset,
                             imgz_deflate_level_name(level));
 }

@@ -22,7 +22,6 @@
 #include "format/carrier.h"
 #include "format/note.h"
 #include "image/image_error.h"
-#include "io/source/extent.h"
 
 #define PIECE_BYTES ((size_t)64 << 10)
 
@@ -67,7 +66,7 @@ static int try_tail(const struct search *search, uint64_t image_bytes, struct im
 
     *tail_rc = -EBADMSG;
     if (image_bytes < IMGZ_FRAME_HEADER_BYTES + tail_bytes ||
-        image_bytes > search->source->size_bytes)
+        image_bytes > imgz_source_size(search->source))
         return 0;
     rc = read_at(search, image_bytes - tail_bytes, tail, tail_bytes);
     if (rc < 0)
@@ -174,7 +173,7 @@ static uint64_t window_bytes(const struct search *search)
 static int bisect(const struct search *search, uint64_t *end)
 {
     const uint64_t window = window_bytes(search);
-    const uint64_t size_bytes = search->source->size_bytes;
+    const uint64_t size_bytes = imgz_source_size(search->source);
     uint64_t inside = 0; /* a window here holds something: the header, for one */
     uint64_t behind;     /* one here is all zero */
     int rc;
@@ -227,7 +226,7 @@ static int judge_tail(const struct search *search, uint64_t at, struct imgz_endi
     int tail_rc;
     int rc;
 
-    if (search->source->size_bytes - at < tail_bytes) {
+    if (imgz_source_size(search->source) - at < tail_bytes) {
         *why = WALK_CUT;
         return 0;
     }
@@ -239,7 +238,7 @@ static int judge_tail(const struct search *search, uint64_t at, struct imgz_endi
 static int walk(const struct search *search, struct imgz_ending *ending, uint64_t *at,
                 enum walk_end *why)
 {
-    const uint64_t size_bytes = search->source->size_bytes;
+    const uint64_t size_bytes = imgz_source_size(search->source);
     unsigned char carrier[IMGZ_NOTE_CARRIER_BYTES];
     struct imgz_note note;
     uint64_t step;
@@ -290,14 +289,14 @@ static int look_from_front(const struct search *search, uint64_t last_end,
         return 0;
     case WALK_CUT:
         return imgz_image_error_raise_cut(search->latch, search->source,
-                                          search->source->size_bytes);
+                                          imgz_source_size(search->source));
     case WALK_MISMATCH:
         return raise_mismatch(search, at + imgz_frame_tail_bytes(search->header->hash));
     case WALK_UNKNOWN:
         break;
     }
     /* Zeros instead of a note, or of the rest of one, to the very end. */
-    if (last_end < at + IMGZ_NOTE_CARRIER_BYTES && last_end < search->source->size_bytes)
+    if (last_end < at + IMGZ_NOTE_CARRIER_BYTES && last_end < imgz_source_size(search->source))
         return imgz_image_error_raise_cut(search->latch, search->source, last_end);
     return imgz_image_error_raise(search->latch, search->source, at,
                                   "there is no readable note here");
@@ -305,7 +304,7 @@ static int look_from_front(const struct search *search, uint64_t last_end,
 
 static int find_end(const struct search *search, struct imgz_ending *ending)
 {
-    const uint64_t size_bytes = search->source->size_bytes;
+    const uint64_t size_bytes = imgz_source_size(search->source);
     uint64_t last_end;
     int tail_rc;
     int rc = try_own_tail(search, size_bytes, ending, &tail_rc);
@@ -324,20 +323,22 @@ static int find_end(const struct search *search, struct imgz_ending *ending)
 static int check_padding(const struct search *search, const struct imgz_ending *ending)
 {
     const struct imgz_source *source = search->source;
-    const uint64_t behind_bytes = source->size_bytes - ending->image_bytes;
-    const bool device = source->kind == IMGZ_SOURCE_DEVICE;
+    const uint64_t behind_bytes = imgz_source_size(source) - ending->image_bytes;
+    const bool device = imgz_source_is(source, IMGZ_SOURCE_DEVICE);
     const uint64_t end =
         ending->image_bytes + (device ? imgz_min(behind_bytes, DEVICE_BEHIND_BYTES) : behind_bytes);
     uint64_t at = ending->image_bytes;
 
     while (at < end) {
-        struct imgz_extent extent = {at, end};
+        struct imgz_extent extent;
         uint64_t first;
-        int rc = device ? 0 : imgz_extent_next(source->fd, at, end, &extent);
+        int rc = imgz_source_next_extent(source, at, &extent);
 
         if (rc < 0)
             return imgz_latch_raise_system(search->latch, rc, imgz_source_location(source, at),
                                            "reading");
+        extent.offset = imgz_min(extent.offset, end);
+        extent.end = imgz_min(extent.end, end);
         rc = find_first(search, extent.offset, extent.end - extent.offset, &first);
         if (rc < 0)
             return rc;
@@ -363,9 +364,10 @@ int imgz_ending_find(const struct imgz_source *source, const struct imgz_frame_h
     if (rc == 0)
         rc = check_padding(&search, ending);
     free(search.piece);
-    if (rc == 0 && ending->image_bytes < source->size_bytes)
+    if (rc == 0 && ending->image_bytes < imgz_source_size(source))
         imgz_log_line(log,
                       "the image in %s ends at byte %" PRIu64 "; %" PRIu64 " follow, as padding",
-                      source->path, ending->image_bytes, source->size_bytes - ending->image_bytes);
+                      imgz_source_path(source), ending->image_bytes,
+                      imgz_source_size(source) - ending->image_bytes);
     return rc;
 }

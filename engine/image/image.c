@@ -33,7 +33,7 @@ struct file_cursor {
 static int read_file(void *context, void *buffer, size_t bytes)
 {
     struct file_cursor *cursor = context;
-    const struct imgz_source *source = &cursor->image->source;
+    const struct imgz_source *source = cursor->image->source;
     size_t done_bytes;
     int rc = imgz_source_read_at(source, cursor->offset, buffer, bytes, &done_bytes);
 
@@ -73,14 +73,14 @@ static int read_header(struct imgz_image *image, struct imgz_latch *latch)
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
     enum imgz_frame_probe sort;
     size_t done_bytes = 0;
-    int rc = imgz_source_peek(&image->source, latch, bytes, sizeof(bytes), &done_bytes);
+    int rc = imgz_source_peek(image->source, latch, bytes, sizeof(bytes), &done_bytes);
 
     if (rc < 0)
         return rc;
-    image->source.peeked_bytes = 0;
+    imgz_source_drop_peeked(image->source);
     sort = imgz_frame_decode_header(bytes, done_bytes, &image->header);
     if (sort != IMGZ_FRAME_IMAGE)
-        return imgz_image_error_raise_not_image(latch, &image->source, sort, done_bytes);
+        return imgz_image_error_raise_not_image(latch, image->source, sort, done_bytes);
     imgz_index_init(&image->index, image->header.chunk_bytes);
     return 0;
 }
@@ -95,7 +95,7 @@ int imgz_image_recognize(struct imgz_source *source, struct imgz_latch *latch, b
 
     *is_image = false;
     *header = (struct imgz_frame_header){0};
-    if (source->kind == IMGZ_SOURCE_DEVICE)
+    if (imgz_source_is(source, IMGZ_SOURCE_DEVICE))
         return 0;
     rc = imgz_source_peek(source, latch, bytes, sizeof(bytes), &done_bytes);
     if (rc < 0)
@@ -108,7 +108,7 @@ int imgz_image_recognize(struct imgz_source *source, struct imgz_latch *latch, b
 static int read_end(struct imgz_image *image, struct imgz_latch *latch, struct imgz_log *log)
 {
     struct imgz_ending ending;
-    int rc = imgz_ending_find(&image->source, &image->header, latch, log, &ending);
+    int rc = imgz_ending_find(image->source, &image->header, latch, log, &ending);
 
     if (rc < 0)
         return rc;
@@ -117,7 +117,7 @@ static int read_end(struct imgz_image *image, struct imgz_latch *latch, struct i
     if (image->end.chunk_bytes != image->header.chunk_bytes ||
         (image->header.raw_bytes != IMGZ_SIZE_UNKNOWN &&
          image->header.raw_bytes != image->end.raw_bytes))
-        return imgz_image_error_raise(latch, &image->source, imgz_image_tail_offset(image),
+        return imgz_image_error_raise(latch, image->source, imgz_image_tail_offset(image),
                                       "header and end record differ");
     return 0;
 }
@@ -138,7 +138,7 @@ static int raise_section(const struct imgz_image *image, struct imgz_latch *latc
     char what[64];
 
     snprintf(what, sizeof(what), "the %s cannot be right", section->name);
-    return imgz_image_error_raise(latch, &image->source, section->offset, what);
+    return imgz_image_error_raise(latch, image->source, section->offset, what);
 }
 
 /* Reads a section into memory of its own; '*bytes' is a multiple of 'unit_bytes'. */
@@ -163,7 +163,7 @@ static int load_section(const struct imgz_image *image, struct imgz_latch *latch
     payload = malloc((size_t)note.payload_bytes + 1);
     if (payload == NULL)
         return imgz_latch_raise_system(latch, -ENOMEM,
-                                       imgz_source_location(&image->source, section->offset),
+                                       imgz_source_location(image->source, section->offset),
                                        "loading the index of");
     rc = imgz_image_read_payload(read_file, &cursor, &note, payload);
     if (rc < 0) {
@@ -250,7 +250,7 @@ static int load_meta(struct imgz_image *image, struct imgz_latch *latch)
     free(text);
     if (rc == -ENOMEM)
         return imgz_latch_raise_system(latch, rc,
-                                       imgz_source_location(&image->source, section.offset),
+                                       imgz_source_location(image->source, section.offset),
                                        "loading the metadata of");
     return rc < 0 ? raise_section(image, latch, &section) : 0;
 }
@@ -271,7 +271,7 @@ static int load_file(struct imgz_image *image, enum imgz_image_parts parts,
     int rc = read_end(image, latch, log);
 
     if (rc == 0 && !sections_ordered(image))
-        rc = imgz_image_error_raise(latch, &image->source, imgz_image_tail_offset(image),
+        rc = imgz_image_error_raise(latch, image->source, imgz_image_tail_offset(image),
                                     "the end record contradicts itself");
     if (rc == 0)
         rc = load_sizes(image, latch);
@@ -287,7 +287,7 @@ int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts, struc
 {
     int rc;
 
-    image->seekable = image->source.kind != IMGZ_SOURCE_STREAM;
+    image->seekable = imgz_source_is(image->source, IMGZ_SOURCE_RANDOM);
     rc = read_header(image, latch);
     return rc < 0 || !image->seekable ? rc : load_file(image, parts, latch, log);
 }
@@ -315,7 +315,8 @@ void imgz_image_fini(struct imgz_image *image)
 {
     imgz_meta_fini(&image->meta);
     imgz_index_fini(&image->index);
-    imgz_source_close(&image->source);
+    imgz_source_close(image->source);
+    image->source = NULL;
 }
 
 uint64_t imgz_image_raw_bytes(const struct imgz_image *image)

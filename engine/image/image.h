@@ -23,7 +23,7 @@ enum imgz_image_parts {
 };
 
 struct imgz_image {
-    struct imgz_source source;
+    struct imgz_source *source; /* its own */
     struct imgz_frame_header header;
     bool seekable;        /* a file: what follows is loaded; a stream: the feeder fills it in */
     uint64_t image_bytes; /* where it ends; only padding follows */

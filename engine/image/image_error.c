@@ -11,7 +11,7 @@ int imgz_image_error_raise(struct imgz_latch *latch, const struct imgz_source *s
     return imgz_latch_raise(latch, -EBADMSG, imgz_source_location(source, offset),
                             "reading %s at offset %" PRIu64
                             ": %s; the image is damaged, use another copy of it",
-                            source->path, offset, what);
+                            imgz_source_path(source), offset, what);
 }
 
 int imgz_image_error_raise_cut(struct imgz_latch *latch, const struct imgz_source *source,
@@ -21,8 +21,8 @@ int imgz_image_error_raise_cut(struct imgz_latch *latch, const struct imgz_sourc
                             "reading %s at offset %" PRIu64
                             ": the input ended early, before the image does; was the transfer "
                             "interrupted? %s",
-                            source->path, offset,
-                            source->kind == IMGZ_SOURCE_STREAM
+                            imgz_source_path(source), offset,
+                            !imgz_source_is(source, IMGZ_SOURCE_RANDOM)
                                 ? "see whether the command that sends it failed, and run again"
                                 : "copy all of it again");
 }
@@ -30,7 +30,7 @@ int imgz_image_error_raise_cut(struct imgz_latch *latch, const struct imgz_sourc
 int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_source *source,
                                     uint64_t image_bytes, uint64_t behind_bytes)
 {
-    const bool stream = source->kind == IMGZ_SOURCE_STREAM;
+    const bool stream = !imgz_source_is(source, IMGZ_SOURCE_RANDOM);
 
     return imgz_latch_raise(
         latch, -EBADMSG, imgz_source_location(source, image_bytes),
@@ -38,8 +38,9 @@ int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_
         ": %s follow%s the image, which ends here; they are no padding (zeros), "
         "and some decoders would unpack them, too; 'head -c %" PRIu64
         "%s%s' passes the image alone",
-        source->path, image_bytes, imgz_text_count(behind_bytes, "byte").text,
-        behind_bytes == 1 ? "s" : "", image_bytes, stream ? "" : " ", stream ? "" : source->path);
+        imgz_source_path(source), image_bytes, imgz_text_count(behind_bytes, "byte").text,
+        behind_bytes == 1 ? "s" : "", image_bytes, stream ? "" : " ",
+        stream ? "" : imgz_source_path(source));
 }
 
 /* No gzip file is shorter (RFC 1952): 10 bytes of header, 2 of data, 8 of trailer. */
@@ -59,12 +60,12 @@ int imgz_image_error_raise_not_image(struct imgz_latch *latch, const struct imgz
 
     if (header_cut(sort, bytes))
         return imgz_image_error_raise_cut(latch, source, bytes);
-    if (bytes == 0 && source->kind == IMGZ_SOURCE_STREAM)
+    if (bytes == 0 && !imgz_source_is(source, IMGZ_SOURCE_RANDOM))
         return imgz_latch_raise(
             latch, -EBADMSG, location,
             "reading %s at offset 0: it is empty; did the command that sends it "
             "fail?",
-            source->path);
+            imgz_source_path(source));
     switch (sort) {
     case IMGZ_FRAME_GZIP:
         return imgz_latch_raise(
@@ -72,13 +73,13 @@ int imgz_image_error_raise_not_image(struct imgz_latch *latch, const struct imgz
             "reading %s at offset 0: this is a plain gzip file, not an image of "
             "imgz; unpack it with gunzip, then 'imgz capture' makes an image of "
             "it",
-            source->path);
+            imgz_source_path(source));
     case IMGZ_FRAME_IMAGE_NEWER:
         return imgz_latch_raise(latch, -EBADMSG, location,
                                 "reading %s at offset 16: this image has a format version unknown "
                                 "to imgz %s (it knows versions 1 to %u); use a newer imgz, or "
                                 "gunzip",
-                                source->path, IMGZ_VERSION, IMGZ_FRAME_VERSION_MAX);
+                                imgz_source_path(source), IMGZ_VERSION, IMGZ_FRAME_VERSION_MAX);
     case IMGZ_FRAME_IMAGE:
     case IMGZ_FRAME_IMAGE_BAD:
         return imgz_image_error_raise(latch, source, 0, "the header of the image is not right");
@@ -87,7 +88,7 @@ int imgz_image_error_raise_not_image(struct imgz_latch *latch, const struct imgz
     }
     return imgz_latch_raise(latch, -EBADMSG, location,
                             "reading %s at offset 0: %s; name a file that 'imgz capture' made",
-                            source->path,
+                            imgz_source_path(source),
                             bytes == 0 ? "the file is empty" : "this is not a gzip file");
 }
 
@@ -129,6 +130,6 @@ int imgz_image_error_raise_fault(struct imgz_latch *latch, const struct imgz_sou
     return imgz_latch_raise(latch, -EBADMSG, location,
                             "checking %s at offset %" PRIu64 " (disk offset %" PRIu64
                             "): %s; the image is damaged, use another copy of it",
-                            source->path, slot->image_offset, slot->raw_offset,
+                            imgz_source_path(source), slot->image_offset, slot->raw_offset,
                             describe_fault(slot->fault));
 }

@@ -31,7 +31,7 @@ static int feed_item(struct imgz_pipeline *pipeline, const struct imgz_index_ite
 
 int imgz_image_feed_file(struct imgz_image *image, struct imgz_pipeline *pipeline)
 {
-    struct imgz_read_ahead read_ahead = {.fd = image->source.fd};
+    struct imgz_read_ahead read_ahead = imgz_source_read_ahead(image->source);
     struct imgz_index_cursor cursor;
     struct imgz_index_item item;
     int rc;
@@ -50,7 +50,7 @@ int imgz_image_feed_file(struct imgz_image *image, struct imgz_pipeline *pipelin
 void imgz_image_fetch(const struct imgz_image *image, struct imgz_slot *slot)
 {
     if (slot->read_deferred)
-        imgz_source_fetch(&image->source, slot->image_offset, slot->stored,
+        imgz_source_fetch(image->source, slot->image_offset, slot->stored,
                           (size_t)slot->stored_bytes, slot);
 }
 

@@ -34,15 +34,15 @@ static int raise_damage(const struct stream_feeder *feeder, uint64_t offset, con
 {
     if (feeder->leftover)
         return -ENODATA;
-    return imgz_image_error_raise(feeder->pipeline->latch, &feeder->image->source, offset, what);
+    return imgz_image_error_raise(feeder->pipeline->latch, feeder->image->source, offset, what);
 }
 
 static int read_stream(void *context, void *buffer, size_t bytes)
 {
     struct stream_feeder *feeder = context;
-    struct imgz_source *source = &feeder->image->source;
+    struct imgz_source *source = feeder->image->source;
     size_t done_bytes;
-    int rc = source->kind == IMGZ_SOURCE_STREAM
+    int rc = !imgz_source_is(source, IMGZ_SOURCE_RANDOM)
                  ? imgz_source_read(source, feeder->pipeline->latch, buffer, bytes, &done_bytes)
                  : imgz_source_read_at(source, feeder->image_offset, buffer, bytes, &done_bytes);
 
@@ -105,7 +105,7 @@ static int index_item(struct stream_feeder *feeder)
 
     if (rc < 0)
         return imgz_latch_raise_system(feeder->pipeline->latch, rc,
-                                       imgz_source_location(&feeder->image->source,
+                                       imgz_source_location(feeder->image->source,
                                                             feeder->note_offset),
                                        "growing the index of");
     return 0;
@@ -154,7 +154,7 @@ static int expect_section(struct stream_feeder *feeder, enum imgz_note_kind kind
     payload = malloc((size_t)bytes + 1);
     if (payload == NULL)
         return imgz_latch_raise_system(feeder->pipeline->latch, -ENOMEM,
-                                       imgz_source_location(&feeder->image->source,
+                                       imgz_source_location(feeder->image->source,
                                                             feeder->note_offset),
                                        "loading the index of");
     rc = imgz_image_read_payload(read_stream, feeder, &feeder->note, payload);
@@ -185,7 +185,7 @@ static int read_meta(struct stream_feeder *feeder)
         return raise_damage(feeder, feeder->note_offset, "the metadata cannot be right");
     if (rc == -ENOMEM)
         return imgz_latch_raise_system(feeder->pipeline->latch, rc,
-                                       imgz_source_location(&feeder->image->source,
+                                       imgz_source_location(feeder->image->source,
                                                             feeder->note_offset),
                                        "loading the metadata of");
     return rc;
@@ -195,7 +195,7 @@ static int read_meta(struct stream_feeder *feeder)
  * ending.h. */
 static int read_padding(struct stream_feeder *feeder)
 {
-    struct imgz_source *source = &feeder->image->source;
+    struct imgz_source *source = feeder->image->source;
     unsigned char piece[PADDING_PIECE_BYTES];
     uint64_t behind_bytes = 0;
     bool padding = true;

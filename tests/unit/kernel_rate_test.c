@@ -41,7 +41,7 @@ static void load_specimen(void)
     unsigned char *disk = calloc(1, DISK_BYTES);
     struct imgz_source_config config = {.stage = IMGZ_STAGE_READ_SOURCE};
     struct imgz_fixture_path path = imgz_fixture_path(&fixture, "disk");
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
 
     assert_non_null(disk);
     imgz_sample_fill(IMGZ_SAMPLE_TEXT, 1, disk, CHUNK);
@@ -51,10 +51,10 @@ static void load_specimen(void)
     free(disk);
     config.path = path.text;
     assert_int_equal(imgz_source_open(&config, fixture.latch, &fixture.log, &source), 0);
-    assert_int_equal(imgz_sample_set_create(&samples, &source, CHUNK, fixture.latch), 0);
-    assert_int_equal(imgz_sample_set_load(&samples, &source, fixture.latch), 0);
+    assert_int_equal(imgz_sample_set_create(&samples, source, CHUNK, fixture.latch), 0);
+    assert_int_equal(imgz_sample_set_load(&samples, source, fixture.latch), 0);
     assert_int_equal(samples.chunk_count, CHUNK_COUNT);
-    imgz_source_close(&source);
+    imgz_source_close(source);
 }
 
 static int set_up(void **state)

@@ -13,7 +13,7 @@
 
 #include "fixture.h"
 
-static int open_source(struct imgz_fixture *fixture, const char *path, struct imgz_source *source)
+static int open_source(struct imgz_fixture *fixture, const char *path, struct imgz_source **source)
 {
     const struct imgz_source_config config = {.path = path,
                                               .stage = IMGZ_STAGE_READ_SOURCE,
@@ -33,18 +33,18 @@ static void files_have_a_size(void **state)
     memset(data, 'd', sizeof(data));
     for (size_t i = 0; i < IMGZ_COUNT_OF(sizes); i++) {
         const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "file");
-        struct imgz_source source;
+        struct imgz_source *source = NULL;
 
         imgz_fixture_write(&fixture, "file", data, sizes[i]);
         assert_int_equal(open_source(&fixture, path.text, &source), 0);
-        assert_int_equal(source.kind, IMGZ_SOURCE_FILE);
-        assert_int_equal(source.size_bytes, sizes[i]);
-        assert_false(source.direct);
-        assert_string_equal(source.path, path.text);
-        assert_int_equal(fcntl(source.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
-        assert_int_equal(fcntl(source.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-        imgz_source_close(&source);
-        assert_int_equal(source.fd, -1);
+        assert_string_equal(imgz_source_kind(source), "file");
+        assert_true(imgz_source_is(source, IMGZ_SOURCE_RANDOM));
+        assert_int_equal(imgz_source_size(source), sizes[i]);
+        assert_false(imgz_source_is(source, IMGZ_SOURCE_DIRECT));
+        assert_string_equal(imgz_source_path(source), path.text);
+        assert_int_equal(fcntl(imgz_source_local_fd(source), F_GETFL) & O_ACCMODE, O_RDONLY);
+        assert_int_equal(fcntl(imgz_source_local_fd(source), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        imgz_source_close(source);
     }
     imgz_fixture_fini(&fixture);
 }
@@ -66,10 +66,10 @@ static void failures_tell_what_to_do(void **state)
     (void)state;
     imgz_fixture_init(&fixture);
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
-        struct imgz_source source;
+        struct imgz_source *source = NULL;
 
         assert_int_equal(open_source(&fixture, cases[i].path, &source), cases[i].code);
-        assert_int_equal(source.fd, -1);
+        assert_null(source);
         assert_string_equal(imgz_latch_error(fixture.latch)->text, cases[i].text);
         assert_string_equal(imgz_latch_error(fixture.latch)->path, cases[i].path);
         assert_int_equal(imgz_latch_error(fixture.latch)->stage, IMGZ_STAGE_READ_SOURCE);
@@ -84,7 +84,7 @@ static void direct_when_asked(void **state)
     static const unsigned char data[9000] = {1};
     struct imgz_fixture fixture;
     struct imgz_source_config config = {.stage = IMGZ_STAGE_READ_SOURCE, .direct = IMGZ_DIRECT_ON};
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     unsigned char peeked[64];
     size_t done_bytes;
 
@@ -98,19 +98,19 @@ static void direct_when_asked(void **state)
         if (imgz_source_open(&config, fixture.latch, &fixture.log, &source) < 0) {
             assert_int_equal(imgz_latch_error(fixture.latch)->code, -EINVAL);
         } else {
-            assert_true(source.direct);
-            assert_true((fcntl(source.fd, F_GETFL) & O_DIRECT) != 0);
+            assert_true(imgz_source_is(source, IMGZ_SOURCE_DIRECT));
+            assert_true((fcntl(imgz_source_local_fd(source), F_GETFL) & O_DIRECT) != 0);
             assert_int_equal(
-                imgz_source_peek(&source, fixture.latch, peeked, sizeof(peeked), &done_bytes), 0);
+                imgz_source_peek(source, fixture.latch, peeked, sizeof(peeked), &done_bytes), 0);
             assert_int_equal(done_bytes, sizeof(peeked));
             assert_int_equal(peeked[0], 1);
-            imgz_source_close(&source);
+            imgz_source_close(source);
         }
         config.direct = IMGZ_DIRECT_OFF;
         imgz_fixture_renew_stop(&fixture);
         assert_int_equal(imgz_source_open(&config, fixture.latch, &fixture.log, &source), 0);
-        assert_false(source.direct);
-        imgz_source_close(&source);
+        assert_false(imgz_source_is(source, IMGZ_SOURCE_DIRECT));
+        imgz_source_close(source);
     }
     imgz_fixture_fini(&fixture);
 }
@@ -119,7 +119,7 @@ static void peek_of_a_file_moves_nothing(void **state)
 {
     struct imgz_fixture fixture;
     struct imgz_fixture_path path;
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     unsigned char got[64];
     size_t done_bytes;
 
@@ -129,14 +129,13 @@ static void peek_of_a_file_moves_nothing(void **state)
     path = imgz_fixture_path(&fixture, "file");
     assert_int_equal(open_source(&fixture, path.text, &source), 0);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(imgz_source_peek(&source, fixture.latch, got, 4, &done_bytes), 0);
+        assert_int_equal(imgz_source_peek(source, fixture.latch, got, 4, &done_bytes), 0);
         assert_int_equal(done_bytes, 4);
         assert_memory_equal(got, "0123", 4);
-        assert_int_equal(imgz_source_peek(&source, fixture.latch, got, sizeof(got), &done_bytes),
-                         0);
+        assert_int_equal(imgz_source_peek(source, fixture.latch, got, sizeof(got), &done_bytes), 0);
         assert_int_equal(done_bytes, 10);
     }
-    imgz_source_close(&source);
+    imgz_source_close(source);
     imgz_fixture_fini(&fixture);
 }
 
@@ -165,7 +164,7 @@ static void peeked_bytes_of_a_stream_come_again(void **state)
         for (size_t piece_bytes = 1; piece_bytes <= 40; piece_bytes += 13) {
             struct imgz_fixture_path path = imgz_fixture_path(&fixture, "fifo");
             unsigned char got[128] = {0};
-            struct imgz_source source;
+            struct imgz_source *source = NULL;
             size_t done_bytes = 0;
             size_t at = 0;
             pthread_t writer;
@@ -173,23 +172,22 @@ static void peeked_bytes_of_a_stream_come_again(void **state)
             assert_int_equal(mkfifo(path.text, 0600), 0);
             assert_int_equal(pthread_create(&writer, NULL, write_to_fifo, path.text), 0);
             assert_int_equal(open_source(&fixture, path.text, &source), 0);
-            assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
-            assert_int_equal(source.size_bytes, IMGZ_SIZE_UNKNOWN);
+            assert_string_equal(imgz_source_kind(source), "stream");
+            assert_int_equal(imgz_source_size(source), IMGZ_SIZE_UNKNOWN);
             for (int again = 0; again < 2; again++) {
                 assert_int_equal(
-                    imgz_source_peek(&source, fixture.latch, got, peek_bytes, &done_bytes), 0);
+                    imgz_source_peek(source, fixture.latch, got, peek_bytes, &done_bytes), 0);
                 assert_int_equal(done_bytes, imgz_min(peek_bytes, 26));
                 assert_memory_equal(got, "abcdefghijklmnopqrstuvwxyz", done_bytes);
             }
             do {
-                assert_int_equal(imgz_source_read(&source, fixture.latch, got + at, piece_bytes,
-                                                  &done_bytes),
-                                 0);
+                assert_int_equal(
+                    imgz_source_read(source, fixture.latch, got + at, piece_bytes, &done_bytes), 0);
                 at += done_bytes;
             } while (done_bytes == piece_bytes);
             assert_int_equal(at, 26);
             assert_memory_equal(got, "abcdefghijklmnopqrstuvwxyz", 26);
-            imgz_source_close(&source);
+            imgz_source_close(source);
             assert_int_equal(pthread_join(writer, NULL), 0);
             imgz_fixture_remove_all(&fixture);
         }
@@ -201,7 +199,7 @@ static void peeked_bytes_of_a_stream_come_again(void **state)
 static void standard_input_is_a_stream(void **state)
 {
     struct imgz_fixture fixture;
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     struct imgz_fixture_path path;
     unsigned char got[16];
     size_t done_bytes;
@@ -216,11 +214,11 @@ static void standard_input_is_a_stream(void **state)
     assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
     close(fd);
     assert_int_equal(open_source(&fixture, "-", &source), 0);
-    assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
-    assert_string_equal(source.path, "standard input");
-    assert_int_equal(imgz_source_read(&source, fixture.latch, got, sizeof(got), &done_bytes), 0);
+    assert_string_equal(imgz_source_kind(source), "stream");
+    assert_string_equal(imgz_source_path(source), "standard input");
+    assert_int_equal(imgz_source_read(source, fixture.latch, got, sizeof(got), &done_bytes), 0);
     assert_int_equal(done_bytes, 5);
-    imgz_source_close(&source);
+    imgz_source_close(source);
     assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
     close(STDIN_FILENO);
     assert_int_equal(open_source(&fixture, "-", &source), -EBADF);
@@ -235,7 +233,7 @@ static void standard_input_is_a_stream(void **state)
 static void a_file_that_has_content_but_no_size_is_a_stream(void **state)
 {
     struct imgz_fixture fixture;
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     unsigned char peeked[13];
     unsigned char got[4096];
     size_t done_bytes;
@@ -243,18 +241,18 @@ static void a_file_that_has_content_but_no_size_is_a_stream(void **state)
     (void)state;
     imgz_fixture_init(&fixture);
     assert_int_equal(open_source(&fixture, "/proc/version", &source), 0);
-    assert_int_equal(source.status.st_size, 0);
-    assert_int_equal(source.kind, IMGZ_SOURCE_STREAM);
-    assert_int_equal(source.size_bytes, IMGZ_SIZE_UNKNOWN);
-    assert_int_equal(imgz_source_peek(&source, fixture.latch, peeked, sizeof(peeked), &done_bytes),
+    assert_int_equal(imgz_source_status(source)->st_size, 0);
+    assert_string_equal(imgz_source_kind(source), "stream");
+    assert_int_equal(imgz_source_size(source), IMGZ_SIZE_UNKNOWN);
+    assert_int_equal(imgz_source_peek(source, fixture.latch, peeked, sizeof(peeked), &done_bytes),
                      0);
     assert_int_equal(done_bytes, sizeof(peeked));
     assert_memory_equal(peeked, "Linux version", sizeof(peeked));
-    assert_int_equal(imgz_source_read(&source, fixture.latch, got, sizeof(got), &done_bytes), 0);
+    assert_int_equal(imgz_source_read(source, fixture.latch, got, sizeof(got), &done_bytes), 0);
     assert_in_range(done_bytes, sizeof(peeked), sizeof(got) - 1);
     assert_memory_equal(got, "Linux version", sizeof(peeked));
     assert_int_equal(got[done_bytes - 1], '\n');
-    imgz_source_close(&source);
+    imgz_source_close(source);
     imgz_fixture_fini(&fixture);
 }
 
@@ -263,7 +261,7 @@ static void read_at_gives_all_or_up_to_the_end(void **state)
     unsigned char data[5000];
     unsigned char buffer[5000];
     struct imgz_fixture fixture;
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     size_t done_bytes;
 
     (void)state;
@@ -272,14 +270,15 @@ static void read_at_gives_all_or_up_to_the_end(void **state)
         data[i] = (unsigned char)(i * 7 + i / 256);
     imgz_fixture_write(&fixture, "file", data, sizeof(data));
     assert_int_equal(open_source(&fixture, imgz_fixture_path(&fixture, "file").text, &source), 0);
-    assert_int_equal(imgz_source_read_at(&source, 100, buffer, 4000, &done_bytes), 0);
+    assert_int_equal(imgz_source_read_at(source, 100, buffer, 4000, &done_bytes), 0);
     assert_int_equal(done_bytes, 4000);
     assert_memory_equal(buffer, data + 100, 4000);
-    assert_int_equal(imgz_source_read_at(&source, 4900, buffer, 200, &done_bytes), 0);
+    assert_int_equal(imgz_source_read_at(source, 4900, buffer, 200, &done_bytes), 0);
     assert_int_equal(done_bytes, 100);
     assert_memory_equal(buffer, data + 4900, 100);
-    imgz_source_close(&source);
-    assert_int_equal(imgz_source_read_at(&source, 0, buffer, 1, &done_bytes), -EBADF);
+    close(imgz_source_local_fd(source));
+    assert_int_equal(imgz_source_read_at(source, 0, buffer, 1, &done_bytes), -EBADF);
+    imgz_source_close(source);
     imgz_fixture_fini(&fixture);
 }
 
@@ -290,37 +289,45 @@ static void a_fetch_notes_what_failed(void **state)
     unsigned char buffer[4096];
     struct imgz_slot slot = {.read_deferred = true};
     struct imgz_fixture fixture;
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
 
     (void)state;
     imgz_fixture_init(&fixture);
     imgz_fixture_write(&fixture, "file", data, sizeof(data));
     assert_int_equal(open_source(&fixture, imgz_fixture_path(&fixture, "file").text, &source), 0);
-    imgz_source_fetch(&source, 0, buffer, 1000, &slot);
+    imgz_source_fetch(source, 0, buffer, 1000, &slot);
     assert_int_equal(slot.fault, IMGZ_FAULT_NONE);
     assert_int_equal(slot.read_rc, 0);
-    imgz_source_fetch(&source, 1000, buffer, 4000, &slot);
+    imgz_source_fetch(source, 1000, buffer, 4000, &slot);
     assert_int_equal(slot.fault, IMGZ_FAULT_READ);
     assert_int_equal(slot.read_rc, 0);
     assert_int_equal(slot.read_bytes, 3000);
-    imgz_source_close(&source);
+    close(imgz_source_local_fd(source));
     slot = (struct imgz_slot){.read_deferred = true};
-    imgz_source_fetch(&source, 0, buffer, 10, &slot);
+    imgz_source_fetch(source, 0, buffer, 10, &slot);
+    imgz_source_close(source);
     assert_int_equal(slot.fault, IMGZ_FAULT_READ);
     assert_int_equal(slot.read_rc, -EBADF);
     assert_false(imgz_latch_raised(fixture.latch));
     imgz_fixture_fini(&fixture);
 }
 
-static void places_name_stage_and_path(void **state)
+static void locations_name_stage_and_path(void **state)
 {
-    const struct imgz_source source = {.stage = IMGZ_STAGE_READ_IMAGE, .path = "p"};
-    const struct imgz_location location = imgz_source_location(&source, 12);
+    struct imgz_fixture fixture;
+    struct imgz_source *source = NULL;
+    struct imgz_location location;
 
     (void)state;
+    imgz_fixture_init(&fixture);
+    assert_int_equal(open_source(&fixture, "/proc/version", &source), 0);
+    imgz_source_set_stage(source, IMGZ_STAGE_READ_IMAGE);
+    location = imgz_source_location(source, 12);
     assert_int_equal(location.stage, IMGZ_STAGE_READ_IMAGE);
-    assert_string_equal(location.path, "p");
+    assert_string_equal(location.path, "/proc/version");
     assert_int_equal(location.offset, 12);
+    imgz_source_close(source);
+    imgz_fixture_fini(&fixture);
 }
 
 int main(void)
@@ -335,7 +342,7 @@ int main(void)
         cmocka_unit_test(a_file_that_has_content_but_no_size_is_a_stream),
         cmocka_unit_test(read_at_gives_all_or_up_to_the_end),
         cmocka_unit_test(a_fetch_notes_what_failed),
-        cmocka_unit_test(places_name_stage_and_path),
+        cmocka_unit_test(locations_name_stage_and_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

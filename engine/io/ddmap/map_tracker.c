@@ -102,13 +102,18 @@ static bool clashes_with_image(const struct imgz_name *map, const char *image_pa
     return clash;
 }
 
+static bool means(const struct imgz_name *map, const char *suffix, const struct stat *source)
+{
+    return source != NULL && imgz_name_means(map, suffix, source);
+}
+
 int imgz_map_tracker_check_names(const struct imgz_name *map, const char *image_path,
                                  const struct stat *source, struct imgz_latch *latch)
 {
     const struct imgz_location location = {IMGZ_STAGE_WRITE_IMAGE, map->path, IMGZ_OFFSET_NONE};
 
-    if (!clashes_with_image(map, image_path) && !imgz_name_means(map, "", source) &&
-        !imgz_name_means(map, ".partial", source))
+    if (!clashes_with_image(map, image_path) && !means(map, "", source) &&
+        !means(map, ".partial", source))
         return 0;
     return imgz_latch_raise_usage(latch, location,
                                   "%s, or %s.partial, would be both of the map and what is read or "

@@ -8,8 +8,8 @@
 #include "base/text.h"
 #include "io/aio/aio_loop.h"
 #include "io/aio/read_ahead.h"
-#include "io/source/extent.h"
 #include "io/source/rescue.h"
+#include "io/source/source_ops.h"
 #include "io/source/survey.h"
 
 /* A hole shorter than this inside a chunk is read along with its neighbours: one request more costs
@@ -110,12 +110,12 @@ static int look_up_extent(struct reader *reader, uint64_t from)
 
     if (from < reader->extent.end)
         return 0;
-    if (source->kind != IMGZ_SOURCE_FILE) {
+    if (!imgz_source_is(source, IMGZ_SOURCE_HOLES)) {
         reader->extent = (struct imgz_extent){from, reader->config->size_bytes};
         return 0;
     }
     imgz_watchdog_begin(source->watchdog, IMGZ_WATCHDOG_ONCE, from);
-    rc = imgz_extent_next(source->fd, from, reader->config->size_bytes, &reader->extent);
+    rc = imgz_source_next_extent(source, from, &reader->extent);
     imgz_watchdog_end(source->watchdog, IMGZ_WATCHDOG_ONCE);
     if (rc < 0)
         return imgz_latch_raise_system(reader->pipeline->latch, rc,
@@ -164,7 +164,7 @@ static int feed_hole(struct reader *reader, uint64_t from, uint64_t end)
  * whole blocks: at the end of the disk for more than there is. */
 static int submit_read(struct reader *reader, struct imgz_slot *slot, uint64_t from, uint64_t end)
 {
-    const bool direct = reader->config->source->direct;
+    const bool direct = imgz_source_is(reader->config->source, IMGZ_SOURCE_DIRECT);
     const struct imgz_aio_request request = {
         .kind = IMGZ_AIO_READ,
         .offset = from,
@@ -208,8 +208,17 @@ static int read_extents(struct reader *reader, struct imgz_slot *slot)
     return 0;
 }
 
-/* Reads the chunk that the current extent has data of. One that is all data and not read directly
- * is left to its worker; so is one of which not all is to be tried. */
+/* Left to the worker: what is all data and not read directly, and what no ring can read. */
+static bool is_deferred(const struct reader *reader, uint64_t from, uint64_t end)
+{
+    const struct imgz_source *source = reader->config->source;
+
+    return source->fd < 0 || (!imgz_source_is(source, IMGZ_SOURCE_DIRECT) &&
+                              reader->extent.offset <= from && reader->extent.end >= end);
+}
+
+/* Reads the chunk that the current extent has data of, or leaves it to its worker; so is one of
+ * which not all is to be tried. */
 static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
 {
     const struct imgz_source *source = reader->config->source;
@@ -225,7 +234,7 @@ static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
         slot->read_deferred = true;
         return imgz_pipeline_feed(reader->pipeline, &slot);
     }
-    if (!source->direct && reader->extent.offset <= from && reader->extent.end >= end) {
+    if (is_deferred(reader, from, end)) {
         imgz_read_ahead_move(&reader->read_ahead, from, reader->extent.end);
         slot->read_deferred = true;
         return imgz_pipeline_feed(reader->pipeline, &slot);
@@ -307,7 +316,7 @@ static int survey(struct reader *reader)
     return 0;
 }
 
-static int run_seekable(struct reader *reader)
+static int run_random(struct reader *reader)
 {
     const struct imgz_source *source = reader->config->source;
     int rc = reader->config->survey ? survey(reader) : 0;
@@ -315,7 +324,7 @@ static int run_seekable(struct reader *reader)
     if (rc < 0)
         return rc;
     *reader->config->io_name = "pread";
-    if (source->direct)
+    if (imgz_source_is(source, IMGZ_SOURCE_DIRECT))
         rc = create_io(reader);
     else
         imgz_log_line(reader->pipeline->log, "reading %s by pread in the workers", source->path);
@@ -389,7 +398,7 @@ int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_pipelin
     struct reader reader = {
         .config = config,
         .pipeline = pipeline,
-        .read_ahead = {.fd = config->source->direct ? -1 : config->source->fd},
+        .read_ahead = imgz_source_read_ahead(config->source),
         .loop = {.pipeline = pipeline,
                  .handle = handle_result,
                  .location = imgz_source_location(config->source, IMGZ_OFFSET_NONE)},
@@ -397,5 +406,6 @@ int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_pipelin
 
     IMGZ_ASSERT(config->zero_bytes_max % config->chunk_bytes == 0);
     reader.loop.context = &reader;
-    return config->source->kind == IMGZ_SOURCE_STREAM ? run_stream(&reader) : run_seekable(&reader);
+    return imgz_source_is(config->source, IMGZ_SOURCE_RANDOM) ? run_random(&reader)
+                                                              : run_stream(&reader);
 }

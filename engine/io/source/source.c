@@ -2,190 +2,171 @@
 #include "io/source/source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/aio/stream.h"
-#include "io/device/device.h"
-#include "io/file/handle.h"
+#include "io/source/source_ops.h"
+
+#define STATUS_BLOCK_BYTES 512u /* of st_blocks, see stat(3type) */
+
+void imgz_source_init(struct imgz_source *source, const struct imgz_source_ops *ops,
+                      const struct imgz_source_config *config)
+{
+    *source = (struct imgz_source){
+        .ops = ops,
+        .path = config->path,
+        .stage = config->stage,
+        .size_bytes = IMGZ_SIZE_UNKNOWN,
+        .sector_bytes = IMGZ_BLOCK_BYTES,
+        .retry_count = config->retry_count,
+        .on_error = config->on_error,
+        .watchdog = config->watchdog,
+        .fd = -1,
+    };
+}
+
+/* ---- Opening ------------------------------------------------------------------------------ */
+
+static int raise_opening(const struct imgz_source_config *config, int rc, struct imgz_latch *latch)
+{
+    const struct imgz_location location = {config->stage,
+                                           strcmp(config->path, "-") == 0 ? "standard input"
+                                                                          : config->path,
+                                           IMGZ_OFFSET_NONE};
+
+    return imgz_latch_raise_system(latch, rc, location, "opening");
+}
+
+static int refuse_terminal(const struct imgz_source *source, struct imgz_latch *latch)
+{
+    if (!imgz_source_is(source, IMGZ_SOURCE_LOCAL) || !imgz_stream_is_own_terminal(source->fd))
+        return 0;
+    return imgz_latch_raise_usage(latch, imgz_source_location(source, IMGZ_OFFSET_NONE),
+                                  "%s is the terminal: disks and images cannot be typed in; "
+                                  "redirect standard input or name a file",
+                                  source->path);
+}
+
+int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch *latch,
+                     struct imgz_log *log, struct imgz_source **result)
+{
+    struct imgz_source *source = NULL;
+    int rc;
+
+    imgz_watchdog_begin(config->watchdog, IMGZ_WATCHDOG_ONCE, IMGZ_OFFSET_NONE);
+    rc = imgz_source_local_open(config, &source);
+    imgz_watchdog_end(config->watchdog, IMGZ_WATCHDOG_ONCE);
+    if (rc < 0)
+        return raise_opening(config, rc, latch);
+    rc = refuse_terminal(source, latch);
+    if (rc < 0) {
+        imgz_source_close(source);
+        return rc;
+    }
+    imgz_log_line(log, "reading %s, %s", source->path,
+                  !imgz_source_is(source, IMGZ_SOURCE_RANDOM)  ? "a stream"
+                  : imgz_source_is(source, IMGZ_SOURCE_DIRECT) ? "with direct I/O"
+                                                               : "through the page cache");
+    *result = source;
+    return 0;
+}
+
+int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch, struct imgz_log *log,
+                       struct imgz_source **result)
+{
+    const struct imgz_source_config config = {.path = path, .stage = IMGZ_STAGE_READ_SOURCE};
+    int rc = imgz_source_local_open_fd(fd, &config, result);
+
+    if (rc < 0)
+        return raise_opening(&config, rc, latch);
+    imgz_log_line(log, "reading %s back, %s", path,
+                  imgz_source_is(*result, IMGZ_SOURCE_DIRECT) ? "with direct I/O"
+                                                              : "with the page cache dropped");
+    return 0;
+}
+
+void imgz_source_close(struct imgz_source *source)
+{
+    if (source != NULL)
+        source->ops->close(source);
+}
+
+/* ---- What it is --------------------------------------------------------------------------- */
+
+bool imgz_source_is(const struct imgz_source *source, enum imgz_source_trait trait)
+{
+    return (source->traits & trait) != 0;
+}
+
+const char *imgz_source_kind(const struct imgz_source *source)
+{
+    return source->ops->kind;
+}
+
+const char *imgz_source_path(const struct imgz_source *source)
+{
+    return source->path;
+}
+
+uint64_t imgz_source_size(const struct imgz_source *source)
+{
+    return source->size_bytes;
+}
+
+uint32_t imgz_source_sector_bytes(const struct imgz_source *source)
+{
+    return source->sector_bytes;
+}
+
+uint64_t imgz_source_data_bytes_max(const struct imgz_source *source)
+{
+    const struct stat *status = imgz_source_status(source);
+
+    if (status == NULL || !imgz_source_is(source, IMGZ_SOURCE_HOLES))
+        return source->size_bytes;
+    return imgz_min(source->size_bytes, (uint64_t)status->st_blocks * STATUS_BLOCK_BYTES);
+}
 
 struct imgz_location imgz_source_location(const struct imgz_source *source, uint64_t offset)
 {
     return (struct imgz_location){source->stage, source->path, offset};
 }
 
-/* O_NONBLOCK: opening a FIFO does not wait for its writer where no stop can be heard; reading polls
- * first. To files and devices it means nothing. */
-#define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
-
-static int open_path(const char *path, bool direct)
+const struct stat *imgz_source_status(const struct imgz_source *source)
 {
-    int fd = open(path, OPEN_FLAGS | (direct ? O_DIRECT : 0));
-
-    return fd < 0 ? -errno : fd;
+    return imgz_source_is(source, IMGZ_SOURCE_LOCAL) ? &source->status : NULL;
 }
 
-int imgz_source_open_again(int fd, bool *direct)
+int imgz_source_local_fd(const struct imgz_source *source)
 {
-    int again = imgz_handle_open(fd, OPEN_FLAGS | O_DIRECT);
-
-    *direct = again >= 0;
-    return *direct ? again : imgz_handle_open(fd, OPEN_FLAGS);
+    return imgz_source_is(source, IMGZ_SOURCE_LOCAL) ? source->fd : -1;
 }
 
-/* Direct I/O is tried where it is wanted. AUTO means devices: their page cache may be stale beside
- * a mounted file system, and a drive read once is not worth caching. */
-static int open_wanted(const struct imgz_source_config *config, bool device,
-                       struct imgz_source *source)
-{
-    const bool direct =
-        config->direct == IMGZ_DIRECT_ON || (config->direct == IMGZ_DIRECT_AUTO && device);
-    int fd = open_path(config->path, direct);
+/* ---- Settings ----------------------------------------------------------------------------- */
 
-    /* open(2): EINVAL, the file system does not support O_DIRECT. */
-    if (fd == -EINVAL && direct && config->direct == IMGZ_DIRECT_AUTO)
-        return open_path(config->path, false);
-    source->direct = direct && fd >= 0;
-    return fd;
+void imgz_source_set_stage(struct imgz_source *source, enum imgz_stage stage)
+{
+    source->stage = stage;
 }
 
-static int open_fd(const struct imgz_source_config *config, struct imgz_source *source)
+void imgz_source_set_known_bad(struct imgz_source *source, const struct imgz_range_list *list)
 {
-    struct stat status;
-    int fd;
-
-    if (strcmp(config->path, "-") == 0) {
-        source->path = "standard input";
-        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        return fd < 0 ? -errno : fd;
-    }
-    if (stat(config->path, &status) < 0)
-        return -errno;
-    if (S_ISDIR(status.st_mode))
-        return -EISDIR;
-    if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
-        return open_path(config->path, false);
-    return open_wanted(config, S_ISBLK(status.st_mode), source);
+    source->known_bad = list;
 }
 
-/* One aligned block, so that it works with direct I/O too. */
-static int read_block(const struct imgz_source *source, uint64_t offset, unsigned char *block,
-                      size_t *done_bytes)
+void imgz_source_use_cache(struct imgz_source *source)
 {
-    IMGZ_ASSERT(offset % IMGZ_BLOCK_BYTES == 0);
-    return imgz_source_read_at(source, offset, block, IMGZ_BLOCK_BYTES, done_bytes);
+    if (source->ops->use_cache != NULL)
+        source->ops->use_cache(source);
 }
 
-static int peek_file(const struct imgz_source *source, unsigned char *buffer, size_t bytes,
-                     size_t *done_bytes)
+/* ---- Reading ------------------------------------------------------------------------------ */
+
+int imgz_source_read_at(const struct imgz_source *source, uint64_t offset, void *buffer,
+                        size_t bytes, size_t *done_bytes)
 {
-    _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
-    size_t block_bytes;
-    int rc = read_block(source, 0, block, &block_bytes);
-
-    *done_bytes = imgz_min(bytes, block_bytes);
-    memcpy(buffer, block, *done_bytes);
-    return rc;
-}
-
-/* The size of a file that is made up as it is read is made up, too: those of /proc have none, those
- * of /sys a page, whatever is in them. A file's last block tells. What cannot be read there is no
- * sign: whoever reads it is to tell; an empty file has nothing that cannot be read. */
-static bool size_is_made_up(const struct imgz_source *source)
-{
-    _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
-    const uint64_t size_bytes = (uint64_t)source->status.st_size;
-    const uint64_t offset = size_bytes > 0 ? imgz_align_down(size_bytes - 1, IMGZ_BLOCK_BYTES) : 0;
-    size_t done_bytes;
-    int rc = read_block(source, offset, block, &done_bytes);
-
-    if (size_bytes == 0)
-        return rc < 0 || done_bytes > 0;
-    return rc == 0 && offset + done_bytes < size_bytes;
-}
-
-/* Tells kind and size of what was opened. */
-static int classify(const char *path, struct imgz_source *source)
-{
-    if (fstat(source->fd, &source->status) < 0)
-        return -errno;
-    source->kind = IMGZ_SOURCE_STREAM;
-    source->size_bytes = IMGZ_SIZE_UNKNOWN;
-    if (strcmp(path, "-") == 0)
-        return 0;
-    if (S_ISREG(source->status.st_mode) && size_is_made_up(source)) {
-        imgz_source_use_cache(source);
-    } else if (S_ISREG(source->status.st_mode)) {
-        source->kind = IMGZ_SOURCE_FILE;
-        source->size_bytes = (uint64_t)source->status.st_size;
-    } else if (S_ISBLK(source->status.st_mode)) {
-        source->kind = IMGZ_SOURCE_DEVICE;
-        source->sector_bytes = imgz_device_sector_bytes(source->fd);
-        return imgz_device_size(source->fd, &source->size_bytes);
-    }
-    return 0;
-}
-
-int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch *latch,
-                     struct imgz_log *log, struct imgz_source *source)
-{
-    int rc;
-
-    memset(source, 0, sizeof(*source));
-    source->path = config->path;
-    source->stage = config->stage;
-    source->retry_count = config->retry_count;
-    source->on_error = config->on_error;
-    source->watchdog = config->watchdog;
-    source->sector_bytes = IMGZ_BLOCK_BYTES;
-    imgz_watchdog_begin(source->watchdog, IMGZ_WATCHDOG_ONCE, IMGZ_OFFSET_NONE);
-    source->fd = open_fd(config, source);
-    rc = source->fd < 0 ? source->fd : classify(config->path, source);
-    imgz_watchdog_end(source->watchdog, IMGZ_WATCHDOG_ONCE);
-    if (rc == 0 && source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes == 0)
-        rc = -ENOMEDIUM;
-    if (rc < 0) {
-        imgz_source_close(source);
-        return imgz_latch_raise_system(latch, rc, imgz_source_location(source, IMGZ_OFFSET_NONE),
-                                       "opening");
-    }
-    if (imgz_stream_is_own_terminal(source->fd)) {
-        imgz_source_close(source);
-        return imgz_latch_raise_usage(latch, imgz_source_location(source, IMGZ_OFFSET_NONE),
-                                      "%s is the terminal: disks and images cannot be typed in; "
-                                      "redirect standard input or name a file",
-                                      source->path);
-    }
-    if (source->kind == IMGZ_SOURCE_FILE && !source->direct)
-        posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    imgz_log_line(log, "reading %s, %s", source->path,
-                  source->kind == IMGZ_SOURCE_STREAM ? "a stream"
-                  : source->direct                   ? "with direct I/O"
-                                                     : "through the page cache");
-    return 0;
-}
-
-int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch, struct imgz_log *log,
-                       struct imgz_source *source)
-{
-    int rc;
-
-    *source = (struct imgz_source){.path = path,
-                                   .stage = IMGZ_STAGE_READ_SOURCE,
-                                   .sector_bytes = IMGZ_BLOCK_BYTES};
-    source->fd = imgz_source_open_again(fd, &source->direct);
-    rc = source->fd < 0 ? source->fd : classify(path, source);
-    if (rc < 0) {
-        imgz_source_close(source);
-        return imgz_latch_raise_system(latch, rc, imgz_source_location(source, IMGZ_OFFSET_NONE),
-                                       "opening");
-    }
-    if (!source->direct)
-        (void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_DONTNEED);
-    imgz_log_line(log, "reading %s back, %s", path,
-                  source->direct ? "with direct I/O" : "with the page cache dropped");
-    return 0;
+    *done_bytes = 0;
+    return source->ops->read_at(source, offset, buffer, bytes, done_bytes);
 }
 
 int imgz_source_read(struct imgz_source *source, struct imgz_latch *latch, void *buffer,
@@ -194,35 +175,46 @@ int imgz_source_read(struct imgz_source *source, struct imgz_latch *latch, void 
     const size_t again_bytes = (size_t)imgz_min(bytes, source->peeked_bytes);
     int rc;
 
+    *done_bytes = 0;
     memcpy(buffer, source->peeked, again_bytes);
     source->peeked_bytes -= again_bytes;
     memmove(source->peeked, source->peeked + again_bytes, source->peeked_bytes);
-    rc = imgz_stream_read(source->fd, imgz_latch_fd(latch), (unsigned char *)buffer + again_bytes,
-                          bytes - again_bytes, done_bytes);
+    rc = source->ops->read_next(source, imgz_latch_fd(latch), (unsigned char *)buffer + again_bytes,
+                                bytes - again_bytes, done_bytes);
     *done_bytes += again_bytes;
     return rc;
 }
 
-int imgz_source_read_at(const struct imgz_source *source, uint64_t offset, void *buffer,
-                        size_t bytes, size_t *done_bytes)
+int imgz_source_next_extent(const struct imgz_source *source, uint64_t from,
+                            struct imgz_extent *result)
 {
-    *done_bytes = 0;
-    while (*done_bytes < bytes) {
-        ssize_t moved = pread(source->fd, (unsigned char *)buffer + *done_bytes,
-                              bytes - *done_bytes, (off_t)(offset + *done_bytes));
-
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved < 0)
-            return -errno;
-        if (moved == 0)
-            break;
-        *done_bytes += (size_t)moved;
+    IMGZ_ASSERT(imgz_source_is(source, IMGZ_SOURCE_RANDOM));
+    if (!imgz_source_is(source, IMGZ_SOURCE_HOLES)) {
+        *result = (struct imgz_extent){imgz_min(from, source->size_bytes), source->size_bytes};
+        return 0;
     }
-    return 0;
+    return source->ops->next_extent(source, from, result);
 }
 
-/* ---- Looking at the beginning --------------------------------------------------------------- */
+struct imgz_read_ahead imgz_source_read_ahead(const struct imgz_source *source)
+{
+    return (struct imgz_read_ahead){
+        .fd = imgz_source_is(source, IMGZ_SOURCE_DIRECT) ? -1 : source->fd,
+    };
+}
+
+/* One aligned block, so that it works with direct I/O too. */
+static int peek_random(const struct imgz_source *source, unsigned char *buffer, size_t bytes,
+                       size_t *done_bytes)
+{
+    _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];
+    size_t block_bytes;
+    int rc = imgz_source_read_at(source, 0, block, IMGZ_BLOCK_BYTES, &block_bytes);
+
+    *done_bytes = imgz_min(bytes, block_bytes);
+    memcpy(buffer, block, *done_bytes);
+    return rc;
+}
 
 static int peek_stream(struct imgz_source *source, struct imgz_latch *latch, unsigned char *buffer,
                        size_t bytes, size_t *done_bytes)
@@ -230,8 +222,8 @@ static int peek_stream(struct imgz_source *source, struct imgz_latch *latch, uns
     int rc = 0;
 
     if (source->peeked_bytes == 0)
-        rc = imgz_stream_read(source->fd, imgz_latch_fd(latch), source->peeked, bytes,
-                              &source->peeked_bytes);
+        rc = source->ops->read_next(source, imgz_latch_fd(latch), source->peeked, bytes,
+                                    &source->peeked_bytes);
     *done_bytes = (size_t)imgz_min(bytes, source->peeked_bytes);
     memcpy(buffer, source->peeked, *done_bytes);
     return rc;
@@ -243,27 +235,16 @@ int imgz_source_peek(struct imgz_source *source, struct imgz_latch *latch, unsig
     int rc;
 
     IMGZ_ASSERT(bytes <= IMGZ_SOURCE_PEEK_BYTES);
-    rc = source->kind == IMGZ_SOURCE_STREAM ? peek_stream(source, latch, buffer, bytes, done_bytes)
-                                            : peek_file(source, buffer, bytes, done_bytes);
+    rc = imgz_source_is(source, IMGZ_SOURCE_RANDOM)
+             ? peek_random(source, buffer, bytes, done_bytes)
+             : peek_stream(source, latch, buffer, bytes, done_bytes);
     if (rc < 0)
         return imgz_latch_raise_system(latch, rc, imgz_source_location(source, *done_bytes),
                                        "reading");
     return 0;
 }
 
-void imgz_source_use_cache(struct imgz_source *source)
+void imgz_source_drop_peeked(struct imgz_source *source)
 {
-    const int flags = fcntl(source->fd, F_GETFL);
-
-    if (!source->direct)
-        return;
-    imgz_never_fails(fcntl(source->fd, F_SETFL, flags & ~O_DIRECT));
-    source->direct = false;
-}
-
-void imgz_source_close(struct imgz_source *source)
-{
-    if (source->fd >= 0)
-        close(source->fd);
-    source->fd = -1;
+    source->peeked_bytes = 0;
 }

@@ -15,7 +15,7 @@
 #include "base/pages.h"
 #include "io/aio/aio.h"
 #include "io/source/rescue.h"
-#include "io/source/source.h"
+#include "io/source/source_ops.h"
 
 /* So much in one stretch, all bad, is a reason to ask whether the source is there at all. */
 #define DOUBT_BYTES IMGZ_RESCUE_STEP_BYTES
@@ -27,8 +27,8 @@
 struct rescue {
     const struct imgz_source *source;
     struct imgz_slot *slot;
-    int fd;
-    struct imgz_aio *io; /* NULL: pread() */
+    int fd;              /* of its own; -1: the source has none */
+    struct imgz_aio *io; /* NULL: without a ring */
     unsigned char *bounce;
     uint64_t stopped_at; /* the sector that ended it */
     uint64_t bad_end;    /* of the stretch of bad sectors at hand */
@@ -45,7 +45,7 @@ static struct imgz_aio *create_ring(const struct imgz_source *source, const int 
     const struct imgz_aio_config config = {.depth_count = 1, .fds = fd, .fd_count = 1};
     struct imgz_aio *io = NULL;
 
-    return source->watchdog != NULL && imgz_aio_create(&config, &io) == 0 ? io : NULL;
+    return *fd >= 0 && source->watchdog != NULL && imgz_aio_create(&config, &io) == 0 ? io : NULL;
 }
 
 static int64_t read_by_ring(struct imgz_aio *io, uint64_t offset, unsigned char *buffer,
@@ -68,6 +68,21 @@ static int64_t read_by_ring(struct imgz_aio *io, uint64_t offset, unsigned char 
     return result.rc < 0 && result.done_bytes == 0 ? result.rc : (int64_t)result.done_bytes;
 }
 
+static int64_t read_plain(const struct rescue *rescue, uint64_t offset, unsigned char *buffer,
+                          size_t bytes)
+{
+    size_t done_bytes;
+    ssize_t moved;
+    int rc;
+
+    if (rescue->fd >= 0) {
+        moved = pread(rescue->fd, buffer, bytes, (off_t)offset);
+        return moved < 0 ? -errno : moved;
+    }
+    rc = imgz_source_read_at(rescue->source, offset, buffer, bytes, &done_bytes);
+    return rc < 0 && done_bytes == 0 ? rc : (int64_t)done_bytes;
+}
+
 static int64_t read_here(const struct rescue *rescue, uint64_t offset, unsigned char *buffer,
                          size_t bytes)
 {
@@ -78,8 +93,7 @@ static int64_t read_here(const struct rescue *rescue, uint64_t offset, unsigned 
     if (rescue->io != NULL) {
         moved = read_by_ring(rescue->io, offset, buffer, bytes);
     } else {
-        moved = pread(rescue->fd, buffer, bytes, (off_t)offset);
-        moved = moved < 0 ? -errno : moved;
+        moved = read_plain(rescue, offset, buffer, bytes);
     }
     imgz_watchdog_end(rescue->source->watchdog, entry);
     return moved;
@@ -171,14 +185,18 @@ static int found_bad(void *context, uint64_t offset, size_t bytes, int rc)
 
 /* Past the page cache, which may keep a failure for all that was read ahead around it, and without
  * readahead. */
-static int open_for_rescue(const struct imgz_source *source)
+static int open_for_rescue(const struct imgz_source *source, int *fd)
 {
     bool direct;
-    int fd = imgz_source_open_again(source->fd, &direct);
 
-    if (fd >= 0)
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-    return fd;
+    *fd = -1;
+    if (source->fd < 0)
+        return 0;
+    *fd = imgz_source_open_again(source->fd, &direct);
+    if (*fd < 0)
+        return *fd;
+    (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_RANDOM);
+    return 0;
 }
 
 static int run_rescue(struct rescue *rescue, uint64_t offset, unsigned char *buffer, size_t bytes,
@@ -211,13 +229,13 @@ static int rescue_slot(const struct imgz_source *source, uint64_t offset, unsign
     rescue.bounce = imgz_pages_map(IMGZ_RESCUE_STEP_BYTES);
     if (rescue.bounce == MAP_FAILED)
         return -ENOMEM;
-    rescue.fd = open_for_rescue(source);
-    rc = rescue.fd < 0 ? rescue.fd : 0;
+    rc = open_for_rescue(source, &rescue.fd);
     if (rc == 0) {
         rescue.io = create_ring(source, &rescue.fd);
         rc = run_rescue(&rescue, offset, buffer, bytes, done_bytes);
         imgz_aio_destroy(rescue.io);
-        close(rescue.fd);
+        if (rescue.fd >= 0)
+            close(rescue.fd);
     }
     munmap(rescue.bounce, IMGZ_RESCUE_STEP_BYTES);
     return rc;
@@ -244,7 +262,8 @@ void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *
     int rc = -EIO;
 
     /* A direct read has failed already. */
-    if (!source->direct && !imgz_source_knows_bad(source, offset, bytes))
+    if (!imgz_source_is(source, IMGZ_SOURCE_DIRECT) &&
+        !imgz_source_knows_bad(source, offset, bytes))
         rc = read_cached(source, offset, to, bytes, slot, &done_bytes);
     if (rc < 0 && imgz_rescue_worthwhile(rc))
         rc = rescue_slot(source, offset + done_bytes, to + done_bytes, bytes - done_bytes, slot,

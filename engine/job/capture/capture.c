@@ -23,7 +23,7 @@ struct capture {
     struct imgz_job job;
     const char *source_path;
     const char *image_path;
-    struct imgz_source source;
+    struct imgz_source *source;
     struct imgz_output output;
     struct imgz_read_map map;
     struct imgz_meta meta;
@@ -39,9 +39,9 @@ static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct capture *capture = context;
     const struct imgz_reader_config config = {
-        .source = &capture->source,
+        .source = capture->source,
         .from_bytes = capture->leftover.whole.raw_bytes,
-        .size_bytes = capture->source.size_bytes,
+        .size_bytes = imgz_source_size(capture->source),
         .chunk_bytes = capture->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
         .survey = true,
@@ -55,7 +55,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct capture *capture = context;
 
-    imgz_reader_fetch(&capture->source, slot);
+    imgz_reader_fetch(capture->source, slot);
     if (slot->fault != IMGZ_FAULT_READ)
         imgz_chunk_encode_slot(&capture->encoders[worker_index], slot);
     return 0;
@@ -80,7 +80,7 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
         return imgz_job_raise_memory(&capture->job);
     if (list->count != count_before && list->count <= BAD_LINES_MAX)
         imgz_log_line(&capture->job.log, "%s cannot be read at offset %" PRIu64 ": zeros for %s",
-                      capture->source.path, list->ranges[list->count - 1].offset,
+                      imgz_source_path(capture->source), list->ranges[list->count - 1].offset,
                       imgz_text_size(list->ranges[list->count - 1].bytes).text);
     return 0;
 }
@@ -88,9 +88,9 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
 static int accept_item(struct capture *capture, const struct imgz_slot *slot)
 {
     if (slot->fault == IMGZ_FAULT_READ)
-        return imgz_reader_raise(&capture->source, capture->job.latch, slot);
+        return imgz_reader_raise(capture->source, capture->job.latch, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return imgz_chunk_encode_raise(capture->job.latch, &capture->source,
+        return imgz_chunk_encode_raise(capture->job.latch, capture->source,
                                        capture->job.options.level, slot);
     return keep_unreadable(capture, slot);
 }
@@ -105,7 +105,7 @@ static int write_items(struct capture *capture, struct imgz_image_writer *writer
 
         rc = accept_item(capture, slot);
         if (rc == 0)
-            rc = imgz_source_size_check_grown(&capture->job, &capture->source, end);
+            rc = imgz_source_size_check_grown(&capture->job, capture->source, end);
         if (rc < 0)
             return rc;
         imgz_job_count(&capture->job, slot, imgz_image_writer_bytes(writer));
@@ -126,7 +126,7 @@ static int add_meta(struct capture *capture)
 {
     const struct imgz_provenance provenance = {
         .job = &capture->job,
-        .source = &capture->source,
+        .source = capture->source,
         .start_time = capture->start_time,
     };
     int rc = imgz_provenance_add(&provenance, &capture->meta);
@@ -139,7 +139,7 @@ static struct imgz_frame_header make_header(const struct capture *capture)
     return (struct imgz_frame_header){
         .hash = imgz_job_hash(&capture->job),
         .chunk_bytes = capture->job.options.chunk_bytes,
-        .raw_bytes = capture->source.size_bytes,
+        .raw_bytes = imgz_source_size(capture->source),
     };
 }
 
@@ -165,7 +165,7 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
         rc = write_items(capture, &writer);
     if (rc == 0) {
         imgz_job_sum_up(&capture->job);
-        rc = imgz_source_size_check_ended(&capture->job, &capture->source,
+        rc = imgz_source_size_check_ended(&capture->job, capture->source,
                                           capture->job.sum.raw_bytes);
     }
     if (rc == 0)
@@ -203,12 +203,12 @@ static const char cannot_be_resumed[] = "is a pipe or the like: a capture from o
 
 static int check_resumable(const struct capture *capture)
 {
-    const struct imgz_location location = imgz_source_location(&capture->source, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_source_location(capture->source, IMGZ_OFFSET_NONE);
 
-    if (!wants_resume(capture) || capture->source.kind != IMGZ_SOURCE_STREAM)
+    if (!wants_resume(capture) || imgz_source_is(capture->source, IMGZ_SOURCE_RANDOM))
         return 0;
-    return imgz_latch_raise_usage(capture->job.latch, location, "%s %s", capture->source.path,
-                                  cannot_be_resumed);
+    return imgz_latch_raise_usage(capture->job.latch, location, "%s %s",
+                                  imgz_source_path(capture->source), cannot_be_resumed);
 }
 
 /* A pipe cannot be read again from where it stopped. And a map speaks for one image: by force it
@@ -218,7 +218,7 @@ static bool can_go_on(const struct capture *capture)
     const bool map_returns = capture->job.options.map_path != NULL && !wants_resume(capture) &&
                              (capture->job.options.flags & IMGZ_FLAG_FORCE) != 0;
 
-    return capture->source.kind != IMGZ_SOURCE_STREAM && !map_returns;
+    return imgz_source_is(capture->source, IMGZ_SOURCE_RANDOM) && !map_returns;
 }
 
 static int open_output(struct capture *capture)
@@ -239,7 +239,7 @@ static int open_output(struct capture *capture)
         .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
-        .source = &capture->source.status,
+        .source = imgz_source_status(capture->source),
         .file_mode = options->file_mode,
     };
 
@@ -261,8 +261,9 @@ static int open_both(void *context)
     int rc =
         imgz_source_open(&source_config, capture->job.latch, &capture->job.log, &capture->source);
 
+    capture->map.source = capture->source;
     if (rc == 0)
-        rc = imgz_source_size_check_opened(&capture->job, &capture->source);
+        rc = imgz_source_size_check_opened(&capture->job, capture->source);
     if (rc == 0)
         rc = imgz_read_map_load(&capture->map);
     if (rc == 0)
@@ -275,22 +276,24 @@ static int open_both(void *context)
 static int check_not_empty(void *context)
 {
     struct capture *capture = context;
+    const struct stat *status = imgz_source_status(capture->source);
     unsigned char byte;
     size_t done_bytes;
     int rc;
 
-    if (capture->source.kind != IMGZ_SOURCE_STREAM || S_ISREG(capture->source.status.st_mode) ||
+    if (imgz_source_is(capture->source, IMGZ_SOURCE_RANDOM) ||
+        (status != NULL && S_ISREG(status->st_mode)) ||
         (capture->job.options.flags & IMGZ_FLAG_ALLOW_EMPTY) != 0 ||
         capture->job.options.source_bytes != IMGZ_SIZE_UNKNOWN)
         return 0;
-    rc = imgz_source_peek(&capture->source, capture->job.latch, &byte, sizeof(byte), &done_bytes);
+    rc = imgz_source_peek(capture->source, capture->job.latch, &byte, sizeof(byte), &done_bytes);
     if (rc < 0 || done_bytes > 0)
         return rc;
     return imgz_latch_raise(
-        capture->job.latch, -ENODATA, imgz_source_location(&capture->source, 0),
+        capture->job.latch, -ENODATA, imgz_source_location(capture->source, 0),
         "reading %s: it ended before the first byte; the program that writes it "
         "may have failed; --allow-empty makes an image of nothing",
-        capture->source.path);
+        imgz_source_path(capture->source));
 }
 
 /* Looks at what an interrupted run left. */
@@ -298,7 +301,7 @@ static int take_over(struct capture *capture)
 {
     const struct imgz_resume_config config = {
         .output = &capture->output,
-        .source = &capture->source,
+        .source = capture->source,
         .header = make_header(capture),
         .map_name = imgz_read_map_earlier(&capture->map, &capture->output),
     };
@@ -307,7 +310,7 @@ static int take_over(struct capture *capture)
     if (!capture->output.temp.taken_over)
         return 0;
     rc = imgz_resume_find(&capture->leftover, &capture->job, &config);
-    capture->source.known_bad = &capture->leftover.known_bad.bad;
+    imgz_source_set_known_bad(capture->source, &capture->leftover.known_bad.bad);
     capture->job.resumed_bytes = capture->leftover.whole.raw_bytes;
     return rc;
 }
@@ -336,26 +339,24 @@ static int check_chunk_count(const struct capture *capture)
     const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
     const uint64_t limit_bytes = (uint64_t)UINT32_MAX / IMGZ_HASH_BYTES * chunk_bytes;
 
-    if (capture->source.kind != IMGZ_SOURCE_DEVICE || capture->source.size_bytes <= limit_bytes)
+    if (!imgz_source_is(capture->source, IMGZ_SOURCE_DEVICE) ||
+        imgz_source_size(capture->source) <= limit_bytes)
         return 0;
     return imgz_latch_raise_usage(
-        capture->job.latch, imgz_source_location(&capture->source, IMGZ_OFFSET_NONE),
+        capture->job.latch, imgz_source_location(capture->source, IMGZ_OFFSET_NONE),
         "%s has more chunks of %u bytes than an image can hold; use a larger "
         "--chunk-size",
-        capture->source.path, chunk_bytes);
+        imgz_source_path(capture->source), chunk_bytes);
 }
 
 /* Holes of a file have no chunks. */
 static uint64_t index_bytes(const struct capture *capture)
 {
-    const struct imgz_source *source = &capture->source;
-    uint64_t data_bytes = source->size_bytes;
+    const struct imgz_source *source = capture->source;
 
-    if (source->kind == IMGZ_SOURCE_STREAM)
+    if (!imgz_source_is(source, IMGZ_SOURCE_RANDOM))
         return 0;
-    if (source->kind == IMGZ_SOURCE_FILE)
-        data_bytes = imgz_min(data_bytes, (uint64_t)source->status.st_blocks * 512);
-    return imgz_div_up(data_bytes, capture->job.options.chunk_bytes) *
+    return imgz_div_up(imgz_source_data_bytes_max(source), capture->job.options.chunk_bytes) *
            (IMGZ_INDEX_ENTRY_BYTES + IMGZ_HASH_BYTES);
 }
 
@@ -372,17 +373,17 @@ static int prepare(struct capture *capture)
         .index_bytes = index_bytes(capture),
         .worker_bytes = imgz_chunk_encoder_bytes(capture->job.options.level),
         .stored_bytes = IMGZ_NOTE_CARRIER_BYTES + imgz_deflate_bound(chunk_bytes),
-        .raw_bytes_total = capture->source.size_bytes,
+        .raw_bytes_total = imgz_source_size(capture->source),
         .continues = capture->leftover.whole.image_bytes > 0,
     };
     int rc = check_chunk_count(capture);
 
-    capture->job.read_fd = capture->source.fd;
+    capture->job.read_fd = imgz_source_local_fd(capture->source);
     capture->job.write_fd = capture->output.fd;
     if (rc == 0)
         rc = imgz_job_prepare(&capture->job, &needs);
     /* For progress. Buffers are made for whatever may come. */
-    if (capture->source.kind == IMGZ_SOURCE_STREAM)
+    if (!imgz_source_is(capture->source, IMGZ_SOURCE_RANDOM))
         capture->job.raw_bytes_total = capture->job.options.source_bytes;
     return rc < 0 ? rc : create_packers(capture);
 }
@@ -427,7 +428,7 @@ static void release(struct capture *capture)
     imgz_meta_fini(&capture->meta);
     imgz_resume_fini(&capture->leftover);
     imgz_read_map_fini(&capture->map);
-    imgz_source_close(&capture->source);
+    imgz_source_close(capture->source);
 }
 
 /* Instead of all that reads and writes. */
@@ -435,8 +436,8 @@ static int plan(struct capture *capture)
 {
     int rc = check_chunk_count(capture);
 
-    imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
-    capture->job.sum.raw_bytes = capture->source.size_bytes;
+    imgz_steady_begin(&capture->steady, &capture->job, capture->source, &capture->output);
+    capture->job.sum.raw_bytes = imgz_source_size(capture->source);
     capture->job.chunk_bytes = capture->job.options.chunk_bytes;
     capture->job.room_bytes = capture->output.room_bytes;
     capture->job.partial_bytes = capture->output.partial_bytes;
@@ -447,11 +448,11 @@ static int plan(struct capture *capture)
 /* Who may write to the source is found all over the system: before no more of it can be seen. */
 static void confine(struct capture *capture)
 {
-    const struct imgz_confined kept = {.source = &capture->source,
+    const struct imgz_confined kept = {.source = capture->source,
                                        .output = &capture->output,
                                        .map = imgz_read_map_named(&capture->map)};
 
-    imgz_steady_begin(&capture->steady, &capture->job, &capture->source, &capture->output);
+    imgz_steady_begin(&capture->steady, &capture->job, capture->source, &capture->output);
     imgz_confined_begin(&capture->job, &kept);
 }
 
@@ -496,15 +497,12 @@ static struct capture *create(const char *source, const char *image)
     struct capture *capture = calloc(1, sizeof(*capture));
 
     if (capture != NULL)
-        *capture = (struct capture){.source_path = source,
-                                    .image_path = image,
-                                    .source.fd = -1,
-                                    .output = IMGZ_OUTPUT_NONE,
-                                    .map = {.job = &capture->job,
-                                            .image_path = image,
-                                            .source = &capture->source,
-                                            .name = IMGZ_NAME_NONE},
-                                    .start_time = time(NULL)};
+        *capture = (struct capture){
+            .source_path = source,
+            .image_path = image,
+            .output = IMGZ_OUTPUT_NONE,
+            .map = {.job = &capture->job, .image_path = image, .name = IMGZ_NAME_NONE},
+            .start_time = time(NULL)};
     return capture;
 }
 

@@ -17,7 +17,7 @@ const struct imgz_name *imgz_read_map_named(const struct imgz_read_map *map)
 bool imgz_read_map_keeps_own(const struct imgz_read_map *map)
 {
     return imgz_read_map_named(map) == NULL && map->job->options.on_error == IMGZ_ON_ERROR_ZERO &&
-           map->source->kind != IMGZ_SOURCE_STREAM;
+           imgz_source_is(map->source, IMGZ_SOURCE_RANDOM);
 }
 
 const struct imgz_name *imgz_read_map_earlier(const struct imgz_read_map *map,
@@ -35,7 +35,7 @@ int imgz_read_map_load(struct imgz_read_map *map)
     const struct imgz_map_tracker_config config = {
         .name = imgz_read_map_named(map),
         .image_path = map->image_path,
-        .size_bytes = map->source->size_bytes,
+        .size_bytes = imgz_source_size(map->source),
         .bad = &job->unreadable,
         .force = imgz_job_has(job, IMGZ_FLAG_FORCE),
         .resume = imgz_job_has(job, IMGZ_FLAG_RESUME),
@@ -45,8 +45,8 @@ int imgz_read_map_load(struct imgz_read_map *map)
     if (config.name != NULL)
         rc = imgz_map_tracker_open_name(&map->name, job->options.map_path, job->latch);
     if (rc == 0 && config.name != NULL)
-        rc = imgz_map_tracker_check_names(&map->name, map->image_path, &map->source->status,
-                                          job->latch);
+        rc = imgz_map_tracker_check_names(&map->name, map->image_path,
+                                          imgz_source_status(map->source), job->latch);
     return rc < 0 ? rc : imgz_map_tracker_load(&map->keep, &config, job->latch, &job->log);
 }
 
@@ -55,7 +55,7 @@ static int load_own(struct imgz_read_map *map, const struct imgz_output *output)
     const struct imgz_map_tracker_config config = {
         .name = &output->temp.map,
         .image_path = map->image_path,
-        .size_bytes = map->source->size_bytes,
+        .size_bytes = imgz_source_size(map->source),
         .bad = &map->job->unreadable,
         .force = true,
     };

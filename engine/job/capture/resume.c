@@ -24,7 +24,7 @@ static int raise_changed(const struct imgz_resume_config *config, uint64_t offse
                             " than %s.partial: it is another disk, or has changed; start over "
                             "with --discard-partial instead, or go on all the same with --override "
                             "changed",
-                            path, config->source->path, offset, path);
+                            path, imgz_source_path(config->source), offset, path);
 }
 
 /* The disk must be the one that was read before. */
@@ -50,7 +50,7 @@ static int find_whole(struct imgz_job *job, const struct imgz_resume_config *con
     struct imgz_valid_prefix *whole = &leftover->whole;
     const struct imgz_valid_prefix_config whole_config = {
         .output = config->output,
-        .disk = config->source->path,
+        .disk = imgz_source_path(config->source),
         .header = config->header,
         .end_bytes = leftover->known_bad.end_bytes,
     };

@@ -25,7 +25,7 @@ struct mend {
     struct imgz_job job;
     const char *source_path;
     const char *image_path;
-    struct imgz_source source;
+    struct imgz_source *source;
     struct imgz_output output;
     struct imgz_name map_name;
     struct imgz_mapfile map;
@@ -53,18 +53,18 @@ static int open_source(struct mend *mend)
 /* A disk of another size is another disk: see check_disk() for the rest. */
 static int check_sizes(const struct mend *mend)
 {
-    const struct imgz_source *source = &mend->source;
+    const struct imgz_source *source = mend->source;
     const struct imgz_image *image = &mend->stage.decode.image;
-    const struct imgz_location location = imgz_source_location(&image->source, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_source_location(image->source, IMGZ_OFFSET_NONE);
 
-    if (source->size_bytes != imgz_image_raw_bytes(image))
+    if (imgz_source_size(source) != imgz_image_raw_bytes(image))
         return imgz_latch_raise_usage(
             mend->job.latch, location,
             "the disk in %s has %s, but %s has %s: it is of another disk, or of "
             "a copy that ended early; name "
             "another, or capture all of it",
-            mend->image_path, imgz_text_size(imgz_image_raw_bytes(image)).text, source->path,
-            imgz_text_size(source->size_bytes).text);
+            mend->image_path, imgz_text_size(imgz_image_raw_bytes(image)).text,
+            imgz_source_path(source), imgz_text_size(imgz_source_size(source)).text);
     if (mend->job.options.chunk_bytes != image->header.chunk_bytes)
         return imgz_latch_raise_usage(mend->job.latch, location,
                                       "%s has chunks of %" PRIu32 " KiB, not of %" PRIu32
@@ -82,8 +82,8 @@ static int load_map(struct mend *mend)
     int rc = imgz_map_tracker_open_name(&mend->map_name, path, mend->job.latch);
 
     if (rc == 0)
-        rc = imgz_map_tracker_check_names(&mend->map_name, mend->image_path, &mend->source.status,
-                                          mend->job.latch);
+        rc = imgz_map_tracker_check_names(&mend->map_name, mend->image_path,
+                                          imgz_source_status(mend->source), mend->job.latch);
     if (rc < 0)
         return rc;
     rc = imgz_mapfile_load(&mend->map_name, mend->job.latch, &mend->map);
@@ -91,24 +91,24 @@ static int load_map(struct mend *mend)
         return imgz_latch_raise_system(mend->job.latch, rc, location, "reading");
     if (rc < 0)
         return rc;
-    rc = imgz_mapfile_fit(&mend->map, mend->source.size_bytes);
+    rc = imgz_mapfile_fit(&mend->map, imgz_source_size(mend->source));
     if (rc == -ERANGE)
         return imgz_latch_raise_usage(
             mend->job.latch, location,
             "%s is the map of %s, but %s has %s: it is of another disk; name another map", path,
-            imgz_text_size(imgz_mapfile_end(&mend->map)).text, mend->source.path,
-            imgz_text_size(mend->source.size_bytes).text);
+            imgz_text_size(imgz_mapfile_end(&mend->map)).text, imgz_source_path(mend->source),
+            imgz_text_size(imgz_source_size(mend->source)).text);
     return rc < 0 ? imgz_job_raise_memory(&mend->job) : 0;
 }
 
 static int find_missing(struct mend *mend)
 {
     const struct imgz_image *image = &mend->stage.decode.image;
-    int rc =
-        imgz_unreadable_find(&mend->map, &image->meta, mend->source.size_bytes, &mend->missing);
+    int rc = imgz_unreadable_find(&mend->map, &image->meta, imgz_source_size(mend->source),
+                                  &mend->missing);
 
     if (rc == -EBADMSG)
-        return imgz_image_error_raise(mend->job.latch, &image->source, image->end.meta_offset,
+        return imgz_image_error_raise(mend->job.latch, image->source, image->end.meta_offset,
                                       "its list of unreadable ranges cannot be right");
     if (rc < 0)
         return imgz_job_raise_memory(&mend->job);
@@ -134,7 +134,7 @@ static int open_output(struct mend *mend)
         .path = mend->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = true, /* it replaces the image it is made of, to which it adds */
-        .replaces = &mend->stage.decode.image.source.status,
+        .replaces = imgz_source_status(mend->stage.decode.image.source),
         .resume = wants_resume(mend),
         .dry_run = is_dry(mend),
         .map_kept = true,
@@ -144,7 +144,7 @@ static int open_output(struct mend *mend)
         .begins = imgz_resume_begins,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
-        .source = &mend->source.status,
+        .source = imgz_source_status(mend->source),
         .file_mode = mend->job.options.file_mode,
     };
 
@@ -156,8 +156,9 @@ static int open_all(void *context)
     struct mend *mend = context;
     int rc = open_source(mend);
 
+    mend->stage.source = mend->source;
     if (rc == 0)
-        rc = imgz_source_size_check_opened(&mend->job, &mend->source);
+        rc = imgz_source_size_check_opened(&mend->job, mend->source);
     if (rc == 0)
         rc = imgz_image_init(mend->image_path, IMGZ_IMAGE_ALL, mend->job.latch, &mend->job.log,
                              &mend->stage.decode.image);
@@ -188,7 +189,7 @@ static int check_disk(struct mend *mend)
 {
     const struct imgz_image *image = &mend->stage.decode.image;
     const struct imgz_same_disk samples = {
-        .source = &mend->source,
+        .source = mend->source,
         .index = &image->index,
         .hash = image->header.hash,
         .raw_bytes = image->end.raw_bytes,
@@ -199,11 +200,11 @@ static int check_disk(struct mend *mend)
 
     if (rc != -EEXIST)
         return rc;
-    return imgz_latch_raise(mend->job.latch, rc, imgz_source_location(&mend->source, offset),
+    return imgz_latch_raise(mend->job.latch, rc, imgz_source_location(mend->source, offset),
                             "mending %s: %s has other bytes at offset %" PRIu64
                             " than the image: it is another disk, or has changed; name the right "
                             "one, or go on all the same with --override changed",
-                            mend->image_path, mend->source.path, offset);
+                            mend->image_path, imgz_source_path(mend->source), offset);
 }
 
 /* Finds what an interrupted run left. */
@@ -221,7 +222,7 @@ static int find_earlier(struct mend *mend)
     if (!mend->output.temp.taken_over)
         return 0;
     rc = imgz_retry_resume_find(earlier, &mend->job, &config);
-    mend->source.known_bad = &earlier->known_bad.bad;
+    imgz_source_set_known_bad(mend->source, &earlier->known_bad.bad);
     mend->job.resumed_bytes = earlier->whole.raw_bytes;
     return rc;
 }
@@ -232,7 +233,7 @@ static int begin_partial_map(struct mend *mend)
     const struct imgz_map_tracker_config config = {
         .name = &mend->output.temp.map,
         .image_path = mend->image_path,
-        .size_bytes = mend->source.size_bytes,
+        .size_bytes = imgz_source_size(mend->source),
         .bad = &mend->job.unreadable,
         .force = true,
     };
@@ -248,7 +249,7 @@ static int commit(struct mend *mend)
 {
     const char *map_path = mend->job.options.map_path;
     const struct imgz_location location = {IMGZ_STAGE_WRITE_IMAGE, map_path, IMGZ_OFFSET_NONE};
-    const uint64_t size_bytes = mend->source.size_bytes;
+    const uint64_t size_bytes = imgz_source_size(mend->source);
     int rc = 0;
 
     if (mend->stage.regained_bytes > 0)
@@ -311,7 +312,7 @@ static void release(struct mend *mend)
     imgz_range_list_fini(&mend->missing);
     imgz_mapfile_fini(&mend->map);
     imgz_name_close(&mend->map_name);
-    imgz_source_close(&mend->source);
+    imgz_source_close(mend->source);
 }
 
 /* As after a crash, if a thread was left that writes: what there is so far stays. */
@@ -338,15 +339,15 @@ bool imgz_retry_wanted(const char *image, const struct imgz_options *options)
 static int mend_steadily(struct mend *mend)
 {
     const struct imgz_confined kept = {
-        .source = &mend->source,
-        .other = &mend->stage.decode.image.source,
+        .source = mend->source,
+        .other = mend->stage.decode.image.source,
         .output = &mend->output,
         .map = &mend->map_name,
     };
     struct imgz_steady steady;
     int rc;
 
-    imgz_steady_begin(&steady, &mend->job, &mend->source, &mend->output);
+    imgz_steady_begin(&steady, &mend->job, mend->source, &mend->output);
     adopt_digests(mend);
     imgz_confined_begin(&mend->job, &kept);
     rc = mend_missing(mend);
@@ -385,12 +386,9 @@ static struct mend *create(const char *source, const char *image)
     *mend = (struct mend){
         .source_path = source,
         .image_path = image,
-        .source.fd = -1,
         .output = IMGZ_OUTPUT_NONE,
         .map_name = IMGZ_NAME_NONE,
         .stage = {.job = &mend->job,
-                  .decode.image.source.fd = -1,
-                  .source = &mend->source,
                   .missing = &mend->missing,
                   .output = &mend->output,
                   .partial_map = &mend->partial_map,

@@ -86,7 +86,7 @@ static int feed_item(const struct imgz_retry_feed *feed, struct imgz_pipeline *p
 int imgz_retry_feed(const struct imgz_retry_feed *feed, struct imgz_pipeline *pipeline)
 {
     const struct imgz_image *image = feed->image;
-    struct imgz_read_ahead read_ahead = {.fd = image->source.fd};
+    struct imgz_read_ahead read_ahead = imgz_source_read_ahead(image->source);
     struct imgz_index_cursor cursor;
     struct imgz_index_item item;
     int rc;

@@ -116,7 +116,7 @@ static int accept_old(struct imgz_retry_stage *stage, const struct imgz_slot *sl
         old.fault = IMGZ_FAULT_NONE;
     imgz_decode_stage_check_table(&stage->decode, &old);
     if (old.fault != IMGZ_FAULT_NONE)
-        return imgz_image_error_raise_fault(stage->job->latch, &stage->decode.image.source, &old);
+        return imgz_image_error_raise_fault(stage->job->latch, stage->decode.image.source, &old);
     imgz_totals_add(stage->old_tally, &old);
     return 0;
 }
@@ -198,7 +198,7 @@ static int add_meta(struct imgz_retry_stage *stage)
     int rc = imgz_provenance_renew(&provenance, &stage->decode.image.meta, &stage->meta);
 
     if (rc == -E2BIG)
-        return imgz_image_error_raise(stage->job->latch, &stage->decode.image.source,
+        return imgz_image_error_raise(stage->job->latch, stage->decode.image.source,
                                       stage->decode.image.end.meta_offset,
                                       "there is far more metadata than any capture writes");
     return rc < 0 ? imgz_job_raise_memory(stage->job) : 0;

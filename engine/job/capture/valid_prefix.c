@@ -111,12 +111,12 @@ static int open_image(struct search *search)
 
     if (rc < 0)
         return rc;
-    imgz_source_use_cache(&image->source);
+    imgz_source_use_cache(image->source);
     imgz_index_init(&image->index, search->config->header.chunk_bytes);
-    rc = imgz_source_read_at(&image->source, 0, bytes, sizeof(bytes), &done_bytes);
+    rc = imgz_source_read_at(image->source, 0, bytes, sizeof(bytes), &done_bytes);
     if (rc < 0)
         return imgz_latch_raise_system(search->job->latch, rc,
-                                       imgz_source_location(&image->source, 0), "reading");
+                                       imgz_source_location(image->source, 0), "reading");
     if (imgz_frame_decode_header(bytes, done_bytes, &image->header) != IMGZ_FRAME_IMAGE)
         return -ENODATA;
     if (image->header.chunk_bytes != search->config->header.chunk_bytes ||
@@ -138,7 +138,8 @@ static int run(struct search *search)
         rc = imgz_decode_stage_prepare(&search->decode, search->job);
     if (rc < 0)
         return rc;
-    imgz_meter_set_total(&search->job->pipeline->meter, search->decode.image.source.size_bytes);
+    imgz_meter_set_total(&search->job->pipeline->meter,
+                         imgz_source_size(search->decode.image.source));
     search->job->run_phase = IMGZ_PHASE_CHECK;
     rc = imgz_job_run(search->job, &bodies, search);
     search->job->run_phase = IMGZ_PHASE_COPY;
@@ -151,9 +152,7 @@ int imgz_valid_prefix_find(struct imgz_job *job, const struct imgz_valid_prefix_
     struct search search = {
         .job = job,
         .config = config,
-        .decode = {.image.source.fd = -1,
-                   .raw_wanted = job->options.digests != NULL,
-                   .by_stored = true},
+        .decode = {.raw_wanted = job->options.digests != NULL, .by_stored = true},
         .whole = whole,
     };
     int rc;

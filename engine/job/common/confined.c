@@ -28,7 +28,7 @@ static void add(struct grants *grants, int fd, uint32_t rights)
 static void add_source(struct grants *grants, const struct imgz_source *source)
 {
     if (source != NULL)
-        add(grants, source->fd, IMGZ_CONFINE_READ);
+        add(grants, imgz_source_local_fd(source), IMGZ_CONFINE_READ);
 }
 
 static void add_folder(struct grants *grants, int directory_fd)
@@ -52,7 +52,7 @@ static void add_output(struct grants *grants, const struct imgz_output *output)
 
 static bool is_device(const struct imgz_source *source)
 {
-    return source != NULL && source->kind == IMGZ_SOURCE_DEVICE;
+    return source != NULL && imgz_source_is(source, IMGZ_SOURCE_DEVICE);
 }
 
 /* At the end of a job it is looked who has written to a device, and whether it is a partition. */
@@ -103,7 +103,8 @@ void imgz_confined_begin(struct imgz_job *job, const struct imgz_confined *kept)
 
     if (!imgz_job_has(job, IMGZ_FLAG_CONFINE))
         return;
-    job->read_node = kept->source != NULL ? imgz_device_node(kept->source->fd) : -1;
+    job->read_node =
+        kept->source != NULL ? imgz_device_node(imgz_source_local_fd(kept->source)) : -1;
     job->write_node = kept->output != NULL ? imgz_device_node(kept->output->fd) : -1;
     if (job->options.digests != NULL)
         imgz_digest_prepare();

@@ -134,7 +134,7 @@ int imgz_decode_stage_prepare(struct imgz_decode_stage *decode, struct imgz_job 
     };
     int rc;
 
-    job->read_fd = decode->image.source.fd;
+    job->read_fd = imgz_source_local_fd(decode->image.source);
     rc = imgz_job_prepare(job, &needs);
     if (decode->image.seekable)
         job->image_bytes = decode->image.image_bytes;
@@ -227,8 +227,8 @@ void imgz_decode_stage_check_table(struct imgz_decode_stage *decode, struct imgz
 static int check_digests(const struct imgz_decode_stage *decode, const struct imgz_job *job,
                          const struct imgz_totals_sum *sum, uint32_t *compared)
 {
-    const char *path = decode->image.source.path;
-    struct imgz_location location = imgz_source_location(&decode->image.source, IMGZ_OFFSET_NONE);
+    const char *path = imgz_source_path(decode->image.source);
+    struct imgz_location location = imgz_source_location(decode->image.source, IMGZ_OFFSET_NONE);
     struct imgz_recorded_difference differs;
 
     if (imgz_recorded_agree(sum, &decode->image.meta, compared, &differs))
@@ -253,7 +253,7 @@ static int check_frame(const struct imgz_decode_stage *decode, struct imgz_latch
 {
     const struct imgz_frame_end *end = &decode->image.end;
     struct imgz_location location =
-        imgz_source_location(&decode->image.source, imgz_image_tail_offset(&decode->image));
+        imgz_source_location(decode->image.source, imgz_image_tail_offset(&decode->image));
 
     location.stage = IMGZ_STAGE_CHECK;
     if (sum->raw_bytes != end->raw_bytes || sum->crc32 != end->raw_crc32 ||
@@ -263,7 +263,7 @@ static int check_frame(const struct imgz_decode_stage *decode, struct imgz_latch
             "checking %s at offset %" PRIu64
             ": the chunks do not add up to the size, CRC-32 and root hash here; "
             "the image is damaged, use another copy of it",
-            decode->image.source.path, location.offset);
+            imgz_source_path(decode->image.source), location.offset);
     return 0;
 }
 

@@ -55,7 +55,7 @@ int imgz_hash_stage_prepare(struct imgz_hash_stage *scan, uint32_t chunk_bytes,
     };
     int rc;
 
-    scan->job->read_fd = scan->source->fd;
+    scan->job->read_fd = imgz_source_local_fd(scan->source);
     rc = imgz_job_prepare(scan->job, &needs);
     return rc < 0 ? rc : create_workers(scan, hash);
 }
@@ -122,8 +122,8 @@ static void hash_pieces(const struct imgz_hash_stage *scan, struct imgz_hash_sta
 void imgz_hash_stage_work(struct imgz_hash_stage *scan, uint32_t worker_index,
                           struct imgz_slot *slot)
 {
-    if (slot->read_deferred && !scan->source->direct && scan->job->options.digests == NULL &&
-        !scan->raw_wanted) {
+    if (slot->read_deferred && !imgz_source_is(scan->source, IMGZ_SOURCE_DIRECT) &&
+        scan->job->options.digests == NULL && !scan->raw_wanted) {
         hash_pieces(scan, &scan->workers[worker_index], slot);
         return;
     }

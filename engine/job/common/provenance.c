@@ -25,7 +25,9 @@ static int add_device(struct imgz_meta *meta, const struct imgz_source *source)
     struct imgz_device device;
     int rc;
 
-    imgz_device_describe(source->status.st_rdev, &device);
+    if (!imgz_source_is(source, IMGZ_SOURCE_LOCAL))
+        return 0;
+    imgz_device_describe(imgz_source_status(source)->st_rdev, &device);
     rc = imgz_meta_add(meta, "source.model", device.model);
     if (rc == 0)
         rc = imgz_meta_add(meta, "source.serial", device.serial);
@@ -39,23 +41,18 @@ static int add_device(struct imgz_meta *meta, const struct imgz_source *source)
 
 static int add_machine(const struct imgz_provenance *provenance, struct imgz_meta *meta)
 {
-    static const char *const kinds[] = {
-        [IMGZ_SOURCE_FILE] = "file",
-        [IMGZ_SOURCE_DEVICE] = "device",
-        [IMGZ_SOURCE_STREAM] = "stream",
-    };
     const struct imgz_source *source = provenance->source;
     int rc = imgz_meta_add(meta, "tool", "imgz " IMGZ_VERSION);
 
     if (rc == 0)
         rc = imgz_meta_add(meta, "level", imgz_deflate_level_name(provenance->job->options.level));
     if (rc == 0)
-        rc = imgz_meta_add(meta, "source.path", source->path);
+        rc = imgz_meta_add(meta, "source.path", imgz_source_path(source));
     if (rc == 0)
-        rc = imgz_meta_add(meta, "source.kind", kinds[source->kind]);
+        rc = imgz_meta_add(meta, "source.kind", imgz_source_kind(source));
     if (rc == 0)
         rc = imgz_meta_add_number(meta, "source.bytes", provenance->job->sum.raw_bytes);
-    if (rc == 0 && source->kind == IMGZ_SOURCE_DEVICE)
+    if (rc == 0 && imgz_source_is(source, IMGZ_SOURCE_DEVICE))
         rc = add_device(meta, source);
     if (rc == 0)
         rc = add_time(meta, "capture.start", provenance->start_time);

@@ -8,13 +8,13 @@ int imgz_source_size_check_opened(const struct imgz_job *job, const struct imgz_
 {
     const uint64_t expected = job->options.source_bytes;
 
-    if (expected == IMGZ_SIZE_UNKNOWN || source->size_bytes == IMGZ_SIZE_UNKNOWN ||
-        source->size_bytes == expected)
+    if (expected == IMGZ_SIZE_UNKNOWN || imgz_source_size(source) == IMGZ_SIZE_UNKNOWN ||
+        imgz_source_size(source) == expected)
         return 0;
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, IMGZ_OFFSET_NONE),
                             "%s has %" PRIu64 " bytes, not the %" PRIu64
                             " that are expected (--size); nothing was read; is it the right one?",
-                            source->path, source->size_bytes, expected);
+                            imgz_source_path(source), imgz_source_size(source), expected);
 }
 
 int imgz_source_size_check_grown(const struct imgz_job *job, const struct imgz_source *source,
@@ -27,7 +27,7 @@ int imgz_source_size_check_grown(const struct imgz_job *job, const struct imgz_s
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, expected),
                             "reading %s at offset %" PRIu64 ": there is more than the %" PRIu64
                             " bytes that are expected (--size); is it the right one?",
-                            source->path, expected, expected);
+                            imgz_source_path(source), expected, expected);
 }
 
 int imgz_source_size_check_ended(const struct imgz_job *job, const struct imgz_source *source,
@@ -42,5 +42,5 @@ int imgz_source_size_check_ended(const struct imgz_job *job, const struct imgz_s
                             " of the %" PRIu64
                             " bytes that are expected (--size); was the transfer interrupted? see "
                             "whether the command that sends it failed, and run again",
-                            source->path, bytes, bytes, expected);
+                            imgz_source_path(source), bytes, bytes, expected);
 }

@@ -102,7 +102,7 @@ static int look_for_claims(void *context)
 
     if (rc < 0)
         return rc;
-    (void)!imgz_claims_find(stack, look->source->status.st_rdev,
+    (void)!imgz_claims_find(stack, imgz_source_status(look->source)->st_rdev,
                             find_path(look->output, image) ? image : NULL, &claims);
     warn_of_claims(look->job, &claims);
     imgz_device_stack_close(stack);
@@ -113,22 +113,22 @@ static int look_for_claims(void *context)
 
 static void check_file(struct imgz_job *job, const struct imgz_source *source)
 {
-    const struct stat *before = &source->status;
+    const struct stat *before = imgz_source_status(source);
     struct stat after;
 
-    if (fstat(source->fd, &after) < 0)
+    if (fstat(imgz_source_local_fd(source), &after) < 0)
         return;
     if (after.st_size != before->st_size)
         imgz_warn(job, "source-changed",
                   "%s changed while it was read: it had %" PRIu64 " bytes, and has %" PRIu64
                   "; what was read may be of before and of after",
-                  source->path, (uint64_t)before->st_size, (uint64_t)after.st_size);
+                  imgz_source_path(source), (uint64_t)before->st_size, (uint64_t)after.st_size);
     else if (after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
              after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
         imgz_warn(job, "source-changed",
                   "%s was written to while it was read; what was read may be of before and of "
                   "after",
-                  source->path);
+                  imgz_source_path(source));
 }
 
 static void check_device(struct imgz_steady *steady, struct imgz_job *job)
@@ -136,13 +136,18 @@ static void check_device(struct imgz_steady *steady, struct imgz_job *job)
     uint64_t written_bytes = 0;
 
     if (!steady->written_known ||
-        !imgz_device_written(steady->source->status.st_rdev, &written_bytes) ||
+        !imgz_device_written(imgz_source_status(steady->source)->st_rdev, &written_bytes) ||
         written_bytes == steady->written_bytes)
         return;
     imgz_warn(job, "source-changed",
               "%" PRIu64 " bytes were written to %s while it was read; what was read may be of "
               "before and of after",
-              written_bytes - steady->written_bytes, steady->source->path);
+              written_bytes - steady->written_bytes, imgz_source_path(steady->source));
+}
+
+static bool is_local(const struct imgz_source *source, enum imgz_source_trait trait)
+{
+    return imgz_source_is(source, IMGZ_SOURCE_LOCAL) && imgz_source_is(source, trait);
 }
 
 void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
@@ -151,25 +156,20 @@ void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
     struct look look = {job, source, output};
 
     *steady = (struct imgz_steady){.source = source};
-    if (source->kind != IMGZ_SOURCE_DEVICE)
+    if (!is_local(source, IMGZ_SOURCE_DEVICE))
         return;
     (void)!imgz_threads_call_deep(look_for_claims, &look); /* without: no warning */
-    steady->written_known = imgz_device_written(source->status.st_rdev, &steady->written_bytes);
+    steady->written_known =
+        imgz_device_written(imgz_source_status(source)->st_rdev, &steady->written_bytes);
 }
 
 void imgz_steady_end(struct imgz_steady *steady, struct imgz_job *job)
 {
     if (steady->source == NULL)
         return;
-    switch (steady->source->kind) {
-    case IMGZ_SOURCE_FILE:
-        check_file(job, steady->source);
-        break;
-    case IMGZ_SOURCE_DEVICE:
+    if (is_local(steady->source, IMGZ_SOURCE_DEVICE))
         check_device(steady, job);
-        break;
-    case IMGZ_SOURCE_STREAM:
-        break;
-    }
+    else if (is_local(steady->source, IMGZ_SOURCE_RANDOM))
+        check_file(job, steady->source);
     steady->source = NULL;
 }

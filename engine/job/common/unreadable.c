@@ -112,7 +112,7 @@ int imgz_unreadable_tell(const struct imgz_image *image, struct imgz_job *job)
 
     if (rc == -EBADMSG) {
         imgz_log_line(&job->log, "what %s calls unreadable cannot be right and is left out",
-                      image->source.path);
+                      imgz_source_path(image->source));
         return 0;
     }
     if (rc < 0)

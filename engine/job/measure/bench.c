@@ -159,8 +159,8 @@ static int choose_sample(void *context)
                                     bench->job.options.chunk_bytes, bench->job.latch);
     if (rc < 0)
         return rc;
-    if (bench->source.cached.fd >= 0)
-        result->cached_percent = imgz_sample_set_cached_percent(samples, &bench->source.cached);
+    if (bench->source.cached != NULL)
+        result->cached_percent = imgz_sample_set_cached_percent(samples, bench->source.cached);
     if (imgz_size_estimate_init(&bench->estimate, samples->chunk_count) < 0)
         return imgz_job_raise_memory(&bench->job);
     result->source_bytes = samples->source_bytes;
@@ -233,9 +233,9 @@ static void plan_rows(struct bench *bench)
 {
     const bool dry_run = (bench->job.options.flags & IMGZ_FLAG_DRY_RUN) != 0;
 
-    if (bench->source.direct.fd >= 0)
+    if (bench->source.direct != NULL)
         add_row(bench, IMGZ_BENCH_READ_DIRECT, "read direct")->thread_count = 1;
-    if (bench->source.cached.fd >= 0)
+    if (bench->source.cached != NULL)
         add_row(bench, IMGZ_BENCH_READ_CACHED, "read cached");
     if (dry_run) {
         add_capture_row(bench, bench->level);
@@ -414,9 +414,9 @@ static int measure_row(struct bench *bench, struct imgz_bench_row *row)
 {
     switch (row->kind) {
     case IMGZ_BENCH_READ_DIRECT:
-        return measure_read(bench, row, &bench->source.direct);
+        return measure_read(bench, row, bench->source.direct);
     case IMGZ_BENCH_READ_CACHED:
-        return measure_read(bench, row, &bench->source.cached);
+        return measure_read(bench, row, bench->source.cached);
     case IMGZ_BENCH_ZERO_TEST:
         return measure_work(bench, row, IMGZ_KERNEL_RATE_ZERO_TEST);
     case IMGZ_BENCH_HASH:
@@ -500,7 +500,7 @@ static void release(struct bench *bench)
 int imgz_bench(const char *path, const struct imgz_options *options,
                struct imgz_bench_result *result, struct imgz_error *error)
 {
-    struct bench bench = {.path = path, .shown = result, .source = IMGZ_SOURCE_PAIR_CLOSED};
+    struct bench bench = {.path = path, .shown = result};
     int rc = begin(&bench, options);
 
     imgz_bench_result_init(&bench.result, sizeof(bench.result));

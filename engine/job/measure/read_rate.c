@@ -25,7 +25,7 @@ static int feed(void *context, struct imgz_pipeline *pipeline)
     struct run *run = context;
     const struct imgz_reader_config config = {
         .source = run->rate->source,
-        .size_bytes = run->rate->source->size_bytes,
+        .size_bytes = imgz_source_size(run->rate->source),
         .chunk_bytes = run->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(run->job.chunk_bytes),
         .io_name = &run->job.io_name,
@@ -81,7 +81,7 @@ int imgz_read_rate_run(struct imgz_read_rate *rate, const struct imgz_options *o
     };
     int rc = imgz_job_begin(&run.job, options);
 
-    IMGZ_ASSERT(rate->source->kind != IMGZ_SOURCE_STREAM);
+    IMGZ_ASSERT(imgz_source_is(rate->source, IMGZ_SOURCE_RANDOM));
     rate->read_bytes = 0;
     rate->elapsed_ns = 0;
     needs.totals.chunk_bytes = run.job.options.chunk_bytes;

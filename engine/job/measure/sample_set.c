@@ -44,19 +44,16 @@ static int walk_on(struct walk *walk, struct imgz_latch *latch)
 {
     const struct imgz_source *source = walk->source;
     const uint64_t from = walk->extent.end;
-    int rc = 0;
+    int rc;
 
     if (imgz_latch_raised(latch))
         return -ECANCELED;
-    if (source->kind == IMGZ_SOURCE_FILE)
-        rc = imgz_extent_next(source->fd, from, source->size_bytes, &walk->extent);
-    else
-        walk->extent = (struct imgz_extent){from, source->size_bytes};
+    rc = imgz_source_next_extent(source, from, &walk->extent);
     if (rc < 0)
         return imgz_latch_raise_system(latch, rc, imgz_source_location(source, from),
                                        "looking for holes in");
     walk->data_end += walk->extent.end - walk->extent.offset;
-    return walk->extent.offset < source->size_bytes ? 0 : -ENODATA;
+    return walk->extent.offset < imgz_source_size(source) ? 0 : -ENODATA;
 }
 
 static int count_data(const struct imgz_source *source, struct imgz_latch *latch, uint64_t *bytes)
@@ -92,8 +89,8 @@ static int choose_from_source(struct imgz_sample_set *samples, const struct imgz
     uint64_t stride;
     int rc = count_data(source, latch, &data_bytes);
 
-    samples->source_bytes = source->size_bytes;
-    samples->hole_bytes = source->size_bytes - imgz_min(data_bytes, source->size_bytes);
+    samples->source_bytes = imgz_source_size(source);
+    samples->hole_bytes = imgz_source_size(source) - imgz_min(data_bytes, imgz_source_size(source));
     stride = imgz_max(samples->chunk_bytes, data_bytes / count_max);
     for (uint64_t at = 0; rc == 0 && at < data_bytes; at += stride) {
         while (rc == 0 && walk.data_end <= at)
@@ -201,30 +198,21 @@ static int raise_short(const struct imgz_source *source, uint64_t offset, struct
                             "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
                             " bytes when it was opened; something shrinks it, stop that and run "
                             "again",
-                            source->path, offset, source->size_bytes);
+                            imgz_source_path(source), offset, imgz_source_size(source));
 }
 
 /* A direct read asks for whole blocks: at the end of the source for more than there is. */
 static int read_chunk(const struct imgz_sample_set_chunk *chunk, const struct imgz_source *source,
                       unsigned char *to, struct imgz_latch *latch)
 {
-    const uint64_t want_bytes = imgz_align_up(chunk->raw_bytes, IMGZ_BLOCK_BYTES);
-    uint64_t done_bytes = 0;
+    const size_t want_bytes = (size_t)imgz_align_up(chunk->raw_bytes, IMGZ_BLOCK_BYTES);
+    size_t done_bytes = 0;
+    int rc = imgz_source_read_at(source, chunk->source_offset, to, want_bytes, &done_bytes);
+    const uint64_t offset = chunk->source_offset + done_bytes;
 
-    while (done_bytes < chunk->raw_bytes) {
-        const uint64_t offset = chunk->source_offset + done_bytes;
-        ssize_t moved = pread(source->fd, to + done_bytes, want_bytes - done_bytes, (off_t)offset);
-
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved < 0)
-            return imgz_latch_raise_system(latch, -errno, imgz_source_location(source, offset),
-                                           "reading");
-        if (moved == 0)
-            return raise_short(source, offset, latch);
-        done_bytes += (uint64_t)moved;
-    }
-    return 0;
+    if (rc < 0)
+        return imgz_latch_raise_system(latch, rc, imgz_source_location(source, offset), "reading");
+    return done_bytes < chunk->raw_bytes ? raise_short(source, offset, latch) : 0;
 }
 
 static void mix_chunk(const struct imgz_sample_set *samples, uint32_t index)
@@ -280,7 +268,8 @@ uint32_t imgz_sample_set_cached_percent(const struct imgz_sample_set *samples,
     for (uint32_t i = 0; i < samples->chunk_count; i++) {
         bool cached = false;
 
-        if (imgz_page_cache_has(cached_source->fd, samples->chunks[i].data_offset, &cached) < 0)
+        if (imgz_page_cache_has(imgz_source_local_fd(cached_source), samples->chunks[i].data_offset,
+                                &cached) < 0)
             return UINT32_MAX;
         cached_count += cached;
     }

@@ -7,14 +7,14 @@ static int refuse(struct imgz_job *job, const struct imgz_source *source)
 {
     const struct imgz_location location = imgz_source_location(source, IMGZ_OFFSET_NONE);
 
-    if (source->kind == IMGZ_SOURCE_STREAM)
+    if (!imgz_source_is(source, IMGZ_SOURCE_RANDOM))
         return imgz_latch_raise_usage(
             job->latch, location, "%s cannot be measured: it is neither a file nor a block device",
-            source->path);
-    if (source->size_bytes == 0)
+            imgz_source_path(source));
+    if (imgz_source_size(source) == 0)
         return imgz_latch_raise(job->latch, -ENODATA, location,
                                 "%s cannot be measured: it is empty; name a file with data in it",
-                                source->path);
+                                imgz_source_path(source));
     return 0;
 }
 
@@ -36,8 +36,7 @@ static int add_direct(struct imgz_source_pair *pair, const char *path, struct im
     if (rc == 0 || rc == -EINVAL)
         return 0;
     return imgz_latch_raise_system(job->latch, rc,
-                                   imgz_source_location(&pair->cached, IMGZ_OFFSET_NONE),
-                                   "opening");
+                                   imgz_source_location(pair->cached, IMGZ_OFFSET_NONE), "opening");
 }
 
 int imgz_source_pair_open(struct imgz_source_pair *pair, const char *path, struct imgz_job *job)
@@ -45,28 +44,26 @@ int imgz_source_pair_open(struct imgz_source_pair *pair, const char *path, struc
     const struct imgz_source_config config = {.path = path,
                                               .stage = IMGZ_STAGE_READ_SOURCE,
                                               .direct = job->options.direct};
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     int rc = imgz_source_open(&config, job->latch, &job->log, &source);
 
     if (rc < 0)
         return rc;
-    *(source.direct ? &pair->direct : &pair->cached) = source;
-    rc = refuse(job, &source);
-    if (rc == 0 && !source.direct && source.kind == IMGZ_SOURCE_FILE &&
-        config.direct == IMGZ_DIRECT_AUTO)
+    *(imgz_source_is(source, IMGZ_SOURCE_DIRECT) ? &pair->direct : &pair->cached) = source;
+    rc = refuse(job, source);
+    if (rc == 0 && !imgz_source_is(source, IMGZ_SOURCE_DIRECT) &&
+        imgz_source_is(source, IMGZ_SOURCE_HOLES) && config.direct == IMGZ_DIRECT_AUTO)
         rc = add_direct(pair, path, job);
     return rc;
 }
 
 void imgz_source_pair_close(struct imgz_source_pair *pair)
 {
-    imgz_source_close(&pair->direct);
-    imgz_source_close(&pair->cached);
+    imgz_source_close(pair->direct);
+    imgz_source_close(pair->cached);
 }
 
 struct imgz_source *imgz_source_pair_best(struct imgz_source_pair *pair)
 {
-    if (pair->direct.fd >= 0)
-        return &pair->direct;
-    return pair->cached.fd >= 0 ? &pair->cached : NULL;
+    return pair->direct != NULL ? pair->direct : pair->cached;
 }

@@ -12,13 +12,11 @@
 #include "io/source/source.h"
 #include "job/common/job.h"
 
-/* Each is open, or has the descriptor -1. */
+/* Each is open, or NULL. */
 struct imgz_source_pair {
-    struct imgz_source direct;
-    struct imgz_source cached;
+    struct imgz_source *direct;
+    struct imgz_source *cached;
 };
-
-#define IMGZ_SOURCE_PAIR_CLOSED ((struct imgz_source_pair){.direct.fd = -1, .cached.fd = -1})
 
 /* As the job's options want it: AUTO opens a device directly, and a file in both ways where its
  * file system can. 'twoway' must be closed; what is open after a failure is to be closed too. */

@@ -47,14 +47,14 @@ int imgz_readback_run(struct imgz_job *job, const struct imgz_image *image,
                       const struct imgz_output *output)
 {
     const struct imgz_totals_sum written = job->sum;
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     int rc = imgz_source_reopen(output->fd, output->path, job->latch, &job->log, &source);
 
     if (rc < 0)
         return rc;
     job->run_phase = IMGZ_PHASE_READ_BACK;
-    rc = imgz_compare_stage_run(job, image, &source, NULL);
-    imgz_source_close(&source);
+    rc = imgz_compare_stage_run(job, image, source, NULL);
+    imgz_source_close(source);
     if (rc < 0)
         return rc;
     return job->bad_chunk_count > 0 ? raise_chunks(job, output)

@@ -25,7 +25,7 @@ struct restore {
     const char *target_path;
     struct imgz_decode_stage decode;
     struct imgz_output output;
-    struct imgz_source held; /* the target, to be read; fd -1 if all of it is written */
+    struct imgz_source *held; /* the target, to be read; NULL if all of it is written */
 };
 
 static bool has_flag(const struct restore *restore, enum imgz_flag flag)
@@ -56,8 +56,7 @@ static int accept_item(struct restore *restore, struct imgz_slot *slot)
 {
     imgz_decode_stage_check_table(&restore->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return imgz_image_error_raise_fault(restore->job.latch, &restore->decode.image.source,
-                                            slot);
+        return imgz_image_error_raise_fault(restore->job.latch, restore->decode.image.source, slot);
     imgz_job_count(&restore->job, slot, slot->image_offset + slot->stored_bytes);
     return 0;
 }
@@ -177,7 +176,7 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 static int check_paranoid(const struct restore *restore)
 {
     const struct imgz_location location =
-        imgz_source_location(&restore->decode.image.source, IMGZ_OFFSET_NONE);
+        imgz_source_location(restore->decode.image.source, IMGZ_OFFSET_NONE);
 
     if (!has_flag(restore, IMGZ_FLAG_PARANOID))
         return 0;
@@ -250,7 +249,7 @@ static int open_held(struct restore *restore)
     rc = imgz_source_reopen(restore->output.fd, restore->output.path, restore->job.latch,
                             &restore->job.log, &restore->held);
     if (rc == 0)
-        restore->decode.target = &restore->held;
+        restore->decode.target = restore->held;
     restore->decode.by_bytes = has_flag(restore, IMGZ_FLAG_PARANOID);
     return rc;
 }
@@ -292,7 +291,6 @@ static int open_both(void *context)
         .device_allowed = true,
         .why_no_stream = why_no_stream(restore),
         .direct_wanted = true,
-        .source = &restore->decode.image.source.status,
         .file_mode = restore->job.options.file_mode,
         .overrides = restore->job.options.overrides,
         .data_bytes = IMGZ_SIZE_UNKNOWN,
@@ -303,7 +301,8 @@ static int open_both(void *context)
     if (rc < 0)
         return rc;
     config.need_bytes = imgz_image_raw_bytes(&restore->decode.image);
-    config.source_fd = restore->decode.image.source.fd;
+    config.source = imgz_source_status(restore->decode.image.source);
+    config.source_fd = imgz_source_local_fd(restore->decode.image.source);
     if (restore->decode.image.seekable) {
         const struct imgz_image *image = &restore->decode.image;
         struct imgz_index_sums sums;
@@ -332,7 +331,7 @@ static int allow(struct restore *restore)
 static int run(struct restore *restore)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    const struct imgz_confined kept = {.source = &restore->decode.image.source,
+    const struct imgz_confined kept = {.source = restore->decode.image.source,
                                        .output = &restore->output};
     int rc = open_held(restore);
 
@@ -373,7 +372,7 @@ static int check_first(struct restore *restore)
     }
     imgz_chunk_reader_seek(&chunks, 0);
     if (chunks.slot.fault != IMGZ_FAULT_NONE)
-        rc = imgz_image_error_raise_fault(restore->job.latch, &image->source, &chunks.slot);
+        rc = imgz_image_error_raise_fault(restore->job.latch, image->source, &chunks.slot);
     else
         rc = imgz_device_restore_check(&restore->job, &restore->output, &chunks.slot);
     imgz_chunk_reader_fini(&chunks);
@@ -404,8 +403,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
 {
     struct restore restore = {.image_path = image,
                               .target_path = target,
-                              .decode = {.image.source.fd = -1, .raw_wanted = true},
-                              .held.fd = -1,
+                              .decode = {.raw_wanted = true},
                               .output = IMGZ_OUTPUT_NONE};
     int rc = imgz_job_begin(&restore.job, options);
 
@@ -417,7 +415,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
         rc = has_flag(&restore, IMGZ_FLAG_DRY_RUN) ? plan(&restore) : run(&restore);
     if (rc == 0)
         imgz_job_finish(&restore.job);
-    imgz_source_close(&restore.held);
+    imgz_source_close(restore.held);
     imgz_output_close(&restore.output);
     imgz_decode_stage_release(&restore.decode);
     return imgz_job_end(&restore.job, rc, report, error);

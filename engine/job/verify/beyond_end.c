@@ -30,7 +30,7 @@ static bool look_at_piece(const struct look *look, uint64_t at, uint64_t skip)
 
     if (rc < 0 || done_bytes <= skip) {
         imgz_log_line(&job->log, "%s cannot be read behind the disk, at offset %" PRIu64,
-                      look->source->path, at);
+                      imgz_source_path(look->source), at);
         return false;
     }
     done_bytes -= skip;
@@ -72,10 +72,11 @@ int imgz_beyond_end_look(struct imgz_job *job, const struct imgz_source *source,
     struct look look = {.job = job, .source = source, .disk_bytes = disk_bytes};
     int rc;
 
-    IMGZ_ASSERT(source->kind == IMGZ_SOURCE_DEVICE && source->size_bytes > disk_bytes);
+    IMGZ_ASSERT(imgz_source_is(source, IMGZ_SOURCE_DEVICE) &&
+                imgz_source_size(source) > disk_bytes);
     if (posix_memalign((void **)&look.piece, IMGZ_BLOCK_BYTES, PIECE_BYTES) != 0)
         return imgz_job_raise_memory(job);
-    job->rest_bytes = source->size_bytes - disk_bytes;
+    job->rest_bytes = imgz_source_size(source) - disk_bytes;
     job->rest = IMGZ_REST_UNKNOWN;
     rc = imgz_job_call(job, run_look, &look);
     free(look.piece);

@@ -26,7 +26,7 @@ struct compare {
     const char *image_path;
     const char *against_path;
     struct imgz_image image;
-    struct imgz_source source;
+    struct imgz_source *source;
 };
 
 /* The table of hashes is bound to the image by the root hash alone: a table of another disk would
@@ -37,7 +37,7 @@ static int check_root(const struct compare *compare)
 
     if (imgz_totals_has_roots(&compare->job->sum, &image->end.root_hash, &image->end.root_sha256))
         return 0;
-    return imgz_image_error_raise(compare->job->latch, &image->source, image->end.hashes_offset,
+    return imgz_image_error_raise(compare->job->latch, image->source, image->end.hashes_offset,
                                   "the table of hashes does not fit the root hash");
 }
 
@@ -45,7 +45,7 @@ static int check_root(const struct compare *compare)
  * was made for that. */
 static int check_digests(const struct compare *compare)
 {
-    struct imgz_location location = imgz_source_location(&compare->source, IMGZ_OFFSET_NONE);
+    struct imgz_location location = imgz_source_location(compare->source, IMGZ_OFFSET_NONE);
     struct imgz_recorded_difference differs;
 
     if (imgz_recorded_agree(&compare->job->sum, &compare->image.meta,
@@ -57,21 +57,22 @@ static int check_digests(const struct compare *compare)
         "comparing %s with %s: the chunks have the same hashes, but the %s is %s "
         "and the image records %s: one of the two was changed on purpose; verify "
         "the image with --digest %s, and if it is right, restore it",
-        compare->source.path, compare->image.source.path, differs.name, differs.made,
-        differs.recorded, differs.name);
+        imgz_source_path(compare->source), imgz_source_path(compare->image.source), differs.name,
+        differs.made, differs.recorded, differs.name);
 }
 
 static int raise_chunks(const struct compare *compare)
 {
     const struct imgz_job *job = compare->job;
-    struct imgz_location location = imgz_source_location(&compare->source, job->bad_offset);
+    struct imgz_location location = imgz_source_location(compare->source, job->bad_offset);
 
     location.stage = IMGZ_STAGE_COMPARE;
     return imgz_latch_raise(job->latch, -EBADMSG, location,
                             "comparing %s%s with %s: they differ in %" PRIu64
                             " of %s of %u KiB, the first at offset %" PRIu64 "%s",
-                            job->against_image ? "the disk in " : "", compare->source.path,
-                            compare->image.source.path, job->bad_chunk_count,
+                            job->against_image ? "the disk in " : "",
+                            imgz_source_path(compare->source),
+                            imgz_source_path(compare->image.source), job->bad_chunk_count,
                             imgz_text_count(job->sum.chunk_count, "chunk").text,
                             job->chunk_bytes / 1024, job->bad_offset,
                             job->against_image ? "" : "; restore it again, or capture it anew");
@@ -91,9 +92,10 @@ static int look_behind(const struct compare *compare)
 {
     const uint64_t disk_bytes = compare->image.end.raw_bytes;
 
-    if (compare->source.kind != IMGZ_SOURCE_DEVICE || compare->source.size_bytes == disk_bytes)
+    if (!imgz_source_is(compare->source, IMGZ_SOURCE_DEVICE) ||
+        imgz_source_size(compare->source) == disk_bytes)
         return 0;
-    return imgz_beyond_end_look(compare->job, &compare->source, disk_bytes);
+    return imgz_beyond_end_look(compare->job, compare->source, disk_bytes);
 }
 
 /* An image stands for the disk in it; unless the disk in the first image is itself an image, and
@@ -104,36 +106,34 @@ static int look_inside(void *context)
     const uint64_t disk_bytes = compare->image.end.raw_bytes;
     struct imgz_frame_header header;
     bool is_image;
-    int rc = imgz_image_recognize(&compare->source, compare->job->latch, &is_image, &header);
+    int rc = imgz_image_recognize(compare->source, compare->job->latch, &is_image, &header);
 
     compare->job->against_image =
         rc == 0 && is_image &&
-        (header.raw_bytes == disk_bytes || compare->source.size_bytes != disk_bytes);
+        (header.raw_bytes == disk_bytes || imgz_source_size(compare->source) != disk_bytes);
     return rc;
 }
 
 static int match_disk(struct compare *compare)
 {
     struct imgz_overlay overlay;
-    int rc = imgz_moved_gpt_find(compare->job, &compare->image, &compare->source, &overlay);
+    int rc = imgz_moved_gpt_find(compare->job, &compare->image, compare->source, &overlay);
 
     if (rc == 0)
-        rc = imgz_compare_stage_run(compare->job, &compare->image, &compare->source, &overlay);
+        rc = imgz_compare_stage_run(compare->job, &compare->image, compare->source, &overlay);
     imgz_overlay_fini(&overlay);
     return rc;
 }
 
 static int match_source(struct compare *compare)
 {
-    struct imgz_source other;
+    struct imgz_source *other = compare->source;
 
     if (!compare->job->against_image)
         return match_disk(compare);
-    imgz_source_use_cache(&compare->source);
-    other = compare->source;
-    other.stage = IMGZ_STAGE_READ_IMAGE;
-    compare->source.fd = -1; /* it is taken over */
-    return imgz_compare_images_run(compare->job, &compare->image, &other);
+    imgz_source_use_cache(compare->source);
+    imgz_source_set_stage(other, IMGZ_STAGE_READ_IMAGE);
+    return imgz_compare_images_run(compare->job, &compare->image, &compare->source);
 }
 
 static int load_image(void *context)
@@ -149,9 +149,9 @@ static int run(struct compare *compare)
     struct imgz_steady steady;
     int rc;
 
-    imgz_steady_begin(&steady, compare->job, &compare->source, NULL);
-    imgz_confined_begin(compare->job, &(struct imgz_confined){.source = &compare->source,
-                                                              .other = &compare->image.source});
+    imgz_steady_begin(&steady, compare->job, compare->source, NULL);
+    imgz_confined_begin(compare->job, &(struct imgz_confined){.source = compare->source,
+                                                              .other = compare->image.source});
     rc = imgz_job_call(compare->job, load_image, compare);
     if (rc == 0)
         rc = imgz_job_call(compare->job, look_inside, compare);
@@ -183,9 +183,9 @@ static int open_both(void *context)
     };
     int rc = imgz_source_open(&image, job->latch, &job->log, &compare->image.source);
 
-    if (rc == 0 && compare->image.source.kind == IMGZ_SOURCE_STREAM)
+    if (rc == 0 && !imgz_source_is(compare->image.source, IMGZ_SOURCE_RANDOM))
         rc = imgz_latch_raise_usage(
-            job->latch, imgz_source_location(&compare->image.source, IMGZ_OFFSET_NONE),
+            job->latch, imgz_source_location(compare->image.source, IMGZ_OFFSET_NONE),
             "the hashes of an image are at its end: to compare with it, give it as a "
             "file instead of a pipe");
     return rc < 0 ? rc : imgz_source_open(&against, job->latch, &job->log, &compare->source);
@@ -193,16 +193,12 @@ static int open_both(void *context)
 
 int imgz_compare_image(struct imgz_job *job, const char *image, const char *against)
 {
-    struct compare compare = {.job = job,
-                              .image_path = image,
-                              .against_path = against,
-                              .image.source.fd = -1,
-                              .source.fd = -1};
+    struct compare compare = {.job = job, .image_path = image, .against_path = against};
     int rc = imgz_job_call(job, open_both, &compare);
 
     if (rc == 0)
         rc = run(&compare);
-    imgz_source_close(&compare.source);
+    imgz_source_close(compare.source);
     imgz_image_fini(&compare.image);
     return rc;
 }

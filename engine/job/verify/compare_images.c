@@ -57,9 +57,9 @@ static int take_item(struct twins *twins, struct imgz_slot *slot)
 
     imgz_decode_stage_check_table(&twins->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE)
-        return imgz_image_error_raise_fault(twins->job->latch, &twins->decode.image.source, slot);
+        return imgz_image_error_raise_fault(twins->job->latch, twins->decode.image.source, slot);
     if (end > twins->image->end.raw_bytes)
-        return imgz_expected_raise_size(&twins->expected, &twins->decode.image.source, end);
+        return imgz_expected_raise_size(&twins->expected, twins->decode.image.source, end);
     imgz_job_count(twins->job, slot, slot->image_offset + slot->stored_bytes);
     if (twins->rehash != NULL)
         imgz_rehash_add(twins->rehash, slot);
@@ -117,7 +117,7 @@ static int prepare_rehash(struct twins *twins)
 /* Bytes are compared by workers that have a chunk of the image's size: not here. */
 static int check_paranoid(const struct twins *twins)
 {
-    const struct imgz_source *other = &twins->decode.image.source;
+    const struct imgz_source *other = twins->decode.image.source;
 
     if ((twins->job->options.flags & IMGZ_FLAG_PARANOID) == 0)
         return 0;
@@ -125,7 +125,8 @@ static int check_paranoid(const struct twins *twins)
         twins->job->latch, -EOPNOTSUPP, imgz_source_location(other, IMGZ_OFFSET_NONE),
         "comparing %s with %s: of two images no bytes are compared, only "
         "hashes; 'gunzip -c %s | imgz verify --paranoid %s --against -' does it",
-        other->path, twins->image->source.path, other->path, twins->image->source.path);
+        imgz_source_path(other), imgz_source_path(twins->image->source), imgz_source_path(other),
+        imgz_source_path(twins->image->source));
 }
 
 static int prepare(struct twins *twins)
@@ -145,7 +146,7 @@ static int prepare(struct twins *twins)
     imgz_expected_begin(&twins->expected, twins->job, twins->image,
                         twins->totals != NULL ? twins->totals : twins->job->totals);
     if (other->seekable && other->end.raw_bytes != twins->image->end.raw_bytes)
-        return imgz_expected_raise_size(&twins->expected, &other->source, other->end.raw_bytes);
+        return imgz_expected_raise_size(&twins->expected, other->source, other->end.raw_bytes);
     return 0;
 }
 
@@ -158,7 +159,7 @@ static int judge(struct twins *twins)
 
     job->image_bytes = twins->image->image_bytes;
     if (rc == 0 && job->sum.raw_bytes != twins->image->end.raw_bytes)
-        rc = imgz_expected_raise_size(&twins->expected, &twins->decode.image.source,
+        rc = imgz_expected_raise_size(&twins->expected, twins->decode.image.source,
                                       job->sum.raw_bytes);
     if (rc < 0 || twins->totals == NULL)
         return rc;
@@ -173,7 +174,7 @@ static int judge(struct twins *twins)
 }
 
 int imgz_compare_images_run(struct imgz_job *job, const struct imgz_image *image,
-                            const struct imgz_source *other)
+                            struct imgz_source **other)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct twins twins = {
@@ -181,7 +182,10 @@ int imgz_compare_images_run(struct imgz_job *job, const struct imgz_image *image
         .image = image,
         .decode = {.image.source = *other, .raw_wanted = job->options.digests != NULL},
     };
-    int rc = prepare(&twins);
+    int rc;
+
+    *other = NULL;
+    rc = prepare(&twins);
 
     if (rc == 0)
         rc = imgz_job_run(job, &bodies, &twins);

@@ -114,7 +114,7 @@ static int take_slot(struct match *match, struct imgz_slot *slot)
     if (slot->raw_offset + slot->raw_bytes > match->image->end.raw_bytes)
         return raise_size(match, slot->raw_offset + slot->raw_bytes);
     if (slot->image_failed)
-        return imgz_image_error_raise_fault(match->job->latch, &match->image->source, slot);
+        return imgz_image_error_raise_fault(match->job->latch, match->image->source, slot);
     rc = imgz_hash_stage_accept(&match->scan, slot);
     if (rc < 0)
         return rc;
@@ -152,10 +152,10 @@ static int find_size(struct match *match)
     struct imgz_hash_stage *scan = &match->scan;
     const uint64_t disk_bytes = match->image->end.raw_bytes;
 
-    scan->size_bytes = scan->source->size_bytes;
-    if (scan->source->kind == IMGZ_SOURCE_STREAM || scan->size_bytes == disk_bytes)
+    scan->size_bytes = imgz_source_size(scan->source);
+    if (!imgz_source_is(scan->source, IMGZ_SOURCE_RANDOM) || scan->size_bytes == disk_bytes)
         return 0;
-    if (scan->source->kind != IMGZ_SOURCE_DEVICE || scan->size_bytes < disk_bytes)
+    if (!imgz_source_is(scan->source, IMGZ_SOURCE_DEVICE) || scan->size_bytes < disk_bytes)
         return raise_size(match, scan->size_bytes);
     scan->size_bytes = disk_bytes;
     return 0;

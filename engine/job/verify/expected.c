@@ -23,7 +23,7 @@ int imgz_expected_raise_size(const struct imgz_expected *expected, const struct 
     return imgz_latch_raise(expected->job->latch, -EBADMSG, location,
                             "comparing %s with %s: it has %s, the disk in the image has %s; they "
                             "are not the same disk",
-                            source->path, expected->image->source.path,
+                            imgz_source_path(source), imgz_source_path(expected->image->source),
                             imgz_text_size(disk_bytes).text,
                             imgz_text_size(expected->image->end.raw_bytes).text);
 }

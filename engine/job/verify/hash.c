@@ -73,12 +73,13 @@ static int look_inside(void *context)
     return imgz_image_recognize(hash->scan.source, hash->job->latch, &hash->is_image, &header);
 }
 
-/* Takes over the source. */
-static int hash_source(struct imgz_job *job, struct imgz_source *source)
+/* Takes the source. */
+static int hash_source(struct imgz_job *job, struct imgz_source **given)
 {
+    struct imgz_source *source = *given;
     struct hash hash = {
         .job = job,
-        .scan = {.job = job, .source = source, .size_bytes = source->size_bytes},
+        .scan = {.job = job, .source = source, .size_bytes = imgz_source_size(source)},
     };
     int rc;
 
@@ -87,12 +88,13 @@ static int hash_source(struct imgz_job *job, struct imgz_source *source)
     rc = imgz_job_call(job, look_inside, &hash);
     if (rc == 0 && hash.is_image) {
         imgz_source_use_cache(source);
-        source->stage = IMGZ_STAGE_READ_IMAGE;
-        return imgz_verify_image(job, source);
+        imgz_source_set_stage(source, IMGZ_STAGE_READ_IMAGE);
+        return imgz_verify_image(job, given);
     }
     if (rc == 0)
         rc = hash_raw(&hash);
     imgz_source_close(source);
+    *given = NULL;
     return rc;
 }
 
@@ -100,7 +102,7 @@ int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_
               struct imgz_error *error)
 {
     struct imgz_source_config config = {.path = path, .stage = IMGZ_STAGE_READ_SOURCE};
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     struct imgz_job job;
     int rc = imgz_job_begin(&job, options);
 

@@ -90,7 +90,7 @@ static bool is_drive_right(struct finder *finder)
            imgz_gpt_decode(finder->drive_head + finder->sector_bytes, finder->sector_bytes,
                            &finder->drive) &&
            finder->drive.own_lba == 1 &&
-           finder->drive.other_lba == source->size_bytes / finder->sector_bytes - 1 &&
+           finder->drive.other_lba == imgz_source_size(source) / finder->sector_bytes - 1 &&
            is_backup_right(finder);
 }
 
@@ -125,7 +125,7 @@ static int cover_header(struct finder *finder, const unsigned char *head)
 /* The protective entry covers the drive, or as much as 32 bits can say. */
 static int cover_mbr(struct finder *finder, const unsigned char *head)
 {
-    const uint64_t sectors = finder->source->size_bytes / finder->sector_bytes - 1;
+    const uint64_t sectors = imgz_source_size(finder->source) / finder->sector_bytes - 1;
     int rc = 0;
 
     for (uint32_t i = 0; rc == 0 && i < MBR_ENTRY_COUNT; i++) {
@@ -207,8 +207,8 @@ int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
     int rc;
 
     *overlay = (struct imgz_overlay){0};
-    if (source->kind != IMGZ_SOURCE_DEVICE || image->end.raw_bytes >= source->size_bytes ||
-        image->end.raw_bytes < HEAD_BYTES)
+    if (!imgz_source_is(source, IMGZ_SOURCE_DEVICE) ||
+        image->end.raw_bytes >= imgz_source_size(source) || image->end.raw_bytes < HEAD_BYTES)
         return 0;
     finder = aligned_alloc(IMGZ_BLOCK_BYTES, sizeof(*finder));
     if (finder == NULL)
@@ -217,7 +217,7 @@ int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
     finder->image = image;
     finder->source = source;
     finder->overlay = overlay;
-    finder->sector_bytes = source->sector_bytes;
+    finder->sector_bytes = imgz_source_sector_bytes(source);
     rc = imgz_chunk_reader_init(&finder->chunks, image);
     if (rc == 0)
         rc = find(finder, &job->gpt_moved);

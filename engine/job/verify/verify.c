@@ -44,7 +44,7 @@ static int take_item(struct verify *verify, struct imgz_slot *slot)
     struct imgz_job *job = verify->job;
 
     if (slot->fault == IMGZ_FAULT_READ)
-        return imgz_image_error_raise_fault(job->latch, &verify->decode.image.source, slot);
+        return imgz_image_error_raise_fault(job->latch, verify->decode.image.source, slot);
     imgz_decode_stage_check_table(&verify->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE) {
         if (job->bad_chunk_count == 0) {
@@ -82,12 +82,13 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 
 static int judge(struct verify *verify)
 {
-    const struct imgz_source *source = &verify->decode.image.source;
+    const struct imgz_source *source = verify->decode.image.source;
 
     if (verify->job->bad_chunk_count == 0)
         return imgz_decode_stage_check_sum(&verify->decode, verify->job);
     imgz_log_line(&verify->job->log, "%s of %s bad",
-                  imgz_text_count(verify->job->bad_chunk_count, "chunk").text, source->path);
+                  imgz_text_count(verify->job->bad_chunk_count, "chunk").text,
+                  imgz_source_path(source));
     return imgz_image_error_raise_fault(verify->job->latch, source, &verify->bad_slot);
 }
 
@@ -99,7 +100,7 @@ static int open_image(void *context)
                            &verify->job->log);
 }
 
-int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
+int imgz_verify_image(struct imgz_job *job, struct imgz_source **source)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct verify verify = {
@@ -108,10 +109,13 @@ int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source)
                    .raw_wanted = job->options.digests != NULL,
                    .scrub = (job->options.flags & IMGZ_FLAG_SCRUB) != 0},
     };
-    int rc = imgz_job_call(job, open_image, &verify);
+    int rc;
 
+    *source = NULL;
+    rc = imgz_job_call(job, open_image, &verify);
     if (rc == 0)
-        rc = imgz_job_check_hash(job, source->path, verify.decode.image.header.hash);
+        rc = imgz_job_check_hash(job, imgz_source_path(verify.decode.image.source),
+                                 verify.decode.image.header.hash);
     if (rc == 0)
         rc = imgz_decode_stage_prepare(&verify.decode, job);
     if (rc == 0)
@@ -131,12 +135,12 @@ static int verify_path(struct imgz_job *job, const char *path)
         .stage = IMGZ_STAGE_READ_IMAGE,
         .direct = IMGZ_DIRECT_OFF,
     };
-    struct imgz_source source;
+    struct imgz_source *source = NULL;
     int rc = imgz_source_open(&config, job->latch, &job->log, &source);
 
     if (rc < 0)
         return rc;
-    imgz_confined_begin(job, &(struct imgz_confined){.source = &source});
+    imgz_confined_begin(job, &(struct imgz_confined){.source = source});
     return imgz_verify_image(job, &source);
 }
 

@@ -12,7 +12,7 @@
 #include "io/source/source.h"
 #include "job/common/job.h"
 
-/* Takes over 'source', which is open. The job's sum is complete on success. */
-IMGZ_MUST_CHECK int imgz_verify_image(struct imgz_job *job, const struct imgz_source *source);
+/* Takes 'source', which is open. The job's sum is complete on success. */
+IMGZ_MUST_CHECK int imgz_verify_image(struct imgz_job *job, struct imgz_source **source);
 
 #endif /* IMGZ_VERIFY_H */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kind of source is made of: a table of operations, and what all kinds have in common.
+ *
+ * Place: for io/source and the kinds themselves. Whoever reads a source includes source.h.
+ *
+ * A new kind is one file: it allocates a structure that begins with a struct imgz_source, fills in
+ * imgz_source_init() and its own members, and is added to imgz_source_open(). No job changes.
+ *
+ * Threads    read_at and next_extent from several at once, on different ranges; the rest by one.
+ * Ownership  close() ends what the kind has opened and frees the structure.
+ * Errors     a negative errno, not raised.
+ */
+#ifndef IMGZ_SOURCE_OPS_H
+#define IMGZ_SOURCE_OPS_H
+
+#include "io/source/source.h"
+
+struct imgz_source_ops {
+    const char *kind; /* recorded in images: "file", "device", "stream" */
+
+    /* Random access: all 'bytes' at 'offset', or fewer at the end. NULL for a stream. */
+    int (*read_at)(const struct imgz_source *source, uint64_t offset, void *buffer, size_t bytes,
+                   size_t *done_bytes);
+
+    /* A stream: the next 'bytes', or fewer at its end. -ECANCELED when 'wake_fd' becomes readable.
+     * NULL with random access. */
+    int (*read_next)(struct imgz_source *source, int wake_fd, void *buffer, size_t bytes,
+                     size_t *done_bytes);
+
+    /* The first data at or after 'from'; offset = end = size if none follows. NULL: no holes. */
+    int (*next_extent)(const struct imgz_source *source, uint64_t from, struct imgz_extent *result);
+
+    /* Makes reads of any alignment possible. NULL: they are anyway. */
+    void (*use_cache)(struct imgz_source *source);
+
+    void (*close)(struct imgz_source *source);
+};
+
+struct imgz_source {
+    const struct imgz_source_ops *ops;
+    const char *path;      /* for people; "standard input" */
+    enum imgz_stage stage; /* what reading it is called in errors */
+    uint64_t size_bytes;   /* IMGZ_SIZE_UNKNOWN: a stream */
+    uint32_t sector_bytes; /* the least of it that can be unreadable */
+    uint32_t traits;       /* of enum imgz_source_trait */
+    uint32_t retry_count;
+    enum imgz_on_error on_error;
+    struct imgz_watchdog *watchdog;          /* NULL: reads may take for ever */
+    const struct imgz_range_list *known_bad; /* NULL: nothing */
+
+    /* A descriptor that a ring may read at the source's offsets, and that fadvise(2) knows; -1:
+     * there is none, and workers call read_at(). For this room alone. */
+    int fd;
+
+    /* Valid with IMGZ_SOURCE_LOCAL. */
+    struct stat status;
+
+    /* What was peeked at in a stream, and is still to be read. */
+    unsigned char peeked[IMGZ_SOURCE_PEEK_BYTES];
+    size_t peeked_bytes;
+};
+
+/* Everything that 'config' says, no descriptor, size unknown, sectors of IMGZ_BLOCK_BYTES. */
+void imgz_source_init(struct imgz_source *source, const struct imgz_source_ops *ops,
+                      const struct imgz_source_config *config);
+
+/* ---- Kinds -------------------------------------------------------------------------------- */
+
+/* A path of this system, or "-": a regular file, a block device, or anything else as a stream. */
+IMGZ_MUST_CHECK int imgz_source_local_open(const struct imgz_source_config *config,
+                                           struct imgz_source **result);
+
+/* The file or device behind 'fd', past the page cache if it can be, otherwise with the cache
+ * dropped. */
+IMGZ_MUST_CHECK int imgz_source_local_open_fd(int fd, const struct imgz_source_config *config,
+                                              struct imgz_source **result);
+
+#endif /* IMGZ_SOURCE_OPS_H */
