@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/zero.h"
-#include "io/sink/sparse.h"
+#include "io/sink/sparse_local.h"
 
 #define SLOT_COUNT 12u /* as a job of two workers has */
 
@@ -80,12 +80,17 @@ void imgz_sparse_shim_destroy(struct imgz_sparse_shim *shim)
     free(shim);
 }
 
-/* One slot through the whole line, as if a worker had checked it. */
+static struct imgz_aio_loop *loop_of(struct imgz_sparse *sparse)
+{
+    return &((struct imgz_sparse_local *)(void *)sparse)->loop;
+}
+
+/* One slot through the whole pipeline, as if a worker had checked it. */
 static int put_chunk(struct imgz_sparse_shim *shim, struct imgz_sparse *sparse, uint64_t offset)
 {
     struct imgz_slot *slot = NULL;
-    int rc = imgz_aio_loop_take(&sparse->loop, imgz_pipeline_try_take_free, imgz_pipeline_take_free,
-                                &slot);
+    int rc = imgz_aio_loop_take(loop_of(sparse), imgz_pipeline_try_take_free,
+                                imgz_pipeline_take_free, &slot);
 
     if (rc < 0)
         return rc;
@@ -111,36 +116,37 @@ static int put_all(struct imgz_sparse_shim *shim, struct imgz_sparse *sparse, ui
         if (rc < 0)
             return rc;
     }
-    return imgz_aio_loop_settle(&sparse->loop);
+    return imgz_aio_loop_settle(loop_of(sparse));
 }
 
 int imgz_sparse_shim_write(struct imgz_sparse_shim *shim, uint64_t chunk_count,
                            uint64_t *written_bytes)
 {
-    struct imgz_output output = {
-        .kind = IMGZ_OUTPUT_FILE,
+    static const struct imgz_sink_ops ops = {.open_sparse = imgz_sparse_open_local};
+    struct imgz_sink sink = {
+        .ops = &ops,
+        .traits = IMGZ_SINK_RANDOM | IMGZ_SINK_NAMED,
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .path = shim->path,
         .fd = open(shim->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600),
         .direct_fd = open(shim->path, O_WRONLY | O_DIRECT | O_CLOEXEC), /* -1: not there */
-        .temp = IMGZ_TEMPFILE_NONE,
         .size_bytes = IMGZ_SIZE_UNKNOWN,
         .latch = shim->latch,
         .log = &shim->log,
     };
-    struct imgz_sparse sparse;
-    int rc = output.fd < 0 ? -errno : 0;
+    struct imgz_sparse *sparse = NULL;
+    int rc = sink.fd < 0 ? -errno : 0;
 
     if (rc == 0)
-        rc = imgz_sparse_init(&sparse, &output, shim->pipeline, chunk_count * shim->chunk_bytes);
+        rc = imgz_sparse_open(&sink, shim->pipeline, chunk_count * shim->chunk_bytes, &sparse);
     if (rc == 0) {
-        rc = put_all(shim, &sparse, chunk_count);
-        *written_bytes = sparse.written_bytes;
-        imgz_sparse_fini(&sparse);
+        rc = put_all(shim, sparse, chunk_count);
+        *written_bytes = sparse->written_bytes;
+        imgz_sparse_close(sparse);
     }
-    if (output.direct_fd >= 0)
-        close(output.direct_fd);
-    if (output.fd >= 0 && close(output.fd) < 0 && rc == 0)
+    if (sink.direct_fd >= 0)
+        close(sink.direct_fd);
+    if (sink.fd >= 0 && close(sink.fd) < 0 && rc == 0)
         rc = -errno;
     return rc;
 }

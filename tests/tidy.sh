@@ -94,7 +94,7 @@ room io/file base pipeline
 room io/device base machine pipeline io/file
 room io/aio base pipeline io/file
 room io/source base pipeline io/file io/device io/aio
-room io/sink base pipeline io/file io/device io/aio
+room io/sink base pipeline io/file io/device io/aio io/source
 room io/ddmap base pipeline io/file
 room image base checksum codec format pipeline io/aio io/source io/sink
 room job/common base machine checksum codec format pipeline io/device io/source io/sink \
@@ -108,8 +108,9 @@ room api base checksum codec format pipeline io/device image job/common
 complain "a folder of engine/ that is no room" < <(
     printf '%s\n' "${sources[@]}" | sed -n 's|^\(engine/.*\)/.*|\1|p' | sort -u |
         grep -vxF -f <(printf '%s\n' "${rooms[@]}"))
-complain "only a kind of source may know what one is made of" < <(
-    grep -lE '"io/source/source_ops.h"' -r engine | grep -v '^engine/io/source/')
+complain "only a kind of source, or sink, may know what one is made of" < <(
+    grep -lE '"io/(source/source|sink/sink)_ops.h"' -r engine |
+        grep -vE '^engine/io/(source|sink)/')
 complain "tools may include only imgz/imgz.h and their own" < <(
     grep -nE '^ *# *include *("[^"]*/|<\.\.|<imgz/)' /dev/null tools/*.[ch] |
         grep -v '<imgz/imgz.h>')

@@ -8,20 +8,21 @@
 #include "checksum/checksum.h"
 #include "format/carrier.h"
 #include "image/chunk_encoder.h"
+#include "io/sink/sink.h"
 
 /* Payload carried per write: a multiple of the carrier's group of 5. */
 #define PAYLOAD_PIECE_BYTES 1000u /* eight times that on the stack */
 
 static int raise_memory(struct imgz_image_writer *writer)
 {
-    const struct imgz_append *append = &writer->append;
+    const struct imgz_append *append = writer->append;
 
     return imgz_latch_raise_system(append->pipeline->latch, -ENOMEM,
-                                   imgz_output_location(append->output, append->offset),
+                                   imgz_sink_location(append->sink, append->offset),
                                    "growing the index of");
 }
 
-int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_output *output,
+int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_sink *sink,
                            struct imgz_pipeline *pipeline, const struct imgz_frame_header *header)
 {
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
@@ -30,14 +31,14 @@ int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_output 
     memset(writer, 0, sizeof(*writer));
     writer->chunk_bytes = header->chunk_bytes;
     imgz_index_init(&writer->index, header->chunk_bytes);
-    rc = imgz_append_init(&writer->append, output, pipeline);
+    rc = imgz_append_open(sink, pipeline, &writer->append);
     if (rc < 0)
         return rc;
     imgz_frame_encode_header(header, bytes);
-    return imgz_append_bytes(&writer->append, bytes, sizeof(bytes));
+    return imgz_append_bytes(writer->append, bytes, sizeof(bytes));
 }
 
-int imgz_image_writer_resume(struct imgz_image_writer *writer, struct imgz_output *output,
+int imgz_image_writer_resume(struct imgz_image_writer *writer, struct imgz_sink *sink,
                              struct imgz_pipeline *pipeline, uint64_t image_bytes,
                              struct imgz_index *index)
 {
@@ -47,30 +48,31 @@ int imgz_image_writer_resume(struct imgz_image_writer *writer, struct imgz_outpu
     writer->chunk_bytes = index->chunk_bytes;
     writer->index = *index;
     imgz_index_init(index, index->chunk_bytes);
-    rc = imgz_append_init(&writer->append, output, pipeline);
-    return rc < 0 ? rc : imgz_append_resume(&writer->append, image_bytes);
+    rc = imgz_append_open(sink, pipeline, &writer->append);
+    return rc < 0 ? rc : imgz_append_resume(writer->append, image_bytes);
 }
 
 void imgz_image_writer_fini(struct imgz_image_writer *writer)
 {
     if (writer->run != NULL)
-        imgz_pipeline_give_back(writer->append.pipeline, &writer->run);
-    imgz_append_fini(&writer->append);
+        imgz_pipeline_give_back(writer->append->pipeline, &writer->run);
+    imgz_append_close(writer->append);
+    writer->append = NULL;
     imgz_index_fini(&writer->index);
 }
 
 uint64_t imgz_image_writer_bytes(const struct imgz_image_writer *writer)
 {
-    return writer->append.offset;
+    return writer->append != NULL ? writer->append->offset : 0;
 }
 
 /* Appends note and segment, and gives the slot back. */
 static int append_item(struct imgz_image_writer *writer, uint64_t bytes, struct imgz_slot **slot)
 {
-    int rc = imgz_append_bytes(&writer->append, (*slot)->stored, bytes);
+    int rc = imgz_append_bytes(writer->append, (*slot)->stored, bytes);
 
     if (rc == 0)
-        imgz_pipeline_give_back(writer->append.pipeline, slot);
+        imgz_pipeline_give_back(writer->append->pipeline, slot);
     return rc;
 }
 
@@ -105,7 +107,7 @@ static int put_zeros(struct imgz_image_writer *writer, struct imgz_slot **slot)
     (*slot)->raw_offset += moved_bytes;
     (*slot)->raw_bytes -= moved_bytes;
     if ((*slot)->raw_bytes == 0) {
-        imgz_pipeline_give_back(writer->append.pipeline, slot);
+        imgz_pipeline_give_back(writer->append->pipeline, slot);
         return 0;
     }
     rc = write_run(writer);
@@ -137,7 +139,7 @@ int imgz_image_writer_put(struct imgz_image_writer *writer, struct imgz_slot **s
 
 int imgz_image_writer_settle(struct imgz_image_writer *writer)
 {
-    return imgz_append_settle(&writer->append);
+    return imgz_append_settle(writer->append);
 }
 
 /* A note and the payload it announces. */
@@ -154,18 +156,18 @@ static int write_payload(struct imgz_image_writer *writer, enum imgz_note_kind k
     int rc;
 
     if (bytes > UINT32_MAX)
-        return imgz_latch_raise(writer->append.pipeline->latch, -EFBIG,
-                                imgz_output_location(writer->append.output, writer->append.offset),
+        return imgz_latch_raise(writer->append->pipeline->latch, -EFBIG,
+                                imgz_sink_location(writer->append->sink, writer->append->offset),
                                 "writing %s: too many chunks for its index; use a larger "
                                 "--chunk-size",
-                                writer->append.output->path);
+                                imgz_sink_path(writer->append->sink));
     imgz_note_encode(&note, piece);
-    rc = imgz_append_bytes(&writer->append, piece, IMGZ_NOTE_CARRIER_BYTES);
+    rc = imgz_append_bytes(writer->append, piece, IMGZ_NOTE_CARRIER_BYTES);
     while (rc == 0 && bytes > 0) {
         const size_t taken = (size_t)imgz_min(bytes, PAYLOAD_PIECE_BYTES);
 
         imgz_carrier_encode(from, taken, piece);
-        rc = imgz_append_bytes(&writer->append, piece, imgz_carrier_bytes(taken));
+        rc = imgz_append_bytes(writer->append, piece, imgz_carrier_bytes(taken));
         from += taken;
         bytes -= taken;
     }
@@ -204,22 +206,22 @@ int imgz_image_writer_finish(struct imgz_image_writer *writer, const struct imgz
     int rc = end_run(writer);
 
     end.entry_count = index->entry_count;
-    end.index_offset = writer->append.offset;
+    end.index_offset = writer->append->offset;
     if (rc == 0)
         rc = write_payload(writer, IMGZ_NOTE_INDEX, index->entries,
                            index->entry_count * IMGZ_INDEX_ENTRY_BYTES);
-    end.hashes_offset = writer->append.offset;
+    end.hashes_offset = writer->append->offset;
     if (rc == 0)
         rc = write_payload(writer, IMGZ_NOTE_HASHES, index->hashes,
                            index->hash_count * IMGZ_HASH_BYTES);
-    end.meta_offset = writer->append.offset;
+    end.meta_offset = writer->append->offset;
     if (rc == 0)
         rc = write_meta(writer, meta);
     if (rc < 0)
         return rc;
     imgz_frame_encode_tail(&end, tail);
-    rc = imgz_append_bytes(&writer->append, tail, imgz_frame_tail_bytes(end.hash));
-    return rc < 0 ? rc : imgz_append_finish(&writer->append);
+    rc = imgz_append_bytes(writer->append, tail, imgz_frame_tail_bytes(end.hash));
+    return rc < 0 ? rc : imgz_append_finish(writer->append);
 }
 
 _Static_assert(PAYLOAD_PIECE_BYTES % 5 == 0, "pieces fill their carriers");

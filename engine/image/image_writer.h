@@ -23,7 +23,7 @@
 #include "io/sink/append.h"
 
 struct imgz_image_writer {
-    struct imgz_append append;
+    struct imgz_append *append; /* NULL: it could not be begun */
     struct imgz_index index;
     uint32_t chunk_bytes;
     struct imgz_slot *run; /* a zero run that may still grow, or NULL */
@@ -31,19 +31,17 @@ struct imgz_image_writer {
 
 /* 'header' is what the image will say first. 'writer' may be uninitialized and must stay at its
  * place until fini. */
-IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer,
-                                           struct imgz_output *output,
+IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_sink *sink,
                                            struct imgz_pipeline *pipeline,
                                            const struct imgz_frame_header *header);
 /* Gives back the current slot: without finish, the zeros it stands for are not in the file. */
 void imgz_image_writer_fini(struct imgz_image_writer *writer);
 
-/* Instead of init: goes on behind the first 'image_bytes' of the output, a file, which hold the
- * header and the items of 'index'. Takes the index. */
+/* Instead of init: goes on after the first 'image_bytes' of the sink, which hold the header and the
+ * items of 'index'. Takes the index. */
 IMGZ_MUST_CHECK int imgz_image_writer_resume(struct imgz_image_writer *writer,
-                                             struct imgz_output *output,
-                                             struct imgz_pipeline *pipeline, uint64_t image_bytes,
-                                             struct imgz_index *index);
+                                             struct imgz_sink *sink, struct imgz_pipeline *pipeline,
+                                             uint64_t image_bytes, struct imgz_index *index);
 
 IMGZ_MUST_CHECK int imgz_image_writer_put(struct imgz_image_writer *writer,
                                           struct imgz_slot **slot);

@@ -13,7 +13,7 @@
 
 #include "../unit/fixture.h"
 #include "../unit/sample.h"
-#include "io/sink/output.h"
+#include "io/sink/sink_ops.h"
 
 #define CHUNK      ((size_t)IMGZ_CHUNK_BYTES_MIN)
 #define DISK_BYTES (60 * CHUNK + 777)
@@ -186,17 +186,24 @@ static void canceled_jobs_leave_nothing(void **state)
     assert_int_equal(imgz_fixture_count(&world.fixture), 2);
 }
 
-/* ---- Outputs that fight for one name -----------------------------------------------------------
+/* ---- Sinks that fight for one name -----------------------------------------------------------
  */
 
 /* Writes its own number many times over: a file of several writers' numbers is half-made. */
-static void write_own(struct imgz_output *output, unsigned char own)
+static void write_own(struct imgz_sink *output, unsigned char own)
 {
     unsigned char bytes[64];
 
     memset(bytes, own, sizeof(bytes));
     for (int i = 0; i < 4; i++)
-        IMGZ_ASSERT(write(output->fd, bytes, sizeof(bytes)) == sizeof(bytes));
+        IMGZ_ASSERT(write(imgz_sink_local_fd(output), bytes, sizeof(bytes)) == sizeof(bytes));
+}
+
+/* As if it had been killed now: what it wrote stays, under the temporary name. */
+static void leave(struct imgz_sink *output)
+{
+    output->keep = true;
+    output->stored_bytes = 256;
 }
 
 /* What is under the final name is whole, whoever made it. */
@@ -219,7 +226,7 @@ static void *run_fights(void *argument)
 {
     const struct side *side = argument;
     const struct imgz_fixture_path path = imgz_fixture_path(&world.fixture, "prize");
-    const struct imgz_output_config config = {
+    const struct imgz_sink_config config = {
         .path = path.text,
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .force = true,
@@ -230,18 +237,18 @@ static void *run_fights(void *argument)
 
     imgz_log_init(&log, NULL, NULL);
     for (unsigned i = 0; i < FIGHTS; i++) {
-        struct imgz_output output;
+        struct imgz_sink *output = NULL;
         struct imgz_latch *latch = NULL;
 
         IMGZ_ASSERT(imgz_latch_create(&latch) == 0);
-        if (imgz_output_open(&config, latch, &log, &output) == 0) {
-            write_own(&output, (unsigned char)(side->index + 1));
-            /* Whoever has an output has it alone, and can finish it; some are killed before. */
+        if (imgz_sink_open(&config, latch, &log, &output) == 0) {
+            write_own(output, (unsigned char)(side->index + 1));
+            /* Whoever has a sink has it alone, and can finish it; some are killed before. */
             if (i % 4 == 0)
-                output.temp.exists = false;
+                leave(output);
             else if (i % 4 != 1)
-                IMGZ_ASSERT(imgz_output_commit(&output) == 0);
-            imgz_output_close(&output);
+                IMGZ_ASSERT(imgz_sink_commit(output) == 0);
+            imgz_sink_close(output);
         }
         check_final(path.text);
         imgz_latch_destroy(latch);

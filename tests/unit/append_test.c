@@ -14,20 +14,21 @@
 
 #include "fixture.h"
 #include "io/aio/read_ahead.h"
+#include "io/sink/sink_ops.h"
 
 #define MIB ((uint64_t)1 << 20)
 
 struct world {
     struct imgz_fixture fixture;
     struct imgz_fixture_path path;
-    struct imgz_output output;
+    struct imgz_sink *output;
     struct imgz_pipeline *pipeline;
-    struct imgz_append append;
+    struct imgz_append *append;
 };
 
 static void open_output(struct world *world, bool direct, bool resume)
 {
-    const struct imgz_output_config config = {
+    const struct imgz_sink_config config = {
         .path = world->path.text,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .resume = resume,
@@ -36,8 +37,8 @@ static void open_output(struct world *world, bool direct, bool resume)
     };
 
     assert_int_equal(
-        imgz_output_open(&config, world->fixture.latch, &world->fixture.log, &world->output), 0);
-    assert_int_equal(imgz_append_init(&world->append, &world->output, world->pipeline), 0);
+        imgz_sink_open(&config, world->fixture.latch, &world->fixture.log, &world->output), 0);
+    assert_int_equal(imgz_append_open(world->output, world->pipeline, &world->append), 0);
 }
 
 static void open_world(struct world *world, bool direct)
@@ -54,8 +55,8 @@ static void open_world(struct world *world, bool direct)
 
 static void close_world(struct world *world)
 {
-    imgz_append_fini(&world->append);
-    imgz_output_close(&world->output);
+    imgz_append_close(world->append);
+    imgz_sink_close(world->output);
     imgz_pipeline_destroy(world->pipeline);
     imgz_fixture_fini(&world->fixture);
 }
@@ -83,10 +84,10 @@ static void check_case(bool direct, uint64_t bytes, uint64_t piece_bytes)
     open_world(&world, direct);
     for (uint64_t at = 0; at < bytes; at += piece_bytes)
         assert_int_equal(
-            imgz_append_bytes(&world.append, model + at, imgz_min(piece_bytes, bytes - at)), 0);
-    assert_int_equal(world.append.offset, bytes);
-    assert_int_equal(imgz_append_finish(&world.append), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
+            imgz_append_bytes(world.append, model + at, imgz_min(piece_bytes, bytes - at)), 0);
+    assert_int_equal(world.append->offset, bytes);
+    assert_int_equal(imgz_append_finish(world.append), 0);
+    assert_int_equal(imgz_sink_commit(world.output), 0);
     assert_true(imgz_fixture_holds(&world.fixture, "out", model, bytes));
     close_world(&world);
     free(model);
@@ -130,16 +131,16 @@ static void check_settled(bool direct, uint64_t bytes, uint64_t piece_bytes)
         unsigned char *found;
         size_t found_bytes;
 
-        assert_int_equal(imgz_append_bytes(&world.append, model + at, end - at), 0);
-        assert_int_equal(imgz_append_settle(&world.append), 0);
-        assert_int_equal(imgz_append_settle(&world.append), 0);
+        assert_int_equal(imgz_append_bytes(world.append, model + at, end - at), 0);
+        assert_int_equal(imgz_append_settle(world.append), 0);
+        assert_int_equal(imgz_append_settle(world.append), 0);
         found = imgz_fixture_read(&world.fixture, "out.partial", &found_bytes);
         assert_true(found_bytes >= end);
         assert_memory_equal(found, model, end);
         free(found);
     }
-    assert_int_equal(imgz_append_finish(&world.append), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_int_equal(imgz_append_finish(world.append), 0);
+    assert_int_equal(imgz_sink_commit(world.output), 0);
     assert_true(imgz_fixture_holds(&world.fixture, "out", model, bytes));
     close_world(&world);
     free(model);
@@ -167,9 +168,10 @@ static void what_is_to_be_resumed_is_kept(void **state)
         size_t found_bytes;
 
         open_world(&world, true);
-        world.output.keep = resumed;
-        assert_int_equal(imgz_append_bytes(&world.append, model, MIB + 5000), 0);
-        imgz_append_fini(&world.append);
+        world.output->keep = resumed;
+        assert_int_equal(imgz_append_bytes(world.append, model, MIB + 5000), 0);
+        imgz_append_close(world.append);
+        world.append = NULL;
         found = imgz_fixture_read(&world.fixture, "out.partial", &found_bytes);
         assert_int_equal(found_bytes == MIB + 5000 && memcmp(found, model, MIB + 5000) == 0,
                          resumed);
@@ -187,17 +189,18 @@ static void check_resumed(bool direct, uint64_t kept_bytes, uint64_t bytes)
     struct world world;
 
     open_world(&world, direct);
-    imgz_append_fini(&world.append);
-    imgz_output_close(&world.output);
+    imgz_append_close(world.append);
+    world.append = NULL;
+    imgz_sink_close(world.output);
     memset(left + kept_bytes, 0xee, 3 * MIB);
     imgz_fixture_leave(&world.fixture, "out.partial", left, kept_bytes + 3 * MIB);
     open_output(&world, direct, true);
-    assert_true(world.output.temp.taken_over);
-    assert_int_equal(imgz_append_resume(&world.append, kept_bytes), 0);
-    assert_int_equal(imgz_append_bytes(&world.append, model + kept_bytes, bytes - kept_bytes), 0);
-    assert_int_equal(world.append.offset, bytes);
-    assert_int_equal(imgz_append_finish(&world.append), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_true(imgz_sink_taken_over(world.output));
+    assert_int_equal(imgz_append_resume(world.append, kept_bytes), 0);
+    assert_int_equal(imgz_append_bytes(world.append, model + kept_bytes, bytes - kept_bytes), 0);
+    assert_int_equal(world.append->offset, bytes);
+    assert_int_equal(imgz_append_finish(world.append), 0);
+    assert_int_equal(imgz_sink_commit(world.output), 0);
     assert_true(imgz_fixture_holds(&world.fixture, "out", model, bytes));
     close_world(&world);
     free(model);
@@ -253,9 +256,9 @@ static void a_failed_write_tells_where(void **state)
     open_world(&world, true);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    rc = imgz_append_bytes(&world.append, model, 12 * MIB);
+    rc = imgz_append_bytes(world.append, model, 12 * MIB);
     if (rc == 0)
-        rc = imgz_append_finish(&world.append);
+        rc = imgz_append_finish(world.append);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(rc, -EFBIG);
     assert_int_equal(imgz_latch_error(world.fixture.latch)->code, -EFBIG);

@@ -3,7 +3,7 @@
  * The exact list of what the sparse writer asks of the system. This program puts its own pwrite()
  * and fallocate() before the C library's, and refuses the ring: the engine then writes by them.
  */
-#include "io/sink/sparse.h"
+#include "io/sink/sparse_local.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,16 +91,25 @@ int fallocate(int fd, int mode, off_t offset, off_t bytes)
 
 struct world {
     struct imgz_fixture fixture;
-    struct imgz_output output;
+    struct imgz_sink sink;
     struct imgz_pipeline *pipeline;
-    struct imgz_sparse sparse;
+    struct imgz_sparse *sparse;
 };
+
+/* A new file, or a device. */
+enum target {
+    TO_FILE,
+    TO_DEVICE,
+};
+
+static const struct imgz_sink_ops sink_ops = {.open_sparse = imgz_sparse_open_local,
+                                              .flush = imgz_sink_flush_fd};
 
 /* An output by hand: a file stands for a device. That, and a file that was taken over, hold 0xee
  * everywhere. */
-static void open_output(struct world *world, enum imgz_output_kind kind, bool taken_over)
+static void open_output(struct world *world, enum target target, bool taken_over)
 {
-    const bool old_bytes = kind == IMGZ_OUTPUT_DEVICE || taken_over;
+    const bool old_bytes = target == TO_DEVICE || taken_over;
     const struct imgz_fixture_path path = imgz_fixture_path(&world->fixture, "disk");
     unsigned char *old = malloc(DISK_BYTES);
 
@@ -108,52 +117,52 @@ static void open_output(struct world *world, enum imgz_output_kind kind, bool ta
     memset(old, 0xee, DISK_BYTES);
     imgz_fixture_write(&world->fixture, "disk", old, old_bytes ? DISK_BYTES : 0);
     free(old);
-    world->output = (struct imgz_output){
-        .kind = kind,
+    world->sink = (struct imgz_sink){
+        .ops = &sink_ops,
+        .traits = IMGZ_SINK_RANDOM | (target == TO_DEVICE ? IMGZ_SINK_DEVICE : IMGZ_SINK_NAMED),
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .path = "disk",
         .fd = open(path.text, O_WRONLY | O_CLOEXEC),
         .direct_fd = open(path.text, O_WRONLY | O_CLOEXEC),
-        .temp = {.directory_fd = -1, .lock_fd = -1, .taken_over = taken_over},
-        .size_bytes = kind == IMGZ_OUTPUT_DEVICE ? DISK_BYTES : IMGZ_SIZE_UNKNOWN,
+        .taken_over = taken_over,
+        .size_bytes = target == TO_DEVICE ? DISK_BYTES : IMGZ_SIZE_UNKNOWN,
         .latch = world->fixture.latch,
         .log = &world->fixture.log,
     };
-    assert_true(world->output.fd >= 0 && world->output.direct_fd >= 0);
+    assert_true(world->sink.fd >= 0 && world->sink.direct_fd >= 0);
     memset(&recorder, 0, sizeof(recorder));
-    recorder.direct_fd = world->output.direct_fd;
-    recorder.cached_fd = world->output.fd;
+    recorder.direct_fd = world->sink.direct_fd;
+    recorder.cached_fd = world->sink.fd;
     recorder.room_bytes = DISK_BYTES;
 }
 
-static void open_old_world(struct world *world, enum imgz_output_kind kind, bool taken_over,
+static void open_old_world(struct world *world, enum target target, bool taken_over,
                            uint64_t raw_bytes)
 {
     const struct imgz_pool_config pool = {SLOTS, CHUNK_BYTES, 0};
 
     imgz_fixture_init(&world->fixture);
-    open_output(world, kind, taken_over);
+    open_output(world, target, taken_over);
     assert_int_equal(imgz_pipeline_create(&pool, world->fixture.latch, &world->fixture.log,
                                           &world->pipeline),
                      0);
-    assert_int_equal(imgz_sparse_init(&world->sparse, &world->output, world->pipeline, raw_bytes),
-                     0);
+    assert_int_equal(imgz_sparse_open(&world->sink, world->pipeline, raw_bytes, &world->sparse), 0);
 }
 
-static void open_world(struct world *world, enum imgz_output_kind kind, uint64_t raw_bytes)
+static void open_world(struct world *world, enum target target, uint64_t raw_bytes)
 {
-    open_old_world(world, kind, false, raw_bytes);
+    open_old_world(world, target, false, raw_bytes);
 }
 
 static void close_world(struct world *world)
 {
-    imgz_sparse_fini(&world->sparse);
+    imgz_sparse_close(world->sparse);
     imgz_pipeline_close(world->pipeline);
     imgz_pipeline_destroy(world->pipeline);
     recorder.direct_fd = -1;
     recorder.cached_fd = -1;
-    close(world->output.fd);
-    close(world->output.direct_fd);
+    close(world->sink.fd);
+    close(world->sink.direct_fd);
     imgz_fixture_fini(&world->fixture);
 }
 
@@ -172,8 +181,8 @@ static int put(struct world *world, struct imgz_slot *slot)
     assert_int_equal(imgz_pipeline_feed(world->pipeline, &slot), 0);
     assert_int_equal(imgz_queue_take(world->pipeline->queue, &slot), 0);
     assert_int_equal(imgz_order_give(world->pipeline->order, &slot), 0);
-    assert_int_equal(imgz_sparse_take(&world->sparse, &slot), 0);
-    return imgz_sparse_put(&world->sparse, &slot);
+    assert_int_equal(imgz_sparse_take(world->sparse, &slot), 0);
+    return imgz_sparse_put(world->sparse, &slot);
 }
 
 static struct imgz_slot *make_zeros(struct world *world, uint64_t offset, uint64_t bytes)
@@ -219,49 +228,49 @@ static struct imgz_slot *make_chunk(struct world *world, uint64_t offset, const 
 static void chunks_are_cut_into_runs(void **state)
 {
     static const struct {
-        enum imgz_output_kind kind;
+        enum target target;
         uint64_t offset;
         const char *map;
         uint64_t cut_bytes;
         const char *expected;
     } cases[] = {
         /* Files: every block of data, no block of zeros. */
-        {IMGZ_OUTPUT_FILE, 0, "64d", 0, "write direct 0 262144"},
-        {IMGZ_OUTPUT_FILE, 262144, "64d", 0, "write direct 262144 262144"},
-        {IMGZ_OUTPUT_FILE, 0, "64z", 0, ""},
-        {IMGZ_OUTPUT_FILE, 0, "1d62z1d", 0, "write direct 0 4096; write direct 258048 4096"},
-        {IMGZ_OUTPUT_FILE, 0, "1z1d1z1d1z", 0, "write direct 4096 4096; write direct 12288 4096"},
-        {IMGZ_OUTPUT_FILE, 0, "1d1z1d", CUT, "write direct 0 4096; write cached 8192 1808"},
-        {IMGZ_OUTPUT_FILE, 0, "3d", CUT, "write direct 0 8192; write cached 8192 1808"},
-        {IMGZ_OUTPUT_FILE, 0, "2d1z", CUT, "write direct 0 8192"},
-        {IMGZ_OUTPUT_FILE, 262144, "1d", 4095, "write cached 262144 1"},
-        {IMGZ_OUTPUT_FILE, 0, "1z", 4095, ""},
+        {TO_FILE, 0, "64d", 0, "write direct 0 262144"},
+        {TO_FILE, 262144, "64d", 0, "write direct 262144 262144"},
+        {TO_FILE, 0, "64z", 0, ""},
+        {TO_FILE, 0, "1d62z1d", 0, "write direct 0 4096; write direct 258048 4096"},
+        {TO_FILE, 0, "1z1d1z1d1z", 0, "write direct 4096 4096; write direct 12288 4096"},
+        {TO_FILE, 0, "1d1z1d", CUT, "write direct 0 4096; write cached 8192 1808"},
+        {TO_FILE, 0, "3d", CUT, "write direct 0 8192; write cached 8192 1808"},
+        {TO_FILE, 0, "2d1z", CUT, "write direct 0 8192"},
+        {TO_FILE, 262144, "1d", 4095, "write cached 262144 1"},
+        {TO_FILE, 0, "1z", 4095, ""},
         /* Devices: runs of zeros of 64 KiB and more are zeroed, shorter ones are written along. */
-        {IMGZ_OUTPUT_DEVICE, 0, "64d", 0, "write direct 0 262144"},
-        {IMGZ_OUTPUT_DEVICE, 0, "64z", 0, "zero cached 0 262144"},
-        {IMGZ_OUTPUT_DEVICE, 262144, "4d16z4d", 0,
+        {TO_DEVICE, 0, "64d", 0, "write direct 0 262144"},
+        {TO_DEVICE, 0, "64z", 0, "zero cached 0 262144"},
+        {TO_DEVICE, 262144, "4d16z4d", 0,
          "write direct 262144 16384; zero cached 278528 65536; write direct 344064 16384"},
-        {IMGZ_OUTPUT_DEVICE, 0, "4d15z4d", 0, "write direct 0 94208"},
-        {IMGZ_OUTPUT_DEVICE, 0, "4d15z4d15z4d16z4d", 0,
+        {TO_DEVICE, 0, "4d15z4d", 0, "write direct 0 94208"},
+        {TO_DEVICE, 0, "4d15z4d15z4d16z4d", 0,
          "write direct 0 172032; zero cached 172032 65536; write direct 237568 16384"},
-        {IMGZ_OUTPUT_DEVICE, 0, "4d15z", 0, "write direct 0 77824"},
-        {IMGZ_OUTPUT_DEVICE, 0, "4d16z", 0, "write direct 0 16384; zero cached 16384 65536"},
-        {IMGZ_OUTPUT_DEVICE, 0, "16z4d", 0, "zero cached 0 65536; write direct 65536 16384"},
-        {IMGZ_OUTPUT_DEVICE, 0, "15z4d", 0, "write direct 0 61440; write direct 61440 16384"},
-        {IMGZ_OUTPUT_DEVICE, 0, "15z", 0, "write direct 0 61440"},
-        {IMGZ_OUTPUT_DEVICE, 0, "3d", CUT, "write direct 0 8192; write cached 8192 1808"},
-        {IMGZ_OUTPUT_DEVICE, 0, "20z", CUT, "zero cached 0 77824; write cached 77824 1808"},
-        {IMGZ_OUTPUT_DEVICE, 0, "16z", CUT, "write direct 0 61440; write cached 61440 1808"},
+        {TO_DEVICE, 0, "4d15z", 0, "write direct 0 77824"},
+        {TO_DEVICE, 0, "4d16z", 0, "write direct 0 16384; zero cached 16384 65536"},
+        {TO_DEVICE, 0, "16z4d", 0, "zero cached 0 65536; write direct 65536 16384"},
+        {TO_DEVICE, 0, "15z4d", 0, "write direct 0 61440; write direct 61440 16384"},
+        {TO_DEVICE, 0, "15z", 0, "write direct 0 61440"},
+        {TO_DEVICE, 0, "3d", CUT, "write direct 0 8192; write cached 8192 1808"},
+        {TO_DEVICE, 0, "20z", CUT, "zero cached 0 77824; write cached 77824 1808"},
+        {TO_DEVICE, 0, "16z", CUT, "write direct 0 61440; write cached 61440 1808"},
     };
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
         struct world world;
 
-        open_world(&world, cases[i].kind, DISK_BYTES);
+        open_world(&world, cases[i].target, DISK_BYTES);
         assert_int_equal(
             put(&world, make_chunk(&world, cases[i].offset, cases[i].map, cases[i].cut_bytes)), 0);
-        assert_int_equal(imgz_sparse_finish(&world.sparse, DISK_BYTES), 0);
+        assert_int_equal(imgz_sparse_finish(world.sparse, DISK_BYTES), 0);
         assert_string_equal(recorder.text, cases[i].expected);
         close_world(&world);
     }
@@ -270,34 +279,34 @@ static void chunks_are_cut_into_runs(void **state)
 static void zero_slots_cost_one_request_or_none(void **state)
 {
     static const struct {
-        enum imgz_output_kind kind;
+        enum target target;
         uint64_t offset;
         uint64_t bytes;
         int error;
         const char *expected;
     } cases[] = {
-        {IMGZ_OUTPUT_FILE, 0, DISK_BYTES, 0, ""},
-        {IMGZ_OUTPUT_DEVICE, 0, DISK_BYTES, 0, "zero cached 0 2097152"},
-        {IMGZ_OUTPUT_DEVICE, 262144, 4096, 0, "zero cached 262144 4096"},
-        {IMGZ_OUTPUT_DEVICE, 0, 512, 0, "write cached 0 512"},
-        {IMGZ_OUTPUT_DEVICE, 0, 4608, 0, "zero cached 0 4096; write cached 4096 512"},
-        {IMGZ_OUTPUT_DEVICE, 0, DISK_BYTES - 512, EOPNOTSUPP,
+        {TO_FILE, 0, DISK_BYTES, 0, ""},
+        {TO_DEVICE, 0, DISK_BYTES, 0, "zero cached 0 2097152"},
+        {TO_DEVICE, 262144, 4096, 0, "zero cached 262144 4096"},
+        {TO_DEVICE, 0, 512, 0, "write cached 0 512"},
+        {TO_DEVICE, 0, 4608, 0, "zero cached 0 4096; write cached 4096 512"},
+        {TO_DEVICE, 0, DISK_BYTES - 512, EOPNOTSUPP,
          "zero cached 0 2093056; write cached 2093056 3584; "
          "write cached 0 1048576; write cached 1048576 1044480"},
-        {IMGZ_OUTPUT_DEVICE, 0, CHUNK_BYTES, EINVAL, "zero cached 0 262144; write cached 0 262144"},
-        {IMGZ_OUTPUT_DEVICE, 0, CHUNK_BYTES, EBUSY, "zero cached 0 262144; write cached 0 262144"},
+        {TO_DEVICE, 0, CHUNK_BYTES, EINVAL, "zero cached 0 262144; write cached 0 262144"},
+        {TO_DEVICE, 0, CHUNK_BYTES, EBUSY, "zero cached 0 262144; write cached 0 262144"},
     };
 
     (void)state;
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
         struct world world;
 
-        open_world(&world, cases[i].kind, DISK_BYTES);
+        open_world(&world, cases[i].target, DISK_BYTES);
         recorder.zero_error = cases[i].error;
         assert_int_equal(put(&world, make_zeros(&world, cases[i].offset, cases[i].bytes)), 0);
-        assert_int_equal(imgz_sparse_finish(&world.sparse, DISK_BYTES), 0);
+        assert_int_equal(imgz_sparse_finish(world.sparse, DISK_BYTES), 0);
         assert_string_equal(recorder.text, cases[i].expected);
-        assert_int_equal(world.sparse.written_bytes, 0);
+        assert_int_equal(world.sparse->written_bytes, 0);
         close_world(&world);
     }
 }
@@ -308,7 +317,7 @@ static void refused_zeroing_is_remembered(void **state)
     struct world world;
 
     (void)state;
-    open_world(&world, IMGZ_OUTPUT_DEVICE, DISK_BYTES);
+    open_world(&world, TO_DEVICE, DISK_BYTES);
     recorder.zero_error = EOPNOTSUPP;
     assert_int_equal(put(&world, make_zeros(&world, 0, CHUNK_BYTES)), 0);
     assert_int_equal(put(&world, make_zeros(&world, CHUNK_BYTES, CHUNK_BYTES)), 0);
@@ -335,7 +344,7 @@ static void random_disks_come_out_right(void **state)
         const uint64_t zero_share = imgz_sample_random(&random) % 100;
         struct world world;
 
-        open_old_world(&world, round % 2 ? IMGZ_OUTPUT_DEVICE : IMGZ_OUTPUT_FILE, round % 6 == 2,
+        open_old_world(&world, round % 2 ? TO_DEVICE : TO_FILE, round % 6 == 2,
                        round % 4 < 2 ? disk_bytes : IMGZ_SIZE_UNKNOWN);
         recorder.zero_error = round % 5 == 0 ? EOPNOTSUPP : 0;
         memset(model, 0xee, DISK_BYTES);
@@ -358,7 +367,7 @@ static void random_disks_come_out_right(void **state)
             recorder.text[0] = '\0';
             assert_int_equal(put(&world, slot), 0);
         }
-        assert_int_equal(imgz_sparse_finish(&world.sparse, disk_bytes), 0);
+        assert_int_equal(imgz_sparse_finish(world.sparse, disk_bytes), 0);
         assert_true(
             imgz_fixture_holds(&world.fixture, "disk", model, round % 2 ? DISK_BYTES : disk_bytes));
         close_world(&world);
@@ -376,11 +385,11 @@ static void files_get_their_size(void **state)
         struct stat status;
         struct world world;
 
-        open_world(&world, IMGZ_OUTPUT_FILE, i % 2 ? IMGZ_SIZE_UNKNOWN : bytes);
-        assert_int_equal(fstat(world.output.fd, &status), 0);
+        open_world(&world, TO_FILE, i % 2 ? IMGZ_SIZE_UNKNOWN : bytes);
+        assert_int_equal(fstat(world.sink.fd, &status), 0);
         assert_int_equal(status.st_size, i % 2 ? 0 : bytes);
-        assert_int_equal(imgz_sparse_finish(&world.sparse, bytes), 0);
-        assert_int_equal(fstat(world.output.fd, &status), 0);
+        assert_int_equal(imgz_sparse_finish(world.sparse, bytes), 0);
+        assert_int_equal(fstat(world.sink.fd, &status), 0);
         assert_int_equal(status.st_size, bytes);
         close_world(&world);
     }
@@ -409,12 +418,12 @@ static void failed_writes_are_told(void **state)
         struct world world;
         int rc;
 
-        open_world(&world, IMGZ_OUTPUT_FILE, DISK_BYTES);
+        open_world(&world, TO_FILE, DISK_BYTES);
         recorder.write_error = cases[i].error;
         recorder.room_bytes = cases[i].room_bytes;
         rc = put(&world, make_chunk(&world, 0, cases[i].map, 0));
         if (rc == 0)
-            rc = imgz_sparse_finish(&world.sparse, DISK_BYTES);
+            rc = imgz_sparse_finish(world.sparse, DISK_BYTES);
         assert_int_equal(rc, cases[i].code);
         error = imgz_latch_error(world.fixture.latch);
         assert_int_equal(error->code, cases[i].code);
@@ -440,7 +449,7 @@ static void nothing_beyond_the_device(void **state)
     for (size_t i = 0; i < IMGZ_COUNT_OF(cases); i++) {
         struct world world;
 
-        open_world(&world, IMGZ_OUTPUT_DEVICE, IMGZ_SIZE_UNKNOWN);
+        open_world(&world, TO_DEVICE, IMGZ_SIZE_UNKNOWN);
         assert_int_equal(put(&world, make_zeros(&world, cases[i].offset, cases[i].bytes)), -ENOSPC);
         assert_string_equal(recorder.text, "");
         close_world(&world);
@@ -456,7 +465,7 @@ static void unchecked_slots_are_refused(void **state)
     pid_t child;
 
     (void)state;
-    open_world(&world, IMGZ_OUTPUT_FILE, DISK_BYTES);
+    open_world(&world, TO_FILE, DISK_BYTES);
     slot = make_chunk(&world, 0, "64d", 0);
     slot->checked = false;
     child = fork();

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "output_world.h"
+#include "sink_world.h"
 
 /* What a run left is replaced only when that is said. */
 static void what_was_left_is_replaced_by_request(void **state)
@@ -28,11 +28,11 @@ static void what_was_left_is_replaced_by_request(void **state)
     world.config.discard = true;
     assert_int_equal(open_output(&world), 0);
     put(&world, "new");
-    assert_int_equal(imgz_output_flush(&world.output), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
+    assert_int_equal(imgz_sink_flush(world.output), 0);
+    assert_int_equal(imgz_sink_commit(world.output), 0);
     assert_true(holds(&world, "out", "new"));
     assert_int_equal(imgz_fixture_count(&world.fixture), 1);
-    imgz_output_close(&world.output);
+    imgz_sink_close(world.output);
     close_world(&world);
 }
 
@@ -62,8 +62,8 @@ static void what_is_not_known_is_let_be(void **state)
     assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
     world.config.resume = true;
     assert_int_equal(open_output(&world), 0);
-    assert_true(world.output.temp.taken_over);
-    imgz_output_close(&world.output);
+    assert_true(imgz_sink_taken_over(world.output));
+    imgz_sink_close(world.output);
     close_world(&world);
 }
 
@@ -90,11 +90,11 @@ static void what_is_worth_it_is_kept(void **state)
         world.config.discard = true;
         assert_int_equal(open_output(&world), 0);
         put(&world, "bytes");
-        world.output.begun = true;
-        world.output.stored_bytes = cases[i].stored_bytes;
+        world.output->begun = true;
+        world.output->stored_bytes = cases[i].stored_bytes;
         (void)imgz_latch_raise(world.fixture.latch, cases[i].code,
-                               imgz_output_location(&world.output, 0), "it failed");
-        imgz_output_close(&world.output);
+                               imgz_sink_location(world.output, 0), "it failed");
+        imgz_sink_close(world.output);
         assert_int_equal(imgz_fixture_exists(&world.fixture, "out.partial"), cases[i].kept);
         assert_non_null(strstr(story(&world)->text, cases[i].kept
                                                         ? "out.partial is kept: add --resume"
@@ -115,29 +115,29 @@ static void a_partial_is_taken_over_and_left(void **state)
     world.config.resume = true;
     world.config.keep = true;
     assert_int_equal(open_output(&world), 0);
-    assert_false(world.output.temp.taken_over);
-    imgz_output_close(&world.output);
+    assert_false(imgz_sink_taken_over(world.output));
+    imgz_sink_close(world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
 
     imgz_fixture_write(&world.fixture, "out.partial", "", 0);
     assert_int_equal(chmod(imgz_fixture_path(&world.fixture, "out.partial").text, 0600), 0);
     imgz_fixture_write(&world.fixture, "out.partial.map", "of another", 10);
     assert_int_equal(open_output(&world), 0);
-    assert_false(world.output.temp.taken_over);
-    imgz_output_close(&world.output);
+    assert_false(imgz_sink_taken_over(world.output));
+    imgz_sink_close(world.output);
     assert_int_equal(imgz_fixture_count(&world.fixture), 0);
 
     imgz_fixture_leave(&world.fixture, "out.partial", "bytes", 5);
     assert_int_equal(open_output(&world), 0);
-    assert_true(world.output.temp.taken_over);
-    assert_int_equal(pread(world.output.fd, text, sizeof(text), 0), 5);
+    assert_true(imgz_sink_taken_over(world.output));
+    assert_int_equal(pread(imgz_sink_local_fd(world.output), text, sizeof(text), 0), 5);
     assert_memory_equal(text, "bytes", 5);
-    imgz_output_close(&world.output);
+    imgz_sink_close(world.output);
     assert_true(holds(&world, "out.partial", "bytes"));
 
     assert_int_equal(open_output(&world), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_close(&world.output);
+    assert_int_equal(imgz_sink_commit(world.output), 0);
+    imgz_sink_close(world.output);
     assert_true(holds(&world, "out", "bytes"));
     assert_int_equal(imgz_fixture_count(&world.fixture), 1);
     close_world(&world);
@@ -163,18 +163,18 @@ static void a_mark_lasts_until_it_is_shown(void **state)
     partial = imgz_fixture_path(&world.fixture, "out.partial");
     assert_int_equal(open_output(&world), 0);
     put(&world, "zeros");
-    world.output.stored_bytes = 5;
-    assert_int_equal(imgz_output_mark(&world.output), 0);
-    imgz_output_close(&world.output);
+    world.output->stored_bytes = 5;
+    assert_int_equal(imgz_sink_mark(world.output), 0);
+    imgz_sink_close(world.output);
     assert_int_equal(chmod(partial.text, 01644), 0);
 
     assert_int_equal(open_output(&world), 0);
-    assert_true(world.output.temp.marked);
+    assert_true(imgz_sink_marked(world.output));
     assert_int_equal(stat(partial.text, &status), 0);
     assert_int_equal(status.st_mode & 07777, 01600);
     imgz_fixture_write(&world.fixture, "out", "theirs", 6);
-    assert_int_equal(imgz_output_commit(&world.output), -EEXIST);
-    imgz_output_close(&world.output);
+    assert_int_equal(imgz_sink_commit(world.output), -EEXIST);
+    imgz_sink_close(world.output);
     imgz_fixture_renew_stop(&world.fixture);
     assert_int_equal(stat(partial.text, &status), 0);
     assert_int_equal(status.st_mode & 07777, 01640);
@@ -183,9 +183,9 @@ static void a_mark_lasts_until_it_is_shown(void **state)
     world.config.force = true;
     world.config.begins = begins_as_zeros;
     assert_int_equal(open_output(&world), 0);
-    assert_true(world.output.temp.marked);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_close(&world.output);
+    assert_true(imgz_sink_marked(world.output));
+    assert_int_equal(imgz_sink_commit(world.output), 0);
+    imgz_sink_close(world.output);
     assert_int_equal(stat(world.path.text, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
     assert_true(holds(&world, "out", "zeros"));
@@ -206,10 +206,10 @@ static void a_partial_that_was_replaced_is_let_be(void **state)
         assert_int_equal(unlink(partial.text), 0);
         imgz_fixture_write(&world.fixture, "out.partial", "theirs", 6);
         if (round == 0) {
-            assert_int_equal(imgz_output_commit(&world.output), -ESTALE);
+            assert_int_equal(imgz_sink_commit(world.output), -ESTALE);
             assert_non_null(strstr(story(&world)->text, "out.partial was taken away"));
         }
-        imgz_output_close(&world.output);
+        imgz_sink_close(world.output);
         assert_true(holds(&world, "out.partial", "theirs"));
         assert_int_equal(imgz_fixture_count(&world.fixture), 1);
         assert_int_equal(unlink(partial.text), 0);
@@ -235,10 +235,10 @@ static void live_partial_is_respected(void **state)
     close_world(&world);
 }
 
-/* An output holds the lock itself, until it has its final name. */
+/* A sink holds the lock itself, until it has its final name. */
 static void second_writer_is_refused(void **state)
 {
-    struct imgz_output first;
+    struct imgz_sink *first;
     struct world world;
 
     (void)state;
@@ -247,10 +247,10 @@ static void second_writer_is_refused(void **state)
     put(&world, "first");
     first = world.output;
     expect_refused(&world, -EBUSY, 1);
-    first.latch = world.fixture.latch; /* which is another by now */
-    assert_int_equal(imgz_output_flush(&first), 0);
-    assert_int_equal(imgz_output_commit(&first), 0);
-    imgz_output_close(&first);
+    first->latch = world.fixture.latch; /* which is another by now */
+    assert_int_equal(imgz_sink_flush(first), 0);
+    assert_int_equal(imgz_sink_commit(first), 0);
+    imgz_sink_close(first);
     assert_true(holds(&world, "out", "first"));
     close_world(&world);
 }
@@ -305,9 +305,9 @@ static void a_directory_that_is_swapped_is_left_alone(void **state)
     imgz_fixture_write(&world.fixture, "ours/out.partial.map", "theirs", 6);
 
     put(&world, "new");
-    assert_int_equal(imgz_output_flush(&world.output), 0);
-    assert_int_equal(imgz_output_commit(&world.output), 0);
-    imgz_output_close(&world.output);
+    assert_int_equal(imgz_sink_flush(world.output), 0);
+    assert_int_equal(imgz_sink_commit(world.output), 0);
+    imgz_sink_close(world.output);
     assert_true(holds(&world, "moved/out", "new"));
     assert_false(imgz_fixture_exists(&world.fixture, "moved/out.partial.map"));
     assert_true(holds(&world, "ours/out.partial", "theirs"));

@@ -30,7 +30,7 @@ static void close_fd(int *fd)
 
 static int make_names(struct imgz_tempfile *temp)
 {
-    if (asprintf(&temp->temp_name, "%s.partial", temp->final_name) < 0) {
+    if (asprintf(&temp->temp_name, "%s" IMGZ_TEMPFILE_SUFFIX, temp->final_name) < 0) {
         temp->temp_name = NULL;
         return -ENOMEM;
     }
@@ -47,7 +47,7 @@ int imgz_tempfile_open(struct imgz_tempfile *temp, struct imgz_name *name)
     temp->directory_fd = temp->name.directory_fd;
     temp->final_name = temp->name.base;
     rc = make_names(temp);
-    return rc < 0 ? rc : imgz_name_open_beside(&temp->map, &temp->name, ".partial.map");
+    return rc < 0 ? rc : imgz_name_open_beside(&temp->map, &temp->name, IMGZ_TEMPFILE_MAP_SUFFIX);
 }
 
 static bool means_file(const struct imgz_tempfile *temp, const struct stat *file)

@@ -28,6 +28,10 @@ typedef bool (*imgz_tempfile_begins_fn)(const unsigned char *head, size_t bytes)
 
 #define IMGZ_TEMPFILE_HEAD_BYTES 64u
 
+/* Behind the final name: of the file until it is complete, and of the map that goes with it. */
+#define IMGZ_TEMPFILE_SUFFIX     ".partial"
+#define IMGZ_TEMPFILE_MAP_SUFFIX IMGZ_TEMPFILE_SUFFIX ".map"
+
 struct imgz_tempfile {
     struct imgz_name name; /* owns directory_fd and final_name */
     int directory_fd;

@@ -1,66 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An output written from front to back: the sink of images, and of disks that go to a pipe.
+ * Writes a sink from front to back: images, and disks that go to a pipe.
  *
- * What is appended to a file is gathered in buffers of whole blocks, each written when it is full,
- * several under way at once: directly where the file system can, so that no dirty pages pile up
- * that the flush at the end would have to wait for. A stream gets one write after the other.
- *
- * Place: image writer -> [append] -> file or stream.
+ * Place: image writer -> [append] -> sink.
  *
  * Threads    the drain's.
  * Ownership  the caller's bytes are copied, or written, before append returns.
  * Errors     raised.
- * Blocking   append, while all buffers are under way, or the stream is full.
- * Memory     all in init(): APPEND_BUFFERS of 1 MiB for a file, none for a stream.
+ * Blocking   bytes, while all that is under way is as much as may be.
+ * Memory     all in open().
  */
 #ifndef IMGZ_APPEND_H
 #define IMGZ_APPEND_H
 
-#include "io/aio/aio.h"
-#include "io/sink/output.h"
+#include "pipeline/pipeline.h"
 
-/* Enough that the device never waits for the next one to be filled. */
-#define IMGZ_APPEND_BUFFERS 8u
+struct imgz_append;
+struct imgz_sink;
 
-struct imgz_append_buffer {
-    unsigned char *data;
-    bool under_way;
+struct imgz_append_ops {
+    int (*resume)(struct imgz_append *append, uint64_t offset); /* NULL: nothing is ever there */
+    int (*bytes)(struct imgz_append *append, const void *data, uint64_t bytes);
+    int (*settle)(struct imgz_append *append);
+    int (*finish)(struct imgz_append *append); /* writes what is left; the flush is not its own */
+    void (*close)(struct imgz_append *append);
 };
 
 struct imgz_append {
-    struct imgz_output *output;
+    const struct imgz_append_ops *ops;
+    struct imgz_sink *sink;
     struct imgz_pipeline *pipeline;
     uint64_t offset; /* bytes appended so far */
-
-    /* For a file. */
-    struct imgz_aio *io;
-    unsigned char *memory; /* of all buffers */
-    struct imgz_append_buffer buffers[IMGZ_APPEND_BUFFERS];
-    struct imgz_append_buffer *filling;
-    uint64_t filling_offset; /* in the file; a multiple of the buffers' size */
-    uint64_t settled_offset; /* up to here all is written */
-    uint64_t sized_bytes;    /* the file was made so long ahead of its data */
-    bool sizing_refused;     /* and will not be any more */
 };
 
-/* 'append' may be uninitialized; it must stay at its place until fini. */
-IMGZ_MUST_CHECK int imgz_append_init(struct imgz_append *append, struct imgz_output *output,
-                                     struct imgz_pipeline *pipeline);
+/* The sink must outlive it. */
+IMGZ_MUST_CHECK int imgz_append_open(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
+                                     struct imgz_append **result);
 
-/* Before the first byte: goes on behind the first 'offset' bytes that the file, which may be read,
- * holds already. What it holds behind them is dropped. */
+/* Before the first byte: goes on after the first 'offset' bytes that the sink, which was taken
+ * over, holds already. What it holds after them is dropped. */
 IMGZ_MUST_CHECK int imgz_append_resume(struct imgz_append *append, uint64_t offset);
-
-/* Waits for requests under way. Of a file that is to be kept, what was appended is written. */
-void imgz_append_fini(struct imgz_append *append);
 
 IMGZ_MUST_CHECK int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t bytes);
 
 /* Until all that was appended is written: it survives the process, but is not flushed. */
 IMGZ_MUST_CHECK int imgz_append_settle(struct imgz_append *append);
 
-/* Until all is written; gives a file its size, and flushes the output. */
+/* Until all is written; gives a file its size, and flushes the sink. */
 IMGZ_MUST_CHECK int imgz_append_finish(struct imgz_append *append);
+
+/* Waits for requests under way. Of a file that is to be kept, what was appended is written. Accepts
+ * NULL. */
+void imgz_append_close(struct imgz_append *append);
+
+/* 'offset' of the sink could not be written. */
+int imgz_append_raise(const struct imgz_append *append, int rc, uint64_t offset);
 
 #endif /* IMGZ_APPEND_H */

@@ -1,48 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sparse writer: puts checked chunks where they belong and leaves out what is zero.
+ * The sparse writer's face: puts checked chunks where they belong and leaves out what is zero.
  *
- * A chunk is cut into runs of data and of zeros at IMGZ_BLOCK_BYTES. Data runs are written, many
- * under way at once. Zero runs stay holes in a new file; on a device, which held other data before,
- * they are made to read as zeros by the device's own means where they are long, and written where
- * they are short.
- *
- * Place: order -> [sparse writer] -> file or device. (Pipes: see append.h.)
+ * Place: order -> [sparse writer] -> sink.
  *
  * Threads    the drain's.
  * Ownership  put takes the slot and gives it back to the pipeline once nothing of it is under way.
  * Errors     raised. Nothing is written of a slot that was not checked: asserted.
- * Memory     all in init().
+ * Blocking   take until a slot is there; put while all that may be under way is.
+ * Memory     all in open().
  */
 #ifndef IMGZ_SPARSE_H
 #define IMGZ_SPARSE_H
 
-#include "io/aio/aio_loop.h"
-#include "io/sink/output.h"
+#include "pipeline/pipeline.h"
 
-struct imgz_sparse {
-    struct imgz_output *output;
-    struct imgz_pipeline *pipeline;
-    struct imgz_aio_loop loop;
-    uint64_t written_bytes;     /* as data */
-    unsigned char *zero_buffer; /* for a device that cannot zero by itself */
-    bool zeroing_refused;       /* it said so */
+struct imgz_sink;
+struct imgz_sparse;
+
+struct imgz_sparse_ops {
+    int (*take)(struct imgz_sparse *sparse, struct imgz_slot **result);
+    int (*put)(struct imgz_sparse *sparse, struct imgz_slot **slot);
+    int (*finish)(struct imgz_sparse *sparse, uint64_t raw_bytes); /* the flush is not its own */
+    void (*close)(struct imgz_sparse *sparse);
 };
 
-/* 'raw_bytes' is the disk's size, or IMGZ_SIZE_UNKNOWN. 'sparse' may be uninitialized; it must stay
- * at its place until fini. */
-IMGZ_MUST_CHECK int imgz_sparse_init(struct imgz_sparse *sparse, struct imgz_output *output,
-                                     struct imgz_pipeline *pipeline, uint64_t raw_bytes);
+struct imgz_sparse {
+    const struct imgz_sparse_ops *ops;
+    struct imgz_sink *sink;
+    struct imgz_pipeline *pipeline;
+    uint64_t written_bytes; /* as data */
+};
 
-/* Waits for requests under way. */
-void imgz_sparse_fini(struct imgz_sparse *sparse);
+/* 'raw_bytes' is the disk's size, or IMGZ_SIZE_UNKNOWN. The sink, which must outlive it, has
+ * IMGZ_SINK_RANDOM. */
+IMGZ_MUST_CHECK int imgz_sparse_open(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
+                                     uint64_t raw_bytes, struct imgz_sparse **result);
 
-/* The next slot of the pipeline in order, as imgz_aio_loop_take(). */
+/* The next slot of the pipeline in order, while what is under way goes on. */
 IMGZ_MUST_CHECK int imgz_sparse_take(struct imgz_sparse *sparse, struct imgz_slot **result);
 
 IMGZ_MUST_CHECK int imgz_sparse_put(struct imgz_sparse *sparse, struct imgz_slot **slot);
 
-/* Until all is written; gives a file its size 'raw_bytes', and flushes the output. */
+/* Until all is written; gives a file its size 'raw_bytes', and flushes the sink. */
 IMGZ_MUST_CHECK int imgz_sparse_finish(struct imgz_sparse *sparse, uint64_t raw_bytes);
+
+/* Waits for requests under way. Accepts NULL. */
+void imgz_sparse_close(struct imgz_sparse *sparse);
 
 #endif /* IMGZ_SPARSE_H */

@@ -24,7 +24,7 @@ struct capture {
     const char *source_path;
     const char *image_path;
     struct imgz_source *source;
-    struct imgz_output output;
+    struct imgz_sink *output;
     struct imgz_read_map map;
     struct imgz_meta meta;
     struct imgz_resume leftover;         /* of an interrupted run, or empty */
@@ -73,7 +73,7 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
 
     if (slot->unreadable_count == 0)
         return 0;
-    rc = imgz_output_mark(&capture->output);
+    rc = imgz_sink_mark(capture->output);
     if (rc < 0)
         return rc;
     if (imgz_slot_list_unreadable(slot, list) < 0)
@@ -150,9 +150,9 @@ static int init_writer(struct capture *capture, struct imgz_pipeline *pipeline,
     const struct imgz_frame_header header = make_header(capture);
 
     if (there->image_bytes > 0)
-        return imgz_image_writer_resume(writer, &capture->output, pipeline, there->image_bytes,
+        return imgz_image_writer_resume(writer, capture->output, pipeline, there->image_bytes,
                                         &there->index);
-    return imgz_image_writer_init(writer, &capture->output, pipeline, &header);
+    return imgz_image_writer_init(writer, capture->output, pipeline, &header);
 }
 
 static int drain(void *context, struct imgz_pipeline *pipeline)
@@ -224,7 +224,7 @@ static bool can_go_on(const struct capture *capture)
 static int open_output(struct capture *capture)
 {
     const struct imgz_options *options = &capture->job.options;
-    const struct imgz_output_config config = {
+    const struct imgz_sink_config config = {
         .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
@@ -243,7 +243,7 @@ static int open_output(struct capture *capture)
         .file_mode = options->file_mode,
     };
 
-    return imgz_output_open(&config, capture->job.latch, &capture->job.log, &capture->output);
+    return imgz_sink_open(&config, capture->job.latch, &capture->job.log, &capture->output);
 }
 
 /* What is read and written. */
@@ -300,14 +300,14 @@ static int check_not_empty(void *context)
 static int take_over(struct capture *capture)
 {
     const struct imgz_resume_config config = {
-        .output = &capture->output,
+        .output = capture->output,
         .source = capture->source,
         .header = make_header(capture),
-        .map_name = imgz_read_map_earlier(&capture->map, &capture->output),
+        .map_name = imgz_read_map_earlier(&capture->map, capture->output),
     };
     int rc;
 
-    if (!capture->output.temp.taken_over)
+    if (!imgz_sink_taken_over(capture->output))
         return 0;
     rc = imgz_resume_find(&capture->leftover, &capture->job, &config);
     imgz_source_set_known_bad(capture->source, &capture->leftover.known_bad.bad);
@@ -379,7 +379,7 @@ static int prepare(struct capture *capture)
     int rc = check_chunk_count(capture);
 
     capture->job.read_fd = imgz_source_local_fd(capture->source);
-    capture->job.write_fd = capture->output.fd;
+    capture->job.write_fd = imgz_sink_local_fd(capture->output);
     if (rc == 0)
         rc = imgz_job_prepare(&capture->job, &needs);
     /* For progress. Buffers are made for whatever may come. */
@@ -391,16 +391,17 @@ static int prepare(struct capture *capture)
 /* Of a source that became shorter nothing can be gone on with. */
 static void judge_output(struct capture *capture)
 {
-    if (capture->output.keep && imgz_latch_error(capture->job.latch)->code == -ENODATA &&
+    if (capture->output != NULL && imgz_latch_error(capture->job.latch)->code == -ENODATA &&
         !wants_resume(capture))
-        capture->output.keep = false;
+        imgz_sink_set_useless(capture->output);
 }
 
 static enum imgz_map_tracker_end end_of_map(const struct capture *capture, int rc)
 {
     if (rc == 0)
         return IMGZ_MAP_TRACKER_WHOLE;
-    return imgz_output_keeps(&capture->output) ? IMGZ_MAP_TRACKER_KEPT : IMGZ_MAP_TRACKER_LOST;
+    return capture->output != NULL && imgz_sink_keeps(capture->output) ? IMGZ_MAP_TRACKER_KEPT
+                                                                       : IMGZ_MAP_TRACKER_LOST;
 }
 
 /* Ends what is written; 'rc': how the job went until here. */
@@ -416,7 +417,8 @@ static int end_written(struct capture *capture, int rc)
         imgz_map_tracker_close(&capture->map.keep, end_of_map(capture, rc), capture->job.latch);
     if (rc == 0)
         rc = map_rc;
-    imgz_output_close(&capture->output);
+    imgz_sink_close(capture->output);
+    capture->output = NULL;
     return rc;
 }
 
@@ -436,12 +438,13 @@ static int plan(struct capture *capture)
 {
     int rc = check_chunk_count(capture);
 
-    imgz_steady_begin(&capture->steady, &capture->job, capture->source, &capture->output);
+    imgz_steady_begin(&capture->steady, &capture->job, capture->source, capture->output);
     capture->job.sum.raw_bytes = imgz_source_size(capture->source);
     capture->job.chunk_bytes = capture->job.options.chunk_bytes;
-    capture->job.room_bytes = capture->output.room_bytes;
-    capture->job.partial_bytes = capture->output.partial_bytes;
-    imgz_output_close(&capture->output);
+    capture->job.room_bytes = imgz_sink_room_bytes(capture->output);
+    capture->job.partial_bytes = imgz_sink_partial_bytes(capture->output);
+    imgz_sink_close(capture->output);
+    capture->output = NULL;
     return rc;
 }
 
@@ -449,10 +452,10 @@ static int plan(struct capture *capture)
 static void confine(struct capture *capture)
 {
     const struct imgz_confined kept = {.source = capture->source,
-                                       .output = &capture->output,
+                                       .output = capture->output,
                                        .map = imgz_read_map_named(&capture->map)};
 
-    imgz_steady_begin(&capture->steady, &capture->job, capture->source, &capture->output);
+    imgz_steady_begin(&capture->steady, &capture->job, capture->source, capture->output);
     imgz_confined_begin(&capture->job, &kept);
 }
 
@@ -473,8 +476,7 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         rc = imgz_job_call(&capture->job, check_not_empty, capture);
     if (rc == 0)
-        rc =
-            imgz_read_map_begin(&capture->map, &capture->output, capture->leftover.whole.raw_bytes);
+        rc = imgz_read_map_begin(&capture->map, capture->output, capture->leftover.whole.raw_bytes);
     if (rc == 0)
         rc = prepare(capture);
     if (rc == 0)
@@ -484,7 +486,7 @@ static int run(struct capture *capture, const struct imgz_options *options)
     if (rc == 0)
         rc = imgz_read_map_settle(&capture->map);
     if (rc == 0)
-        rc = imgz_output_commit(&capture->output);
+        rc = imgz_sink_commit(capture->output);
     rc = end_written(capture, rc);
     if (rc == 0)
         imgz_job_finish(&capture->job);
@@ -500,7 +502,6 @@ static struct capture *create(const char *source, const char *image)
         *capture = (struct capture){
             .source_path = source,
             .image_path = image,
-            .output = IMGZ_OUTPUT_NONE,
             .map = {.job = &capture->job, .image_path = image, .name = IMGZ_NAME_NONE},
             .start_time = time(NULL)};
     return capture;

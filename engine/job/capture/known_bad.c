@@ -5,22 +5,22 @@
 
 #include "io/ddmap/mapfile.h"
 
-static int raise_no_map(const struct imgz_output *output)
+static int raise_no_map(const struct imgz_job *job, const struct imgz_sink *output)
 {
     return imgz_latch_raise_usage(
-        output->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
-        "resuming %s: sectors that could not be read are zeros in %s.partial, and without a map it "
+        job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
+        "resuming %s: sectors that could not be read are zeros in %s, and without a map it "
         "is not known which; give the --map that was kept with it, or remove it",
-        output->path, output->path);
+        imgz_sink_path(output), imgz_sink_partial_path(output));
 }
 
-static int raise_larger(const struct imgz_output *output)
+static int raise_larger(const struct imgz_job *job, const struct imgz_sink *output)
 {
     return imgz_latch_raise(
-        output->latch, -EEXIST, imgz_output_location(output, IMGZ_OFFSET_NONE),
-        "resuming %s: sectors that could not be read are zeros in %s.partial, and the map is of a "
+        job->latch, -EEXIST, imgz_sink_location(output, IMGZ_OFFSET_NONE),
+        "resuming %s: sectors that could not be read are zeros in %s, and the map is of a "
         "larger disk; give the --map that was kept with it, or remove it",
-        output->path, output->path);
+        imgz_sink_path(output), imgz_sink_partial_path(output));
 }
 
 static int take_map(struct imgz_known_bad *known_bad, struct imgz_job *job,
@@ -29,7 +29,7 @@ static int take_map(struct imgz_known_bad *known_bad, struct imgz_job *job,
     int rc = imgz_mapfile_fit(map, config->size_bytes);
 
     if (rc == -ERANGE)
-        return raise_larger(config->output);
+        return raise_larger(job, config->output);
     if (rc == 0)
         rc = imgz_mapfile_add_bad(map, config->size_bytes, &known_bad->bad);
     known_bad->end_bytes = imgz_mapfile_settled_bytes(map);
@@ -50,7 +50,7 @@ int imgz_known_bad_load(struct imgz_known_bad *known_bad, struct imgz_job *job,
     if (rc == 0)
         rc = take_map(known_bad, job, config, &map);
     else if (rc == -ENOENT)
-        rc = config->output->temp.marked ? raise_no_map(config->output) : 0;
+        rc = imgz_sink_marked(config->output) ? raise_no_map(job, config->output) : 0;
     imgz_mapfile_fini(&map);
     return rc;
 }

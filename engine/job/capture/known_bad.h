@@ -14,11 +14,11 @@
 #define IMGZ_KNOWN_BAD_H
 
 #include "base/range_list.h"
-#include "io/sink/output.h"
+#include "io/sink/sink.h"
 #include "job/common/job.h"
 
 struct imgz_known_bad_config {
-    const struct imgz_output *output; /* was taken over */
+    const struct imgz_sink *output;   /* was taken over */
     const struct imgz_name *map_name; /* NULL, or not there: the file must not be marked */
     uint64_t size_bytes;              /* of the disk */
 };

@@ -6,7 +6,8 @@ static bool is_there(const struct imgz_name *name)
 {
     struct stat status;
 
-    return name->directory_fd >= 0 && imgz_name_stat(name, &status) == 0 && status.st_size > 0;
+    return name != NULL && name->directory_fd >= 0 && imgz_name_stat(name, &status) == 0 &&
+           status.st_size > 0;
 }
 
 const struct imgz_name *imgz_read_map_named(const struct imgz_read_map *map)
@@ -21,10 +22,10 @@ bool imgz_read_map_keeps_own(const struct imgz_read_map *map)
 }
 
 const struct imgz_name *imgz_read_map_earlier(const struct imgz_read_map *map,
-                                              const struct imgz_output *output)
+                                              const struct imgz_sink *output)
 {
     const struct imgz_name *named = imgz_read_map_named(map);
-    const struct imgz_name *own = &output->temp.map;
+    const struct imgz_name *own = imgz_sink_map_name(output);
 
     return is_there(own) && (named == NULL || !is_there(named)) ? own : named;
 }
@@ -50,10 +51,10 @@ int imgz_read_map_load(struct imgz_read_map *map)
     return rc < 0 ? rc : imgz_map_tracker_load(&map->keep, &config, job->latch, &job->log);
 }
 
-static int load_own(struct imgz_read_map *map, const struct imgz_output *output)
+static int load_own(struct imgz_read_map *map, const struct imgz_sink *output)
 {
     const struct imgz_map_tracker_config config = {
-        .name = &output->temp.map,
+        .name = imgz_sink_map_name(output),
         .image_path = map->image_path,
         .size_bytes = imgz_source_size(map->source),
         .bad = &map->job->unreadable,
@@ -63,20 +64,20 @@ static int load_own(struct imgz_read_map *map, const struct imgz_output *output)
     return imgz_map_tracker_load(&map->keep, &config, map->job->latch, &map->job->log);
 }
 
-int imgz_read_map_begin(struct imgz_read_map *map, const struct imgz_output *output,
+int imgz_read_map_begin(struct imgz_read_map *map, const struct imgz_sink *output,
                         uint64_t done_bytes)
 {
     int rc = 0;
 
-    map->own = output->kind == IMGZ_OUTPUT_FILE && imgz_read_map_named(map) == NULL &&
-               (imgz_read_map_keeps_own(map) || is_there(&output->temp.map));
+    map->own = imgz_sink_is(output, IMGZ_SINK_NAMED) && imgz_read_map_named(map) == NULL &&
+               (imgz_read_map_keeps_own(map) || is_there(imgz_sink_map_name(output)));
     if (map->own)
         rc = load_own(map, output);
     if (rc < 0)
         return rc;
     return imgz_map_tracker_begin(&map->keep,
-                                  output->temp.taken_over ? IMGZ_MAP_TRACKER_ON
-                                                          : IMGZ_MAP_TRACKER_ANEW,
+                                  imgz_sink_taken_over(output) ? IMGZ_MAP_TRACKER_ON
+                                                               : IMGZ_MAP_TRACKER_ANEW,
                                   done_bytes, map->job->latch);
 }
 

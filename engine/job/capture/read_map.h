@@ -17,7 +17,7 @@
 #define IMGZ_READ_MAP_H
 
 #include "io/ddmap/map_tracker.h"
-#include "io/sink/output.h"
+#include "io/sink/sink.h"
 #include "io/source/source.h"
 #include "job/common/job.h"
 
@@ -42,11 +42,11 @@ bool imgz_read_map_keeps_own(const struct imgz_read_map *map);
 
 /* The one that tells what an interrupted run, which left 'output', could not read. */
 const struct imgz_name *imgz_read_map_earlier(const struct imgz_read_map *map,
-                                              const struct imgz_output *output);
+                                              const struct imgz_sink *output);
 
 /* With the output open: begins the user's, or its own; of the disk, what lies before 'done_bytes'
  * was read before. */
-IMGZ_MUST_CHECK int imgz_read_map_begin(struct imgz_read_map *map, const struct imgz_output *output,
+IMGZ_MUST_CHECK int imgz_read_map_begin(struct imgz_read_map *map, const struct imgz_sink *output,
                                         uint64_t done_bytes);
 
 /* When the image is complete, before it gets its name: its own ends with the temporary name. */

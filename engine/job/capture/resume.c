@@ -14,17 +14,16 @@ bool imgz_resume_begins(const unsigned char *head, size_t bytes)
     return imgz_frame_decode_header(head, bytes, &header) == IMGZ_FRAME_IMAGE;
 }
 
-static int raise_changed(const struct imgz_resume_config *config, uint64_t offset)
+static int raise_changed(const struct imgz_job *job, const struct imgz_resume_config *config,
+                         uint64_t offset)
 {
-    const char *path = config->output->path;
-
-    return imgz_latch_raise(config->output->latch, -EEXIST,
-                            imgz_source_location(config->source, offset),
+    return imgz_latch_raise(job->latch, -EEXIST, imgz_source_location(config->source, offset),
                             "resuming %s: %s has other bytes at offset %" PRIu64
-                            " than %s.partial: it is another disk, or has changed; start over "
+                            " than %s: it is another disk, or has changed; start over "
                             "with --discard-partial instead, or go on all the same with --override "
                             "changed",
-                            path, imgz_source_path(config->source), offset, path);
+                            imgz_sink_path(config->output), imgz_source_path(config->source),
+                            offset, imgz_sink_partial_path(config->output));
 }
 
 /* The disk must be the one that was read before. */
@@ -41,7 +40,7 @@ static int compare(struct imgz_job *job, const struct imgz_resume_config *config
     uint64_t offset;
     int rc = imgz_same_disk_compare(&samples, job, &offset);
 
-    return rc == -EEXIST ? raise_changed(config, offset) : rc;
+    return rc == -EEXIST ? raise_changed(job, config, offset) : rc;
 }
 
 static int find_whole(struct imgz_job *job, const struct imgz_resume_config *config,

@@ -26,7 +26,7 @@ struct mend {
     const char *source_path;
     const char *image_path;
     struct imgz_source *source;
-    struct imgz_output output;
+    struct imgz_sink *output;
     struct imgz_name map_name;
     struct imgz_mapfile map;
     struct imgz_range_list missing;
@@ -130,7 +130,7 @@ static bool is_dry(const struct mend *mend)
 
 static int open_output(struct mend *mend)
 {
-    const struct imgz_output_config config = {
+    const struct imgz_sink_config config = {
         .path = mend->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = true, /* it replaces the image it is made of, to which it adds */
@@ -148,7 +148,7 @@ static int open_output(struct mend *mend)
         .file_mode = mend->job.options.file_mode,
     };
 
-    return imgz_output_open(&config, mend->job.latch, &mend->job.log, &mend->output);
+    return imgz_sink_open(&config, mend->job.latch, &mend->job.log, &mend->output);
 }
 
 static int open_all(void *context)
@@ -212,14 +212,15 @@ static int find_earlier(struct mend *mend)
 {
     struct imgz_retry_resume *earlier = &mend->stage.earlier;
     const struct imgz_retry_resume_config config = {
-        .output = &mend->output,
+        .latch = mend->job.latch,
+        .output = mend->output,
         .disk = mend->source_path,
         .old = &mend->stage.decode.image,
         .missing = &mend->missing,
     };
     int rc;
 
-    if (!mend->output.temp.taken_over)
+    if (!imgz_sink_taken_over(mend->output))
         return 0;
     rc = imgz_retry_resume_find(earlier, &mend->job, &config);
     imgz_source_set_known_bad(mend->source, &earlier->known_bad.bad);
@@ -231,7 +232,7 @@ static int find_earlier(struct mend *mend)
 static int begin_partial_map(struct mend *mend)
 {
     const struct imgz_map_tracker_config config = {
-        .name = &mend->output.temp.map,
+        .name = imgz_sink_map_name(mend->output),
         .image_path = mend->image_path,
         .size_bytes = imgz_source_size(mend->source),
         .bad = &mend->job.unreadable,
@@ -253,9 +254,10 @@ static int commit(struct mend *mend)
     int rc = 0;
 
     if (mend->stage.regained_bytes > 0)
-        rc = imgz_output_commit(&mend->output);
+        rc = imgz_sink_commit(mend->output);
     else
-        mend->output.keep = false; /* it is the same again: nothing is to be gone on with */
+        /* It is the same again: nothing is to be gone on with. */
+        imgz_sink_set_useless(mend->output);
     if (rc < 0)
         return rc;
     imgz_mapfile_fini(&mend->map);
@@ -270,7 +272,8 @@ static int mend_missing(struct mend *mend)
 {
     int rc;
 
-    mend->job.write_fd = mend->output.fd;
+    mend->stage.output = mend->output;
+    mend->job.write_fd = imgz_sink_local_fd(mend->output);
     rc = check_disk(mend);
     if (rc == 0)
         rc = find_earlier(mend);
@@ -321,7 +324,8 @@ static void end_written(struct mend *mend)
     if (mend->job.left.drain)
         return;
     (void)!imgz_map_tracker_close(&mend->partial_map, IMGZ_MAP_TRACKER_KEPT, mend->job.latch);
-    imgz_output_close(&mend->output);
+    imgz_sink_close(mend->output);
+    mend->output = NULL;
 }
 
 bool imgz_retry_wanted(const char *image, const struct imgz_options *options)
@@ -341,13 +345,13 @@ static int mend_steadily(struct mend *mend)
     const struct imgz_confined kept = {
         .source = mend->source,
         .other = mend->stage.decode.image.source,
-        .output = &mend->output,
+        .output = mend->output,
         .map = &mend->map_name,
     };
     struct imgz_steady steady;
     int rc;
 
-    imgz_steady_begin(&steady, &mend->job, mend->source, &mend->output);
+    imgz_steady_begin(&steady, &mend->job, mend->source, mend->output);
     adopt_digests(mend);
     imgz_confined_begin(&mend->job, &kept);
     rc = mend_missing(mend);
@@ -386,11 +390,9 @@ static struct mend *create(const char *source, const char *image)
     *mend = (struct mend){
         .source_path = source,
         .image_path = image,
-        .output = IMGZ_OUTPUT_NONE,
         .map_name = IMGZ_NAME_NONE,
         .stage = {.job = &mend->job,
                   .missing = &mend->missing,
-                  .output = &mend->output,
                   .partial_map = &mend->partial_map,
                   .start_time = time(NULL)},
     };

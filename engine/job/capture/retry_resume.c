@@ -62,13 +62,13 @@ static bool fits(const struct walk *left, struct walk *old, const struct imgz_ra
 
 static int raise_other(const struct imgz_retry_resume_config *config, uint64_t offset)
 {
-    const char *path = config->output->path;
+    const char *path = imgz_sink_path(config->output);
 
-    return imgz_latch_raise(config->output->latch, -EEXIST,
-                            imgz_output_location(config->output, IMGZ_OFFSET_NONE),
-                            "resuming %s: %s.partial has other bytes at offset %" PRIu64
+    return imgz_latch_raise(config->latch, -EEXIST,
+                            imgz_sink_location(config->output, IMGZ_OFFSET_NONE),
+                            "resuming %s: %s has other bytes at offset %" PRIu64
                             " of the disk than %s: it was not begun to mend that; remove it",
-                            path, path, offset, path);
+                            path, imgz_sink_partial_path(config->output), offset, path);
 }
 
 static int compare(const struct imgz_retry_resume *earlier,
@@ -93,28 +93,29 @@ static int compare(const struct imgz_retry_resume *earlier,
  * able to write to it. */
 static int check_map(const struct imgz_retry_resume_config *config)
 {
-    const char *path = config->output->path;
+    const char *path = imgz_sink_path(config->output);
     struct stat status;
 
-    if (imgz_name_stat(&config->output->temp.map, &status) == 0 && S_ISREG(status.st_mode) &&
-        imgz_tempfile_ours_alone(&status))
+    if (imgz_name_stat(imgz_sink_map_name(config->output), &status) == 0 &&
+        S_ISREG(status.st_mode) && imgz_tempfile_ours_alone(&status))
         return 0;
-    return imgz_latch_raise(
-        config->output->latch, -EEXIST, imgz_output_location(config->output, IMGZ_OFFSET_NONE),
-        "resuming %s: %s.partial is there without a %s.partial.map of yours: it "
-        "was not begun to mend %s, or it is not known what it lacks; remove it",
-        path, path, path, path);
+    return imgz_latch_raise(config->latch, -EEXIST,
+                            imgz_sink_location(config->output, IMGZ_OFFSET_NONE),
+                            "resuming %s: %s is there without a %s of yours: it "
+                            "was not begun to mend %s, or it is not known what it lacks; remove it",
+                            path, imgz_sink_partial_path(config->output),
+                            imgz_sink_map_name(config->output)->path, path);
 }
 
 static int raise_lacking(const struct imgz_retry_resume_config *config, uint64_t offset)
 {
-    const char *path = config->output->path;
+    const char *path = imgz_sink_path(config->output);
 
-    return imgz_latch_raise(
-        config->output->latch, -EEXIST, imgz_output_location(config->output, offset),
-        "resuming %s: by %s.partial.map %s.partial lacks what %s has, at offset "
-        "%" PRIu64 " of the disk: it was not begun to mend that; remove it",
-        path, path, path, path, offset);
+    return imgz_latch_raise(config->latch, -EEXIST, imgz_sink_location(config->output, offset),
+                            "resuming %s: by %s %s lacks what %s has, at offset "
+                            "%" PRIu64 " of the disk: it was not begun to mend that; remove it",
+                            path, imgz_sink_map_name(config->output)->path,
+                            imgz_sink_partial_path(config->output), path, offset);
 }
 
 /* What the map has as bad is a part of what is missing. */
@@ -163,7 +164,7 @@ int imgz_retry_resume_find(struct imgz_retry_resume *earlier, struct imgz_job *j
 {
     const struct imgz_known_bad_config known_config = {
         .output = config->output,
-        .map_name = &config->output->temp.map,
+        .map_name = imgz_sink_map_name(config->output),
         .size_bytes = config->old->end.raw_bytes,
     };
     int rc = check_map(config);

@@ -21,9 +21,10 @@
 #include "job/capture/valid_prefix.h"
 
 struct imgz_retry_resume_config {
-    const struct imgz_output *output; /* was taken over */
-    const char *disk;                 /* what the image is of, for errors */
-    const struct imgz_image *old;     /* loaded with its hashes */
+    struct imgz_latch *latch;
+    const struct imgz_sink *output; /* was taken over */
+    const char *disk;               /* what the image is of, for errors */
+    const struct imgz_image *old;   /* loaded with its hashes */
     const struct imgz_range_list *missing;
 };
 

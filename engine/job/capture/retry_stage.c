@@ -134,7 +134,7 @@ static int accept_item(struct imgz_retry_stage *stage, const struct imgz_slot *s
                                        slot);
     if (slot->unreadable_count == 0)
         return 0;
-    rc = imgz_output_mark(stage->output);
+    rc = imgz_sink_mark(stage->output);
     if (rc < 0)
         return rc;
     return imgz_slot_list_unreadable(slot, &stage->job->unreadable) < 0

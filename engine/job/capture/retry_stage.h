@@ -26,7 +26,7 @@ struct imgz_retry_stage {
     struct imgz_decode_stage decode;  /* the image as it is */
     const struct imgz_source *source; /* its on_error is ZERO */
     const struct imgz_range_list *missing;
-    struct imgz_output *output;               /* the image as it will be */
+    struct imgz_sink *output;                 /* the image as it will be */
     struct imgz_retry_resume earlier;         /* as much of that as is there already */
     struct imgz_map_tracker *partial_map;     /* what it lacks as it grows */
     char recorded[IMGZ_RECORDED_NAMES_BYTES]; /* digests that the image as it is has */

@@ -78,12 +78,12 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 
 static int raise_other_hash(const struct search *search, enum imgz_hash_kind found)
 {
-    const char *path = search->config->output->path;
+    const char *path = imgz_sink_path(search->config->output);
     const char *name = imgz_chunk_hash_name(imgz_job_hash_named(found));
 
     return imgz_latch_raise(search->job->latch, -EEXIST,
-                            imgz_output_location(search->config->output, IMGZ_OFFSET_NONE),
-                            "resuming %s: %s.partial was begun with --chunk-hash %s; name that "
+                            imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
+                            "resuming %s: %s was begun with --chunk-hash %s; name that "
                             "again, or remove it",
                             path, path, name);
 }
@@ -91,10 +91,10 @@ static int raise_other_hash(const struct search *search, enum imgz_hash_kind fou
 static int raise_other(const struct search *search, const struct imgz_frame_header *found)
 {
     return imgz_latch_raise(
-        search->job->latch, -EEXIST, imgz_output_location(search->config->output, IMGZ_OFFSET_NONE),
-        "resuming %s: %s.partial is of a disk of %s in chunks of %u KiB, but %s has %s and "
+        search->job->latch, -EEXIST, imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
+        "resuming %s: %s is of a disk of %s in chunks of %u KiB, but %s has %s and "
         "--chunk-size is %uK; name what it was begun with, or remove it",
-        search->config->output->path, search->config->output->path,
+        imgz_sink_path(search->config->output), imgz_sink_partial_path(search->config->output),
         imgz_text_size(found->raw_bytes).text, found->chunk_bytes / 1024, search->config->disk,
         imgz_text_size(search->config->header.raw_bytes).text,
         search->config->header.chunk_bytes / 1024);
@@ -106,8 +106,7 @@ static int open_image(struct search *search)
     struct imgz_image *image = &search->decode.image;
     unsigned char bytes[IMGZ_FRAME_HEADER_BYTES];
     size_t done_bytes;
-    int rc = imgz_source_reopen(search->config->output->fd, search->config->output->path,
-                                search->job->latch, &search->job->log, &image->source);
+    int rc = imgz_sink_reopen(search->config->output, &image->source);
 
     if (rc < 0)
         return rc;
@@ -164,9 +163,8 @@ int imgz_valid_prefix_find(struct imgz_job *job, const struct imgz_valid_prefix_
     if (rc == -ENODATA && !imgz_latch_raised(job->latch))
         rc = 0;
     if (rc == 0)
-        imgz_log_line(&job->log,
-                      "%s.partial holds %s of the disk, in its first %s; going on from there",
-                      config->output->path, imgz_text_size(whole->raw_bytes).text,
+        imgz_log_line(&job->log, "%s holds %s of the disk, in its first %s; going on from there",
+                      imgz_sink_partial_path(config->output), imgz_text_size(whole->raw_bytes).text,
                       imgz_text_size(whole->image_bytes).text);
     return rc;
 }

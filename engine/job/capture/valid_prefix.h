@@ -13,14 +13,14 @@
 
 #include "format/frame.h"
 #include "format/index.h"
-#include "io/sink/output.h"
+#include "io/sink/sink.h"
 #include "job/common/job.h"
 
 struct imgz_valid_prefix_config {
-    const struct imgz_output *output; /* was taken over */
-    const char *disk;                 /* what the image is of, for errors */
-    struct imgz_frame_header header;  /* what the image will say first */
-    uint64_t end_bytes;               /* of the disk: what lies behind does not count */
+    const struct imgz_sink *output;  /* was taken over */
+    const char *disk;                /* what the image is of, for errors */
+    struct imgz_frame_header header; /* what the image will say first */
+    uint64_t end_bytes;              /* of the disk: what lies behind does not count */
 };
 
 struct imgz_valid_prefix {

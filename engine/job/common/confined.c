@@ -36,18 +36,13 @@ static void add_folder(struct grants *grants, int directory_fd)
     add(grants, directory_fd, IMGZ_CONFINE_READ | IMGZ_CONFINE_WRITE | IMGZ_CONFINE_MAKE);
 }
 
-static void add_output(struct grants *grants, const struct imgz_output *output)
+static void add_output(struct grants *grants, const struct imgz_sink *output)
 {
-    switch (output->kind) {
-    case IMGZ_OUTPUT_FILE:
-        add_folder(grants, output->temp.directory_fd);
-        break;
-    case IMGZ_OUTPUT_DEVICE:
-        add(grants, output->fd, IMGZ_CONFINE_READ | IMGZ_CONFINE_WRITE | IMGZ_CONFINE_DEVICE);
-        break;
-    case IMGZ_OUTPUT_STREAM:
-        break;
-    }
+    if (imgz_sink_is(output, IMGZ_SINK_NAMED))
+        add_folder(grants, imgz_sink_folder_fd(output));
+    else if (imgz_sink_is(output, IMGZ_SINK_DEVICE))
+        add(grants, imgz_sink_local_fd(output),
+            IMGZ_CONFINE_READ | IMGZ_CONFINE_WRITE | IMGZ_CONFINE_DEVICE);
 }
 
 static bool is_device(const struct imgz_source *source)
@@ -59,7 +54,7 @@ static bool is_device(const struct imgz_source *source)
 static int open_sysfs(const struct imgz_confined *kept)
 {
     const bool wanted = is_device(kept->source) || is_device(kept->other) ||
-                        (kept->output != NULL && kept->output->kind == IMGZ_OUTPUT_DEVICE);
+                        (kept->output != NULL && imgz_sink_is(kept->output, IMGZ_SINK_DEVICE));
 
     return wanted ? open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
@@ -92,8 +87,8 @@ static void tell(struct imgz_job *job, const struct imgz_confined *kept, int rc)
         imgz_log_line(&job->log, "confined: nothing but what is open can be reached");
     else
         imgz_log_line(&job->log, "confined: nothing but what is open, and %s%s, can be reached",
-                      kept->output->kind == IMGZ_OUTPUT_FILE ? "the folder of " : "",
-                      kept->output->path);
+                      imgz_sink_is(kept->output, IMGZ_SINK_NAMED) ? "the folder of " : "",
+                      imgz_sink_path(kept->output));
 }
 
 /* What is looked up on the way is looked up before. */
@@ -105,7 +100,8 @@ void imgz_confined_begin(struct imgz_job *job, const struct imgz_confined *kept)
         return;
     job->read_node =
         kept->source != NULL ? imgz_device_node(imgz_source_local_fd(kept->source)) : -1;
-    job->write_node = kept->output != NULL ? imgz_device_node(kept->output->fd) : -1;
+    job->write_node =
+        kept->output != NULL ? imgz_device_node(imgz_sink_local_fd(kept->output)) : -1;
     if (job->options.digests != NULL)
         imgz_digest_prepare();
     rc = confine(kept);

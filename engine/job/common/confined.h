@@ -11,7 +11,7 @@
 #ifndef IMGZ_CONFINED_H
 #define IMGZ_CONFINED_H
 
-#include "io/sink/output.h"
+#include "io/sink/sink.h"
 #include "io/source/source.h"
 #include "job/common/job.h"
 
@@ -19,8 +19,8 @@
 struct imgz_confined {
     const struct imgz_source *source; /* again, to read it */
     const struct imgz_source *other;
-    const struct imgz_output *output; /* a device again; of a file, its whole folder */
-    const struct imgz_name *map;      /* its whole folder */
+    const struct imgz_sink *output; /* a device again; of a file, its whole folder */
+    const struct imgz_name *map;    /* its whole folder */
 };
 
 void imgz_confined_begin(struct imgz_job *job, const struct imgz_confined *kept);

@@ -12,15 +12,16 @@
 /* ---- Who may write ------------------------------------------------------------------------ */
 
 /* The path of what is written, if it is a file. */
-static bool find_path(const struct imgz_output *output, char path[PATH_MAX])
+static bool find_path(const struct imgz_sink *output, char path[PATH_MAX])
 {
     char link[64];
     struct stat status;
     ssize_t length;
 
-    if (output == NULL || fstat(output->fd, &status) < 0 || !S_ISREG(status.st_mode))
+    if (output == NULL || fstat(imgz_sink_local_fd(output), &status) < 0 ||
+        !S_ISREG(status.st_mode))
         return false;
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", output->fd);
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", imgz_sink_local_fd(output));
     length = readlink(link, path, PATH_MAX - 1);
     path[length < 0 ? 0 : length] = '\0';
     return length > 0;
@@ -87,7 +88,7 @@ static void warn_of_claims(struct imgz_job *job, const struct imgz_claims *claim
 struct look {
     struct imgz_job *job;
     const struct imgz_source *source;
-    const struct imgz_output *output;
+    const struct imgz_sink *output;
 };
 
 /* Not on the caller's stack: see imgz_threads_call_deep(). */
@@ -151,7 +152,7 @@ static bool is_local(const struct imgz_source *source, enum imgz_source_trait tr
 }
 
 void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
-                       const struct imgz_source *source, const struct imgz_output *output)
+                       const struct imgz_source *source, const struct imgz_sink *output)
 {
     struct look look = {job, source, output};
 

@@ -12,7 +12,7 @@
 #ifndef IMGZ_STEADY_H
 #define IMGZ_STEADY_H
 
-#include "io/sink/output.h"
+#include "io/sink/sink.h"
 #include "io/source/source.h"
 #include "job/common/job.h"
 
@@ -24,7 +24,7 @@ struct imgz_steady {
 
 /* With the source open. 'output': what is written meanwhile; NULL: nothing. */
 void imgz_steady_begin(struct imgz_steady *steady, struct imgz_job *job,
-                       const struct imgz_source *source, const struct imgz_output *output);
+                       const struct imgz_source *source, const struct imgz_sink *output);
 
 /* With the source still open. */
 void imgz_steady_end(struct imgz_steady *steady, struct imgz_job *job);

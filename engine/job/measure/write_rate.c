@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "io/sink/sink.h"
 #include "io/sink/sparse.h"
 #include "job/common/job.h"
 
@@ -16,7 +17,7 @@ struct run {
     struct imgz_write_rate *rate;
     struct imgz_job job;
     struct imgz_chunk_decoder *decoders; /* one per worker */
-    struct imgz_output output;
+    struct imgz_sink *output;
     char *path;
     uint64_t turn_count; /* at most, for want of room */
     uint64_t deadline_ns;
@@ -87,12 +88,12 @@ static int write_turns(struct run *run, struct imgz_sparse *sparse)
 static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct run *run = context;
-    struct imgz_sparse sparse;
-    int rc = imgz_sparse_init(&sparse, &run->output, pipeline, IMGZ_SIZE_UNKNOWN);
+    struct imgz_sparse *sparse = NULL;
+    int rc = imgz_sparse_open(run->output, pipeline, IMGZ_SIZE_UNKNOWN, &sparse);
 
     if (rc == 0)
-        rc = write_turns(run, &sparse);
-    imgz_sparse_fini(&sparse);
+        rc = write_turns(run, sparse);
+    imgz_sparse_close(sparse);
     return rc;
 }
 
@@ -103,9 +104,9 @@ static int limit_turns(struct run *run)
     const uint32_t chunk_bytes = run->rate->samples->chunk_bytes;
     struct statvfs status;
 
-    if (fstatvfs(run->output.fd, &status) < 0)
+    if (fstatvfs(imgz_sink_local_fd(run->output), &status) < 0)
         return imgz_latch_raise_system(run->job.latch, -errno,
-                                       imgz_output_location(&run->output, IMGZ_OFFSET_NONE),
+                                       imgz_sink_location(run->output, IMGZ_OFFSET_NONE),
                                        "asking for the free space of");
     run->turn_count = imgz_min(run->rate->bytes_max, status.f_bavail * status.f_frsize / 4);
     run->turn_count = imgz_max(1, run->turn_count / chunk_bytes);
@@ -115,13 +116,13 @@ static int limit_turns(struct run *run)
 static int open_output(void *context)
 {
     struct run *run = context;
-    const struct imgz_output_config config = {
+    const struct imgz_sink_config config = {
         .path = run->path,
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
     };
-    int rc = imgz_output_open(&config, run->job.latch, &run->job.log, &run->output);
+    int rc = imgz_sink_open(&config, run->job.latch, &run->job.log, &run->output);
 
     return rc < 0 ? rc : limit_turns(run);
 }
@@ -159,7 +160,8 @@ static int prepare(struct run *run)
 
 static void release(struct run *run)
 {
-    imgz_output_close(&run->output);
+    imgz_sink_close(run->output);
+    run->output = NULL;
     for (uint32_t i = 0; run->decoders != NULL && i < run->job.options.thread_count; i++)
         imgz_chunk_decoder_fini(&run->decoders[i]);
     free(run->decoders);
@@ -170,7 +172,7 @@ int imgz_write_rate_run(struct imgz_write_rate *rate, const struct imgz_options 
                         struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    struct run run = {.rate = rate, .output = IMGZ_OUTPUT_NONE};
+    struct run run = {.rate = rate};
     uint64_t start_ns;
     int rc = imgz_job_begin(&run.job, options);
 

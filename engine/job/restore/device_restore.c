@@ -13,55 +13,55 @@
 
 /* ---- Before the job ----------------------------------------------------------------------- */
 
-static int check_discard(const struct imgz_job *job, const struct imgz_output *output)
+static int check_discard(const struct imgz_job *job, const struct imgz_sink *output)
 {
     if (!imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return 0;
-    if (output->kind != IMGZ_OUTPUT_DEVICE)
+    if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
         return imgz_latch_raise_usage(
-            job->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
+            job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
             "%s is no block device: there is nothing to discard; leave out "
             "--discard",
-            output->path);
+            imgz_sink_path(output));
     if (imgz_job_has(job, IMGZ_FLAG_ONLY_CHANGED) || imgz_job_has(job, IMGZ_FLAG_RESUME))
         return imgz_latch_raise_usage(
-            job->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
+            job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
             "--discard drops what --only-changed or --resume would keep; leave "
             "out one");
     return 0;
 }
 
-static int check_fix_gpt(const struct imgz_job *job, const struct imgz_output *output)
+static int check_fix_gpt(const struct imgz_job *job, const struct imgz_sink *output)
 {
-    const struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_sink_location(output, IMGZ_OFFSET_NONE);
 
     if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT))
         return 0;
-    if (output->kind != IMGZ_OUTPUT_DEVICE)
+    if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
         return imgz_latch_raise_usage(
             job->latch, location,
             "%s is no block device: it is as large as the disk; leave out "
             "--fix-gpt",
-            output->path);
+            imgz_sink_path(output));
     if (!imgz_gpt_move_built())
         return imgz_latch_raise(
             job->latch, -EOPNOTSUPP, location,
             "this imgz was built without libfdisk: leave out --fix-gpt, and run "
             "'sgdisk -e %s' afterwards",
-            output->path);
+            imgz_sink_path(output));
     return 0;
 }
 
 /* The end of the disk is not there to be compared. */
-static int check_read_back(const struct imgz_job *job, const struct imgz_output *output)
+static int check_read_back(const struct imgz_job *job, const struct imgz_sink *output)
 {
-    if (output->left_out_bytes == 0 || !imgz_job_has(job, IMGZ_FLAG_READ_BACK))
+    if (imgz_sink_left_out_bytes(output) == 0 || !imgz_job_has(job, IMGZ_FLAG_READ_BACK))
         return 0;
     return imgz_latch_raise_usage(
-        job->latch, imgz_output_location(output, IMGZ_OFFSET_NONE),
+        job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
         "%s is too small for the disk: it cannot be held against the image; "
         "leave out --read-back",
-        output->path);
+        imgz_sink_path(output));
 }
 
 static bool is_confirmed(const struct imgz_options *options, const struct imgz_image *image)
@@ -72,17 +72,18 @@ static bool is_confirmed(const struct imgz_options *options, const struct imgz_i
 }
 
 static int confirm(const struct imgz_job *job, const struct imgz_image *image,
-                   const struct imgz_output *output)
+                   const struct imgz_sink *output)
 {
-    if (output->kind != IMGZ_OUTPUT_DEVICE || imgz_job_has(job, IMGZ_FLAG_DRY_RUN) ||
+    if (!imgz_sink_is(output, IMGZ_SINK_DEVICE) || imgz_job_has(job, IMGZ_FLAG_DRY_RUN) ||
         is_confirmed(&job->options, image))
         return 0;
-    return imgz_latch_raise(job->latch, -ECANCELED, imgz_output_location(output, IMGZ_OFFSET_NONE),
-                            "writing to %s was not confirmed; nothing was written", output->path);
+    return imgz_latch_raise(job->latch, -ECANCELED, imgz_sink_location(output, IMGZ_OFFSET_NONE),
+                            "writing to %s was not confirmed; nothing was written",
+                            imgz_sink_path(output));
 }
 
 int imgz_device_restore_allow(struct imgz_job *job, const struct imgz_image *image,
-                              const struct imgz_output *output)
+                              const struct imgz_sink *output)
 {
     int rc = check_discard(job, output);
 
@@ -92,23 +93,23 @@ int imgz_device_restore_allow(struct imgz_job *job, const struct imgz_image *ima
         rc = check_read_back(job, output);
     if (rc == 0)
         rc = confirm(job, image, output);
-    job->left_out_bytes = output->left_out_bytes;
+    job->left_out_bytes = imgz_sink_left_out_bytes(output);
     return rc;
 }
 
 /* ---- With the first item ------------------------------------------------------------------ */
 
-static int check_sectors(struct imgz_job *job, const struct imgz_output *output,
+static int check_sectors(struct imgz_job *job, const struct imgz_sink *output,
                          const struct imgz_slot *first)
 {
-    const uint32_t sector_bytes = imgz_device_sector_bytes(output->fd);
+    const uint32_t sector_bytes = imgz_device_sector_bytes(imgz_sink_local_fd(output));
     struct imgz_gpt gpt;
 
     if (first->kind != IMGZ_SLOT_DATA ||
         !imgz_gpt_find(first->raw, first->raw_bytes, sector_bytes, &gpt))
         return 0;
     if (gpt.sector_bytes == sector_bytes) {
-        if (gpt.backup_offset + sector_bytes != output->size_bytes)
+        if (gpt.backup_offset + sector_bytes != imgz_sink_size(output))
             job->backup_gpt_offset = gpt.backup_offset;
         return 0;
     }
@@ -117,23 +118,22 @@ static int check_sectors(struct imgz_job *job, const struct imgz_output *output,
                       gpt.sector_bytes);
         return 0;
     }
-    return imgz_latch_raise(job->latch, -EMEDIUMTYPE,
-                            imgz_output_location(output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise(job->latch, -EMEDIUMTYPE, imgz_sink_location(output, IMGZ_OFFSET_NONE),
                             "%s has sectors of %u bytes, but the disk's partition table (GPT) is "
                             "made for sectors of %u: no system would find the partitions; nothing "
                             "was written; use a target with such sectors, or overrule that with "
                             "--override sector-size",
-                            output->path, sector_bytes, gpt.sector_bytes);
+                            imgz_sink_path(output), sector_bytes, gpt.sector_bytes);
 }
 
 /* What looks for a partition table looks at the beginning of a disk, not of a partition. */
-static int check_partition(struct imgz_job *job, const struct imgz_output *output,
+static int check_partition(struct imgz_job *job, const struct imgz_sink *output,
                            const struct imgz_slot *first)
 {
-    const struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
+    const struct imgz_location location = imgz_sink_location(output, IMGZ_OFFSET_NONE);
     struct imgz_device_part part;
     char table[16] = "";
-    int rc = imgz_device_find_part(output->fd, &part);
+    int rc = imgz_device_find_part(imgz_sink_local_fd(output), &part);
 
     if (rc == 0 && part.is_part && first->kind == IMGZ_SLOT_DATA)
         rc = imgz_partitions_find_table(first->raw, first->raw_bytes, job->raw_bytes_total, table);
@@ -144,7 +144,7 @@ static int check_partition(struct imgz_job *job, const struct imgz_output *outpu
         return 0;
     if ((job->options.overrides & IMGZ_OVERRIDE_PARTITION) != 0) {
         imgz_log_line(&job->log, "overruled: %s is a partition, and the image has a table (%s)",
-                      output->path, table);
+                      imgz_sink_path(output), table);
         return 0;
     }
     return imgz_latch_raise(
@@ -152,82 +152,83 @@ static int check_partition(struct imgz_job *job, const struct imgz_output *outpu
         "%s is a partition, but the image is of a whole disk with a partition "
         "table (%s): within a partition no system would find it; nothing was "
         "written; name the disk%s%s, or overrule that with --override partition",
-        output->path, table, part.disk[0] != '\0' ? " " : "", part.disk);
+        imgz_sink_path(output), table, part.disk[0] != '\0' ? " " : "", part.disk);
 }
 
-int imgz_device_restore_check(struct imgz_job *job, const struct imgz_output *output,
+int imgz_device_restore_check(struct imgz_job *job, const struct imgz_sink *output,
                               const struct imgz_slot *first)
 {
     int rc;
 
     IMGZ_ASSERT(first->checked);
-    if (output->kind != IMGZ_OUTPUT_DEVICE)
+    if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
         return 0;
     rc = check_partition(job, output, first);
     return rc < 0 ? rc : check_sectors(job, output, first);
 }
 
-int imgz_device_restore_begin(struct imgz_job *job, struct imgz_output *output,
+int imgz_device_restore_begin(struct imgz_job *job, struct imgz_sink *output,
                               const struct imgz_slot *first)
 {
     int rc = imgz_device_restore_check(job, output, first);
 
-    if (rc < 0 || output->kind != IMGZ_OUTPUT_DEVICE || !imgz_job_has(job, IMGZ_FLAG_DISCARD))
+    if (rc < 0 || !imgz_sink_is(output, IMGZ_SINK_DEVICE) || !imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return rc;
-    output->begun = true;
-    job->discarded_bytes = imgz_target_discard(output->fd, output->path, job->latch, &job->log);
+    job->discarded_bytes = imgz_sink_discard(output);
     return 0;
 }
 
 /* ---- At the end --------------------------------------------------------------------------- */
 
-static int move_backup(struct imgz_job *job, const struct imgz_output *output)
+static int move_backup(struct imgz_job *job, const struct imgz_sink *output)
 {
     int rc;
 
     if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT) || job->backup_gpt_offset == IMGZ_OFFSET_NONE)
         return 0;
-    rc = imgz_gpt_move(output->fd, output->path);
+    rc = imgz_gpt_move(imgz_sink_local_fd(output), imgz_sink_path(output));
     if (rc < 0)
         return imgz_latch_raise(job->latch, rc == -EBADMSG ? -EIO : rc,
-                                imgz_output_location(output, IMGZ_OFFSET_NONE),
+                                imgz_sink_location(output, IMGZ_OFFSET_NONE),
                                 "moving the backup of the partition table (GPT) to the end of %s: "
                                 "%s; see what 'sgdisk -v %s' says",
-                                output->path, strerrordesc_np(-rc), output->path);
+                                imgz_sink_path(output), strerrordesc_np(-rc),
+                                imgz_sink_path(output));
     imgz_log_line(&job->log, "the backup of the partition table is at the end of %s now",
-                  output->path);
+                  imgz_sink_path(output));
     job->backup_gpt_offset = IMGZ_OFFSET_NONE;
     job->gpt_moved = true;
     return 0;
 }
 
 /* The system keeps the partitions that it found before, until it is told to look again. */
-static void reread_table(struct imgz_job *job, const struct imgz_output *output)
+static void reread_table(struct imgz_job *job, const struct imgz_sink *output)
 {
     struct imgz_device_part part;
-    int rc = imgz_device_find_part(output->fd, &part);
+    int rc = imgz_device_find_part(imgz_sink_local_fd(output), &part);
 
     if (rc == 0 && !part.is_part)
-        rc = imgz_device_reread(output->fd);
+        rc = imgz_device_reread(imgz_sink_local_fd(output));
     if (rc == 0 || rc == -EINVAL || rc == -ENOTTY)
-        imgz_log_line(&job->log, "%s: %s", output->path,
+        imgz_log_line(&job->log, "%s: %s", imgz_sink_path(output),
                       rc == 0 ? "the system has looked for its partitions"
                               : "the system looks for no partitions there");
     else
         imgz_warn(job, "table-not-read",
                   "the system still has the old partitions of %s: %s; %s, then run 'blockdev "
                   "--rereadpt %s'",
-                  output->path, strerrordesc_np(-rc),
-                  rc == -EBUSY ? "release those that are in use" : "run as root", output->path);
+                  imgz_sink_path(output), strerrordesc_np(-rc),
+                  rc == -EBUSY ? "release those that are in use" : "run as root",
+                  imgz_sink_path(output));
 }
 
-int imgz_device_restore_end(struct imgz_job *job, struct imgz_output *output)
+int imgz_device_restore_end(struct imgz_job *job, struct imgz_sink *output)
 {
     int rc;
 
-    if (output->kind != IMGZ_OUTPUT_DEVICE)
+    if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
         return 0;
-    output->whole = true;
+    imgz_sink_set_whole(output);
     rc = move_backup(job, output);
     if (rc == 0)
         reread_table(job, output);

@@ -10,9 +10,9 @@
 
 /* What was read must have the digests of what was written. */
 static int check_digests(const struct imgz_job *job, const struct imgz_totals_sum *written,
-                         const struct imgz_output *output)
+                         const struct imgz_sink *output)
 {
-    struct imgz_location location = imgz_output_location(output, IMGZ_OFFSET_NONE);
+    struct imgz_location location = imgz_sink_location(output, IMGZ_OFFSET_NONE);
 
     location.stage = IMGZ_STAGE_COMPARE;
     IMGZ_ASSERT(job->sum.digest_count == written->digest_count);
@@ -24,31 +24,32 @@ static int check_digests(const struct imgz_job *job, const struct imgz_totals_su
                                     "reading back %s: the chunks have the right hashes, but its %s "
                                     "is %s and that of what was written is %s: it was changed on "
                                     "purpose, do not use it",
-                                    output->path, read->name, read->hex, written->digests[i].hex);
+                                    imgz_sink_path(output), read->name, read->hex,
+                                    written->digests[i].hex);
     }
     return 0;
 }
 
-static int raise_chunks(const struct imgz_job *job, const struct imgz_output *output)
+static int raise_chunks(const struct imgz_job *job, const struct imgz_sink *output)
 {
-    struct imgz_location location = imgz_output_location(output, job->bad_offset);
+    struct imgz_location location = imgz_sink_location(output, job->bad_offset);
 
     location.stage = IMGZ_STAGE_COMPARE;
     return imgz_latch_raise(job->latch, -EBADMSG, location,
                             "reading back %s: it differs from what was written in %" PRIu64
                             " of %s of %u KiB, the first at offset %" PRIu64
                             "; it does not keep what it is given, use another target",
-                            output->path, job->bad_chunk_count,
+                            imgz_sink_path(output), job->bad_chunk_count,
                             imgz_text_count(job->sum.chunk_count, "chunk").text,
                             job->chunk_bytes / 1024, job->bad_offset);
 }
 
 int imgz_readback_run(struct imgz_job *job, const struct imgz_image *image,
-                      const struct imgz_output *output)
+                      const struct imgz_sink *output)
 {
     const struct imgz_totals_sum written = job->sum;
     struct imgz_source *source = NULL;
-    int rc = imgz_source_reopen(output->fd, output->path, job->latch, &job->log, &source);
+    int rc = imgz_sink_reopen(output, &source);
 
     if (rc < 0)
         return rc;

@@ -13,11 +13,11 @@
 #define IMGZ_READBACK_H
 
 #include "image/image.h"
-#include "io/sink/output.h"
+#include "io/sink/sink.h"
 #include "job/common/job.h"
 
 /* 'output' is a file or device, flushed; the image is loaded, or was read to its end. */
 IMGZ_MUST_CHECK int imgz_readback_run(struct imgz_job *job, const struct imgz_image *image,
-                                      const struct imgz_output *output);
+                                      const struct imgz_sink *output);
 
 #endif /* IMGZ_READBACK_H */

@@ -24,7 +24,7 @@ struct restore {
     const char *image_path;
     const char *target_path;
     struct imgz_decode_stage decode;
-    struct imgz_output output;
+    struct imgz_sink *output;
     struct imgz_source *held; /* the target, to be read; NULL if all of it is written */
 };
 
@@ -78,7 +78,7 @@ static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
     while ((rc = imgz_sparse_take(sparse, &slot)) == 0) {
         rc = accept_item(restore, slot);
         if (rc == 0 && slot->raw_offset == 0)
-            rc = imgz_device_restore_begin(&restore->job, &restore->output, slot);
+            rc = imgz_device_restore_begin(&restore->job, restore->output, slot);
         if (rc == 0 && slot->unchanged)
             skip_item(restore, &slot);
         else if (rc == 0)
@@ -94,13 +94,14 @@ static int write_sparse(struct restore *restore, struct imgz_sparse *sparse)
 
 static int drain_sparse(struct restore *restore, struct imgz_pipeline *pipeline)
 {
-    struct imgz_sparse sparse;
-    int rc = imgz_sparse_init(&sparse, &restore->output, pipeline, restore->job.raw_bytes_total);
+    struct imgz_sparse *sparse = NULL;
+    int rc = imgz_sparse_open(restore->output, pipeline, restore->job.raw_bytes_total, &sparse);
 
-    if (rc == 0)
-        rc = write_sparse(restore, &sparse);
-    restore->job.written_bytes = sparse.written_bytes;
-    imgz_sparse_fini(&sparse);
+    if (rc < 0)
+        return rc;
+    rc = write_sparse(restore, sparse);
+    restore->job.written_bytes = sparse->written_bytes;
+    imgz_sparse_close(sparse);
     return rc;
 }
 
@@ -147,16 +148,17 @@ static int write_stream(struct restore *restore, struct imgz_append *append,
 static int drain_stream(struct restore *restore, struct imgz_pipeline *pipeline)
 {
     unsigned char *zeros = calloc(1, restore->job.chunk_bytes);
-    struct imgz_append append;
+    struct imgz_append *append = NULL;
     int rc;
 
     if (zeros == NULL)
         return imgz_job_raise_memory(&restore->job);
-    rc = imgz_append_init(&append, &restore->output, pipeline);
-    if (rc == 0)
-        rc = write_stream(restore, &append, zeros);
-    restore->job.written_bytes = append.offset;
-    imgz_append_fini(&append);
+    rc = imgz_append_open(restore->output, pipeline, &append);
+    if (rc == 0) {
+        rc = write_stream(restore, append, zeros);
+        restore->job.written_bytes = append->offset;
+    }
+    imgz_append_close(append);
     free(zeros);
     return rc;
 }
@@ -165,8 +167,8 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 {
     struct restore *restore = context;
 
-    return restore->output.kind == IMGZ_OUTPUT_STREAM ? drain_stream(restore, pipeline)
-                                                      : drain_sparse(restore, pipeline);
+    return imgz_sink_is(restore->output, IMGZ_SINK_RANDOM) ? drain_sparse(restore, pipeline)
+                                                           : drain_stream(restore, pipeline);
 }
 
 /* ---- Reading the target ------------------------------------------------------------------- */
@@ -211,11 +213,12 @@ static const char *why_no_stream(const struct restore *restore)
 
 static int check_readable(const struct restore *restore)
 {
-    if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) || restore->output.kind == IMGZ_OUTPUT_DEVICE)
+    if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) ||
+        imgz_sink_is(restore->output, IMGZ_SINK_DEVICE))
         return 0;
     return imgz_latch_raise_usage(restore->job.latch,
-                                  imgz_output_location(&restore->output, IMGZ_OFFSET_NONE), "%s %s",
-                                  restore->output.path, nothing_to_keep);
+                                  imgz_sink_location(restore->output, IMGZ_OFFSET_NONE), "%s %s",
+                                  imgz_sink_path(restore->output), nothing_to_keep);
 }
 
 /* Found out before it is written, not after. */
@@ -224,15 +227,15 @@ static int try_reading(const struct restore *restore)
     bool direct;
     int fd;
 
-    if (!has_flag(restore, IMGZ_FLAG_READ_BACK) || restore->output.fd < 0)
+    if (!has_flag(restore, IMGZ_FLAG_READ_BACK) || imgz_sink_local_fd(restore->output) < 0)
         return 0;
-    fd = imgz_source_open_again(restore->output.fd, &direct);
+    fd = imgz_source_open_again(imgz_sink_local_fd(restore->output), &direct);
     if (fd >= 0)
         return close(fd) < 0 ? -errno : 0;
     return imgz_latch_raise(restore->job.latch, fd,
-                            imgz_output_location(&restore->output, IMGZ_OFFSET_NONE),
+                            imgz_sink_location(restore->output, IMGZ_OFFSET_NONE),
                             "opening %s to read it back: %s, or leave out --read-back",
-                            restore->output.path,
+                            imgz_sink_path(restore->output),
                             fd == -ENOTSUP ? "that needs /proc: mount it" : strerrordesc_np(-fd));
 }
 
@@ -241,13 +244,12 @@ static int open_held(struct restore *restore)
 {
     const bool resumed =
         has_flag(restore, IMGZ_FLAG_RESUME) &&
-        (restore->output.kind == IMGZ_OUTPUT_DEVICE || restore->output.temp.taken_over);
+        (imgz_sink_is(restore->output, IMGZ_SINK_DEVICE) || imgz_sink_taken_over(restore->output));
     int rc;
 
     if (!resumed && !has_flag(restore, IMGZ_FLAG_ONLY_CHANGED))
         return 0;
-    rc = imgz_source_reopen(restore->output.fd, restore->output.path, restore->job.latch,
-                            &restore->job.log, &restore->held);
+    rc = imgz_sink_reopen(restore->output, &restore->held);
     if (rc == 0)
         restore->decode.target = restore->held;
     restore->decode.by_bytes = has_flag(restore, IMGZ_FLAG_PARANOID);
@@ -258,28 +260,25 @@ static int read_back(struct restore *restore)
 {
     if (!has_flag(restore, IMGZ_FLAG_READ_BACK))
         return 0;
-    return imgz_readback_run(&restore->job, &restore->decode.image, &restore->output);
+    return imgz_readback_run(&restore->job, &restore->decode.image, restore->output);
 }
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
-static uint32_t zero_cost(const struct imgz_output *output)
+static uint32_t zero_cost(const struct imgz_sink *output)
 {
-    switch (output->kind) {
-    case IMGZ_OUTPUT_FILE:
+    if (!imgz_sink_is(output, IMGZ_SINK_RANDOM))
+        return IMGZ_METER_COST_DATA;
+    if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
         return IMGZ_METER_COST_HOLE;
-    case IMGZ_OUTPUT_DEVICE:
-        return imgz_device_zeroes(output->fd) ? IMGZ_METER_COST_ZERO : IMGZ_METER_COST_DATA;
-    case IMGZ_OUTPUT_STREAM:
-        break;
-    }
-    return IMGZ_METER_COST_DATA;
+    return imgz_device_zeroes(imgz_sink_local_fd(output)) ? IMGZ_METER_COST_ZERO
+                                                          : IMGZ_METER_COST_DATA;
 }
 
 static int open_both(void *context)
 {
     struct restore *restore = context;
-    struct imgz_output_config config = {
+    struct imgz_sink_config config = {
         .path = restore->target_path,
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .force = has_flag(restore, IMGZ_FLAG_FORCE),
@@ -311,7 +310,7 @@ static int open_both(void *context)
         config.data_bytes = imgz_index_data_end(&image->index, image->end.raw_bytes);
         config.room_bytes = sums.data_bytes;
     }
-    return imgz_output_open(&config, restore->job.latch, &restore->job.log, &restore->output);
+    return imgz_sink_open(&config, restore->job.latch, &restore->job.log, &restore->output);
 }
 
 /* All that is known before the first byte is read. */
@@ -324,7 +323,7 @@ static int allow(struct restore *restore)
     if (rc == 0)
         rc = try_reading(restore);
     if (rc == 0)
-        rc = imgz_device_restore_allow(&restore->job, &restore->decode.image, &restore->output);
+        rc = imgz_device_restore_allow(&restore->job, &restore->decode.image, restore->output);
     return rc;
 }
 
@@ -332,14 +331,14 @@ static int run(struct restore *restore)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     const struct imgz_confined kept = {.source = restore->decode.image.source,
-                                       .output = &restore->output};
+                                       .output = restore->output};
     int rc = open_held(restore);
 
     if (rc < 0)
         return rc;
     imgz_confined_begin(&restore->job, &kept);
-    restore->job.write_fd = restore->output.fd;
-    restore->decode.zero_cost = zero_cost(&restore->output);
+    restore->job.write_fd = imgz_sink_local_fd(restore->output);
+    restore->decode.zero_cost = zero_cost(restore->output);
     rc = imgz_decode_stage_prepare(&restore->decode, &restore->job);
     if (rc == 0)
         rc = imgz_job_run(&restore->job, &bodies, restore);
@@ -350,8 +349,8 @@ static int run(struct restore *restore)
     if (rc == 0)
         rc = read_back(restore);
     if (rc == 0)
-        rc = imgz_device_restore_end(&restore->job, &restore->output);
-    return rc < 0 ? rc : imgz_output_commit(&restore->output);
+        rc = imgz_device_restore_end(&restore->job, restore->output);
+    return rc < 0 ? rc : imgz_sink_commit(restore->output);
 }
 
 /* ---- Without writing ---------------------------------------------------------------------- */
@@ -374,7 +373,7 @@ static int check_first(struct restore *restore)
     if (chunks.slot.fault != IMGZ_FAULT_NONE)
         rc = imgz_image_error_raise_fault(restore->job.latch, image->source, &chunks.slot);
     else
-        rc = imgz_device_restore_check(&restore->job, &restore->output, &chunks.slot);
+        rc = imgz_device_restore_check(&restore->job, restore->output, &chunks.slot);
     imgz_chunk_reader_fini(&chunks);
     return rc;
 }
@@ -393,8 +392,8 @@ static int plan(struct restore *restore)
     job->sum.zero_bytes = sums.zero_bytes;
     job->image_bytes = image->image_bytes;
     job->written_bytes = sums.data_bytes;
-    job->room_bytes = restore->output.room_bytes;
-    job->partial_bytes = restore->output.partial_bytes;
+    job->room_bytes = imgz_sink_room_bytes(restore->output);
+    job->partial_bytes = imgz_sink_partial_bytes(restore->output);
     return check_first(restore);
 }
 
@@ -403,8 +402,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
 {
     struct restore restore = {.image_path = image,
                               .target_path = target,
-                              .decode = {.raw_wanted = true},
-                              .output = IMGZ_OUTPUT_NONE};
+                              .decode = {.raw_wanted = true}};
     int rc = imgz_job_begin(&restore.job, options);
 
     if (rc == 0)
@@ -416,7 +414,7 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     if (rc == 0)
         imgz_job_finish(&restore.job);
     imgz_source_close(restore.held);
-    imgz_output_close(&restore.output);
+    imgz_sink_close(restore.output);
     imgz_decode_stage_release(&restore.decode);
     return imgz_job_end(&restore.job, rc, report, error);
 }

@@ -127,13 +127,11 @@ static int match_disk(struct compare *compare)
 
 static int match_source(struct compare *compare)
 {
-    struct imgz_source *other = compare->source;
-
     if (!compare->job->against_image)
         return match_disk(compare);
     imgz_source_use_cache(compare->source);
-    imgz_source_set_stage(other, IMGZ_STAGE_READ_IMAGE);
-    return imgz_compare_images_run(compare->job, &compare->image, &compare->source);
+    imgz_source_set_stage(compare->source, IMGZ_STAGE_READ_IMAGE);
+    return imgz_compare_images_run(compare->job, &compare->image, compare->source);
 }
 
 static int load_image(void *context)

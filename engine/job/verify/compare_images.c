@@ -174,18 +174,15 @@ static int judge(struct twins *twins)
 }
 
 int imgz_compare_images_run(struct imgz_job *job, const struct imgz_image *image,
-                            struct imgz_source **other)
+                            struct imgz_source *other)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
     struct twins twins = {
         .job = job,
         .image = image,
-        .decode = {.image.source = *other, .raw_wanted = job->options.digests != NULL},
+        .decode = {.image.source = other, .raw_wanted = job->options.digests != NULL},
     };
-    int rc;
-
-    *other = NULL;
-    rc = prepare(&twins);
+    int rc = prepare(&twins);
 
     if (rc == 0)
         rc = imgz_job_run(job, &bodies, &twins);
@@ -193,6 +190,7 @@ int imgz_compare_images_run(struct imgz_job *job, const struct imgz_image *image
         rc = judge(&twins);
     imgz_rehash_destroy(twins.rehash);
     imgz_totals_destroy(twins.totals);
+    twins.decode.image.source = NULL;
     imgz_decode_stage_release(&twins.decode);
     return rc;
 }

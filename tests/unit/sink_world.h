@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An output to be, "out", in a folder of its own.
+ * A sink to be, "out", in a folder of its own.
  */
-#ifndef IMGZ_OUTPUT_WORLD_H
-#define IMGZ_OUTPUT_WORLD_H
+#ifndef IMGZ_SINK_WORLD_H
+#define IMGZ_SINK_WORLD_H
 
 #include <string.h>
 #include <unistd.h>
 
 #include "fixture.h"
-#include "io/sink/output.h"
+#include "io/sink/sink_ops.h"
 
 struct world {
     struct imgz_fixture fixture;
     struct imgz_fixture_path path; /* of "out" */
-    struct imgz_output_config config;
-    struct imgz_output output;
+    struct imgz_sink_config config;
+    struct imgz_sink *output;
 };
 
 static inline void open_world(struct world *world)
 {
     imgz_fixture_init(&world->fixture);
     world->path = imgz_fixture_path(&world->fixture, "out");
-    world->config = (struct imgz_output_config){
+    world->config = (struct imgz_sink_config){
         .path = world->path.text,
         .stage = IMGZ_STAGE_WRITE_TARGET,
         .device_allowed = true,
@@ -37,13 +37,14 @@ static inline void close_world(struct world *world)
 
 static inline int open_output(struct world *world)
 {
-    return imgz_output_open(&world->config, world->fixture.latch, &world->fixture.log,
-                            &world->output);
+    world->output = NULL;
+    return imgz_sink_open(&world->config, world->fixture.latch, &world->fixture.log,
+                          &world->output);
 }
 
 static inline void put(struct world *world, const char *text)
 {
-    assert_int_equal(write(world->output.fd, text, strlen(text)), strlen(text));
+    assert_int_equal(write(imgz_sink_local_fd(world->output), text, strlen(text)), strlen(text));
 }
 
 static inline bool holds(const struct world *world, const char *name, const char *text)
@@ -62,13 +63,9 @@ static inline void expect_refused(struct world *world, int code, unsigned file_c
     assert_int_equal(open_output(world), code);
     assert_int_equal(story(world)->code, code);
     assert_string_equal(story(world)->path, world->config.path);
-    assert_int_equal(world->output.fd, -1);
-    assert_int_equal(world->output.direct_fd, -1);
-    assert_int_equal(world->output.temp.directory_fd, -1);
-    assert_null(world->output.temp.temp_name);
-    assert_int_equal(world->output.temp.map.directory_fd, -1);
+    assert_null(world->output);
     assert_int_equal(imgz_fixture_count(&world->fixture), file_count);
     imgz_fixture_renew_stop(&world->fixture);
 }
 
-#endif /* IMGZ_OUTPUT_WORLD_H */
+#endif /* IMGZ_SINK_WORLD_H */

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A new file. It is written under a temporary name (tempfile.h) and gets its own at commit(); until
+ * then what was there before is there still. No other module knows the temporary name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "io/file/preflight.h"
+#include "io/sink/sink_ops.h"
+
+struct file_sink {
+    struct imgz_sink sink;
+    struct imgz_tempfile temp;
+    char *partial_path; /* of it, for people */
+    uint32_t file_mode;
+    uint32_t head_bytes;
+    bool force;
+    bool resume;
+    bool complete; /* all is written, flushed and closed */
+};
+
+static struct file_sink *file_of(struct imgz_sink *sink)
+{
+    return (struct file_sink *)(void *)sink;
+}
+
+static const struct file_sink *const_file_of(const struct imgz_sink *sink)
+{
+    return (const struct file_sink *)(const void *)sink;
+}
+
+static struct imgz_location location_of(const struct file_sink *file)
+{
+    return imgz_sink_location(&file->sink, IMGZ_OFFSET_NONE);
+}
+
+/* ---- Making it ---------------------------------------------------------------------------- */
+
+/* 'plain': what to say if it is no plain file. */
+static const char *explain_temporary(int rc, const char *plain)
+{
+    switch (rc) {
+    case -EBUSY:
+        return "is being written by another imgz; wait for it";
+    case -ESTALE:
+        return "was taken away, or replaced, while it was written";
+    case -ENOTEMPTY:
+        return "has what an interrupted run did; go on from there with --resume, or start over "
+               "with --discard-partial";
+    case -ENOTUNIQ:
+        return "is not known to be what an interrupted run left, and was left as it is; move it "
+               "away";
+    case -EEXIST:
+    case -EPERM:
+    case -ELOOP:
+        return plain;
+    default:
+        return strerrordesc_np(-rc);
+    }
+}
+
+/* 'doing' it with the temporary file failed. */
+static int raise_temporary(const struct file_sink *file, int rc, const char *doing,
+                           const char *plain)
+{
+    return imgz_latch_raise(file->sink.latch, rc, location_of(file), "%s %s: %s %s", doing,
+                            file->sink.path, file->partial_path, explain_temporary(rc, plain));
+}
+
+static int raise_creating(const struct file_sink *file, int rc)
+{
+    if (rc == -EBUSY || rc == -ENOTEMPTY || rc == -ENOTUNIQ || rc == -EEXIST || rc == -ELOOP)
+        return raise_temporary(file, rc, "creating", "exists and is no plain file; move it away");
+    return imgz_sink_raise(&file->sink, rc, "creating");
+}
+
+static int create_temporary(const struct imgz_sink_config *config, struct file_sink *file)
+{
+    int rc = imgz_tempfile_create(&file->temp, config->discard, &file->sink.fd);
+
+    if (rc < 0)
+        return raise_creating(file, rc);
+    if (config->keep && !file->temp.stamped)
+        imgz_log_line(file->sink.log,
+                      "%s cannot be stamped: nothing is kept of it if this run fails",
+                      file->partial_path);
+    return 0;
+}
+
+static int take_over(struct file_sink *file)
+{
+    int rc = imgz_tempfile_take_over(&file->temp, &file->sink.fd);
+
+    if (rc == 0 || rc == -ENOENT)
+        return rc;
+    return raise_temporary(file, rc, "resuming",
+                           "is no plain file of yours that nobody else can write to; move it away");
+}
+
+/* Before the first read it is found out that the end will work. */
+static int try_publishing(const struct file_sink *file)
+{
+    enum imgz_publish_way way;
+    int rc = imgz_tempfile_try(&file->temp, file->force, &way);
+
+    if (rc == -EPERM || rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP)
+        return imgz_latch_raise(file->sink.latch, -EPERM, location_of(file),
+                                "creating %s: a file in that folder cannot be renamed (%s), so it "
+                                "could not get its name when it is complete; choose another place",
+                                file->sink.path, strerrordesc_np(-rc));
+    if (rc < 0)
+        return imgz_sink_raise(&file->sink, rc, "creating");
+    if (way == IMGZ_PUBLISH_CHECKED)
+        imgz_log_line(file->sink.log,
+                      "%s: this file system can neither rename without replacing nor link: a file "
+                      "of that name that appears at the last moment is replaced",
+                      file->sink.path);
+    return 0;
+}
+
+static int check_place(const struct imgz_sink_config *config, const struct file_sink *file)
+{
+    if (config->source != NULL && imgz_tempfile_would_replace(&file->temp, config->source))
+        return imgz_sink_raise_both(&file->sink, IMGZ_TEMPFILE_SUFFIX);
+    return imgz_preflight_folder(file->temp.directory_fd, location_of(file), file->sink.latch);
+}
+
+/* Finds where the file is, or will be: 'existing' is what there is now, or NULL. */
+static int open_name(const struct file_sink *file, const struct stat *existing,
+                     struct imgz_name *name)
+{
+    const struct imgz_location location = location_of(file);
+    struct stat status;
+    int rc = imgz_name_open(name, file->sink.path);
+
+    if (rc < 0 && imgz_name_explain(rc) != NULL)
+        return imgz_latch_raise(file->sink.latch, rc, location, "creating %s: %s", file->sink.path,
+                                imgz_name_explain(rc));
+    if (rc < 0)
+        return imgz_sink_raise(&file->sink, rc, "creating");
+    rc = imgz_name_stat(name, &status);
+    if (existing == NULL ? rc == -ENOENT : rc == 0 && imgz_same_file(existing, &status))
+        return 0;
+    imgz_name_close(name);
+    return imgz_sink_raise_changed(&file->sink);
+}
+
+/* What would fail only at the end. */
+static int foresee(const struct imgz_sink_config *config, const struct file_sink *file,
+                   const struct imgz_name *name, bool exists)
+{
+    const char *suffix =
+        config->map_kept ? IMGZ_TEMPFILE_MAP_SUFFIX IMGZ_TEMPFILE_SUFFIX : IMGZ_TEMPFILE_SUFFIX;
+    int rc = imgz_preflight_name(name, suffix, file->sink.stage, file->sink.latch);
+
+    return rc == 0 && exists ? imgz_preflight_replace(name, file->sink.stage, file->sink.latch)
+                             : rc;
+}
+
+/* 'held_bytes': of it, an interrupted run wrote so many. */
+static int check_room(const struct imgz_sink_config *config, const struct file_sink *file,
+                      uint64_t held_bytes)
+{
+    const struct imgz_preflight_data data = {file->temp.directory_fd, config->room_bytes,
+                                             held_bytes};
+
+    if (config->room_bytes == 0 || (config->overrides & IMGZ_OVERRIDE_NO_ROOM) != 0)
+        return 0;
+    return imgz_preflight_data(&data, location_of(file), file->sink.latch);
+}
+
+/* Finds out what making it would, and changes nothing. */
+static int look_at_file(const struct imgz_sink_config *config, struct file_sink *file)
+{
+    struct stat partial = {0};
+    int rc = imgz_tempfile_look(&file->temp, config->resume, config->discard, &partial);
+
+    if (rc < 0)
+        return raise_creating(file, rc);
+    file->sink.partial_bytes = (uint64_t)partial.st_size;
+    file->sink.room_bytes = imgz_preflight_room(file->temp.directory_fd);
+    return check_room(config, file, (uint64_t)partial.st_blocks * 512);
+}
+
+static int make_file(const struct imgz_sink_config *config, struct file_sink *file)
+{
+    struct stat status = {0};
+    int rc = try_publishing(file);
+
+    if (rc < 0)
+        return rc;
+    rc = config->resume ? take_over(file) : -ENOENT;
+    if (rc == -ENOENT)
+        rc = create_temporary(config, file);
+    if (rc == 0 && fstat(file->sink.fd, &status) == 0)
+        rc = check_room(config, file, (uint64_t)status.st_blocks * 512);
+    if (rc == 0 && config->direct_wanted)
+        file->sink.direct_fd = imgz_tempfile_open_direct(&file->temp);
+    return rc;
+}
+
+/* What others may know of it. */
+static void show_state(struct file_sink *file)
+{
+    file->sink.taken_over = file->temp.taken_over;
+    file->sink.marked = file->temp.marked;
+    file->sink.folder_fd = file->temp.directory_fd;
+    file->sink.map_name = &file->temp.map;
+}
+
+static int open_file(struct file_sink *file, const struct imgz_sink_config *config,
+                     const struct stat *existing)
+{
+    struct imgz_name name;
+    int rc = open_name(file, existing, &name);
+
+    if (rc < 0)
+        return rc;
+    rc = foresee(config, file, &name, existing != NULL);
+    if (rc < 0) {
+        imgz_name_close(&name);
+        return rc;
+    }
+    rc = imgz_tempfile_open(&file->temp, &name);
+    if (rc < 0)
+        return imgz_sink_raise(&file->sink, rc, "creating");
+    file->temp.begins = config->begins;
+    rc = check_place(config, file);
+    if (rc == 0)
+        rc = config->dry_run ? look_at_file(config, file) : make_file(config, file);
+    show_state(file);
+    return rc;
+}
+
+/* ---- Completing it ------------------------------------------------------------------------ */
+
+static int mark(struct imgz_sink *sink)
+{
+    struct file_sink *file = file_of(sink);
+
+    if (imgz_tempfile_mark(&file->temp, sink->fd) < 0) {
+        imgz_log_line(sink->log, "%s cannot be marked: do not resume it without its map",
+                      file->partial_path);
+        return 0;
+    }
+    sink->marked = true;
+    return imgz_sink_flush(sink);
+}
+
+/* Exactly the mode that was asked for, whatever the umask. As the last step: an image that is not
+ * complete is nobody else's business. */
+static int give_mode(const struct file_sink *file)
+{
+    const mode_t mark = file->temp.marked ? S_ISVTX : 0;
+
+    if (file->file_mode == 0)
+        return 0;
+    return fchmod(file->sink.fd, (mode_t)file->file_mode | mark) < 0 || fsync(file->sink.fd) < 0
+               ? -errno
+               : 0;
+}
+
+/* The result is complete, and stays whatever comes of this. */
+static int show(struct file_sink *file, struct imgz_location location)
+{
+    int rc = imgz_tempfile_publish(&file->temp, file->force);
+
+    if (rc == -ESTALE)
+        return raise_temporary(file, rc, "completing", NULL);
+    if (rc == -EEXIST)
+        return imgz_latch_raise(
+            file->sink.latch, rc, location,
+            "completing %s: a file of that name appeared meanwhile, and was left "
+            "as it is",
+            file->sink.path);
+    if (rc < 0)
+        return imgz_latch_raise(file->sink.latch, rc, location, "giving its final name to %s: %s",
+                                file->sink.path, strerrordesc_np(-rc));
+    rc = imgz_tempfile_flush_name(&file->temp);
+    return rc < 0 ? imgz_latch_raise_system(file->sink.latch, rc, location,
+                                            "flushing the directory of")
+                  : 0;
+}
+
+static int commit(struct imgz_sink *sink)
+{
+    struct file_sink *file = file_of(sink);
+    struct imgz_location location = location_of(file);
+    int mode_rc = give_mode(file);
+    int rc = imgz_sink_close_fds(sink);
+
+    location.stage = IMGZ_STAGE_FLUSH;
+    if (mode_rc < 0)
+        return imgz_latch_raise_system(sink->latch, mode_rc, location, "giving its mode to");
+    if (rc < 0)
+        return rc;
+    file->complete = true;
+    return show(file, location);
+}
+
+/* ---- What is left of it ------------------------------------------------------------------- */
+
+/* What is corrupt, or did not come back as it was written, is nothing to go on from; but what an
+ * earlier run left is not given up for it. */
+static bool proved_bad(const struct file_sink *file)
+{
+    return imgz_latch_error(file->sink.latch)->code == -EBADMSG && !file->resume;
+}
+
+static bool keeps(const struct imgz_sink *sink)
+{
+    const struct file_sink *file = const_file_of(sink);
+
+    return file->complete ||
+           (sink->keep && imgz_tempfile_is_left(&file->temp) && !proved_bad(file) &&
+            (sink->taken_over || sink->stored_bytes > file->head_bytes));
+}
+
+/* What is removed is said to be gone when it is. */
+static void remove_file(struct file_sink *file)
+{
+    int rc = imgz_tempfile_remove(&file->temp);
+
+    if (rc < 0)
+        imgz_latch_add(file->sink.latch, "; %s is left, and of no use: removing it failed (%s)",
+                       file->partial_path, strerrordesc_np(-rc));
+    else if (file->sink.begun && imgz_tempfile_name_taken(&file->temp))
+        imgz_latch_add(file->sink.latch, "; %s is as it was before", file->sink.path);
+    else if (file->sink.begun)
+        imgz_latch_add(file->sink.latch, "; nothing is left of %s", file->sink.path);
+}
+
+static void tell_kept(const struct file_sink *file)
+{
+    if (imgz_tempfile_name_taken(&file->temp))
+        imgz_latch_add(file->sink.latch, "; %s is as it was before", file->sink.path);
+    imgz_latch_add(file->sink.latch, "; %s is kept: %s", file->partial_path,
+                   file->resume ? "the same command goes on from there"
+                                : "add --resume to go on from there");
+}
+
+/* A file has its final name only when it is complete, so what was there before is there still. */
+static void end_file(struct file_sink *file)
+{
+    if (file->sink.committed)
+        imgz_latch_add(file->sink.latch, "; %s is complete", file->sink.path);
+    else if (file->complete && !file->temp.exists)
+        imgz_latch_add(file->sink.latch,
+                       "; %s is complete, but may not survive a loss of power: verify it then",
+                       file->sink.path);
+    else if (!keeps(&file->sink))
+        remove_file(file);
+    else if (file->complete)
+        imgz_latch_add(file->sink.latch, "; %s is complete, and is kept: rename it yourself",
+                       file->partial_path);
+    else if (file->sink.begun)
+        tell_kept(file);
+}
+
+static void close_file(struct imgz_sink *sink)
+{
+    struct file_sink *file = file_of(sink);
+
+    end_file(file);
+    (void)imgz_sink_close_fd(&sink->direct_fd);
+    (void)imgz_sink_close_fd(&sink->fd);
+    imgz_tempfile_close(&file->temp);
+    free(file->partial_path);
+    free(file);
+}
+
+/* ---- The sink ----------------------------------------------------------------------------- */
+
+static const struct imgz_sink_ops file_ops = {
+    .open_append = imgz_append_open_file,
+    .open_sparse = imgz_sparse_open_local,
+    .flush = imgz_sink_flush_fd,
+    .mark = mark,
+    .commit = commit,
+    .keeps = keeps,
+    .close = close_file,
+};
+
+static struct file_sink *create(const struct imgz_sink_config *config, struct imgz_latch *latch,
+                                struct imgz_log *log)
+{
+    struct file_sink *file = calloc(1, sizeof(*file));
+
+    if (file == NULL)
+        return NULL;
+    imgz_sink_init(&file->sink, &file_ops, config, latch, log);
+    file->temp = (struct imgz_tempfile)IMGZ_TEMPFILE_NONE;
+    file->sink.traits = IMGZ_SINK_RANDOM | IMGZ_SINK_NAMED | IMGZ_SINK_LOCAL;
+    file->force = config->force;
+    file->resume = config->resume;
+    file->head_bytes = config->head_bytes;
+    file->file_mode = config->file_mode;
+    if (asprintf(&file->partial_path, "%s" IMGZ_TEMPFILE_SUFFIX, config->path) < 0) {
+        free(file);
+        return NULL;
+    }
+    file->sink.partial_path = file->partial_path;
+    return file;
+}
+
+int imgz_sink_file_open(const struct imgz_sink_config *config, const struct stat *existing,
+                        struct imgz_latch *latch, struct imgz_log *log, struct imgz_sink **result)
+{
+    struct file_sink *file = create(config, latch, log);
+    int rc;
+
+    if (file == NULL)
+        return imgz_latch_raise_system(
+            latch, -ENOMEM, (struct imgz_location){config->stage, config->path, IMGZ_OFFSET_NONE},
+            "creating");
+    rc = open_file(file, config, existing);
+    if (rc < 0) {
+        imgz_sink_close(&file->sink);
+        return rc;
+    }
+    *result = &file->sink;
+    return 0;
+}
