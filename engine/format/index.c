@@ -20,6 +20,7 @@ void imgz_index_fini(struct imgz_index *index)
 {
     free(index->entries);
     free(index->hashes);
+    free(index->points);
     imgz_index_init(index, 0);
 }
 
@@ -132,10 +133,72 @@ int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *it
     return 0;
 }
 
+int imgz_index_add_points(struct imgz_index *index, uint64_t disk_bytes)
+{
+    const uint64_t count = imgz_div_up(index->entry_count, IMGZ_INDEX_POINT_ENTRIES);
+    struct imgz_index_item *points = calloc(imgz_max(count, 1), sizeof(points[0]));
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item;
+
+    if (points == NULL)
+        return -ENOMEM;
+    imgz_index_rewind(index, disk_bytes, &cursor);
+    do {
+        if (cursor.entry_index % IMGZ_INDEX_POINT_ENTRIES == 0 &&
+            cursor.entry_index < index->entry_count)
+            points[cursor.entry_index / IMGZ_INDEX_POINT_ENTRIES] = cursor.next;
+    } while (imgz_index_next(&cursor, &item) == 0);
+    free(index->points);
+    index->points = points;
+    index->point_count = count;
+    return 0;
+}
+
+/* The last point at or before 'offset' of the disk; the first one begins the disk. */
+static uint64_t find_point(const struct imgz_index *index, uint64_t offset)
+{
+    uint64_t low = 0;
+    uint64_t high = index->point_count;
+
+    while (high - low > 1) {
+        const uint64_t middle = low + (high - low) / 2;
+
+        if (index->points[middle].raw_offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* To the point before 'offset', unless the cursor is between the two already. */
+static void jump(struct imgz_index_cursor *cursor, uint64_t offset, struct imgz_index_item *item)
+{
+    const struct imgz_index *index = cursor->index;
+    const bool back = offset < item->raw_offset;
+    uint64_t point;
+
+    if (index->point_count == 0) {
+        if (back) {
+            imgz_index_rewind(index, cursor->disk_bytes, cursor);
+            *item = (struct imgz_index_item){0};
+        }
+        return;
+    }
+    point = find_point(index, offset);
+    if (!back && point * IMGZ_INDEX_POINT_ENTRIES <= cursor->entry_index)
+        return;
+    cursor->entry_index = point * IMGZ_INDEX_POINT_ENTRIES;
+    cursor->next = index->points[point];
+    *item = (struct imgz_index_item){0};
+}
+
 int imgz_index_seek(struct imgz_index_cursor *cursor, uint64_t offset, struct imgz_index_item *item)
 {
     int rc = 0;
 
+    if (offset < item->raw_offset || offset >= item->raw_offset + item->raw_bytes)
+        jump(cursor, offset, item);
     while (rc == 0 && offset >= item->raw_offset + item->raw_bytes)
         rc = imgz_index_next(cursor, item);
     return rc;

@@ -8,7 +8,8 @@
  * Threads    one.
  * Ownership  the index owns its arrays.
  * Errors     -ENOMEM; -EBADMSG from next(): an entry that cannot be.
- * Memory     4 bytes per entry and 16 per CHUNK; grows by doubling.
+ * Memory     4 bytes per entry and 16 per CHUNK; grows by doubling. Points: 48 bytes per 512
+ *            entries.
  */
 #ifndef IMGZ_INDEX_H
 #define IMGZ_INDEX_H
@@ -21,6 +22,11 @@
 #define IMGZ_INDEX_ENTRY_BYTES 4u
 #define IMGZ_INDEX_ZERO_FLAG   0x80000000u
 
+/* A seek walks along so many entries at most: 2 us. */
+#define IMGZ_INDEX_POINT_ENTRIES 512u
+
+struct imgz_index_item;
+
 struct imgz_index {
     uint32_t chunk_bytes;
     uint64_t entry_count;
@@ -29,6 +35,11 @@ struct imgz_index {
     uint64_t hash_count;
     uint64_t hash_capacity;
     struct imgz_hash *hashes;
+
+    /* What is known of one entry in IMGZ_INDEX_POINT_ENTRIES, so that seek() need not walk; made by
+     * add_points(). */
+    uint64_t point_count;
+    struct imgz_index_item *points;
 };
 
 void imgz_index_init(struct imgz_index *index, uint32_t chunk_bytes);
@@ -62,8 +73,12 @@ void imgz_index_rewind(const struct imgz_index *index, uint64_t disk_bytes,
  * sums over all. */
 IMGZ_MUST_CHECK int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *item);
 
-/* Moves on to the entry that holds 'offset' of the disk, or stays where it is: '*item' is the one
- * that the cursor gave last, or all zero before the first. -ENODATA: the disk ends before. */
+/* Once all entries are there, and were found right: makes seek() fast. 0, or -ENOMEM. */
+IMGZ_MUST_CHECK int imgz_index_add_points(struct imgz_index *index, uint64_t disk_bytes);
+
+/* Moves, in either direction, to the entry that holds 'offset' of the disk, or stays where it is:
+ * '*item' is the one that the cursor gave last, or all zero before the first. -ENODATA: the disk
+ * ends before. Without points it walks: back from the start. */
 IMGZ_MUST_CHECK int imgz_index_seek(struct imgz_index_cursor *cursor, uint64_t offset,
                                     struct imgz_index_item *item);
 

@@ -62,11 +62,9 @@ void imgz_chunk_reader_seek(struct imgz_chunk_reader *chunks, uint64_t offset)
     struct imgz_slot *slot = &chunks->slot;
     int rc;
 
-    if (offset < chunks->item.raw_offset) {
-        imgz_index_rewind(&chunks->image->index, chunks->image->end.raw_bytes, &chunks->cursor);
-        chunks->item = (struct imgz_index_item){0};
-    }
-    if (offset < chunks->item.raw_offset + chunks->item.raw_bytes)
+    /* What failed is tried again: the error was of that call. */
+    if (slot->fault == IMGZ_FAULT_NONE && offset >= chunks->item.raw_offset &&
+        offset < chunks->item.raw_offset + chunks->item.raw_bytes)
         return;
     rc = imgz_index_seek(&chunks->cursor, offset, &chunks->item);
     IMGZ_ASSERT(rc == 0); /* the index was checked when it was loaded */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gives the raw bytes of an image's chunks, checked, to whoever goes through the disk, mostly
- * forward.
+ * Gives the raw bytes of an image's chunks, checked, one at a time.
  *
- * Place: a worker that compares a disk with an image byte by byte; and whoever looks at single
- * places of the disk.
+ * Place: a worker that compares a disk with an image byte by byte; and under image_access.h.
  *
  * Threads    one; workers that take chunks in disk order each have their own.
  * Ownership  owns its buffers; the image is the caller's.
@@ -28,15 +26,14 @@ struct imgz_chunk_reader {
     uint64_t memory_bytes;
 };
 
-/* 'image' is a file. If it was loaded with its hashes, chunks are compared with them. 'chunk
- * reader' may be uninitialized; in any case to be ended by fini. */
+/* 'image' is a file. If it was loaded with its hashes, chunks are compared with them. 'chunks'
+ * may be uninitialized; in any case to be ended by fini. */
 IMGZ_MUST_CHECK int imgz_chunk_reader_init(struct imgz_chunk_reader *chunks,
                                            const struct imgz_image *image);
 void imgz_chunk_reader_fini(struct imgz_chunk_reader *chunks); /* accepts one that is all zero */
 
-/* Makes chunk reader->slot the item that holds 'offset', which is within the disk. A run of zeros
- * is checked and has no raw bytes. To go back takes a walk through the index from its start: a
- * worker does at times, where slots have lanes of their own on several nodes. */
+/* Makes chunks->slot the item that holds 'offset', which is within the disk. A run of zeros is
+ * checked and has no raw bytes. */
 void imgz_chunk_reader_seek(struct imgz_chunk_reader *chunks, uint64_t offset);
 
 #endif /* IMGZ_CHUNK_READER_H */

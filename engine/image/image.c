@@ -18,6 +18,7 @@
 #include "checksum/checksum.h"
 #include "format/carrier.h"
 #include "image/ending.h"
+#include "image/image_access.h"
 #include "image/image_error.h"
 
 #define PAYLOAD_PIECE_BYTES 1000u /* eight times that on the stack */
@@ -175,6 +176,12 @@ static int load_section(const struct imgz_image *image, struct imgz_latch *latch
     return 0;
 }
 
+static int raise_memory(const struct imgz_image *image, struct imgz_latch *latch)
+{
+    return imgz_latch_raise_system(latch, -ENOMEM, imgz_source_location(image->source, 0),
+                                   "loading the index of");
+}
+
 /* The entries must fill the file from the header to the index, and the disk. */
 static int check_sums(struct imgz_image *image, struct imgz_latch *latch,
                       const struct section *section)
@@ -196,7 +203,8 @@ static int check_sums(struct imgz_image *image, struct imgz_latch *latch,
         cursor.next.raw_offset != image->end.raw_bytes)
         return raise_section(image, latch, section);
     image->index.hash_count = cursor.next.hash_index;
-    return 0;
+    rc = imgz_index_add_points(&image->index, image->end.raw_bytes);
+    return rc < 0 ? raise_memory(image, latch) : 0;
 }
 
 static int load_sizes(struct imgz_image *image, struct imgz_latch *latch)
@@ -279,6 +287,8 @@ static int load_file(struct imgz_image *image, enum imgz_image_parts parts,
         rc = load_meta(image, latch);
     if (rc == 0 && parts == IMGZ_IMAGE_ALL)
         rc = load_hashes(image, latch);
+    if (rc == 0 && imgz_image_readers_create(&image->readers) < 0)
+        rc = raise_memory(image, latch);
     return rc;
 }
 
@@ -313,6 +323,8 @@ int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_l
 
 void imgz_image_fini(struct imgz_image *image)
 {
+    imgz_image_readers_destroy(image->readers);
+    image->readers = NULL;
     imgz_meta_fini(&image->meta);
     imgz_index_fini(&image->index);
     imgz_source_close(image->source);

@@ -22,6 +22,8 @@ enum imgz_image_parts {
     IMGZ_IMAGE_ALL,   /* also hashes */
 };
 
+struct imgz_image_readers;
+
 struct imgz_image {
     struct imgz_source *source; /* its own */
     struct imgz_frame_header header;
@@ -32,6 +34,7 @@ struct imgz_image {
     struct imgz_meta meta;
     uint64_t data_bytes_max; /* a file: of the longest chunk of data, as its index says */
     uint64_t segment_bytes_max;
+    struct imgz_image_readers *readers; /* a file: see image_access.h */
 };
 
 /* Whether a raw disk or an image was named: '*is_image' if 'source' begins as an image does, be it

@@ -175,6 +175,47 @@ static void empty_index_is_empty(void **state)
     imgz_index_fini(&index);
 }
 
+/* From anywhere to anywhere: the same as a walk from the start; with points and without. */
+static void seeks_find_what_a_walk_finds(void **state)
+{
+    enum { COUNT = 5000, SEEKS = 3000 };
+    static struct imgz_index_item expected[COUNT];
+    const struct imgz_hash hash = {{1}};
+    struct imgz_index_cursor cursor;
+    struct imgz_index_item item = {0};
+    struct imgz_index index;
+    uint64_t random = 9;
+    uint64_t disk_bytes;
+
+    (void)state;
+    imgz_index_init(&index, (uint32_t)CHUNK);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (i % 3 == 1)
+            assert_int_equal(imgz_index_add_zero(&index, (1 + i % 7) * CHUNK), 0);
+        else
+            assert_int_equal(imgz_index_add_chunk(&index, (uint32_t)(CHUNK - i % 100), &hash), 0);
+    }
+    imgz_index_rewind(&index, UINT64_MAX / 2, &cursor);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(imgz_index_next(&cursor, &expected[i]), 0);
+    disk_bytes = cursor.next.raw_offset;
+    for (int points = 0; points < 2; points++) {
+        if (points)
+            assert_int_equal(imgz_index_add_points(&index, disk_bytes), 0);
+        item = (struct imgz_index_item){0};
+        imgz_index_rewind(&index, disk_bytes, &cursor);
+        for (size_t i = 0; i < (points ? SEEKS : SEEKS / 30); i++) {
+            const struct imgz_index_item *wanted = &expected[imgz_sample_random(&random) % COUNT];
+            const uint64_t within = imgz_sample_random(&random) % wanted->raw_bytes;
+
+            assert_int_equal(imgz_index_seek(&cursor, wanted->raw_offset + within, &item), 0);
+            assert_memory_equal(&item, wanted, sizeof(item));
+        }
+        assert_int_equal(imgz_index_seek(&cursor, disk_bytes, &item), -ENODATA);
+    }
+    imgz_index_fini(&index);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +224,7 @@ int main(void)
         cmocka_unit_test(impossible_entries_are_refused),
         cmocka_unit_test(nothing_behind_the_end_of_the_disk),
         cmocka_unit_test(empty_index_is_empty),
+        cmocka_unit_test(seeks_find_what_a_walk_finds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
