@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes of the disk in an image, by several threads at once; and errors that are of one call. */
+/* Any bytes of the disk in an image, by several threads at once; and errors of one call alone. */
 #include "image/image_access.h"
 
 #include <errno.h>

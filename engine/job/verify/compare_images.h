@@ -15,8 +15,8 @@
 #include "image/image.h"
 #include "job/common/job.h"
 
-/* 'image' is loaded with its hashes. 'other' is open, and stays the caller's. Completes job->sum, of
- * the other's disk in chunks of the size that 'image' has. */
+/* 'image' is loaded with its hashes. 'other' is open, and stays the caller's. Completes job->sum:
+ * of the other's disk, in chunks of the size that 'image' has. */
 IMGZ_MUST_CHECK int imgz_compare_images_run(struct imgz_job *job, const struct imgz_image *image,
                                             struct imgz_source *other);
 
