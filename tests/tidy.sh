@@ -93,7 +93,8 @@ room pipeline base machine
 room io/file base pipeline
 room io/device base machine pipeline io/file
 room io/aio base pipeline io/file
-room io/source base pipeline io/file io/device io/aio
+room io/fs base pipeline io/device
+room io/source base pipeline io/file io/device io/aio io/fs
 room io/sink base pipeline io/file io/device io/aio io/source
 room io/ddmap base pipeline io/file
 room image base checksum codec format pipeline io/aio io/source io/sink

@@ -65,6 +65,7 @@ bool imgz_gpt_decode(const unsigned char *sector, uint32_t sector_bytes,
         .entries_lba = imgz_get_le64(sector + ENTRIES_LBA_AT),
         .entries_bytes = (uint64_t)imgz_get_le32(sector + ENTRY_COUNT_AT) *
                          imgz_get_le32(sector + ENTRY_BYTES_AT),
+        .entry_bytes = imgz_get_le32(sector + ENTRY_BYTES_AT),
         .entries_crc32 = imgz_get_le32(sector + ENTRIES_CRC_AT),
     };
     return true;

@@ -32,7 +32,8 @@ struct imgz_gpt_header {
     uint64_t other_lba;
     uint64_t last_usable_lba;
     uint64_t entries_lba;
-    uint64_t entries_bytes;
+    uint64_t entries_bytes; /* of all of them */
+    uint32_t entry_bytes;
     uint32_t entries_crc32;
 };
 
