@@ -252,6 +252,8 @@ void progress_view_json(FILE *line, const struct progress_view *view)
         {"work_bytes_done", json_known(at->work_bytes_done)},
         {"work_bytes_total", json_known(at->work_bytes_total)},
         {"work_bytes_taken_over", json_known(at->work_bytes_taken_over)},
+        {"blank_bytes_done", json_known(at->blank_bytes_done)},
+        {"blank_bytes_ahead", json_known(at->blank_bytes_ahead)},
         {"bytes_per_second_now", json_known(per_second(figures->now_bytes, figures->now_ns))},
         {"bytes_per_second_mean", json_known(per_second(figures->mean_bytes, figures->mean_ns))},
         {"elapsed_ns", json_known(at->elapsed_ns)},

@@ -17,6 +17,7 @@ void imgz_meter_init(struct imgz_meter *meter, const struct imgz_meter_config *c
     if (meter->config.zero_cost == 0)
         meter->config.zero_cost = IMGZ_METER_COST_HOLE;
     imgz_meter_set_total(meter, IMGZ_SIZE_UNKNOWN);
+    atomic_store_explicit(&meter->blank_bytes_ahead, IMGZ_SIZE_UNKNOWN, memory_order_relaxed);
 }
 
 /* At most UINT64_MAX / 2 of each, so that the sum is one that can be. */
@@ -46,12 +47,30 @@ void imgz_meter_reduce_total(struct imgz_meter *meter, uint64_t work_bytes)
     atomic_fetch_sub_explicit(&meter->work_bytes_total, work_bytes, memory_order_relaxed);
 }
 
+static void add_blank(struct imgz_meter *meter, const struct imgz_slot *slot)
+{
+    const uint64_t total = read_figure(&meter->work_bytes_total);
+    const uint64_t done = read_figure(&meter->work_bytes_done);
+    uint64_t ahead = IMGZ_SIZE_UNKNOWN;
+
+    if (!slot->fed_zero) {
+        imgz_blanks_pass(&meter->blanks, slot);
+        if (slot->kind == IMGZ_SLOT_ZERO)
+            add_to(&meter->blank_bytes_done, slot->raw_bytes);
+    }
+    if (total != IMGZ_SIZE_UNKNOWN)
+        ahead = imgz_blanks_estimate(&meter->blanks, total > done ? total - done : 0);
+    atomic_store_explicit(&meter->blank_bytes_ahead, ahead, memory_order_relaxed);
+}
+
 void imgz_meter_add(struct imgz_meter *meter, const struct imgz_slot *slot)
 {
     add_to(&meter->raw_bytes_done, slot->raw_bytes);
     if (slot->kind == IMGZ_SLOT_ZERO)
         add_to(&meter->zero_bytes_done, slot->raw_bytes);
     add_to(&meter->work_bytes_done, weigh_item(meter, slot));
+    if (!meter->config.by_stored)
+        add_blank(meter, slot);
 }
 
 void imgz_meter_take_over(struct imgz_meter *meter, uint64_t work_bytes)
@@ -68,6 +87,8 @@ void imgz_meter_take_over_item(struct imgz_meter *meter, const struct imgz_slot 
 void imgz_meter_read(const struct imgz_meter *meter, struct imgz_progress *progress)
 {
     /* Read in the order that keeps each at most as large as the next. */
+    progress->blank_bytes_ahead = read_figure(&meter->blank_bytes_ahead);
+    progress->blank_bytes_done = read_figure(&meter->blank_bytes_done);
     progress->work_bytes_taken_over = read_figure(&meter->work_bytes_taken_over);
     progress->work_bytes_done = read_figure(&meter->work_bytes_done);
     progress->work_bytes_total = read_figure(&meter->work_bytes_total);

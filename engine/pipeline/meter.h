@@ -7,12 +7,16 @@
  * 1030th of itself in an image, while a drive that cannot zero by itself is written all over. Where
  * the disk itself is not touched, as in a scrub, the bytes that are stored are the work.
  *
+ * Bytes that were read and turned out to be zeros are blank. They are full work, but may cost less
+ * time than other data, because they are not compressed. So they are also counted separately, with
+ * an estimate of how many are still ahead (blanks.h).
+ *
  * Place: one per pipeline. set_total() by whoever knows; the drain counts; the watching thread
  * reads.
  *
- * Threads    add() and take_over() the drain's, or before it has anything to count; set_total()
- *            any; read() any. Relaxed order: each is a figure for display, no other data hangs on
- *            it.
+ * Threads    add() and take_over() the drain's, or before it has anything to count; 'blanks' the
+ *            feeder's before it feeds, then the drain's; set_total() any; read() any. Relaxed
+ *            order: each is a figure for display, no other data hangs on it.
  */
 #ifndef IMGZ_METER_H
 #define IMGZ_METER_H
@@ -20,6 +24,7 @@
 #include <imgz/imgz.h>
 #include <stdatomic.h>
 
+#include "pipeline/blanks.h"
 #include "pipeline/slot.h"
 
 /* What a byte of zeros costs, in parts of what a byte of data does. */
@@ -41,7 +46,10 @@ struct imgz_meter {
     _Atomic(uint64_t) work_bytes_done;
     _Atomic(uint64_t) work_bytes_total; /* or IMGZ_SIZE_UNKNOWN */
     _Atomic(uint64_t) work_bytes_taken_over;
-    atomic_int phase; /* enum imgz_phase */
+    _Atomic(uint64_t) blank_bytes_done;
+    _Atomic(uint64_t) blank_bytes_ahead; /* or IMGZ_SIZE_UNKNOWN */
+    atomic_int phase;                    /* enum imgz_phase */
+    struct imgz_blanks blanks;
 };
 
 /* Nothing done, the total unknown. */

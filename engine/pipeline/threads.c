@@ -189,6 +189,7 @@ static void show_progress(struct threads *threads)
         .raw_bytes_total = watch->raw_bytes_total,
         .elapsed_ns = imgz_stopwatch_look(watch->stopwatch, imgz_clock_ns()),
         .work_bytes_total = IMGZ_SIZE_UNKNOWN,
+        .blank_bytes_ahead = IMGZ_SIZE_UNKNOWN,
     };
 
     if (threads->pipeline != NULL) {

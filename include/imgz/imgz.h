@@ -116,6 +116,11 @@ struct imgz_progress {
     uint64_t work_bytes_done;
     uint64_t work_bytes_total; /* may be corrected on the way; IMGZ_SIZE_UNKNOWN: cannot be told */
     uint64_t work_bytes_taken_over;
+    /* Blank bytes were read and turned out to be zeros. They are full work, but mostly take less
+     * time than other data. The second figure is an estimate: from the free space that the file
+     * systems on the disk count, and from what was read so far. */
+    uint64_t blank_bytes_done;  /* part of work_bytes_done; without those of an earlier run */
+    uint64_t blank_bytes_ahead; /* part of the work that is left; or IMGZ_SIZE_UNKNOWN */
 };
 
 /* Called every progress_interval_ms from the thread that called the job, never under a lock, and

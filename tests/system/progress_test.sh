@@ -26,6 +26,40 @@ whole = 60 * int(summary[1] or 0) + float(summary[2])
 assert last["phase"] == "finish", last
 assert 0 < last["elapsed_ns"] / 1e9 < whole - 2.9, (last, whole)' lines "$ERR"
 
+title "free space, by the file system's own count, and the zeros that were read"
+if have mke2fs && have dumpe2fs; then
+    mkdir files
+    fill random 9000000 2 >files/one
+    head -c 100000000 /dev/zero >fs
+    mke2fs -q -t ext4 -b 4096 -E nodiscard -d files fs
+    cp --sparse=never fs solid && mv solid fs
+    count=$(dumpe2fs -h fs 2>/dev/null | sed -n 's/^Free blocks: *//p')
+    expect_exit 0 "$IMGZ" capture -v --progress=json fs fs.gz
+    expect_text "^imgz: .*\($((count * 4096)) bytes\) of fs are free by its own count\$"
+    grep '"phase":"finish"' "$ERR" >lines
+    ok "what was blank" python3 -c '
+import json, sys
+last = json.loads(open(sys.argv[1]).read())
+disk = open(sys.argv[2], "rb").read()
+step = 1 << 20
+chunks = [disk[at:at + step] for at in range(0, len(disk), step)]
+blank = sum(len(chunk) for chunk in chunks if not any(chunk))
+assert last["blank_bytes_done"] == blank > 50 * step, (last, blank)
+assert last["blank_bytes_ahead"] == 0, last' lines fs
+    expect_exit 0 "$IMGZ" hash -v fs
+    expect_text " of fs are free by its own count"
+    expect_exit 0 "$IMGZ" verify -v fs.gz --against fs
+    expect_text " of fs are free by its own count"
+    # A drive that is known to be bad is read for nothing but what the job needs.
+    for option in --on-error=zero --timeout=60 --map=map; do
+        expect_exit 0 "$IMGZ" capture -v --force "$option" fs fs.gz
+        no "not with $option" grep -q 'by its own count' "$ERR"
+    done
+    rm -r files fs fs.gz
+else
+    skip free-space "mke2fs and dumpe2fs are not installed"
+fi
+
 title "a line without a terminal, and at one of 80 columns"
 mkfifo pipe
 launch env --default-signal "$IMGZ" capture pipe x.gz

@@ -34,6 +34,7 @@ static int on_progress(const struct imgz_progress *at, void *context)
     assert_true(at->work_bytes_taken_over <= at->work_bytes_done);
     assert_true(at->work_bytes_total == IMGZ_SIZE_UNKNOWN ||
                 at->work_bytes_done <= at->work_bytes_total);
+    assert_true(at->blank_bytes_done <= at->work_bytes_done - at->work_bytes_taken_over);
     if (same_phase)
         assert_true(at->work_bytes_done >= seen->last.work_bytes_done);
     if (at->phase == IMGZ_PHASE_FINISH)
@@ -144,6 +145,43 @@ static void holes_are_next_to_nothing(void **state)
     imgz_fixture_fini(&fixture);
 }
 
+/* Zeros without a hole have to be read, which is work; they are told apart from other data. */
+static void zeros_that_are_read_are_blank(void **state)
+{
+    struct imgz_fixture fixture;
+    struct imgz_fixture_path disk, image;
+    struct imgz_options options;
+    struct imgz_error error;
+    unsigned char *data = calloc(1, 40 * MIB);
+    struct seen seen;
+
+    (void)state;
+    assert_non_null(data);
+    memset(data + 3 * MIB, 'x', 4 * MIB);
+    data[20 * MIB] = 1;
+    imgz_fixture_init(&fixture);
+    disk = imgz_fixture_path(&fixture, "disk");
+    image = imgz_fixture_path(&fixture, "image");
+    imgz_fixture_write(&fixture, "disk", data, 40 * MIB);
+    free(data);
+    options = make_options(&seen, 0);
+    options.direct = IMGZ_DIRECT_OFF;
+    assert_int_equal(imgz_capture(disk.text, image.text, &options, NULL, &error), 0);
+    assert_int_equal(seen.finished.blank_bytes_done, 35 * MIB);
+    assert_int_equal(seen.finished.blank_bytes_ahead, 0);
+    assert_int_equal(seen.finished.work_bytes_done, 40 * MIB);
+    options = make_options(&seen, 0);
+    assert_int_equal(imgz_hash(disk.text, &options, NULL, &error), 0);
+    assert_int_equal(seen.finished.blank_bytes_done, 35 * MIB);
+    options = make_options(&seen, 0);
+    assert_int_equal(imgz_verify(image.text, disk.text, &options, NULL, &error), 0);
+    assert_int_equal(seen.finished.blank_bytes_done, 35 * MIB);
+    options = make_options(&seen, 0);
+    assert_int_equal(imgz_verify(image.text, NULL, &options, NULL, &error), 0);
+    assert_int_equal(seen.finished.blank_bytes_done, 0);
+    imgz_fixture_fini(&fixture);
+}
+
 /* Stopped on the way, and gone on with; by a level that takes a second for the rest. */
 static void old_work_is_told_apart(void **state)
 {
@@ -195,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holes_are_next_to_nothing),
+        cmocka_unit_test(zeros_that_are_read_are_blank),
         cmocka_unit_test(old_work_is_told_apart),
         cmocka_unit_test(a_stop_does_not_count),
     };

@@ -301,6 +301,7 @@ static int survey(struct reader *reader)
         .size_bytes = config->size_bytes,
         .from_bytes = config->from_bytes,
         .ns_max = SURVEY_NS_MAX,
+        .blanks = config->look_for_free ? &meter->blanks : NULL,
     };
     uint64_t before;
     int rc = imgz_survey_run(&found, config->source);
@@ -313,6 +314,10 @@ static int survey(struct reader *reader)
                                                           found.behind.hole_bytes));
     imgz_meter_take_over(meter, before);
     reader->surveyed_end = found.end;
+    if (meter->blanks.free_bytes > 0)
+        imgz_log_line(reader->pipeline->log, "%s of %s are free by its own count",
+                      imgz_text_size(meter->blanks.free_bytes).text,
+                      imgz_source_path(config->source));
     return 0;
 }
 

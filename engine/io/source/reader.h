@@ -27,6 +27,7 @@ struct imgz_reader_config {
     uint32_t chunk_bytes;    /* of a DATA slot; the slots' raw buffers hold as much */
     uint64_t zero_bytes_max; /* of a ZERO slot; a multiple of chunk_bytes */
     bool survey;             /* tell the pipeline's meter first how much there is to do */
+    bool look_for_free;      /* ... and what of it is free, for a few reads more */
     const char **io_name;    /* receives a static text: how it was read */
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much of a source has to be read, before it is: the chunks of a file that hold data. A file
- * system that answers slowly, or a file in very many pieces, is not looked at for long; what lies
- * behind is taken for data.
+ * How much of a source has to be read, before it is: the chunks of a file that hold data; and how
+ * much of them is free space (io/fs/free_space.h). A file system that answers
+ * slowly, or a file in very many pieces, is not looked at for long; what lies behind is taken for
+ * data.
  *
  * Place: the reader's first step, for the meter.
  *
@@ -13,6 +14,7 @@
 #define IMGZ_SURVEY_H
 
 #include "io/source/source.h"
+#include "pipeline/blanks.h"
 
 struct imgz_survey_part {
     uint64_t data_bytes; /* in chunks that have to be read */
@@ -23,8 +25,9 @@ struct imgz_survey {
     /* In whole chunks of this, the last one cut off at the size. */
     uint32_t chunk_bytes;
     uint64_t size_bytes;
-    uint64_t from_bytes; /* where reading begins */
-    uint64_t ns_max;     /* not looked at for longer than this */
+    uint64_t from_bytes;        /* where reading begins */
+    uint64_t ns_max;            /* not looked at for longer than this */
+    struct imgz_blanks *blanks; /* receives what is free, without the holes; NULL: do not look */
 
     /* Filled in by run(). */
     struct imgz_survey_part before; /* that */

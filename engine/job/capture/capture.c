@@ -35,6 +35,13 @@ struct capture {
 
 /* ---- The threads' bodies -------------------------------------------------------------------- */
 
+/* Nothing more than necessary is read from a drive that is known to fail or to hang. */
+static bool is_trusted(const struct imgz_options *options)
+{
+    return options->on_error == IMGZ_ON_ERROR_STOP && options->map_path == NULL &&
+           options->timeout_s == 0;
+}
+
 static int feed(void *context, struct imgz_pipeline *pipeline)
 {
     struct capture *capture = context;
@@ -45,6 +52,7 @@ static int feed(void *context, struct imgz_pipeline *pipeline)
         .chunk_bytes = capture->job.chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
         .survey = true,
+        .look_for_free = is_trusted(&capture->job.options),
         .io_name = &capture->job.io_name,
     };
 

@@ -79,6 +79,7 @@ int imgz_hash_stage_feed(struct imgz_hash_stage *scan)
         .chunk_bytes = scan->job->chunk_bytes,
         .zero_bytes_max = imgz_note_zero_bytes_max(scan->job->chunk_bytes),
         .survey = true,
+        .look_for_free = true,
         .io_name = &scan->job->io_name,
     };
 

@@ -404,6 +404,7 @@ void imgz_job_finish(struct imgz_job *job)
     progress.image_bytes_done = job->image_bytes;
     progress.elapsed_ns = imgz_stopwatch_look(&job->stopwatch, imgz_clock_ns());
     progress.work_bytes_total = progress.work_bytes_done;
+    progress.blank_bytes_ahead = 0;
     if (job->options.progress != NULL)
         (void)job->options.progress(&progress, job->options.progress_context);
 }
