@@ -20,7 +20,21 @@
 
 struct forecast_moment {
     uint64_t elapsed_ns;
-    uint64_t work_bytes; /* done by this run */
+    uint64_t work_bytes;  /* done by this run */
+    uint64_t blank_bytes; /* of these */
+};
+
+/* Sums over the steps of a phase: see forecast.c. */
+struct forecast_sums {
+    double data_bytes;
+    double blank_bytes;
+    double ns;
+};
+
+struct forecast_fit {
+    struct forecast_moment last; /* where the next step begins */
+    struct forecast_sums all;
+    struct forecast_sums blank; /* the same, each step weighted by its share of blanks */
 };
 
 /* All zero: before the first event. */
@@ -31,6 +45,7 @@ struct forecast {
     struct forecast_moment work_start; /* behind what an earlier run has done already */
     uint64_t moment_count;             /* of this phase; the last FORECAST_MOMENTS are kept */
     struct forecast_moment moments[FORECAST_MOMENTS];
+    struct forecast_fit fit;
 };
 
 struct forecast_figures {
