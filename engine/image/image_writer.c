@@ -111,9 +111,11 @@ static int put_zeros(struct imgz_image_writer *writer, struct imgz_slot **slot)
         return 0;
     }
     rc = write_run(writer);
+    if (rc < 0)
+        return rc;
     writer->run = *slot;
     *slot = NULL;
-    return rc;
+    return 0;
 }
 
 static int end_run(struct imgz_image_writer *writer)

@@ -9,7 +9,8 @@
  * Place: order -> [image writer] -> append. Part of capture's drain.
  *
  * Threads    the drain's.
- * Ownership  put takes the slot; it holds back at most one, the carrier of the current zero run.
+ * Ownership  put takes the slot unless it fails; it holds back at most one, the carrier of the
+ *            current zero run.
  * Errors     raised.
  * Memory     the index grows with the disk: 20 bytes per chunk.
  */
