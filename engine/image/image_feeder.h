@@ -35,6 +35,14 @@ IMGZ_MUST_CHECK int imgz_image_feed_leftover(struct imgz_image *image,
 /* Fills a free slot with what the index says of one item; reading it is left to the worker. */
 void imgz_image_item_location(struct imgz_slot *slot, const struct imgz_index_item *item);
 
+/* Hands every item of an image file to 'feed', in order, and asks the kernel ahead for what it
+ * will read. Ends with the first error. */
+typedef int (*imgz_image_item_fn)(const void *context, struct imgz_pipeline *pipeline,
+                                  const struct imgz_index_item *item);
+IMGZ_MUST_CHECK int imgz_image_feed_items(const struct imgz_image *image,
+                                          struct imgz_pipeline *pipeline, imgz_image_item_fn feed,
+                                          const void *context);
+
 /* For the worker, first of all: reads note and segment if that was left to it
  * (slot->read_deferred). It may leave the slot with IMGZ_FAULT_READ. */
 void imgz_image_fetch(const struct imgz_image *image, struct imgz_slot *slot);

@@ -18,18 +18,21 @@ void imgz_image_item_location(struct imgz_slot *slot, const struct imgz_index_it
     slot->read_deferred = true;
 }
 
-static int feed_item(struct imgz_pipeline *pipeline, const struct imgz_index_item *item)
+static int feed_item(const void *context, struct imgz_pipeline *pipeline,
+                     const struct imgz_index_item *item)
 {
     struct imgz_slot *slot = NULL;
     int rc = imgz_pipeline_take_free(pipeline, &slot);
 
+    (void)context;
     if (rc < 0)
         return rc;
     imgz_image_item_location(slot, item);
     return imgz_pipeline_feed(pipeline, &slot);
 }
 
-int imgz_image_feed_file(struct imgz_image *image, struct imgz_pipeline *pipeline)
+int imgz_image_feed_items(const struct imgz_image *image, struct imgz_pipeline *pipeline,
+                          imgz_image_item_fn feed, const void *context)
 {
     struct imgz_read_ahead read_ahead = imgz_source_read_ahead(image->source);
     struct imgz_index_cursor cursor;
@@ -39,12 +42,17 @@ int imgz_image_feed_file(struct imgz_image *image, struct imgz_pipeline *pipelin
     imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
     while ((rc = imgz_index_next(&cursor, &item)) == 0) {
         imgz_read_ahead_move(&read_ahead, item.image_offset, image->end.index_offset);
-        rc = feed_item(pipeline, &item);
+        rc = feed(context, pipeline, &item);
         if (rc < 0)
             return rc;
     }
     IMGZ_ASSERT(rc == -ENODATA); /* the index was checked when it was loaded */
     return 0;
+}
+
+int imgz_image_feed_file(struct imgz_image *image, struct imgz_pipeline *pipeline)
+{
+    return imgz_image_feed_items(image, pipeline, feed_item, NULL);
 }
 
 void imgz_image_fetch(const struct imgz_image *image, struct imgz_slot *slot)

@@ -36,7 +36,7 @@ static int run(struct imgz_kernel_rate *gauge)
 }
 
 /* Text, a chunk of zeros, noise, and a short end. */
-static void load_specimen(void)
+static void load_samples(void)
 {
     unsigned char *disk = calloc(1, DISK_BYTES);
     struct imgz_source_config config = {.stage = IMGZ_STAGE_READ_SOURCE};
@@ -65,7 +65,7 @@ static int set_up(void **state)
     options.chunk_bytes = CHUNK;
     options.thread_count = 3;
     options.progress_interval_ms = 1;
-    load_specimen();
+    load_samples();
     return 0;
 }
 

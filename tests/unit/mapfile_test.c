@@ -9,23 +9,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
-
-static struct imgz_fixture fixture;
-
-static int set_up(void **state)
-{
-    (void)state;
-    imgz_fixture_init(&fixture);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    imgz_fixture_fini(&fixture);
-    return 0;
-}
+#include "own_fixture.h"
 
 static struct imgz_mapfile parse(const char *text)
 {

@@ -9,32 +9,16 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
 #include "format/note.h"
 #include "io/source/extent.h"
 #include "job/measure/synthetic.h"
+#include "own_fixture.h"
 #include "sample.h"
 
 #define CHUNK       ((uint32_t)IMGZ_CHUNK_BYTES_MIN)
 #define BYTES_MAX   ((uint64_t)64 << 20)
 #define TURNS_MAX   ((uint32_t)(BYTES_MAX / CHUNK))
 #define LARGE_BYTES (BYTES_MAX + 9 * CHUNK + 777)
-
-static struct imgz_fixture fixture;
-
-static int set_up(void **state)
-{
-    (void)state;
-    imgz_fixture_init(&fixture);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    imgz_fixture_fini(&fixture);
-    return 0;
-}
 
 /* A file of 'bytes' bytes, all of which differ from their neighbours' in other chunks; or a hole.
  */

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/file/handle.h"
+
 #include "io/ddmap/mapfile.h"
 
 /* ---- Loading ------------------------------------------------------------------------------ */
@@ -56,37 +58,18 @@ static int open_plain_file(const struct imgz_name *name, uint64_t *bytes)
     return fd;
 }
 
-/* At most 'bytes', fewer if the file has got shorter. */
-static int64_t read_all(int fd, char *text, uint64_t bytes)
-{
-    uint64_t done_bytes = 0;
-
-    while (done_bytes < bytes) {
-        ssize_t moved = read(fd, text + done_bytes, bytes - done_bytes);
-
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved < 0)
-            return -errno;
-        if (moved == 0)
-            break;
-        done_bytes += (uint64_t)moved;
-    }
-    return (int64_t)done_bytes;
-}
-
 /* '*text' is to be freed. */
-static int64_t read_text(const struct imgz_name *name, char **text)
+static int read_text(const struct imgz_name *name, char **text, size_t *text_bytes)
 {
     uint64_t bytes = 0;
     int fd = open_plain_file(name, &bytes);
-    int64_t rc = -ENOMEM;
+    int rc = -ENOMEM;
 
     if (fd < 0)
         return fd;
     *text = malloc(bytes + 1);
     if (*text != NULL)
-        rc = read_all(fd, *text, bytes);
+        rc = imgz_handle_read_at(fd, 0, *text, (size_t)bytes, text_bytes);
     close(fd);
     return rc;
 }
@@ -97,9 +80,11 @@ int imgz_mapfile_load(const struct imgz_name *name, struct imgz_latch *latch,
     const char *path = name->path;
     struct imgz_mapfile_problem problem;
     char *text = NULL;
-    int64_t bytes = read_text(name, &text);
-    int rc = bytes < 0 ? (int)bytes : imgz_mapfile_parse(text, (size_t)bytes, map, &problem);
+    size_t bytes = 0;
+    int rc = read_text(name, &text, &bytes);
 
+    if (rc == 0)
+        rc = imgz_mapfile_parse(text, bytes, map, &problem);
     free(text);
     if (rc == -EEXIST || rc == -EFBIG)
         return imgz_latch_raise(latch, rc, (struct imgz_location){IMGZ_STAGE_SETUP, path, 0},

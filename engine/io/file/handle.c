@@ -25,3 +25,21 @@ int imgz_handle_open(int handle, int flags)
         return -ENOTSUP;
     return fd < 0 ? -errno : fd;
 }
+
+int imgz_handle_read_at(int fd, uint64_t offset, void *buffer, size_t bytes, size_t *done_bytes)
+{
+    *done_bytes = 0;
+    while (*done_bytes < bytes) {
+        ssize_t moved = pread(fd, (unsigned char *)buffer + *done_bytes, bytes - *done_bytes,
+                              (off_t)(offset + *done_bytes));
+
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved < 0)
+            return -errno;
+        if (moved == 0)
+            break;
+        *done_bytes += (size_t)moved;
+    }
+    return 0;
+}

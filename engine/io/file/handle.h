@@ -20,4 +20,8 @@ IMGZ_MUST_CHECK int imgz_handle_get(const char *path);
  * another open file then. A descriptor, or -errno; -ENOTSUP: there is no /proc. */
 IMGZ_MUST_CHECK int imgz_handle_open(int handle, int flags);
 
+/* Reads at an offset of what is open: all 'bytes', or fewer at its end. */
+IMGZ_MUST_CHECK int imgz_handle_read_at(int fd, uint64_t offset, void *buffer, size_t bytes,
+                                        size_t *done_bytes);
+
 #endif /* IMGZ_HANDLE_H */

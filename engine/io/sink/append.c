@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/sink/append.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "io/sink/sink_ops.h"
 
 int imgz_append_open(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
@@ -46,4 +49,29 @@ int imgz_append_raise(const struct imgz_append *append, int rc, uint64_t offset)
 {
     return imgz_latch_raise_system(append->pipeline->latch, rc,
                                    imgz_sink_location(append->sink, offset), "writing");
+}
+
+/* ---- Without buffers ---------------------------------------------------------------------- */
+
+int imgz_append_open_plain(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
+                           const struct imgz_append_ops *ops, struct imgz_append **result)
+{
+    struct imgz_append *append = malloc(sizeof(*append));
+
+    if (append == NULL)
+        return imgz_sink_raise(sink, -ENOMEM, "writing");
+    *append = (struct imgz_append){.ops = ops, .sink = sink, .pipeline = pipeline};
+    *result = append;
+    return 0;
+}
+
+int imgz_append_do_nothing(struct imgz_append *append)
+{
+    (void)append;
+    return 0;
+}
+
+void imgz_append_free(struct imgz_append *append)
+{
+    free(append);
 }

@@ -14,6 +14,7 @@
 
 #include "base/pages.h"
 #include "io/aio/aio.h"
+#include "io/file/handle.h"
 #include "io/sink/sink_ops.h"
 
 #define BUFFER_BYTES ((uint64_t)1 << 20)
@@ -92,20 +93,12 @@ static int init_buffers(struct file_append *file)
 /* The current buffer begins with what its part of the file holds: it is written as a whole. */
 static int load_filling(struct file_append *file)
 {
-    const uint64_t bytes = file->append.offset - file->filling_offset;
-    uint64_t done = 0;
+    const size_t bytes = (size_t)(file->append.offset - file->filling_offset);
+    size_t done_bytes;
+    int rc = imgz_handle_read_at(file->append.sink->fd, file->filling_offset, file->filling->data,
+                                 bytes, &done_bytes);
 
-    while (done < bytes) {
-        ssize_t moved = pread(file->append.sink->fd, file->filling->data + done,
-                              (size_t)(bytes - done), (off_t)(file->filling_offset + done));
-
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved <= 0)
-            return moved < 0 ? -errno : -ENODATA;
-        done += (uint64_t)moved;
-    }
-    return 0;
+    return rc == 0 && done_bytes < bytes ? -ENODATA : rc;
 }
 
 static int resume(struct imgz_append *append, uint64_t offset)

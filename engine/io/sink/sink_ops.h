@@ -109,6 +109,15 @@ IMGZ_MUST_CHECK int imgz_sink_stream_open(const struct imgz_sink_config *config,
                                           struct imgz_latch *latch, struct imgz_log *log,
                                           struct imgz_sink **result);
 
+/* ---- Appending without buffers ------------------------------------------------------------ */
+
+/* What is appended is written at once by 'bytes'; there is nothing else to do. */
+IMGZ_MUST_CHECK int imgz_append_open_plain(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
+                                           const struct imgz_append_ops *ops,
+                                           struct imgz_append **result);
+int imgz_append_do_nothing(struct imgz_append *append);
+void imgz_append_free(struct imgz_append *append);
+
 /* ---- Writers of local kinds --------------------------------------------------------------- */
 
 IMGZ_MUST_CHECK int imgz_append_open_file(struct imgz_sink *sink, struct imgz_pipeline *pipeline,

@@ -23,30 +23,15 @@ static int append_bytes(struct imgz_append *append, const void *data, uint64_t b
     return 0;
 }
 
-/* What was appended is written. */
-static int do_nothing(struct imgz_append *append)
-{
-    (void)append;
-    return 0;
-}
-
-static void close_append(struct imgz_append *append)
-{
-    free(append);
-}
-
 static int open_append(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
                        struct imgz_append **result)
 {
-    static const struct imgz_append_ops ops = {
-        .bytes = append_bytes, .settle = do_nothing, .finish = do_nothing, .close = close_append};
-    struct imgz_append *append = malloc(sizeof(*append));
+    static const struct imgz_append_ops ops = {.bytes = append_bytes,
+                                               .settle = imgz_append_do_nothing,
+                                               .finish = imgz_append_do_nothing,
+                                               .close = imgz_append_free};
 
-    if (append == NULL)
-        return imgz_sink_raise(sink, -ENOMEM, "writing");
-    *append = (struct imgz_append){.ops = &ops, .sink = sink, .pipeline = pipeline};
-    *result = append;
-    return 0;
+    return imgz_append_open_plain(sink, pipeline, &ops, result);
 }
 
 /* ---- The sink ----------------------------------------------------------------------------- */

@@ -19,19 +19,7 @@
 static int read_at(const struct imgz_source *source, uint64_t offset, void *buffer, size_t bytes,
                    size_t *done_bytes)
 {
-    while (*done_bytes < bytes) {
-        ssize_t moved = pread(source->fd, (unsigned char *)buffer + *done_bytes,
-                              bytes - *done_bytes, (off_t)(offset + *done_bytes));
-
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved < 0)
-            return -errno;
-        if (moved == 0)
-            break;
-        *done_bytes += (size_t)moved;
-    }
-    return 0;
+    return imgz_handle_read_at(source->fd, offset, buffer, bytes, done_bytes);
 }
 
 static int read_next(struct imgz_source *source, int wake_fd, void *buffer, size_t bytes,

@@ -63,9 +63,10 @@ static bool must_be_cut(const struct imgz_retry_feed *feed, const struct imgz_sl
             feed->there_bytes < slot->raw_offset + slot->raw_bytes);
 }
 
-static int feed_item(const struct imgz_retry_feed *feed, struct imgz_pipeline *pipeline,
+static int feed_item(const void *context, struct imgz_pipeline *pipeline,
                      const struct imgz_index_item *item)
 {
+    const struct imgz_retry_feed *feed = context;
     struct imgz_slot *slot = NULL;
     int rc = imgz_pipeline_take_free(pipeline, &slot);
 
@@ -85,19 +86,5 @@ static int feed_item(const struct imgz_retry_feed *feed, struct imgz_pipeline *p
 
 int imgz_retry_feed(const struct imgz_retry_feed *feed, struct imgz_pipeline *pipeline)
 {
-    const struct imgz_image *image = feed->image;
-    struct imgz_read_ahead read_ahead = imgz_source_read_ahead(image->source);
-    struct imgz_index_cursor cursor;
-    struct imgz_index_item item;
-    int rc;
-
-    imgz_index_rewind(&image->index, image->end.raw_bytes, &cursor);
-    while ((rc = imgz_index_next(&cursor, &item)) == 0) {
-        imgz_read_ahead_move(&read_ahead, item.image_offset, image->end.index_offset);
-        rc = feed_item(feed, pipeline, &item);
-        if (rc < 0)
-            return rc;
-    }
-    IMGZ_ASSERT(rc == -ENODATA); /* the index was checked when it was loaded */
-    return 0;
+    return imgz_image_feed_items(feed->image, pipeline, feed_item, feed);
 }

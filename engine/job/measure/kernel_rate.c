@@ -156,7 +156,7 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 
 /* ---- The run ------------------------------------------------------------------------------ */
 
-static int equip_hand(const struct run *run, struct rate_worker *worker)
+static int equip_worker(const struct run *run, struct rate_worker *worker)
 {
     const enum imgz_hash_kind hash = imgz_job_hash(&run->job);
     const int level = run->rate->level;
@@ -183,15 +183,8 @@ static int equip_hand(const struct run *run, struct rate_worker *worker)
 
 static int prepare(struct run *run)
 {
-    const struct imgz_sample_set *samples = run->rate->samples;
-    const struct imgz_job_needs needs = {
-        .totals = {.chunk_bytes = samples->chunk_bytes, .raw_present = true},
-        .raw_bytes = samples->chunk_bytes,
-        .stored_bytes = samples->stored_room,
-        .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
-    };
     uint32_t count;
-    int rc = imgz_job_prepare(&run->job, &needs);
+    int rc = imgz_sample_set_prepare_job(run->rate->samples, &run->job);
 
     if (rc < 0)
         return rc;
@@ -200,7 +193,7 @@ static int prepare(struct run *run)
     if (run->workers == NULL)
         return imgz_job_raise_memory(&run->job);
     for (uint32_t i = 0; i < count; i++) {
-        if (equip_hand(run, &run->workers[i]) < 0)
+        if (equip_worker(run, &run->workers[i]) < 0)
             return imgz_job_raise_memory(&run->job);
     }
     return 0;

@@ -357,3 +357,17 @@ void imgz_sample_set_unpack(const struct imgz_sample_set *samples, uint32_t inde
     memcpy(slot->stored, imgz_sample_set_stored(samples, index), chunk->stored_bytes);
     imgz_chunk_decode(decoder, slot);
 }
+
+/* ---- Jobs on them --------------------------------------------------------------------------- */
+
+int imgz_sample_set_prepare_job(const struct imgz_sample_set *samples, struct imgz_job *job)
+{
+    const struct imgz_job_needs needs = {
+        .totals = {.chunk_bytes = samples->chunk_bytes, .raw_present = true},
+        .raw_bytes = samples->chunk_bytes,
+        .stored_bytes = samples->stored_room,
+        .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
+    };
+
+    return imgz_job_prepare(job, &needs);
+}

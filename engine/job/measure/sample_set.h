@@ -15,6 +15,7 @@
 #include "image/chunk_decoder.h"
 #include "image/chunk_encoder.h"
 #include "io/source/source.h"
+#include "job/common/job.h"
 
 struct imgz_sample_set_chunk {
     uint64_t source_offset;
@@ -91,5 +92,11 @@ enum imgz_fault imgz_sample_set_prove(struct imgz_sample_set *samples, uint32_t 
  * verify and restore do. */
 void imgz_sample_set_unpack(const struct imgz_sample_set *samples, uint32_t index,
                             const struct imgz_chunk_decoder *decoder, struct imgz_slot *slot);
+
+/* ---- Jobs on them ------------------------------------------------------------------------- */
+
+/* Prepares a job whose slots hold one chunk each. Raised. */
+IMGZ_MUST_CHECK int imgz_sample_set_prepare_job(const struct imgz_sample_set *samples,
+                                                struct imgz_job *job);
 
 #endif /* IMGZ_SAMPLE_SET_H */

@@ -129,15 +129,8 @@ static int open_output(void *context)
 
 static int prepare(struct run *run)
 {
-    const struct imgz_sample_set *samples = run->rate->samples;
-    const struct imgz_job_needs needs = {
-        .totals = {.chunk_bytes = samples->chunk_bytes, .raw_present = true},
-        .raw_bytes = samples->chunk_bytes,
-        .stored_bytes = samples->stored_room,
-        .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
-    };
     uint32_t count;
-    int rc = imgz_job_prepare(&run->job, &needs);
+    int rc = imgz_sample_set_prepare_job(run->rate->samples, &run->job);
 
     if (rc < 0)
         return rc;

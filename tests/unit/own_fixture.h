@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For a program of which each test has a fixture of its own: 'fixture', made by set_up and ended by
+ * tear_down, which are given to cmocka.
+ */
+#ifndef IMGZ_OWN_FIXTURE_H
+#define IMGZ_OWN_FIXTURE_H
+
+#include "fixture.h"
+
+static struct imgz_fixture fixture;
+
+static int set_up(void **state)
+{
+    (void)state;
+    imgz_fixture_init(&fixture);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    imgz_fixture_fini(&fixture);
+    return 0;
+}
+
+#endif /* IMGZ_OWN_FIXTURE_H */
