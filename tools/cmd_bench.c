@@ -251,12 +251,11 @@ const struct command cmd_bench = {
     .name = "bench",
     .bit = COMMAND_BENCH,
     .summary = "measure what this machine can do, with a file or drive or without",
-    .about =
-        "Measures how fast FILE, a file or block device, is read, and how fast a sample of it\n"
-        "is hashed, captured at each level, and decoded, by all threads. Says which level\n"
-        "keeps up with the drive, how long a capture of all of it would take and how large\n"
-        "the image would be. Without FILE a synthetic mix of data is measured.\n"
-        "Nothing is written, unless --write-to names a folder.\n",
+    .about = "Measures how fast FILE, a file or block device, is read. Also measures how fast all\n"
+             "threads hash, capture (at each level) and decode a sample of it. Shows which level\n"
+             "keeps up with the drive, and how long a capture would take and how large the image\n"
+             "would be. Without FILE a synthetic mix of data is measured. Nothing is written\n"
+             "unless --write-to names a folder.\n",
     .examples = "  imgz bench\n"
                 "  imgz bench /dev/sda\n"
                 "  imgz bench --chunk-hash sha256 /dev/sda\n"

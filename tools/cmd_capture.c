@@ -73,8 +73,8 @@ const struct command cmd_capture = {
              "image appears under its name once it is complete and flushed. '-' is standard\n"
              "input or output.\n"
              "\n"
-             "To go on with what there is of an image, by --resume or --map, is refused if the\n"
-             "source has not the bytes it had before; --override changed does it all the same.\n",
+             "--resume and --map go on with an image that exists in part. If the source has\n"
+             "changed since, imgz refuses; --override changed overrides that.\n",
     .examples = "  imgz capture /dev/sda disk.img.gz\n"
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
                 "  imgz capture --resume /dev/sda disk.img.gz\n"

@@ -206,8 +206,8 @@ const struct command cmd_devices = {
     .name = "devices",
     .bit = COMMAND_DEVICES,
     .summary = "list the drives of this machine",
-    .about = "Lists block devices and their partitions: what they are, what is on them, and what\n"
-             "uses them: mounts, swap, LVM, MD, loop devices.\n",
+    .about = "Lists block devices and their partitions, what is on them, and what uses them:\n"
+             "mounts, swap, LVM, MD, loop devices.\n",
     .examples = "  imgz devices\n"
                 "  imgz devices --json\n",
     .run = run,

@@ -84,9 +84,9 @@ const struct command cmd_hash = {
     .name = "hash",
     .bit = COMMAND_HASH,
     .summary = "print the hashes of a drive, file, pipe or of the disk in an image",
-    .about = "Prints the root hash of SOURCE, or of the disk inside it if it is an image: the\n"
-             "same disk has the same root hash whichever way it is kept. --digest adds standard\n"
-             "digests, in lines that sha256sum --check and its kin accept.\n",
+    .about = "Prints the root hash of SOURCE, or of the disk inside it if it is an image. The\n"
+             "same disk has the same root hash however it is stored. --digest adds standard\n"
+             "digests, in lines that sha256sum --check and the like accept.\n",
     .examples = "  imgz hash /dev/sda\n"
                 "  imgz hash disk.img.gz\n"
                 "  imgz hash --chunk-hash sha256 /dev/sda\n"

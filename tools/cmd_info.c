@@ -117,7 +117,7 @@ const struct command cmd_info = {
     .bit = COMMAND_INFO,
     .summary = "show what an image says about itself, or how a job would use this machine",
     .about = "Shows sizes, hashes and metadata of IMAGE. Reads its end and its index, not its\n"
-             "data: 'imgz verify' is what checks it.\n"
+             "data; 'imgz verify' checks those.\n"
              "\n"
              "With --topology: shows the nodes, cores and processors of this machine, how far\n"
              "this process may use them (affinity, control groups), and where a capture would\n"

@@ -96,17 +96,21 @@ const struct command cmd_restore = {
     .name = "restore",
     .bit = COMMAND_RESTORE,
     .summary = "write the disk in an image to a drive, file or pipe",
-    .about = "Writes the disk in IMAGE to TARGET: a new sparse file, a block device at least as\n"
-             "large, or '-' for standard output. Every chunk is checked before it is written.\n"
+    .about = "Writes the disk in IMAGE to TARGET: a new sparse file, a block device that is large\n"
+             "enough, or '-' for standard output. Every chunk is checked before it is written.\n"
              "If there is a terminal, you must type the name of a device to confirm that it is\n"
              "overwritten; only --yes skips that.\n"
              "\n"
-             "A device is refused while it, or what is on it, is mounted, swap, held (by LVM, MD,\n"
-             "loop devices, other programs), root (the running system) or image-disk (what is\n"
-             "read lies on it), for its sector-size (the disk's GPT counts in others), because\n"
-             "it is too-small (by zeros), or a partition (and the image is of a whole disk);\n"
-             "a file if there is no-room for the disk's data.\n"
-             "--override takes a list of these words.\n",
+             "imgz refuses to write for these reasons. --override takes a list of them:\n"
+             "  mounted      the device, or what is on it, is mounted\n"
+             "  swap         ... is swap space in use\n"
+             "  held         ... is used by LVM, MD, a loop device or another program\n"
+             "  root         ... is the running system\n"
+             "  image-disk   ... holds the image that is read\n"
+             "  sector-size  the disk's GPT counts in sectors of another size\n"
+             "  too-small    there is no room for zeros at the end of the disk\n"
+             "  partition    the device is a partition, and the image is of a whole disk\n"
+             "  no-room      the target is a file, and less is free than the disk has data\n",
     .examples = "  imgz restore disk.img.gz /dev/sdb\n"
                 "  imgz restore --read-back disk.img.gz /dev/sdb\n"
                 "  imgz restore --yes --discard disk.img.gz /dev/sdb\n"

@@ -140,19 +140,17 @@ const struct command cmd_verify = {
     .name = "verify",
     .bit = COMMAND_VERIFY,
     .summary = "check an image, or compare a drive with it",
-    .about =
-        "Decodes IMAGE and checks all it says: structure, hashes, CRC-32, size, and the\n"
-        "digests named by --digest. Of several images each gets a line, or a JSON object on\n"
-        "a line; the exit code is the highest of all. '-' is standard input.\n"
-        "\n"
-        "With --against nothing is decoded: SOURCE is read and compared with the hashes in\n"
-        "the image; if SOURCE is an image itself, it is decoded, and the disk in it compared.\n"
-        "With --scrub every chunk is checked as it is stored, without decoding it: as fast\n"
-        "as IMAGE can be read.\n"
-        "\n"
-        "The hashes find accidents. With --against, what was changed on purpose is found by\n"
-        "--digest, if IMAGE records it, by --paranoid, or if IMAGE was captured with\n"
-        "--chunk-hash sha256.\n",
+    .about = "Decodes IMAGE and checks everything in it: structure, hashes, CRC-32, size, and the\n"
+             "digests named by --digest. '-' is standard input. Of several images each gets a\n"
+             "line, or a JSON object on a line; the exit code is the highest of all.\n"
+             "\n"
+             "With --against SOURCE is read and compared with the hashes in the image, and\n"
+             "nothing is decoded. If SOURCE is an image itself, it is decoded, and the disk in it\n"
+             "is compared. With --scrub every chunk is checked as it is stored, without decoding\n"
+             "it: as fast as IMAGE can be read.\n"
+             "\n"
+             "The hashes find accidents. Three things find tampering with SOURCE: a --digest that\n"
+             "IMAGE records, --paranoid, and an IMAGE captured with --chunk-hash sha256.\n",
     .examples = "  imgz verify disk.img.gz\n"
                 "  imgz verify *.img.gz\n"
                 "  imgz verify disk.img.gz --against /dev/sda\n"

@@ -33,40 +33,44 @@ _imgz_add_spec() {
     case $1 in
     level) specs+=('--level=[compression]:level:(fast 0 1 2 3 4 5 6 7 8 9 10 11 12)') ;;
     chunk-size)
-        specs+=('--chunk-size=[bytes hashed as one]:size:(64K 128K 256K 512K 1M 2M 4M 8M 16M)')
+        specs+=('--chunk-size=[unit of compression, hashing]:size:(64K 128K 256K 512K 1M 2M 4M 8M 16M)')
         ;;
     chunk-hash) specs+=('--chunk-hash=[how chunks are hashed]:hash:(xxh3 sha256)') ;;
     against) specs+=('--against=[compare this with the image]:source:_imgz_path') ;;
-    scrub) specs+=('--scrub[check what is stored, inflate nothing]') ;;
+    scrub) specs+=('--scrub[check chunks as they are stored, without decoding]') ;;
     digest) specs+=('--digest=[digests of the raw disk]:list:_imgz_digests') ;;
     topology) specs+=('--topology[show where threads and buffers would go]') ;;
-    threads) specs+=('(-T --threads)'{-T+,--threads=}'[workers, 0 for all]:number: ') ;;
+    threads) specs+=('(-T --threads)'{-T+,--threads=}'[number of workers, 0 for all]:number: ') ;;
     direct) specs+=('--direct=[read past the page cache]:when:(auto on off)') ;;
-    seconds) specs+=('--seconds=[time for all of it]:seconds:(5 10 30 60)') ;;
-    write-to) specs+=('--write-to=[also restore to a file in there]:folder:_directories') ;;
+    seconds) specs+=('--seconds=[total time]:seconds:(5 10 30 60)') ;;
+    write-to) specs+=('--write-to=[also measure a restore, to a file there]:folder:_directories') ;;
     on-error) specs+=('--on-error=[unreadable sectors]:what:(stop zero)') ;;
-    retries) specs+=('--retries=[how often to try such a sector again]:number:(0 1 3 10)') ;;
-    map) specs+=('--map=[keep what was read and what was not]:file:_files') ;;
+    retries) specs+=('--retries=[how often to try an unreadable sector again]:number:(0 1 3 10)') ;;
+    map) specs+=('--map=[keep a map of what was read]:file:_files') ;;
     size) specs+=('--size=[how large SOURCE must be]:size:') ;;
-    timeout) specs+=('--timeout=[end when a read takes longer]:seconds:(30 60 120 300)') ;;
-    only-changed) specs+=('--only-changed[write only chunks that the device does not hold]') ;;
-    read-back) specs+=('--read-back[read what was written, and check it]') ;;
+    timeout) specs+=('--timeout=[end the job if a read takes longer]:seconds:(30 60 120 300)') ;;
+    only-changed) specs+=('--only-changed[write only the chunks that differ on the device]') ;;
+    read-back) specs+=('--read-back[when done, read the target again and check it]') ;;
     resume) specs+=('--resume[go on from where an interrupted run stopped]') ;;
     paranoid) specs+=('--paranoid[compare bytes, not hashes]') ;;
     fix-gpt) specs+=('--fix-gpt[move the backup of the GPT to the end of a larger device]') ;;
-    discard-partial) specs+=('--discard-partial[start over what an interrupted run left]') ;;
-    discard) specs+=('--discard[first let the device forget all it holds]') ;;
-    override) specs+=('--override=[do it all the same]:list:_imgz_overrides') ;;
+    discard-partial)
+        specs+=('--discard-partial[delete what an interrupted run left, and start over]')
+        ;;
+    discard) specs+=('--discard[first discard everything on the device]') ;;
+    override) specs+=('--override=[override these refusals]:list:_imgz_overrides') ;;
     yes) specs+=('(-y --yes)'{-y,--yes}'[do not ask before a device is overwritten]') ;;
     force) specs+=('(-f --force)'{-f,--force}'[replace an existing file]') ;;
-    mode) specs+=('--mode=[who may read a new file]:octal:(0600 0640 0644)') ;;
+    mode) specs+=('--mode=[permissions of a new file]:octal:(0600 0640 0644)') ;;
     reproducible) specs+=('--reproducible[leave times and names out of the image]') ;;
-    dry-run) specs+=('(-n --dry-run)'{-n,--dry-run}'[tell what would be done, and write nothing]') ;;
-    allow-empty) specs+=('--allow-empty[accept a pipe that gives nothing]') ;;
+    dry-run)
+        specs+=('(-n --dry-run)'{-n,--dry-run}'[show what would be done, and write nothing]')
+        ;;
+    allow-empty) specs+=('--allow-empty[accept an empty pipe as an empty disk]') ;;
     json) specs+=('--json[print one JSON object on standard output]') ;;
     progress) specs+=('--progress=[how progress is shown]:how:(auto bar json none)') ;;
-    quiet) specs+=('(-q --quiet -v --verbose)'{-q,--quiet}'[say nothing but errors]') ;;
-    verbose) specs+=('(-q --quiet -v --verbose)'{-v,--verbose}'[say what happens]') ;;
+    quiet) specs+=('(-q --quiet -v --verbose)'{-q,--quiet}'[print only errors]') ;;
+    verbose) specs+=('(-q --quiet -v --verbose)'{-v,--verbose}'[print what happens]') ;;
     help) specs+=('(- *)'{-h,--help}'[show the options of the command]') ;;
     esac
 }
