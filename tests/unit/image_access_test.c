@@ -23,6 +23,7 @@
 #define READS      400u
 
 static struct imgz_fixture fixture;
+static struct imgz_fixture_path path; /* of the image */
 static unsigned char *disk;
 static struct imgz_image image;
 
@@ -129,7 +130,6 @@ static void what_is_beyond_the_disk_is_refused(void **state)
 /* XORs one byte of the image in its file. */
 static void flip(uint64_t offset)
 {
-    const struct imgz_fixture_path path = imgz_fixture_path(&fixture, "image");
     unsigned char byte;
     int fd = open(path.text, O_RDWR | O_CLOEXEC);
 
