@@ -42,10 +42,10 @@ static int set_up(void **state)
     imgz_fixture_write(&fixture, "disk", disk, DISK_BYTES);
     imgz_options_init(&options, sizeof(options));
     options.chunk_bytes = (uint32_t)CHUNK;
-    IMGZ_ASSERT(imgz_capture(imgz_fixture_path(&fixture, "disk").text,
-                             imgz_fixture_path(&fixture, "image").text, &options, NULL, NULL) == 0);
-    return imgz_image_init(imgz_fixture_path(&fixture, "image").text, IMGZ_IMAGE_ALL, fixture.latch,
-                           &fixture.log, &image);
+    path = imgz_fixture_path(&fixture, "image");
+    IMGZ_ASSERT(imgz_capture(imgz_fixture_path(&fixture, "disk").text, path.text, &options, NULL,
+                             NULL) == 0);
+    return imgz_image_init(path.text, IMGZ_IMAGE_ALL, fixture.latch, &fixture.log, &image);
 }
 
 static int tear_down(void **state)
