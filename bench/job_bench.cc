@@ -25,6 +25,8 @@ struct Job {
     explicit Job(int level = IMGZ_LEVEL_FAST) : options(), report(), error()
     {
         imgz_options_init(&options, sizeof(options));
+        report.struct_bytes = sizeof(report);
+        error.struct_bytes = sizeof(error);
         options.level = level;
         options.flags = IMGZ_FLAG_FORCE;
     }

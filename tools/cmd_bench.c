@@ -77,6 +77,8 @@ static void start(struct bench *bench, const struct options *options)
     *bench = (struct bench){
         .options = options,
         .job = options->job,
+        .result.struct_bytes = sizeof(bench->result),
+        .error.struct_bytes = sizeof(bench->error),
         .table = !options_has(options, OPTION_JSON),
         .hint = (options->progress == PROGRESS_BAR || auto_bar) &&
                 !options_has(options, OPTION_VERBOSE),
@@ -87,7 +89,6 @@ static void start(struct bench *bench, const struct options *options)
     bench->shows = bench->job.progress;
     bench->job.progress = on_progress;
     bench->job.progress_context = bench;
-    imgz_bench_result_init(&bench->result, sizeof(bench->result));
     signals_catch_stop();
 }
 

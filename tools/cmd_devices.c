@@ -96,46 +96,48 @@ static void print_row(int widths[COLUMN_COUNT], const struct row *row)
 }
 
 /* Hands every row in order to 'take'. */
-static void each_row(const struct imgz_device *devices, size_t count,
+static void each_row(const struct imgz_devices *devices,
                      void (*take)(int widths[COLUMN_COUNT], const struct row *row),
                      int widths[COLUMN_COUNT])
 {
+    struct imgz_device device = {.struct_bytes = sizeof(device)};
+    struct imgz_partition partition = {.struct_bytes = sizeof(partition)};
     struct row row;
 
     take(widths, &heading);
-    for (size_t i = 0; i < count; i++) {
-        fill_device(&row, &devices[i]);
+    for (size_t i = 0; imgz_devices_get(devices, i, &device) == 0; i++) {
+        fill_device(&row, &device);
         take(widths, &row);
-        for (uint32_t j = 0; j < devices[i].partition_count; j++) {
-            fill_partition(&row, &devices[i].partitions[j]);
+        for (uint32_t j = 0; imgz_devices_get_partition(devices, i, j, &partition) == 0; j++) {
+            fill_partition(&row, &partition);
             take(widths, &row);
         }
     }
 }
 
-static void print_table(const struct imgz_device *devices, size_t count)
+static void print_table(const struct imgz_devices *devices)
 {
     int widths[COLUMN_COUNT] = {0};
 
-    each_row(devices, count, widen, widths);
-    each_row(devices, count, print_row, widths);
+    each_row(devices, widen, widths);
+    each_row(devices, print_row, widths);
 }
 
-static json_t *json_partitions(const struct imgz_device *device)
+static json_t *json_partitions(const struct imgz_devices *devices, size_t index)
 {
+    struct imgz_partition partition = {.struct_bytes = sizeof(partition)};
     json_t *array = json_array();
 
-    for (uint32_t i = 0; i < device->partition_count; i++) {
-        const struct imgz_partition *partition = &device->partitions[i];
+    for (uint32_t i = 0; imgz_devices_get_partition(devices, index, i, &partition) == 0; i++) {
         json_t *object = json_object();
         const struct report_pair pairs[] = {
-            {"path", report_json_text(partition->path)},
-            {"offset_bytes", report_json_number(partition->offset_bytes)},
-            {"size_bytes", report_json_number(partition->size_bytes)},
-            {"contents", report_json_text(partition->contents)},
-            {"label", report_json_text(partition->label)},
-            {"mounted_at", report_json_text(partition->mounted_at)},
-            {"in_use", report_json_text(partition->in_use)},
+            {"path", report_json_text(partition.path)},
+            {"offset_bytes", report_json_number(partition.offset_bytes)},
+            {"size_bytes", report_json_number(partition.size_bytes)},
+            {"contents", report_json_text(partition.contents)},
+            {"label", report_json_text(partition.label)},
+            {"mounted_at", report_json_text(partition.mounted_at)},
+            {"in_use", report_json_text(partition.in_use)},
         };
 
         report_json_add(object, pairs, sizeof(pairs) / sizeof(pairs[0]));
@@ -144,7 +146,7 @@ static json_t *json_partitions(const struct imgz_device *device)
     return array;
 }
 
-static json_t *json_device(const struct imgz_device *device)
+static json_t *json_device(const struct imgz_device *device, json_t *partitions)
 {
     json_t *object = json_object();
     const struct report_pair pairs[] = {
@@ -162,20 +164,21 @@ static json_t *json_device(const struct imgz_device *device)
         {"mounted_at", report_json_text(device->mounted_at)},
         {"in_use", report_json_text(device->in_use)},
         {"running_system", json_boolean(device->running_system)},
-        {"partitions", json_partitions(device)},
+        {"partitions", partitions},
     };
 
     report_json_add(object, pairs, sizeof(pairs) / sizeof(pairs[0]));
     return object;
 }
 
-static json_t *json_devices(const struct imgz_device *devices, size_t count)
+static json_t *json_devices(const struct imgz_devices *devices)
 {
+    struct imgz_device device = {.struct_bytes = sizeof(device)};
     json_t *object = json_object();
     json_t *array = json_array();
 
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_device(&devices[i]));
+    for (size_t i = 0; imgz_devices_get(devices, i, &device) == 0; i++)
+        json_array_append_new(array, json_device(&device, json_partitions(devices, i)));
     json_object_set_new(object, "devices", array);
     return object;
 }
@@ -183,19 +186,18 @@ static json_t *json_devices(const struct imgz_device *devices, size_t count)
 static int run(const struct options *options)
 {
     struct report report = {.command = options->command->name, .options = options};
-    struct imgz_device *devices = NULL;
-    struct imgz_error error = {0};
-    size_t count = 0;
-    int rc = imgz_devices_list(&devices, &count, &error);
+    struct imgz_devices *devices = NULL;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
+    int rc = imgz_devices_list(&devices, &error);
 
     if (rc < 0) {
         report.exit_code = runner_say_error(options, rc, &error);
         report.error = &error;
     }
     if (rc == 0 && !options_has(options, OPTION_JSON))
-        print_table(devices, count);
+        print_table(devices);
     if (rc == 0 && options_has(options, OPTION_JSON))
-        report.details = json_devices(devices, count);
+        report.details = json_devices(devices);
     if (options_has(options, OPTION_JSON))
         report_print_json(&report);
     imgz_devices_free(devices);

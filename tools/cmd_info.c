@@ -80,9 +80,9 @@ static int show_image(const struct options *options)
 {
     struct report report = {.command = options->command->name, .options = options};
     struct imgz_image *image = NULL;
-    struct imgz_error error = {0};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     const struct imgz_options job = runner_options(options);
-    struct imgz_image_info info;
+    struct imgz_image_info info = {.struct_bytes = sizeof(info)};
     int rc = imgz_image_open_with(options->operands[0], &job, &image, &error);
 
     if (rc < 0) {

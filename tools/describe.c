@@ -20,19 +20,23 @@ static void say_contents(FILE *out, const char *where, const char *contents, con
                 label[0] != '\0' ? " \"" : "", label, label[0] != '\0' ? "\"" : "", size);
 }
 
-static void say_partitions(FILE *out, const char *prefix, const struct imgz_device *disk)
+/* Of the first of the list, whose partitions there are 'count' of. */
+static void say_partitions(FILE *out, const char *prefix, const struct imgz_devices *devices,
+                           uint32_t count)
 {
-    for (uint32_t i = 0; i < disk->partition_count && i < PARTITIONS_MAX; i++) {
-        const struct imgz_partition *partition = &disk->partitions[i];
+    struct imgz_partition partition = {.struct_bytes = sizeof(partition)};
+
+    for (uint32_t i = 0; i < count && i < PARTITIONS_MAX; i++) {
         char where[128];
         char size[40];
 
-        snprintf(where, sizeof(where), "%s%s", prefix, partition->path);
-        snprintf(size, sizeof(size), ", %s", units_size(partition->size_bytes).text);
-        say_contents(out, where, partition->contents, partition->label, size);
+        (void)imgz_devices_get_partition(devices, 0, i, &partition);
+        snprintf(where, sizeof(where), "%s%s", prefix, partition.path);
+        snprintf(size, sizeof(size), ", %s", units_size(partition.size_bytes).text);
+        say_contents(out, where, partition.contents, partition.label, size);
     }
-    if (disk->partition_count > PARTITIONS_MAX)
-        streams_say(out, "  and %u more partitions", disk->partition_count - PARTITIONS_MAX);
+    if (count > PARTITIONS_MAX)
+        streams_say(out, "  and %u more partitions", count - PARTITIONS_MAX);
 }
 
 /* ---- The target ----------------------------------------------------------------------------- */
@@ -63,38 +67,42 @@ static void say_now_on(FILE *out, const char *path, const char *contents, const 
     say_contents(out, where, contents, label, "");
 }
 
-/* Says what the device 'number', the disk or a partition of it, is; its name, or NULL: neither. */
-static const char *say_device(FILE *out, const struct imgz_device *disk, dev_t number)
+/* Says what the device 'number', the first of the list or a partition of it, is, and fills in its
+ * name; not if it is neither. */
+static void say_device(FILE *out, const struct imgz_devices *devices, dev_t number,
+                       struct describe_name *name)
 {
-    if (is_device(disk->path, number)) {
-        say_drive(out, disk->path, "", disk->size_bytes, disk);
-        say_now_on(out, disk->path, disk->contents, disk->label);
-        say_partitions(out, "now on ", disk);
-        return disk->path;
-    }
-    for (uint32_t i = 0; i < disk->partition_count; i++) {
-        const struct imgz_partition *partition = &disk->partitions[i];
+    struct imgz_device disk = {.struct_bytes = sizeof(disk)};
+    struct imgz_partition partition = {.struct_bytes = sizeof(partition)};
 
-        if (!is_device(partition->path, number))
-            continue;
-        say_drive(out, partition->path, disk->path, partition->size_bytes, disk);
-        say_now_on(out, partition->path, partition->contents, partition->label);
-        return partition->path;
+    (void)imgz_devices_get(devices, 0, &disk);
+    if (is_device(disk.path, number)) {
+        say_drive(out, disk.path, "", disk.size_bytes, &disk);
+        say_now_on(out, disk.path, disk.contents, disk.label);
+        say_partitions(out, "now on ", devices, disk.partition_count);
+        snprintf(name->text, sizeof(name->text), "%s", disk.path);
+        return;
     }
-    return NULL;
+    for (uint32_t i = 0; imgz_devices_get_partition(devices, 0, i, &partition) == 0; i++) {
+        if (!is_device(partition.path, number))
+            continue;
+        say_drive(out, partition.path, disk.path, partition.size_bytes, &disk);
+        say_now_on(out, partition.path, partition.contents, partition.label);
+        snprintf(name->text, sizeof(name->text), "%s", partition.path);
+        return;
+    }
 }
 
 struct describe_name describe_target(FILE *out, const char *path)
 {
-    struct imgz_device *disk = NULL;
-    const char *found = NULL;
+    struct imgz_devices *devices = NULL;
     struct describe_name name;
     struct stat target;
 
-    if (stat(path, &target) == 0 && imgz_devices_find(path, &disk, NULL) == 0)
-        found = say_device(out, disk, target.st_rdev);
-    snprintf(name.text, sizeof(name.text), "%s", found != NULL ? found : path);
-    imgz_devices_free(disk);
+    snprintf(name.text, sizeof(name.text), "%s", path);
+    if (stat(path, &target) == 0 && imgz_devices_find(path, &devices, NULL) == 0)
+        say_device(out, devices, target.st_rdev, &name);
+    imgz_devices_free(devices);
     return name;
 }
 
@@ -103,12 +111,9 @@ struct describe_name describe_target(FILE *out, const char *path)
 /* "" if the image does not tell. */
 static const char *find_meta(const struct imgz_image *image, const char *wanted)
 {
-    struct imgz_image_info info;
     const char *key, *value;
 
-    imgz_image_get_info(image, &info);
-    for (uint32_t i = 0; i < info.meta_count; i++) {
-        imgz_image_get_meta(image, i, &key, &value);
+    for (uint32_t i = 0; imgz_image_get_meta(image, i, &key, &value) == 0; i++) {
         if (strcmp(key, wanted) == 0)
             return value;
     }
@@ -121,7 +126,7 @@ static void say_image(FILE *out, const char *path, const struct imgz_image *imag
     const char *model = find_meta(image, "source.model");
     const char *serial = find_meta(image, "source.serial");
     const char *date = find_meta(image, "capture.start");
-    struct imgz_image_info info;
+    struct imgz_image_info info = {.struct_bytes = sizeof(info)};
 
     imgz_image_get_info(image, &info);
     streams_say(out, "the image %s: %s%s%s%s%s%s%s%s%s", report_path(path, OPERAND_IMAGE),
@@ -134,14 +139,16 @@ static void say_image(FILE *out, const char *path, const struct imgz_image *imag
 
 void describe_image(FILE *out, const char *path, const struct imgz_image *image)
 {
-    struct imgz_device *disk = NULL;
+    struct imgz_device disk = {.struct_bytes = sizeof(disk)};
+    struct imgz_devices *devices = NULL;
 
     say_image(out, path, image);
-    if (imgz_image_disk(image, &disk) < 0) {
+    if (imgz_image_disk(image, &devices) < 0) {
         streams_say(out, "  in it: not known before its end");
         return;
     }
-    say_contents(out, "in it", disk->contents, disk->label, "");
-    say_partitions(out, "in it, partition ", disk);
-    imgz_devices_free(disk);
+    (void)imgz_devices_get(devices, 0, &disk);
+    say_contents(out, "in it", disk.contents, disk.label, "");
+    say_partitions(out, "in it, partition ", devices, disk.partition_count);
+    imgz_devices_free(devices);
 }

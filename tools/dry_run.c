@@ -172,12 +172,15 @@ static json_t *json_capture(const struct imgz_report *report, const struct estim
 
 int dry_run_capture(const struct options *options)
 {
-    struct estimate estimate = {.image_bytes = IMGZ_SIZE_UNKNOWN, .elapsed_ns = IMGZ_SIZE_UNKNOWN};
+    struct estimate estimate = {
+        .image_bytes = IMGZ_SIZE_UNKNOWN,
+        .elapsed_ns = IMGZ_SIZE_UNKNOWN,
+        .bench.struct_bytes = sizeof(estimate.bench),
+    };
     struct runner runner;
     int exit_code;
     int rc;
 
-    imgz_bench_result_init(&estimate.bench, sizeof(estimate.bench));
     runner_start(&runner, options);
     rc = imgz_capture(options->operands[0], options->operands[1], &runner.job, &runner.report,
                       &runner.error);

@@ -59,7 +59,7 @@ static void print_nodes(const struct imgz_topology *topology, uint32_t count)
     printf("\n%-5s %-10s %-6s %-8s %-6s %s\n", "NODE", "MEMORY", "CORES", "WORKERS", "SLOTS",
            "PROCESSORS");
     for (uint32_t i = 0; i < count; i++) {
-        struct imgz_topology_node node;
+        struct imgz_topology_node node = {.struct_bytes = sizeof(node)};
 
         imgz_topology_get_node(topology, i, &node);
         printf("%-5" PRIu32 " %-10s %-6" PRIu32 " %-8" PRIu32 " %-6" PRIu32 " %s\n", node.os_index,
@@ -72,8 +72,8 @@ static void print_workers(const struct imgz_topology *topology, uint32_t count)
 {
     printf("\n%-7s %-5s %s\n", "WORKER", "NODE", "PROCESSORS");
     for (uint32_t i = 0; i < count; i++) {
-        struct imgz_topology_worker worker;
-        struct imgz_topology_node node;
+        struct imgz_topology_worker worker = {.struct_bytes = sizeof(worker)};
+        struct imgz_topology_node node = {.struct_bytes = sizeof(node)};
 
         imgz_topology_get_worker(topology, i, &worker);
         imgz_topology_get_node(topology, worker.node_index, &node);
@@ -102,7 +102,7 @@ static json_t *json_nodes(const struct imgz_topology *topology, uint32_t count)
 
     for (uint32_t i = 0; i < count; i++) {
         json_t *object = json_object();
-        struct imgz_topology_node node;
+        struct imgz_topology_node node = {.struct_bytes = sizeof(node)};
 
         imgz_topology_get_node(topology, i, &node);
         const struct report_pair pairs[] = {
@@ -126,8 +126,8 @@ static json_t *json_workers(const struct imgz_topology *topology, uint32_t count
 
     for (uint32_t i = 0; i < count; i++) {
         json_t *object = json_object();
-        struct imgz_topology_worker worker;
-        struct imgz_topology_node node;
+        struct imgz_topology_worker worker = {.struct_bytes = sizeof(worker)};
+        struct imgz_topology_node node = {.struct_bytes = sizeof(node)};
         bool bound;
 
         imgz_topology_get_worker(topology, i, &worker);
@@ -177,8 +177,8 @@ int info_topology_run(const struct options *options)
 {
     struct report report = {.command = options->command->name, .options = options};
     struct imgz_topology *topology = NULL;
-    struct imgz_topology_info info;
-    struct imgz_error error = {0};
+    struct imgz_topology_info info = {.struct_bytes = sizeof(info)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     int rc = imgz_topology_open(&options->job, &topology, &error);
 
     if (rc < 0) {

@@ -35,7 +35,12 @@ struct imgz_options runner_options(const struct options *options)
 
 void runner_start(struct runner *runner, const struct options *options)
 {
-    *runner = (struct runner){.options = options, .job = runner_options(options)};
+    *runner = (struct runner){
+        .options = options,
+        .job = runner_options(options),
+        .report.struct_bytes = sizeof(runner->report),
+        .error.struct_bytes = sizeof(runner->error),
+    };
     progress_attach(&runner->progress, options, &runner->job);
     signals_catch_stop();
 }

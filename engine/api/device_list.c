@@ -2,8 +2,6 @@
 /*
  * The block devices of this machine (imgz_devices_list and imgz_devices_find): what they are
  * (device.h), what is on them (contents.h), and who uses them (claims.h).
- *
- * The caller gets one piece of memory: the devices, followed by all their partitions.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +10,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "api/devices.h"
+#include "base/sized.h"
 #include "base/text.h"
 #include "io/device/claims.h"
 #include "io/device/contents.h"
@@ -23,10 +23,7 @@
 
 struct inventory {
     struct imgz_device_stack *stack;
-    struct imgz_device *devices;
-    size_t device_count;
-    struct imgz_partition *partitions; /* of all devices, in their order */
-    size_t partition_count;
+    struct imgz_devices *devices;
 };
 
 /* ---- Who uses it -------------------------------------------------------------------------- */
@@ -96,40 +93,12 @@ static void describe_partition(const struct inventory *inventory, const char *fo
 static bool add_partition(void *context, const char *folder)
 {
     struct inventory *inventory = context;
-    struct imgz_partition *grown;
+    struct imgz_partition partition;
 
     if (imgz_sysfs_number(&inventory->stack->sysfs, folder, "partition") == 0)
         return false;
-    grown = reallocarray(inventory->partitions, inventory->partition_count + 1, sizeof(*grown));
-    if (grown == NULL)
-        return true;
-    inventory->partitions = grown;
-    describe_partition(inventory, folder, &grown[inventory->partition_count]);
-    inventory->partition_count += 1;
-    return false;
-}
-
-static int compare_offsets(const void *a, const void *b)
-{
-    const struct imgz_partition *left = a;
-    const struct imgz_partition *right = b;
-
-    return (left->offset_bytes > right->offset_bytes) - (left->offset_bytes < right->offset_bytes);
-}
-
-/* Those of the device whose folder this is. */
-static int add_partitions(struct inventory *inventory, const char *folder,
-                          struct imgz_device *device)
-{
-    const size_t first = inventory->partition_count;
-
-    if (imgz_sysfs_each(&inventory->stack->sysfs, folder, add_partition, inventory))
-        return -ENOMEM;
-    device->partition_count = (uint32_t)(inventory->partition_count - first);
-    if (device->partition_count > 1)
-        qsort(&inventory->partitions[first], device->partition_count,
-              sizeof(*inventory->partitions), compare_offsets);
-    return 0;
+    describe_partition(inventory, folder, &partition);
+    return imgz_devices_add_partition(inventory->devices, &partition) < 0;
 }
 
 /* ---- Devices ------------------------------------------------------------------------------ */
@@ -153,8 +122,8 @@ static int add_device(struct inventory *inventory, const char *name)
 {
     struct imgz_device device;
     char folder[PATH_MAX];
-    struct imgz_device *grown;
     dev_t number;
+    int rc;
 
     (void)snprintf(folder, sizeof(folder), SYSFS_DISKS "/%s", name);
     number = imgz_sysfs_dev(&inventory->stack->sysfs, folder);
@@ -162,13 +131,10 @@ static int add_device(struct inventory *inventory, const char *name)
     if (device.size_bytes == 0)
         return 0;
     describe_use(inventory, number, &device);
-    grown = reallocarray(inventory->devices, inventory->device_count + 1, sizeof(*grown));
-    if (grown == NULL)
-        return -ENOMEM;
-    inventory->devices = grown;
-    grown[inventory->device_count] = device;
-    inventory->device_count += 1;
-    return add_partitions(inventory, folder, &grown[inventory->device_count - 1]);
+    rc = imgz_devices_add(inventory->devices, &device);
+    if (rc == 0 && imgz_sysfs_each(&inventory->stack->sysfs, folder, add_partition, inventory))
+        rc = -ENOMEM;
+    return rc;
 }
 
 static int is_name(const struct dirent *entry)
@@ -198,34 +164,6 @@ static int add_devices(struct inventory *inventory)
     return rc;
 }
 
-/* One piece of memory for all, so that one free() ends it. */
-static int pack(const struct inventory *inventory, struct imgz_device **result)
-{
-    const size_t devices_bytes = inventory->device_count * sizeof(struct imgz_device);
-    const size_t partitions_bytes = inventory->partition_count * sizeof(struct imgz_partition);
-    unsigned char *memory = calloc(1, devices_bytes + partitions_bytes + 1);
-    struct imgz_partition *partition;
-    struct imgz_device *devices;
-
-    if (memory == NULL)
-        return -ENOMEM;
-    devices = (struct imgz_device *)(void *)memory;
-    partition = (struct imgz_partition *)(void *)(memory + devices_bytes);
-    if (devices_bytes > 0)
-        memcpy(devices, inventory->devices, devices_bytes);
-    if (partitions_bytes > 0)
-        memcpy(partition, inventory->partitions, partitions_bytes);
-    for (size_t i = 0; i < inventory->device_count; i++) {
-        devices[i].partitions = partition;
-        partition += devices[i].partition_count;
-    }
-    *result = devices;
-    return 0;
-}
-
-_Static_assert(sizeof(struct imgz_device) % _Alignof(struct imgz_partition) == 0,
-               "partitions follow the devices");
-
 /* The disk that 'path' is, or is a partition of. */
 static int add_disk_of(struct inventory *inventory, const char *path)
 {
@@ -243,80 +181,75 @@ static int add_disk_of(struct inventory *inventory, const char *path)
 }
 
 /* 'path' NULL: all. */
-static int list_devices(const char *path, struct imgz_device **devices, size_t *count)
+static int list_devices(const char *path, struct imgz_devices **result)
 {
     const struct imgz_device_stack_config this_machine = {0};
-    struct inventory inventory = {0};
-    int rc = imgz_device_stack_open(&this_machine, &inventory.stack);
+    struct inventory inventory = {.devices = imgz_devices_create()};
+    int rc = inventory.devices == NULL ? -ENOMEM : 0;
 
     if (rc == 0)
+        rc = imgz_device_stack_open(&this_machine, &inventory.stack);
+    if (rc == 0)
         rc = path == NULL ? add_devices(&inventory) : add_disk_of(&inventory, path);
-    if (rc == 0)
-        rc = pack(&inventory, devices);
-    if (rc == 0)
-        *count = inventory.device_count;
+    if (rc == 0 && path != NULL && imgz_devices_count(inventory.devices) == 0)
+        rc = -ENOMEDIUM;
+    if (rc == 0) {
+        *result = inventory.devices;
+        inventory.devices = NULL;
+    }
     imgz_device_stack_close(inventory.stack);
-    free(inventory.devices);
-    free(inventory.partitions);
+    imgz_devices_free(inventory.devices);
     return rc;
 }
 
 static void tell(struct imgz_error *error, int rc, const char *path)
 {
+    struct imgz_error ours = {
+        .code = rc,
+        .stage = IMGZ_STAGE_SETUP,
+        .offset = IMGZ_OFFSET_NONE,
+    };
+
     if (error == NULL)
         return;
-    memset(error, 0, sizeof(*error));
-    error->code = rc;
-    error->stage = IMGZ_STAGE_SETUP;
-    error->offset = IMGZ_OFFSET_NONE;
-    imgz_text_copy(error->path, sizeof(error->path), path);
-    (void)snprintf(error->text, sizeof(error->text), "looking for block devices in %s: %s%s", path,
-                   strerrordesc_np(-rc),
-                   strcmp(path, SYSFS_DISKS) == 0 ? "; is /sys mounted?" : "");
+    if (rc < 0) {
+        imgz_text_copy(ours.path, sizeof(ours.path), path);
+        imgz_text_set(ours.text, sizeof(ours.text), "looking for block devices in %s: %s%s", path,
+                      strerrordesc_np(-rc),
+                      strcmp(path, SYSFS_DISKS) == 0 ? "; is /sys mounted?" : "");
+    }
+    IMGZ_SIZED_GIVE(error, &ours);
 }
 
 struct listing {
     const char *path;
-    struct imgz_device **devices;
-    size_t *count;
+    struct imgz_devices **result;
 };
 
 static int list_into(void *context)
 {
     const struct listing *listing = context;
 
-    return list_devices(listing->path, listing->devices, listing->count);
+    return list_devices(listing->path, listing->result);
 }
 
-int imgz_devices_list(struct imgz_device **devices, size_t *count, struct imgz_error *error)
+static int list(struct listing *listing, struct imgz_error *error)
 {
-    struct listing listing = {NULL, devices, count};
-    int rc = imgz_threads_call_deep(list_into, &listing);
+    int rc;
 
-    if (rc < 0)
-        tell(error, rc, SYSFS_DISKS);
+    if (!IMGZ_SIZED_IS_SET_UP(error))
+        return -EINVAL;
+    rc = imgz_threads_call_deep(list_into, listing);
+    tell(error, rc, listing->path != NULL ? listing->path : SYSFS_DISKS);
     return rc;
 }
 
-int imgz_devices_find(const char *path, struct imgz_device **device, struct imgz_error *error)
+int imgz_devices_list(struct imgz_devices **result, struct imgz_error *error)
 {
-    struct imgz_device *found = NULL;
-    size_t count = 0;
-    struct listing listing = {path, &found, &count};
-    int rc = imgz_threads_call_deep(list_into, &listing);
-
-    if (rc == 0 && count == 0)
-        rc = -ENOMEDIUM;
-    if (rc < 0) {
-        imgz_devices_free(found);
-        tell(error, rc, path);
-        return rc;
-    }
-    *device = found;
-    return 0;
+    return list(&(struct listing){NULL, result}, error);
 }
 
-void imgz_devices_free(struct imgz_device *devices)
+int imgz_devices_find(const char *path, struct imgz_devices **result, struct imgz_error *error)
 {
-    free(devices);
+    return list(&(struct listing){path, result}, error);
 }

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "api/devices.h"
 #include "base/text.h"
 #include "image/chunk_reader.h"
 #include "io/device/contents.h"
@@ -166,26 +167,21 @@ static void describe_disk(struct viewer *viewer, struct imgz_device *disk)
     copy_meta(image, "source.serial", disk->serial, sizeof(disk->serial));
 }
 
-/* One piece of memory, as imgz_devices_free() wants it. */
-static int make_disk(struct viewer *viewer, struct imgz_device **result)
+static int make_disk(struct viewer *viewer, struct imgz_devices *devices)
 {
-    struct imgz_device *disk =
-        calloc(1, sizeof(*disk) + PARTITIONS_MAX * sizeof(viewer->partitions[0]));
-    struct imgz_partition *partitions;
+    struct imgz_device disk = {0};
+    int rc;
 
-    if (disk == NULL)
-        return -ENOMEM;
-    describe_disk(viewer, disk);
-    partitions = (struct imgz_partition *)(void *)(disk + 1);
-    memcpy(partitions, viewer->partitions, sizeof(viewer->partitions));
-    disk->partitions = partitions;
-    disk->partition_count = viewer->partition_count;
-    *result = disk;
-    return 0;
+    describe_disk(viewer, &disk);
+    rc = imgz_devices_add(devices, &disk);
+    for (uint32_t i = 0; rc == 0 && i < viewer->partition_count; i++)
+        rc = imgz_devices_add_partition(devices, &viewer->partitions[i]);
+    return rc;
 }
 
-int imgz_image_disk(const struct imgz_image *image, struct imgz_device **result)
+int imgz_image_disk(const struct imgz_image *image, struct imgz_devices **result)
 {
+    struct imgz_devices *devices;
     struct viewer *viewer = NULL;
     int rc;
 
@@ -193,9 +189,17 @@ int imgz_image_disk(const struct imgz_image *image, struct imgz_device **result)
         return -ESPIPE;
     if (image->end.raw_bytes > INT64_MAX)
         return -EFBIG;
+    devices = imgz_devices_create();
+    if (devices == NULL)
+        return -ENOMEM;
     rc = create_viewer(image, &viewer);
     if (rc == 0)
-        rc = make_disk(viewer, result);
+        rc = make_disk(viewer, devices);
+    if (rc == 0) {
+        *result = devices;
+        devices = NULL;
+    }
     destroy_viewer(viewer);
+    imgz_devices_free(devices);
     return rc;
 }

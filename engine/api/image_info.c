@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/sized.h"
 #include "checksum/checksum.h"
 #include "image/image.h"
 #include "job/common/confined.h"
@@ -62,12 +63,13 @@ static int open_file(const char *path, struct imgz_job *job, struct imgz_image *
 int imgz_image_open_with(const char *path, const struct imgz_options *options,
                          struct imgz_image **result, struct imgz_error *error)
 {
+    const struct imgz_job_request request = {IMGZ_JOB_OPEN_IMAGE, options, NULL, error};
     struct imgz_job job;
-    int rc = imgz_job_begin(&job, options);
+    int rc = imgz_job_begin(&job, &request);
 
     if (rc == 0)
         rc = open_file(path, &job, result);
-    return imgz_job_end(&job, rc, NULL, error);
+    return imgz_job_end(&job, rc);
 }
 
 int imgz_image_open(const char *path, struct imgz_image **result, struct imgz_error *error)
@@ -83,32 +85,45 @@ void imgz_image_close(struct imgz_image *image)
     free(image);
 }
 
-void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info)
+static struct imgz_image_info describe(const struct imgz_image *image)
 {
-    *info = (struct imgz_image_info){
+    struct imgz_image_info info = {
         .format_version = imgz_frame_version(image->header.hash),
         .chunk_hash = imgz_job_hash_named(image->header.hash),
         .chunk_bytes = image->header.chunk_bytes,
         .raw_bytes = imgz_image_raw_bytes(image),
         .meta_count = image->meta.count,
     };
-    if (info->raw_bytes != IMGZ_SIZE_UNKNOWN)
-        info->chunk_count = imgz_div_up(info->raw_bytes, info->chunk_bytes);
+    if (info.raw_bytes != IMGZ_SIZE_UNKNOWN)
+        info.chunk_count = imgz_div_up(info.raw_bytes, info.chunk_bytes);
     if (!image->seekable)
-        return;
-    info->image_bytes = image->image_bytes;
-    info->crc32 = image->end.raw_crc32;
+        return info;
+    info.image_bytes = image->image_bytes;
+    info.crc32 = image->end.raw_crc32;
     imgz_root_format(image->header.hash, &image->end.root_hash, &image->end.root_sha256,
-                     info->root_hash_text);
+                     info.root_hash_text);
     if (image->header.hash == IMGZ_HASH_XXH3)
-        imgz_hash_format(&image->end.root_hash, info->root_hash);
-    count_items(image, info);
+        imgz_hash_format(&image->end.root_hash, info.root_hash);
+    count_items(image, &info);
+    return info;
 }
 
-void imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
-                         const char **value)
+int imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info)
 {
-    IMGZ_ASSERT(index < image->meta.count);
+    const struct imgz_image_info ours = describe(image);
+
+    if (!IMGZ_SIZED_IS_SET_UP(info))
+        return -EINVAL;
+    IMGZ_SIZED_GIVE(info, &ours);
+    return 0;
+}
+
+int imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
+                        const char **value)
+{
+    if (index >= image->meta.count)
+        return -EINVAL;
     *key = image->meta.pairs[index].key;
     *value = image->meta.pairs[index].value;
+    return 0;
 }

@@ -16,6 +16,11 @@ const char *imgz_version(void)
     return IMGZ_VERSION;
 }
 
+uint32_t imgz_version_number(void)
+{
+    return IMGZ_VERSION_NUMBER;
+}
+
 const char *imgz_stage_name(enum imgz_stage stage)
 {
     switch (stage) {

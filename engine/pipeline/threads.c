@@ -198,7 +198,7 @@ static void show_progress(struct threads *threads)
         progress.phase = (enum imgz_phase)atomic_load_explicit(&meter->phase, memory_order_relaxed);
         imgz_meter_read(meter, &progress);
     }
-    if (watch->progress == NULL || watch->progress(&progress, watch->progress_context) == 0)
+    if (!imgz_caller_stops(&watch->caller, &progress))
         return;
     imgz_latch_raise(threads->latch, -ECANCELED, nowhere, "stopped as asked");
     close_line(threads);

@@ -18,6 +18,7 @@
 #define IMGZ_THREADS_H
 
 #include "base/stopwatch.h"
+#include "pipeline/caller.h"
 #include "pipeline/pipeline.h"
 
 /* Who did not end. 'drain': the one that writes is among them, or the thread of a call, and what is
@@ -29,8 +30,7 @@ struct imgz_threads_left {
 
 /* What the caller's thread does meanwhile. */
 struct imgz_threads_watch {
-    imgz_progress_fn progress; /* may be NULL */
-    void *progress_context;
+    struct imgz_caller caller;
     uint32_t progress_interval_ms;
     uint64_t raw_bytes_total;
     struct imgz_stopwatch *stopwatch; /* the job's; NULL: it begins now */

@@ -13,6 +13,14 @@
  *            which may be one of these, too: imgz_error.kind tells.
  * Errors     when a job fails, 'error' tells where and why, in words. It may be NULL.
  * Reports    filled as far as the job came, also when it failed. It may be NULL.
+ * Structs    each begins with 'struct_bytes', and the program that owns one writes its size there
+ *            before a call (options: by imgz_options_init()):
+ *
+ *                struct imgz_report report = {.struct_bytes = sizeof(report)};
+ *
+ *            By it the library knows what the program knows: a program may be older or newer. What
+ *            a newer one has and the library has not is 0 in what it is given, and must be 0 in
+ *            options. A struct without its size is -EINVAL; then a job has not begun.
  * Threads    jobs keep no global state; several may run at once, each from its own thread.
  * Processes  a job begins with a short-lived child process that looks at the machine, and waits for
  *            exactly that one; a look at devices has one, too. Neither runs handlers of the caller.
@@ -31,8 +39,21 @@ extern "C" {
 
 #define IMGZ_API __attribute__((visibility("default")))
 
-/* The library's version, as "1.0.0". */
+/* ---- Version ------------------------------------------------------------------------------ */
+
+/* Of this header. Within a major version what a program was compiled with keeps working: functions
+ * and constants stay, structs grow at their end. */
+#define IMGZ_VERSION_MAJOR 1
+#define IMGZ_VERSION_MINOR 0
+#define IMGZ_VERSION_PATCH 0
+
+/* To compare by: 10203 is version 1.2.3. */
+#define IMGZ_VERSION_NUMBER                                                                        \
+    (IMGZ_VERSION_MAJOR * 10000 + IMGZ_VERSION_MINOR * 100 + IMGZ_VERSION_PATCH)
+
+/* Of the library that runs: "1.0.0", and as above. */
 IMGZ_API const char *imgz_version(void);
+IMGZ_API uint32_t imgz_version_number(void);
 
 /* ---- Constants ---------------------------------------------------------------------------- */
 
@@ -79,12 +100,13 @@ enum imgz_error_kind {
 };
 
 struct imgz_error {
-    int code;              /* negative errno; 0: no error */
-    enum imgz_stage stage; /* meaningful when code is not 0 */
-    uint64_t offset;       /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
-    char path[512];        /* what was worked on; cut if longer, "" if nothing */
-    char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
+    uint32_t struct_bytes; /* sizeof(struct imgz_error) of the caller */
+    int code;              /* negative errno; 0: no error, and then the rest is empty */
     enum imgz_error_kind kind;
+    enum imgz_stage stage;
+    uint64_t offset; /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
+    char path[512];  /* what was worked on; cut if longer, "" if nothing */
+    char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
 };
 
 /* Makes a text that may hold what comes from outside (names, labels, error and log lines) fit for a
@@ -103,7 +125,10 @@ enum imgz_phase {
     IMGZ_PHASE_CHECK, /* before the copy: what an interrupted run left is checked */
 };
 
+/* Made by the library: 'struct_bytes' is what it knows, and 0 can be read behind that, up to 512
+ * bytes in all. */
 struct imgz_progress {
+    uint32_t struct_bytes;
     enum imgz_phase phase;
     uint64_t raw_bytes_done;   /* finished in disk order */
     uint64_t raw_bytes_total;  /* IMGZ_SIZE_UNKNOWN while a pipe has not ended */
@@ -248,8 +273,7 @@ struct imgz_options {
     void *warning_context;
 };
 
-/* Fills in the defaults. 'struct_bytes' is sizeof(*options): programs built against an older
- * header keep working. */
+/* Fills in the defaults. 'struct_bytes' is sizeof(*options). */
 IMGZ_API void imgz_options_init(struct imgz_options *options, size_t struct_bytes);
 
 /* ---- Reports ------------------------------------------------------------------------------ */
@@ -282,6 +306,7 @@ struct imgz_warning {
 };
 
 struct imgz_report {
+    uint32_t struct_bytes;       /* sizeof(struct imgz_report) of the caller */
     uint64_t raw_bytes;          /* size of the disk; as far as the job came if it failed */
     uint64_t image_bytes;        /* size of the image; 0 when none took part */
     uint64_t zero_bytes;         /* of raw_bytes: found or recorded as zeros */
@@ -460,10 +485,6 @@ struct imgz_bench_result {
     struct imgz_bench_row rows[IMGZ_BENCH_ROWS_MAX];
     enum imgz_chunk_hash chunk_hash; /* of the chunks that are captured and decoded */
 };
-
-/* Empties it. 'struct_bytes' is sizeof(*result): programs built against an older header keep
- * working. */
-IMGZ_API void imgz_bench_result_init(struct imgz_bench_result *result, size_t struct_bytes);
 
 /* Measures what this machine can do: how fast 'path' (a file or block device, only read; NULL:
  * none) is read, and how fast data like its own (NULL: a synthetic mix) is compressed at each

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 struct imgz_image_info {
+    uint32_t struct_bytes; /* sizeof(struct imgz_image_info) of the caller */
     uint32_t format_version;
     uint32_t chunk_bytes;
     uint64_t raw_bytes;
@@ -23,7 +24,7 @@ struct imgz_image_info {
     uint64_t data_chunk_count; /* of them: held as compressed data */
     uint64_t zero_run_count;
     uint32_t crc32;      /* of the raw disk */
-    uint32_t meta_count; /* key and value pairs, see imgz_image_meta() */
+    uint32_t meta_count; /* key and value pairs, see imgz_image_get_meta() */
     char root_hash[33];  /* "" with SHA-256 */
     enum imgz_chunk_hash chunk_hash;
     char root_hash_text[65]; /* of either chunk hash */
@@ -41,21 +42,22 @@ IMGZ_API int imgz_image_open_with(const char *path, const struct imgz_options *o
 IMGZ_API void imgz_image_close(struct imgz_image *image); /* accepts NULL */
 
 /* Of an image that comes through a pipe, only version, chunk size and perhaps the disk's size are
- * known; the rest is 0, or IMGZ_SIZE_UNKNOWN. */
-IMGZ_API void imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info);
+ * known; the rest is 0, or IMGZ_SIZE_UNKNOWN. 0, or -EINVAL: 'info' has no size. */
+IMGZ_API int imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info);
 
-/* The pair at 'index' < meta_count: printable UTF-8, owned by the image. Keys are sorted. */
-IMGZ_API void imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
-                                  const char **value);
+/* The pair at 'index' < meta_count: printable UTF-8, owned by the image. Keys are sorted. 0, or
+ * -EINVAL: there is no such pair. */
+IMGZ_API int imgz_image_get_meta(const struct imgz_image *image, uint32_t index, const char **key,
+                                 const char **value);
 
-struct imgz_device; /* see system.h */
+struct imgz_devices; /* see system.h */
 
 /* The disk in an image, as if it were a device: where it was read from as its path, model and
  * serial number of that drive, size, contents and label, and partitions (with their numbers as
  * paths, 32 at most). For people: what the image does not tell, or what is damaged, is left out.
- * The array of one is the caller's, as above. 0, or -ENOMEM and the like; -ESPIPE: it comes through
- * a pipe. */
-IMGZ_API int imgz_image_disk(const struct imgz_image *image, struct imgz_device **disk);
+ * The list of one is to be given to imgz_devices_free(). 0, or -ENOMEM and the like; -ESPIPE: it
+ * comes through a pipe. */
+IMGZ_API int imgz_image_disk(const struct imgz_image *image, struct imgz_devices **disk);
 
 #ifdef __cplusplus
 }

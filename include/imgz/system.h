@@ -13,9 +13,33 @@ extern "C" {
 
 /* ---- Devices ------------------------------------------------------------------------------ */
 
+/* A list of devices. */
+struct imgz_devices;
+
+struct imgz_device {
+    uint32_t struct_bytes; /* sizeof(struct imgz_device) of the caller */
+    char path[64];         /* "/dev/sda" */
+    char model[64];        /* "" where the system does not say; so for all texts below */
+    char serial[64];
+    char bus[16];         /* "nvme", "usb", "virtio", "loop" ... */
+    char contents[64];    /* what libblkid sees on it: "gpt", "ext4" ... */
+    char label[64];       /* of the file system on it, or of the partition */
+    char mounted_at[256]; /* first mount point of it or of a partition of it */
+    char in_use[256];     /* what uses it: "mounted at /mnt", "swap", "held by /dev/md0"; or a part
+                             of it: "/dev/sda2 is swap"; several are parted by "; " */
+    uint64_t size_bytes;
+    uint32_t logical_sector_bytes;
+    uint32_t physical_sector_bytes;
+    uint8_t read_only;
+    uint8_t removable;
+    uint8_t running_system; /* it holds the root file system */
+    uint32_t partition_count;
+};
+
 struct imgz_partition {
-    char path[64];     /* "/dev/sda1" */
-    char contents[64]; /* as of a device, below; so for all texts */
+    uint32_t struct_bytes; /* sizeof(struct imgz_partition) of the caller */
+    char path[64];         /* "/dev/sda1" */
+    char contents[64];     /* as of a device; so for all texts */
     char label[64];
     char mounted_at[256];
     char in_use[256];
@@ -23,36 +47,24 @@ struct imgz_partition {
     uint64_t size_bytes;
 };
 
-struct imgz_device {
-    char path[64];  /* "/dev/sda" */
-    char model[64]; /* "" where the system does not say; so for all texts below */
-    char serial[64];
-    char bus[16];         /* "nvme", "usb", "virtio", "loop" ... */
-    char contents[64];    /* what libblkid sees on it: "gpt", "ext4" ... */
-    char mounted_at[256]; /* first mount point of it or of a partition of it */
-    uint64_t size_bytes;
-    uint32_t logical_sector_bytes;
-    uint32_t physical_sector_bytes;
-    uint8_t read_only;
-    uint8_t removable;
-    uint8_t running_system; /* it holds the root file system */
-    char label[64];         /* of the file system on it, or of the partition */
-    char in_use[256]; /* what uses it: "mounted at /mnt", "swap", "held by /dev/md0"; or a part
-                         of it: "/dev/sda2 is swap"; several are parted by "; " */
-    uint32_t partition_count;
-    const struct imgz_partition *partitions; /* by offset; freed with the list */
-};
+/* Lists whole block devices that have a size, sorted by path. */
+IMGZ_API int imgz_devices_list(struct imgz_devices **result, struct imgz_error *error);
 
-/* Lists whole block devices that have a size, sorted by path. The array is the caller's, to be
- * given to imgz_devices_free(). */
-IMGZ_API int imgz_devices_list(struct imgz_device **devices, size_t *count,
+/* The one that 'path' is, or is a partition of; a list of one. No other is looked at. -ENOTBLK: it
+ * is no block device. */
+IMGZ_API int imgz_devices_find(const char *path, struct imgz_devices **result,
                                struct imgz_error *error);
-IMGZ_API void imgz_devices_free(struct imgz_device *devices);
 
-/* The one that 'path' is, or is a partition of; an array of one, as above. No other is looked at.
- * -ENOTBLK: it is no block device. */
-IMGZ_API int imgz_devices_find(const char *path, struct imgz_device **device,
-                               struct imgz_error *error);
+IMGZ_API void imgz_devices_free(struct imgz_devices *devices); /* accepts NULL */
+
+IMGZ_API size_t imgz_devices_count(const struct imgz_devices *devices);
+
+/* The device at 'index' < count, and of it the partition at 'partition_index' < partition_count, by
+ * their offsets. 0, or -EINVAL: there is none, or the struct has no size. */
+IMGZ_API int imgz_devices_get(const struct imgz_devices *devices, size_t index,
+                              struct imgz_device *device);
+IMGZ_API int imgz_devices_get_partition(const struct imgz_devices *devices, size_t index,
+                                        uint32_t partition_index, struct imgz_partition *partition);
 
 /* ---- Topology ----------------------------------------------------------------------------- */
 
@@ -68,7 +80,8 @@ enum imgz_binding {
 struct imgz_topology;
 
 struct imgz_topology_info {
-    uint32_t node_count; /* of the machine, as far as it can be seen from here */
+    uint32_t struct_bytes; /* sizeof(struct imgz_topology_info) of the caller */
+    uint32_t node_count;   /* of the machine, as far as it can be seen from here */
     uint32_t core_count;
     uint32_t processor_count;
     uint32_t allowed_node_count; /* of it: may be used (affinity, cpusets) */
@@ -86,8 +99,9 @@ struct imgz_topology_info {
 };
 
 struct imgz_topology_node {
-    uint32_t os_index;   /* as the system counts nodes */
-    uint32_t core_count; /* may be used; so for the processors */
+    uint32_t struct_bytes; /* sizeof(struct imgz_topology_node) of the caller */
+    uint32_t os_index;     /* as the system counts nodes */
+    uint32_t core_count;   /* may be used; so for the processors */
     uint32_t processor_count;
     uint32_t worker_count;
     uint32_t slot_count;
@@ -96,22 +110,24 @@ struct imgz_topology_node {
 };
 
 struct imgz_topology_worker {
-    uint32_t node_index;  /* of the nodes below */
-    char processors[256]; /* those it is bound to; "" if it is not */
+    uint32_t struct_bytes; /* sizeof(struct imgz_topology_worker) of the caller */
+    uint32_t node_index;   /* of the nodes below */
+    char processors[256];  /* those it is bound to; "" if it is not */
 };
 
 /* 'options' (may be NULL) as for a capture: thread_count and chunk_bytes matter. */
 IMGZ_API int imgz_topology_open(const struct imgz_options *options, struct imgz_topology **result,
                                 struct imgz_error *error);
 IMGZ_API void imgz_topology_close(struct imgz_topology *topology); /* accepts NULL */
-IMGZ_API void imgz_topology_get_info(const struct imgz_topology *topology,
-                                     struct imgz_topology_info *info);
 
-/* 'index' < allowed_node_count, < worker_count. */
-IMGZ_API void imgz_topology_get_node(const struct imgz_topology *topology, uint32_t index,
-                                     struct imgz_topology_node *node);
-IMGZ_API void imgz_topology_get_worker(const struct imgz_topology *topology, uint32_t index,
-                                       struct imgz_topology_worker *worker);
+/* 'index' < allowed_node_count, < worker_count. 0, or -EINVAL: there is none, or the struct has no
+ * size. */
+IMGZ_API int imgz_topology_get_info(const struct imgz_topology *topology,
+                                    struct imgz_topology_info *info);
+IMGZ_API int imgz_topology_get_node(const struct imgz_topology *topology, uint32_t index,
+                                    struct imgz_topology_node *node);
+IMGZ_API int imgz_topology_get_worker(const struct imgz_topology *topology, uint32_t index,
+                                      struct imgz_topology_worker *worker);
 
 #ifdef __cplusplus
 }

@@ -73,8 +73,9 @@ static void on_log(const char *line, void *context)
 static void run_jobs(const char *disk, char root_hash[33])
 {
     struct imgz_options options;
-    struct imgz_report report, again;
-    struct imgz_error error;
+    struct imgz_report report = {.struct_bytes = sizeof(report)};
+    struct imgz_report again = {.struct_bytes = sizeof(again)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     struct seen seen = {.stop_after_bytes = UINT64_MAX};
     unsigned log_count = 0;
 
@@ -114,9 +115,10 @@ static void run_jobs(const char *disk, char root_hash[33])
 static void look_at_image(const char *root_hash)
 {
     struct imgz_image *image = NULL;
-    struct imgz_device *disk = NULL;
-    struct imgz_image_info info;
-    struct imgz_error error;
+    struct imgz_devices *disks = NULL;
+    struct imgz_device disk = {.struct_bytes = sizeof(disk)};
+    struct imgz_image_info info = {.struct_bytes = sizeof(info)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     const char *key, *value, *previous = "";
 
     check_done(imgz_image_open("image.gz", &image, &error), &error, "open");
@@ -130,24 +132,30 @@ static void look_at_image(const char *root_hash)
         CHECK(key != NULL && value != NULL && strcmp(previous, key) < 0);
         previous = key;
     }
-    CHECK(imgz_image_disk(image, &disk) == 0);
-    CHECK(disk->size_bytes == info.raw_bytes && disk->partition_count == 0);
-    imgz_devices_free(disk);
+    CHECK(imgz_image_get_meta(image, info.meta_count, &key, &value) == -EINVAL);
+    CHECK(imgz_image_disk(image, &disks) == 0);
+    CHECK(imgz_devices_count(disks) == 1 && imgz_devices_get(disks, 0, &disk) == 0);
+    CHECK(disk.size_bytes == info.raw_bytes && disk.partition_count == 0);
+    CHECK(imgz_devices_get(disks, 1, &disk) == -EINVAL);
+    imgz_devices_free(disks);
     imgz_image_close(image);
     imgz_image_close(NULL);
 }
 
 static void look_at_devices(void)
 {
-    struct imgz_device *devices = NULL;
-    struct imgz_error error;
-    size_t count = 0;
+    struct imgz_devices *devices = NULL;
+    struct imgz_device device = {.struct_bytes = sizeof(device)};
+    char previous[sizeof(device.path)] = "";
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
 
-    check_done(imgz_devices_list(&devices, &count, &error), &error, "devices");
-    for (size_t i = 0; i < count; i++) {
-        CHECK(strncmp(devices[i].path, "/dev/", 5) == 0);
-        CHECK(devices[i].size_bytes > 0);
-        CHECK(i == 0 || strcmp(devices[i - 1].path, devices[i].path) != 0);
+    check_done(imgz_devices_list(&devices, &error), &error, "devices");
+    for (size_t i = 0; i < imgz_devices_count(devices); i++) {
+        CHECK(imgz_devices_get(devices, i, &device) == 0);
+        CHECK(strncmp(device.path, "/dev/", 5) == 0);
+        CHECK(device.size_bytes > 0);
+        CHECK(strcmp(previous, device.path) != 0);
+        memcpy(previous, device.path, sizeof(previous));
     }
     imgz_devices_free(devices);
     imgz_devices_free(NULL);
@@ -156,9 +164,9 @@ static void look_at_devices(void)
 static void look_at_topology(void)
 {
     struct imgz_topology *topology = NULL;
-    struct imgz_topology_info info;
+    struct imgz_topology_info info = {.struct_bytes = sizeof(info)};
     struct imgz_options options;
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     uint32_t workers = 0;
     uint32_t i;
 
@@ -169,14 +177,14 @@ static void look_at_topology(void)
     CHECK(info.worker_count == 3);
     CHECK(info.memory_bytes == info.slot_count * info.slot_bytes);
     for (i = 0; i < info.allowed_node_count; i++) {
-        struct imgz_topology_node node;
+        struct imgz_topology_node node = {.struct_bytes = sizeof(node)};
 
         imgz_topology_get_node(topology, i, &node);
         workers += node.worker_count;
     }
     CHECK(workers == 3);
     for (i = 0; i < info.worker_count; i++) {
-        struct imgz_topology_worker worker;
+        struct imgz_topology_worker worker = {.struct_bytes = sizeof(worker)};
 
         imgz_topology_get_worker(topology, i, &worker);
         CHECK(worker.node_index < info.allowed_node_count);
@@ -217,7 +225,7 @@ static void check_cancelled(int rc, const struct imgz_error *error)
 static void cancel(const char *disk)
 {
     struct imgz_options options;
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     struct seen seen = {.stop_after_bytes = 1}; /* a chunk came, the end did not */
     int middle_fd = make_stuck_pipe("stuck-middle", disk, IMGZ_CHUNK_BYTES_MIN);
     int raw_fd = make_stuck_pipe("stuck-disk", disk, 20000);
@@ -251,8 +259,8 @@ static void cancel(const char *disk)
 static void measure(const char *disk)
 {
     struct imgz_options options;
-    struct imgz_bench_result result;
-    struct imgz_error error;
+    struct imgz_bench_result result = {.struct_bytes = sizeof(result)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     struct seen seen = {.stop_after_bytes = UINT64_MAX};
 
     imgz_options_init(&options, sizeof(options));
@@ -260,8 +268,6 @@ static void measure(const char *disk)
     options.chunk_bytes = IMGZ_CHUNK_BYTES_MIN;
     options.progress = on_progress;
     options.progress_context = &seen;
-    imgz_bench_result_init(&result, sizeof(result));
-    CHECK(result.read_row == -1 && result.level_kept_up == IMGZ_BENCH_LEVEL_NONE);
     check_done(imgz_bench(disk, &options, &result, &error), &error, "bench");
     CHECK(seen.finished && result.done_count == result.row_count);
     CHECK(result.row_count > IMGZ_LEVEL_MAX && result.row_count <= IMGZ_BENCH_ROWS_MAX);
@@ -271,7 +277,7 @@ static void measure(const char *disk)
     CHECK(result.rows[result.row_count - 1].kind == IMGZ_BENCH_DECODE);
 
     /* A program that was built when the result ended behind 'done_count'. */
-    imgz_bench_result_init(&result, offsetof(struct imgz_bench_result, rows));
+    result.struct_bytes = offsetof(struct imgz_bench_result, rows);
     result.rows[0].bytes = 12345;
     seen = (struct seen){.stop_after_bytes = 1}; /* behind the first row, before the last */
     CHECK(imgz_bench(disk, &options, &result, &error) == -ECANCELED);
@@ -280,14 +286,17 @@ static void measure(const char *disk)
     CHECK(result.rows[0].bytes == 12345);
 
     CHECK(imgz_bench("no-such-disk", &options, NULL, &error) == -ENOENT);
+    result.struct_bytes = sizeof(result);
+    CHECK(imgz_bench("no-such-disk", &options, &result, &error) == -ENOENT);
+    CHECK(result.read_row == -1 && result.level_kept_up == IMGZ_BENCH_LEVEL_NONE);
     CHECK(imgz_bench("/dev/null", &options, NULL, &error) == -EINVAL);
 }
 
 static void fail(const char *disk)
 {
     struct imgz_options options;
-    struct imgz_report report;
-    struct imgz_error error;
+    struct imgz_report report = {.struct_bytes = sizeof(report)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     struct imgz_image *image = NULL;
 
     CHECK(imgz_capture("no-such-disk", "new", NULL, &report, &error) == -ENOENT);

@@ -51,7 +51,8 @@ std::string open_root_hash(const char *path, imgz_error &error)
 
     check(imgz_image_open(path, &opened, &error) == 0, "open", error);
     const std::unique_ptr<imgz_image, image_closer> image(opened);
-    imgz_image_get_info(image.get(), &info);
+    info.struct_bytes = sizeof(info);
+    check(imgz_image_get_info(image.get(), &info) == 0, "info", error);
     return info.root_hash;
 }
 
@@ -81,6 +82,8 @@ int main(int argc, char **argv)
 {
     imgz_error error{};
     imgz_report captured{}, hashed{};
+    error.struct_bytes = sizeof(error);
+    captured.struct_bytes = hashed.struct_bytes = sizeof(captured);
     const imgz_options options = default_options();
     const std::vector<std::string> arguments(argv, argv + argc);
 

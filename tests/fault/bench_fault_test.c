@@ -62,7 +62,8 @@ static void run_once(const char *path, const struct imgz_intercept *plan, struct
     struct imgz_options options;
 
     imgz_options_init(&options, sizeof(options));
-    imgz_bench_result_init(&outcome->result, sizeof(outcome->result));
+    outcome->result.struct_bytes = sizeof(outcome->result);
+    outcome->error.struct_bytes = sizeof(outcome->error);
     options.chunk_bytes = CHUNK;
     options.thread_count = 1;
     options.bench_ms = 1;

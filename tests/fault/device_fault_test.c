@@ -131,7 +131,7 @@ static void capture_whole_disk(unsigned char *disk)
 static int set_up(void **state)
 {
     unsigned char *disk = calloc(1, DISK_BYTES);
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
 
     (void)state;
     assert_non_null(disk);
@@ -206,7 +206,7 @@ static void check_refused(const struct refused *job, const struct imgz_intercept
                           struct imgz_trial *trial, const unsigned char *before,
                           unsigned char *after)
 {
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     int rc = run_once(job, plan, trial, &error);
 
     if (trial->memory_grown != 0)

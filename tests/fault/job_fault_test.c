@@ -244,8 +244,8 @@ static void lacks_the_end(const struct imgz_report *report)
 
 static void captured_in_part(const struct imgz_report *report)
 {
-    struct imgz_report found;
-    struct imgz_error error;
+    struct imgz_report found = {.struct_bytes = sizeof(found)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
 
     lacks_the_end(report);
     assert_int_equal(imgz_verify(path("out").text, NULL, &world.options, &found, &error), 0);
@@ -302,7 +302,7 @@ static void fill_disk(void)
 static int hash_zeroed(struct imgz_error *error)
 {
     unsigned char *zeroed = calloc(1, DISK_BYTES);
-    struct imgz_report report;
+    struct imgz_report report = {.struct_bytes = sizeof(report)};
     int rc;
 
     assert_non_null(zeroed);
@@ -317,7 +317,7 @@ static int hash_zeroed(struct imgz_error *error)
 static int capture_lacking(struct imgz_error *error)
 {
     const struct imgz_intercept plan = {.ring_refused = true, .bad_read_offset = BAD_OFFSET};
-    struct imgz_report report;
+    struct imgz_report report = {.struct_bytes = sizeof(report)};
     int rc;
 
     imgz_intercept_arm(&plan);
@@ -347,11 +347,12 @@ static void attach_device(void)
 
 static int set_up(void **state)
 {
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
 
     (void)state;
     imgz_fixture_init(&world.fixture);
     imgz_options_init(&world.options, sizeof(world.options));
+    world.right.struct_bytes = sizeof(world.right);
     world.options.chunk_bytes = CHUNK;
     world.options.thread_count = 2;
     world.options.flags = IMGZ_FLAG_REPRODUCIBLE;
@@ -377,8 +378,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- Running a job under a plan ----------------------------------------------------------------
- */
+/* ---- Running a job under a plan ---------------------------------------------------------- */
 
 struct outcome {
     int rc;
@@ -427,6 +427,8 @@ static void run_once(const struct job *job, const struct imgz_intercept *plan,
         age_device();
     if (job->bad_read_offset > 0)
         its_plan.bad_read_offset = job->bad_read_offset;
+    outcome->report.struct_bytes = sizeof(outcome->report);
+    outcome->error.struct_bytes = sizeof(outcome->error);
     imgz_trial_begin(&outcome->trial, &its_plan);
     outcome->rc = job->run(&outcome->report, &outcome->error);
     imgz_trial_end(&outcome->trial);

@@ -225,7 +225,7 @@ static int run_once(const struct job *job, const struct imgz_intercept *plan, co
                     int64_t *grown)
 {
     const unsigned fds_before = count_fds();
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     int64_t live_before;
     int rc;
 

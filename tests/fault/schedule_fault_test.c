@@ -166,13 +166,15 @@ static void attach_device(void)
 
 static int set_up(void **state)
 {
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
 
     (void)state;
     imgz_fixture_init(&world.fixture);
     fill_disk();
     attach_device();
     imgz_options_init(&world.options, sizeof(world.options));
+    world.report.struct_bytes = sizeof(world.report);
+    world.told.struct_bytes = sizeof(world.told);
     world.options.chunk_bytes = CHUNK;
     world.options.thread_count = 2;
     world.options.direct = IMGZ_DIRECT_ON;

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 static int verify(const char *path, struct imgz_report *report)
 {
     struct imgz_options options;
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     int rc;
 
     imgz_options_init(&options, sizeof(options));
@@ -66,11 +66,16 @@ static int verify_stream(int fd, struct imgz_report *report)
 static void look_inside(const char *path)
 {
     struct imgz_image *image = NULL;
-    struct imgz_device *disk = NULL;
+    struct imgz_device disk = {.struct_bytes = sizeof(disk)};
+    struct imgz_partition partition = {.struct_bytes = sizeof(partition)};
+    struct imgz_devices *disks = NULL;
 
-    if (imgz_image_open(path, &image, NULL) == 0 && imgz_image_disk(image, &disk) == 0)
-        IMGZ_ASSERT(disk->partition_count == 0 || disk->partitions != NULL);
-    imgz_devices_free(disk);
+    if (imgz_image_open(path, &image, NULL) == 0 && imgz_image_disk(image, &disks) == 0) {
+        IMGZ_ASSERT(imgz_devices_get(disks, 0, &disk) == 0);
+        for (uint32_t i = 0; i < disk.partition_count; i++)
+            IMGZ_ASSERT(imgz_devices_get_partition(disks, 0, i, &partition) == 0);
+    }
+    imgz_devices_free(disks);
     imgz_image_close(image);
 }
 
@@ -122,8 +127,8 @@ static void check_with_zlib(const unsigned char *data, size_t bytes, const char 
 
 static void check_image(const unsigned char *data, size_t bytes)
 {
-    struct imgz_report by_file;
-    struct imgz_report by_stream;
+    struct imgz_report by_file = {.struct_bytes = sizeof(by_file)};
+    struct imgz_report by_stream = {.struct_bytes = sizeof(by_stream)};
     char path[32];
     int fd = make_file(data, bytes, path);
     int rc = verify(path, &by_file);

@@ -61,7 +61,7 @@ static int capture(const char *image)
     const struct name disk = name_of("disk");
     const struct name out = name_of(image);
     struct imgz_options options;
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     int rc;
 
     imgz_options_init(&options, sizeof(options));

@@ -228,7 +228,7 @@ static void run_belt(struct belt *belt, const struct imgz_machine *machine, uint
         .feed = feed,
         .work = work,
         .drain = drain,
-        .watch = {.progress = watch, .progress_context = belt, .progress_interval_ms = 1},
+        .watch = {.caller = {.progress = watch, .context = belt}, .progress_interval_ms = 1},
     };
     struct imgz_placement *placement = NULL;
     struct imgz_threads_usage usage;

@@ -79,8 +79,8 @@ static void *run_jobs(void *argument)
 
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct imgz_options options = make_options(side);
-        struct imgz_report report;
-        struct imgz_error error;
+        struct imgz_report report = {.struct_bytes = sizeof(report)};
+        struct imgz_error error = {.struct_bytes = sizeof(error)};
         char name[16];
 
         IMGZ_ASSERT(imgz_capture(disk.text, image.text, &options, &report, &error) == 0);
@@ -148,7 +148,7 @@ static void *run_canceled_jobs(void *argument)
     kept = imgz_fixture_path(&world.fixture, kept_name);
     for (unsigned i = 0; i < CANCELS; i++) {
         struct imgz_options options = make_options(side);
-        struct imgz_error error;
+        struct imgz_error error = {.struct_bytes = sizeof(error)};
         int rc;
 
         side->progress_count = 0;
@@ -291,7 +291,7 @@ const char *__tsan_default_suppressions(void)
 static int set_up(void **state)
 {
     struct imgz_options options;
-    struct imgz_report report;
+    struct imgz_report report = {.struct_bytes = sizeof(report)};
 
     (void)state;
     imgz_fixture_init(&world.fixture);

@@ -26,7 +26,7 @@
 static struct imgz_fixture fixture;
 static struct imgz_sample_set samples;
 static struct imgz_options options;
-static struct imgz_error error;
+static struct imgz_error error = {.struct_bytes = sizeof(error)};
 static uint64_t image_bytes[CHUNK_COUNT];
 
 static int run(struct imgz_kernel_rate *gauge)

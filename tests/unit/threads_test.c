@@ -174,8 +174,7 @@ static int run(struct count_job *job, struct imgz_error *error)
         .feed = feed,
         .work = work,
         .drain = drain,
-        .watch = {.progress = progress,
-                  .progress_context = job,
+        .watch = {.caller = {.progress = progress, .context = job},
                   .progress_interval_ms = 1,
                   .raw_bytes_total = job->item_count * ITEM_BYTES},
     };
@@ -363,8 +362,9 @@ static void calls_can_fail_and_be_canceled(void **state)
         struct call call = {.caller = pthread_self(),
                             .code = cases[i].code,
                             .waits = cases[i].canceled};
-        const struct imgz_threads_watch watch = {
-            .progress = cases[i].canceled ? cancel_at_once : NULL, .progress_interval_ms = 1};
+        const struct imgz_threads_watch watch = {.caller.progress =
+                                                     cases[i].canceled ? cancel_at_once : NULL,
+                                                 .progress_interval_ms = 1};
 
         assert_int_equal(imgz_latch_create(&call.latch), 0);
         assert_int_equal(imgz_threads_call(call_body, &call, &watch, call.latch), cases[i].rc);

@@ -27,10 +27,10 @@ static void too_many_are_told_all_the_same(void **state)
     for (unsigned i = 0; i < IMGZ_WARNINGS_MAX + 3; i++)
         imgz_warn(job, "source-changed", "the %u. one", i);
     assert_int_equal(told, IMGZ_WARNINGS_MAX + 3);
-    assert_int_equal(job->warning_count, IMGZ_WARNINGS_MAX);
-    assert_string_equal(job->warnings[0].text, "the 0. one");
-    assert_string_equal(job->warnings[IMGZ_WARNINGS_MAX - 1].code, "source-changed");
-    assert_false(job->gpt_moved);
+    assert_int_equal(job->report.warning_count, IMGZ_WARNINGS_MAX);
+    assert_string_equal(job->report.warnings[0].text, "the 0. one");
+    assert_string_equal(job->report.warnings[IMGZ_WARNINGS_MAX - 1].code, "source-changed");
+    assert_false(job->report.gpt_moved);
     free(job);
 }
 
@@ -44,9 +44,11 @@ static void long_ones_are_cut(void **state)
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
     imgz_warn(job, text, "%s", text);
-    assert_int_equal(job->warning_count, 1);
-    assert_int_equal(strlen(job->warnings[0].text), sizeof(job->warnings[0].text) - 1);
-    assert_int_equal(strlen(job->warnings[0].code), sizeof(job->warnings[0].code) - 1);
+    assert_int_equal(job->report.warning_count, 1);
+    assert_int_equal(strlen(job->report.warnings[0].text),
+                     sizeof(job->report.warnings[0].text) - 1);
+    assert_int_equal(strlen(job->report.warnings[0].code),
+                     sizeof(job->report.warnings[0].code) - 1);
     free(job);
 }
 

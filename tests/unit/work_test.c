@@ -98,8 +98,8 @@ static void holes_are_next_to_nothing(void **state)
     struct imgz_fixture_path disk, image, copy;
     struct imgz_options options;
     struct imgz_image *opened = NULL;
-    struct imgz_image_info info;
-    struct imgz_error error;
+    struct imgz_image_info info = {.struct_bytes = sizeof(info)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     struct seen seen;
     uint64_t sparse;
 
@@ -188,8 +188,8 @@ static void old_work_is_told_apart(void **state)
     struct imgz_fixture fixture;
     struct imgz_fixture_path disk, image;
     struct imgz_options options;
-    struct imgz_report report;
-    struct imgz_error error;
+    struct imgz_report report = {.struct_bytes = sizeof(report)};
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     struct seen seen;
 
     (void)state;

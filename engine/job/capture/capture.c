@@ -180,7 +180,7 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
         rc = add_meta(capture);
     if (rc == 0)
         rc = imgz_image_writer_finish(&writer, &capture->job.sum, &capture->meta);
-    capture->job.image_bytes = imgz_image_writer_bytes(&writer);
+    capture->job.report.image_bytes = imgz_image_writer_bytes(&writer);
     imgz_image_writer_fini(&writer);
     return rc;
 }
@@ -319,7 +319,7 @@ static int take_over(struct capture *capture)
         return 0;
     rc = imgz_resume_find(&capture->leftover, &capture->job, &config);
     imgz_source_set_known_bad(capture->source, &capture->leftover.known_bad.bad);
-    capture->job.resumed_bytes = capture->leftover.whole.raw_bytes;
+    capture->job.report.resumed_bytes = capture->leftover.whole.raw_bytes;
     return rc;
 }
 
@@ -449,8 +449,8 @@ static int plan(struct capture *capture)
     imgz_steady_begin(&capture->steady, &capture->job, capture->source, capture->output);
     capture->job.sum.raw_bytes = imgz_source_size(capture->source);
     capture->job.chunk_bytes = capture->job.options.chunk_bytes;
-    capture->job.room_bytes = imgz_sink_room_bytes(capture->output);
-    capture->job.partial_bytes = imgz_sink_partial_bytes(capture->output);
+    capture->job.report.room_bytes = imgz_sink_room_bytes(capture->output);
+    capture->job.report.partial_bytes = imgz_sink_partial_bytes(capture->output);
     imgz_sink_close(capture->output);
     capture->output = NULL;
     return rc;
@@ -467,10 +467,10 @@ static void confine(struct capture *capture)
     imgz_confined_begin(&capture->job, &kept);
 }
 
-static int run(struct capture *capture, const struct imgz_options *options)
+static int run(struct capture *capture, const struct imgz_job_request *request)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    int rc = imgz_job_begin(&capture->job, options);
+    int rc = imgz_job_begin(&capture->job, request);
 
     capture->job.deadline_path = capture->source_path;
     if (rc == 0)
@@ -515,20 +515,20 @@ static struct capture *create(const char *source, const char *image)
     return capture;
 }
 
-static int capture_anew(const char *source, const char *image, const struct imgz_options *options,
-                        struct imgz_report *report, struct imgz_error *error)
+static int capture_anew(const char *source, const char *image,
+                        const struct imgz_job_request *request)
 {
     struct capture *capture = create(source, image);
     bool left;
     int rc;
 
     if (capture == NULL)
-        return imgz_job_refuse(-ENOMEM, report, error);
-    rc = run(capture, options);
+        return imgz_job_refuse(request, -ENOMEM);
+    rc = run(capture, request);
     left = capture->job.left.any;
     if (!left)
         release(capture);
-    rc = imgz_job_end(&capture->job, rc, report, error);
+    rc = imgz_job_end(&capture->job, rc);
     if (!left)
         free(capture);
     return rc;
@@ -537,6 +537,8 @@ static int capture_anew(const char *source, const char *image, const struct imgz
 int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                  struct imgz_report *report, struct imgz_error *error)
 {
-    return imgz_retry_wanted(image, options) ? imgz_retry(source, image, options, report, error)
-                                             : capture_anew(source, image, options, report, error);
+    const struct imgz_job_request request = {IMGZ_JOB_CAPTURE, options, report, error};
+
+    return imgz_retry_wanted(image, &request) ? imgz_retry(source, image, &request)
+                                              : capture_anew(source, image, &request);
 }

@@ -224,7 +224,7 @@ static int find_earlier(struct mend *mend)
         return 0;
     rc = imgz_retry_resume_find(earlier, &mend->job, &config);
     imgz_source_set_known_bad(mend->source, &earlier->known_bad.bad);
-    mend->job.resumed_bytes = earlier->whole.raw_bytes;
+    mend->job.report.resumed_bytes = earlier->whole.raw_bytes;
     return rc;
 }
 
@@ -306,7 +306,7 @@ static void adopt_sum(struct mend *mend)
     };
     mend->job.sum_done = true;
     mend->job.chunk_bytes = image->header.chunk_bytes;
-    mend->job.image_bytes = image->image_bytes;
+    mend->job.report.image_bytes = image->image_bytes;
 }
 
 static void release(struct mend *mend)
@@ -328,16 +328,15 @@ static void end_written(struct mend *mend)
     mend->output = NULL;
 }
 
-bool imgz_retry_wanted(const char *image, const struct imgz_options *options)
+bool imgz_retry_wanted(const char *image, const struct imgz_job_request *request)
 {
+    struct imgz_options options;
     struct stat status;
 
-    return options != NULL &&
-           options->struct_bytes >=
-               offsetof(struct imgz_options, map_path) + sizeof(options->map_path) &&
-           options->map_path != NULL && (options->flags & IMGZ_FLAG_FORCE) == 0 &&
-           strcmp(image, "-") != 0 && stat(image, &status) == 0 && S_ISREG(status.st_mode) &&
-           stat(options->map_path, &status) == 0;
+    return imgz_job_complete_options(request->options, &options) == 0 && options.map_path != NULL &&
+           (options.flags & IMGZ_FLAG_FORCE) == 0 && strcmp(image, "-") != 0 &&
+           stat(image, &status) == 0 && S_ISREG(status.st_mode) &&
+           stat(options.map_path, &status) == 0;
 }
 
 static int mend_steadily(struct mend *mend)
@@ -360,9 +359,9 @@ static int mend_steadily(struct mend *mend)
     return rc;
 }
 
-static int run(struct mend *mend, const struct imgz_options *options)
+static int run(struct mend *mend, const struct imgz_job_request *request)
 {
-    int rc = imgz_job_begin(&mend->job, options);
+    int rc = imgz_job_begin(&mend->job, request);
 
     mend->job.deadline_path = mend->source_path;
     if (rc == 0)
@@ -374,9 +373,9 @@ static int run(struct mend *mend, const struct imgz_options *options)
     end_written(mend);
     if (rc == 0)
         imgz_job_finish(&mend->job);
-    mend->job.mended = true;
-    mend->job.missing_bytes = mend->missing.bytes;
-    mend->job.regained_bytes = mend->stage.regained_bytes;
+    mend->job.report.mended = true;
+    mend->job.report.missing_bytes = mend->missing.bytes;
+    mend->job.report.regained_bytes = mend->stage.regained_bytes;
     return rc;
 }
 
@@ -399,20 +398,19 @@ static struct mend *create(const char *source, const char *image)
     return mend;
 }
 
-int imgz_retry(const char *source, const char *image, const struct imgz_options *options,
-               struct imgz_report *report, struct imgz_error *error)
+int imgz_retry(const char *source, const char *image, const struct imgz_job_request *request)
 {
     struct mend *mend = create(source, image);
     bool left;
     int rc;
 
     if (mend == NULL)
-        return imgz_job_refuse(-ENOMEM, report, error);
-    rc = run(mend, options);
+        return imgz_job_refuse(request, -ENOMEM);
+    rc = run(mend, request);
     left = mend->job.left.any;
     if (!left)
         release(mend);
-    rc = imgz_job_end(&mend->job, rc, report, error);
+    rc = imgz_job_end(&mend->job, rc);
     if (!left)
         free(mend);
     return rc;

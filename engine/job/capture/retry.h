@@ -15,17 +15,14 @@
 #ifndef IMGZ_RETRY_H
 #define IMGZ_RETRY_H
 
-#include <imgz/imgz.h>
+#include "job/common/job.h"
 
-#include "base/base.h"
-
-/* True if a capture to 'image' with these options (may be NULL) is to mend it: both it and a map
- * are there, and nothing says that they are to be replaced. */
-bool imgz_retry_wanted(const char *image, const struct imgz_options *options);
+/* True if a capture to 'image' is to mend it: both it and a map are there, and nothing says that
+ * they are to be replaced. */
+bool imgz_retry_wanted(const char *image, const struct imgz_job_request *request);
 
 /* As imgz_capture(). */
 IMGZ_MUST_CHECK int imgz_retry(const char *source, const char *image,
-                               const struct imgz_options *options, struct imgz_report *report,
-                               struct imgz_error *error);
+                               const struct imgz_job_request *request);
 
 #endif /* IMGZ_RETRY_H */

@@ -215,7 +215,7 @@ static int finish_image(struct imgz_retry_stage *stage)
     if (rc < 0)
         return rc;
     rc = imgz_image_writer_finish(&stage->writer, &stage->job->sum, &stage->meta);
-    stage->job->image_bytes = imgz_image_writer_bytes(&stage->writer);
+    stage->job->report.image_bytes = imgz_image_writer_bytes(&stage->writer);
     return rc;
 }
 

@@ -137,7 +137,7 @@ int imgz_decode_stage_prepare(struct imgz_decode_stage *decode, struct imgz_job 
     job->read_fd = imgz_source_local_fd(decode->image.source);
     rc = imgz_job_prepare(job, &needs);
     if (decode->image.seekable)
-        job->image_bytes = decode->image.image_bytes;
+        job->report.image_bytes = decode->image.image_bytes;
     if (rc < 0)
         return rc;
     if (decode->image.seekable)
@@ -234,7 +234,7 @@ static int check_digests(const struct imgz_decode_stage *decode, const struct im
     if (imgz_recorded_agree(sum, &decode->image.meta, compared, &differs))
         return 0;
     location.stage = IMGZ_STAGE_CHECK;
-    if (job->same_bytes > 0)
+    if (job->report.same_bytes > 0)
         return imgz_latch_raise(
             job->latch, -EBADMSG, location,
             "restoring %s: the %s of the disk is %s but was recorded as %s: what "
@@ -281,9 +281,9 @@ int imgz_decode_stage_check_sum(const struct imgz_decode_stage *decode, struct i
     int rc;
 
     IMGZ_ASSERT(job->sum_done);
-    job->image_bytes = decode->image.image_bytes;
+    job->report.image_bytes = decode->image.image_bytes;
     rc = check_frame(decode, job->latch, &job->sum);
     if (decode->scrub) /* as it takes the raw hashes, on the word of who captured */
         job->sum.root_sha256 = decode->image.end.root_sha256;
-    return rc < 0 ? rc : check_digests(decode, job, &job->sum, &job->compared_digests);
+    return rc < 0 ? rc : check_digests(decode, job, &job->sum, &job->report.compared_digests);
 }

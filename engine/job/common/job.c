@@ -9,6 +9,7 @@
 
 #include "base/advice.h"
 #include "base/clock.h"
+#include "base/sized.h"
 #include "base/text.h"
 #include "checksum/checksum.h"
 #include "checksum/digest.h"
@@ -74,14 +75,42 @@ static int check_options(struct imgz_job *job)
     return check_target_options(job);
 }
 
-/* Takes over what the caller's header knows; what it does not keeps its default. */
-static void adopt_options(struct imgz_job *job, const struct imgz_options *options)
+/* Which of the caller's structs has no size; NULL: none. */
+static const char *find_unsized(const struct imgz_job_request *request)
 {
-    imgz_options_init(&job->options, sizeof(job->options));
-    if (options != NULL)
-        memcpy(&job->options, options, imgz_min(options->struct_bytes, sizeof(job->options)));
+    if (!IMGZ_SIZED_IS_SET_UP(request->options))
+        return "the options were not set up by imgz_options_init()";
+    if (!IMGZ_SIZED_IS_SET_UP(request->report))
+        return "report.struct_bytes is not sizeof(struct imgz_report)";
+    if (!IMGZ_SIZED_IS_SET_UP(request->error))
+        return "error.struct_bytes is not sizeof(struct imgz_error)";
+    return NULL;
+}
+
+/* What the caller's header does not know keeps its default. */
+int imgz_job_complete_options(const struct imgz_options *options, struct imgz_options *result)
+{
+    imgz_options_init(result, sizeof(*result));
+    if (!IMGZ_SIZED_IS_SET_UP(options))
+        return -EINVAL;
+    return options != NULL ? IMGZ_SIZED_TAKE(result, options) : 0;
+}
+
+static int adopt_options(struct imgz_job *job)
+{
+    const char *unsized = find_unsized(&job->request);
+
+    if (unsized != NULL)
+        return imgz_latch_raise_usage(job->latch, nowhere, "%s", unsized);
+    if (imgz_job_complete_options(job->request.options, &job->options) < 0)
+        return imgz_latch_raise_usage(
+            job->latch, nowhere,
+            "the options have something set that version %s does not know: use a newer library",
+            imgz_version());
     if (job->options.progress_interval_ms == 0)
         job->options.progress_interval_ms = 1;
+    imgz_log_init(&job->log, job->options.log, job->options.log_context);
+    return check_options(job);
 }
 
 /* Looks at the machine, and counts workers by it if the caller did not. */
@@ -117,25 +146,26 @@ static int create_deadline(struct imgz_job *job)
     return imgz_watchdog_create(&config, &job->watchdog) < 0 ? imgz_job_raise_memory(job) : 0;
 }
 
-int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options)
+int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request)
 {
     int rc;
 
     memset(job, 0, sizeof(*job));
+    job->request = *request;
     job->start_ns = imgz_clock_ns();
     imgz_stopwatch_start(&job->stopwatch, job->start_ns);
     job->run_phase = IMGZ_PHASE_COPY;
-    job->bad_offset = IMGZ_OFFSET_NONE;
-    job->backup_gpt_offset = IMGZ_OFFSET_NONE;
-    job->room_bytes = IMGZ_SIZE_UNKNOWN;
+    job->report.bad_offset = IMGZ_OFFSET_NONE;
+    job->report.backup_gpt_offset = IMGZ_OFFSET_NONE;
+    job->report.room_bytes = IMGZ_SIZE_UNKNOWN;
     job->read_fd = -1;
     job->write_fd = -1;
     imgz_range_list_init(&job->unreadable);
-    adopt_options(job, options);
-    imgz_log_init(&job->log, job->options.log, job->options.log_context);
+    imgz_log_init(&job->log, NULL, NULL);
+    imgz_options_init(&job->options, sizeof(job->options));
     rc = imgz_latch_create(&job->latch);
     if (rc == 0)
-        rc = check_options(job);
+        rc = adopt_options(job);
     if (rc == 0)
         rc = load_machine(job);
     if (rc == 0)
@@ -321,11 +351,15 @@ static bool reads_hang(void *context)
     return true;
 }
 
+static struct imgz_caller caller_of(const struct imgz_job *job)
+{
+    return (struct imgz_caller){job->options.progress, job->options.progress_context};
+}
+
 static struct imgz_threads_watch make_watch(struct imgz_job *job, uint64_t raw_bytes_total)
 {
     return (struct imgz_threads_watch){
-        .progress = job->options.progress,
-        .progress_context = job->options.progress_context,
+        .caller = caller_of(job),
         .progress_interval_ms = job->options.progress_interval_ms,
         .raw_bytes_total = raw_bytes_total,
         .stopwatch = &job->stopwatch,
@@ -373,7 +407,7 @@ void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t
     imgz_totals_add(job->totals, slot);
     imgz_meter_add(meter, slot);
     if (slot->kind == IMGZ_SLOT_DATA && slot->is_stored)
-        job->stored_chunk_count += 1;
+        job->report.stored_chunk_count += 1;
     atomic_store_explicit(&meter->image_bytes_done, image_bytes_done, memory_order_relaxed);
 }
 
@@ -393,6 +427,7 @@ void imgz_job_sum_up(struct imgz_job *job)
 
 void imgz_job_finish(struct imgz_job *job)
 {
+    const struct imgz_caller caller = caller_of(job);
     struct imgz_progress progress = {0};
 
     if (job->pipeline != NULL)
@@ -401,87 +436,74 @@ void imgz_job_finish(struct imgz_job *job)
     progress.raw_bytes_done = job->sum.raw_bytes;
     progress.raw_bytes_total = job->sum.raw_bytes;
     progress.zero_bytes_done = job->sum.zero_bytes;
-    progress.image_bytes_done = job->image_bytes;
+    progress.image_bytes_done = job->report.image_bytes;
     progress.elapsed_ns = imgz_stopwatch_look(&job->stopwatch, imgz_clock_ns());
     progress.work_bytes_total = progress.work_bytes_done;
     progress.blank_bytes_ahead = 0;
-    if (job->options.progress != NULL)
-        (void)job->options.progress(&progress, job->options.progress_context);
+    (void)imgz_caller_stops(&caller, &progress);
 }
 
 /* ---- Report and error --------------------------------------------------------------------- */
 
-static void fill_report(const struct imgz_job *job, struct imgz_report *report)
+/* How far the job came. */
+static void report_progress(struct imgz_job *job, struct imgz_report *report)
 {
-    const uint64_t now_ns = imgz_clock_ns();
-
-    memset(report, 0, sizeof(*report));
-    report->image_bytes = job->image_bytes;
-    report->written_bytes = job->written_bytes;
-    report->same_bytes = job->same_bytes;
-    report->resumed_bytes = job->resumed_bytes;
-    report->stored_chunk_count = job->stored_chunk_count;
-    report->bad_chunk_count = job->bad_chunk_count;
-    report->bad_offset = job->bad_offset;
-    report->left_out_bytes = job->left_out_bytes;
-    report->discarded_bytes = job->discarded_bytes;
-    report->backup_gpt_offset = job->backup_gpt_offset;
-    report->elapsed_ns = now_ns - job->start_ns;
+    report->elapsed_ns = imgz_clock_ns() - job->start_ns;
     report->flush_ns = flush_ns(job);
     report->feed_cpu_ns = job->usage.feed_cpu_ns;
     report->work_cpu_ns = job->usage.work_cpu_ns;
     report->drain_cpu_ns = job->usage.drain_cpu_ns;
     report->chunk_bytes = job->chunk_bytes;
     report->thread_count = worker_count(job);
-    if (job->pipeline != NULL) {
-        report->raw_bytes = atomic_load(&job->pipeline->meter.raw_bytes_done);
-        report->zero_bytes = atomic_load(&job->pipeline->meter.zero_bytes_done);
-    } else {
-        report->raw_bytes = job->sum.raw_bytes;
-        report->zero_bytes = job->sum.zero_bytes;
-    }
-    report->rest = job->rest;
-    report->rest_bytes = job->rest_bytes;
-    report->rest_zero_bytes = job->rest_zero_bytes;
-    report->warning_count = job->warning_count;
-    memcpy(report->warnings, job->warnings, sizeof(report->warnings));
-    report->gpt_moved = job->gpt_moved;
-    report->room_bytes = job->room_bytes;
-    report->partial_bytes = job->partial_bytes;
-    report->mended = job->mended;
-    report->missing_bytes = job->missing_bytes;
-    report->regained_bytes = job->regained_bytes;
-    report->against_image = job->against_image;
-    if (job->left.drain)
-        return; /* which has its threads on the rest */
+    report->raw_bytes = job->pipeline != NULL ? atomic_load(&job->pipeline->meter.raw_bytes_done)
+                                              : job->sum.raw_bytes;
+    report->zero_bytes = job->pipeline != NULL ? atomic_load(&job->pipeline->meter.zero_bytes_done)
+                                               : job->sum.zero_bytes;
+}
+
+static void report_unreadable(const struct imgz_job *job, struct imgz_report *report)
+{
     report->unreadable_bytes = job->unreadable.bytes + job->unlisted_bytes;
     report->unreadable_range_count = job->unreadable.count + job->unlisted_count;
     for (size_t i = 0; i < imgz_min(job->unreadable.count, IMGZ_UNREADABLE_MAX); i++)
         report->unreadable[i] = job->unreadable.ranges[i];
+}
+
+static void report_sums(const struct imgz_job *job, struct imgz_report *report)
+{
+    const struct imgz_totals_sum *sum = &job->sum;
+
+    report->chunk_count = sum->chunk_count;
+    report->crc32 = sum->crc32;
+    report->crc32_known = !sum->crc_left_out;
+    report->digest_count = sum->digest_count;
+    memcpy(report->digests, sum->digests, sizeof(report->digests));
+    report->chunk_hash = imgz_job_hash_named(sum->hash);
+    imgz_root_format(sum->hash, &sum->root_hash, &sum->root_sha256, report->root_hash_text);
+    if (sum->hash == IMGZ_HASH_XXH3)
+        imgz_hash_format(&sum->root_hash, report->root_hash);
+}
+
+static void complete_report(struct imgz_job *job)
+{
+    struct imgz_report *report = &job->report;
+
+    report_progress(job, report);
+    if (job->left.drain)
+        return; /* which has its threads on the rest */
+    report_unreadable(job, report);
     if (job->io_name != NULL)
-        snprintf(report->io_name, sizeof(report->io_name), "%s", job->io_name);
+        imgz_text_copy(report->io_name, sizeof(report->io_name), job->io_name);
     if (job->raw_bytes_total != IMGZ_SIZE_UNKNOWN && job->chunk_bytes != 0)
         report->chunk_count = imgz_div_up(job->raw_bytes_total, job->chunk_bytes);
-    if (!job->sum_done)
-        return;
-    report->chunk_count = job->sum.chunk_count;
-    report->crc32 = job->sum.crc32;
-    report->crc32_known = !job->sum.crc_left_out;
-    report->digest_count = job->sum.digest_count;
-    memcpy(report->digests, job->sum.digests, sizeof(report->digests));
-    report->compared_digests = job->compared_digests;
-    report->chunk_hash = imgz_job_hash_named(job->sum.hash);
-    imgz_root_format(job->sum.hash, &job->sum.root_hash, &job->sum.root_sha256,
-                     report->root_hash_text);
-    if (job->sum.hash == IMGZ_HASH_XXH3)
-        imgz_hash_format(&job->sum.root_hash, report->root_hash);
+    if (job->sum_done)
+        report_sums(job, report);
 }
 
 /* The latch's story, or a plain one where there is no latch. */
 static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *error)
 {
-    memset(error, 0, sizeof(*error));
-    error->offset = IMGZ_OFFSET_NONE;
+    *error = (struct imgz_error){.offset = IMGZ_OFFSET_NONE};
     if (rc == 0)
         return;
     if (job->latch != NULL && imgz_latch_raised(job->latch)) {
@@ -494,14 +516,25 @@ static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *er
              imgz_advice_find(rc, IMGZ_ADVICE_INPUT));
 }
 
-int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struct imgz_error *error)
+/* What has no size is left alone: who gave it is told so by the code alone. */
+static void answer(struct imgz_job *job, int rc)
+{
+    const struct imgz_job_request *request = &job->request;
+    struct imgz_error error;
+
+    fill_error(job, rc, &error);
+    if (request->report != NULL && IMGZ_SIZED_IS_SET_UP(request->report))
+        IMGZ_SIZED_GIVE(request->report, &job->report);
+    if (request->error != NULL && IMGZ_SIZED_IS_SET_UP(request->error))
+        IMGZ_SIZED_GIVE(request->error, &error);
+}
+
+int imgz_job_end(struct imgz_job *job, int rc)
 {
     if (rc < 0 && job->latch != NULL && imgz_latch_raised(job->latch))
         rc = imgz_latch_error(job->latch)->code;
-    if (report != NULL)
-        fill_report(job, report);
-    if (error != NULL)
-        fill_error(job, rc, error);
+    complete_report(job);
+    answer(job, rc);
     if (job->left.any) {
         imgz_log_silence(&job->log);
         return rc;
@@ -517,13 +550,10 @@ int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report, struc
     return rc;
 }
 
-int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error)
+int imgz_job_refuse(const struct imgz_job_request *request, int rc)
 {
-    const struct imgz_job none = {0};
+    struct imgz_job none = {.request = *request};
 
-    if (report != NULL)
-        memset(report, 0, sizeof(*report));
-    if (error != NULL)
-        fill_error(&none, rc, error);
+    answer(&none, rc);
     return rc;
 }

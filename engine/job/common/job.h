@@ -19,7 +19,27 @@
 #include "pipeline/threads.h"
 #include "pipeline/watchdog.h"
 
+/* The calls of the library that are jobs. */
+enum imgz_job_kind {
+    IMGZ_JOB_CAPTURE,
+    IMGZ_JOB_RESTORE,
+    IMGZ_JOB_VERIFY,
+    IMGZ_JOB_HASH,
+    IMGZ_JOB_BENCH,
+    IMGZ_JOB_OPEN_IMAGE,
+    IMGZ_JOB_TOPOLOGY,
+};
+
+/* One of them: what its caller gave. */
+struct imgz_job_request {
+    enum imgz_job_kind kind;
+    const struct imgz_options *options; /* NULL: the defaults */
+    struct imgz_report *report;         /* NULL: not wanted; so for the next */
+    struct imgz_error *error;
+};
+
 struct imgz_job {
+    struct imgz_job_request request;
     struct imgz_options options; /* complete and checked */
     struct imgz_log log;
     struct imgz_latch *latch; /* NULL if even that could not be made */
@@ -55,52 +75,33 @@ struct imgz_job {
 
     enum imgz_phase run_phase; /* what the next run is called in progress: COPY unless set */
 
-    /* Filled in on the way, for the report. */
+    /* Filled in on the way by who finds it out; imgz_job_end() adds the figures of the whole job.
+     * What the drain counts is its own while it runs, the warnings are the job's own thread's. */
+    struct imgz_report report;
     struct imgz_totals_sum sum; /* complete if sum_done */
     bool sum_done;
     struct imgz_threads_usage usage; /* of all runs */
     uint64_t flush_ns;               /* of runs before the last */
     const char *io_name;
-    uint64_t image_bytes;
-    uint64_t written_bytes;
-    uint64_t same_bytes;
-    uint64_t resumed_bytes;
-    uint64_t stored_chunk_count;
-    uint64_t bad_chunk_count;
-    uint64_t bad_offset;
-    uint64_t left_out_bytes;
-    uint64_t discarded_bytes;          /* owned by the drain while it runs; so is the next */
-    uint64_t backup_gpt_offset;        /* or IMGZ_OFFSET_NONE */
     struct imgz_range_list unreadable; /* owned by the drain while it runs */
     uint64_t unlisted_bytes;           /* unreadable, too, as an image says that lists only some */
     uint64_t unlisted_count;           /* in so many ranges */
-    uint32_t compared_digests;         /* of the sum's: bit i is set if an image records the i-th */
-    enum imgz_rest rest;               /* of a device that is compared, behind the disk */
-    uint64_t rest_bytes;
-    uint64_t rest_zero_bytes;
-    bool mended;
-    uint64_t missing_bytes;
-    uint64_t regained_bytes;
-    bool against_image;
-
-    /* By the job's own thread: see warn.h. */
-    uint32_t warning_count;
-    struct imgz_warning warnings[IMGZ_WARNINGS_MAX];
-    bool gpt_moved; /* see the report; so for the next two */
-    uint64_t room_bytes;
-    uint64_t partial_bytes;
 };
 
 /* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */
-IMGZ_MUST_CHECK int imgz_job_begin(struct imgz_job *job, const struct imgz_options *options);
+IMGZ_MUST_CHECK int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request);
 
-/* Fills in report and error (each may be NULL) and frees everything; nothing if a thread was left
- * behind (job->left). Returns 'rc', or -ECANCELED and the like as the latch has it. */
-IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc, struct imgz_report *report,
-                                 struct imgz_error *error);
+/* The options that 'options' (NULL: none) and the defaults make together. 0; -EINVAL: it was not
+ * set up; -E2BIG: it has something set that is not known here. */
+IMGZ_MUST_CHECK int imgz_job_complete_options(const struct imgz_options *options,
+                                              struct imgz_options *result);
+
+/* Gives the caller report and error and frees everything; nothing if a thread was left behind
+ * (job->left). Returns 'rc', or -ECANCELED and the like as the latch has it. */
+IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc);
 
 /* The end of a job that could not even be made. Returns 'rc'. */
-int imgz_job_refuse(int rc, struct imgz_report *report, struct imgz_error *error);
+int imgz_job_refuse(const struct imgz_job_request *request, int rc);
 
 static inline bool imgz_job_has(const struct imgz_job *job, enum imgz_flag flag)
 {

@@ -15,8 +15,8 @@ void imgz_warn(struct imgz_job *job, const char *code, const char *format, ...)
     (void)vsnprintf(warning.text, sizeof(warning.text), format, args);
     va_end(args);
     imgz_text_copy(warning.code, sizeof(warning.code), code);
-    if (job->warning_count < IMGZ_WARNINGS_MAX)
-        job->warnings[job->warning_count++] = warning;
+    if (job->report.warning_count < IMGZ_WARNINGS_MAX)
+        job->report.warnings[job->report.warning_count++] = warning;
     if (job->options.warning != NULL)
         job->options.warning(warning.text, job->options.warning_context);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "job/measure/kernel_rate.h"
 #include "job/measure/read_rate.h"
 #include "job/measure/size_estimate.h"
@@ -59,32 +60,18 @@ struct bench {
     void *progress_context;
 };
 
-void imgz_bench_result_init(struct imgz_bench_result *result, size_t struct_bytes)
-{
-    const struct imgz_bench_result empty = {
-        .struct_bytes = (uint32_t)struct_bytes,
-        .cached_percent = UINT32_MAX,
-        .read_row = -1,
-        .level_kept_up = IMGZ_BENCH_LEVEL_NONE,
-    };
-
-    memset(result, 0, struct_bytes);
-    memcpy(result, &empty, imgz_min(struct_bytes, sizeof(empty)));
-}
+static const struct imgz_bench_result nothing_measured = {
+    .cached_percent = UINT32_MAX,
+    .read_row = -1,
+    .level_kept_up = IMGZ_BENCH_LEVEL_NONE,
+};
 
 /* Shows the caller what there is so far. */
 static void publish(struct bench *bench)
 {
-    struct imgz_bench_result *shown = bench->shown;
-    const size_t skipped = sizeof(shown->struct_bytes); /* the caller's own */
-    size_t known;
-
-    IMGZ_ASSERT(shown == NULL || shown->struct_bytes >= skipped); /* was it set up? */
     bench->result.elapsed_ns = imgz_clock_ns() - bench->job.start_ns;
-    if (shown == NULL)
-        return;
-    known = imgz_min(shown->struct_bytes, sizeof(*shown));
-    memcpy((char *)shown + skipped, (const char *)&bench->result + skipped, known - skipped);
+    if (bench->shown != NULL)
+        IMGZ_SIZED_GIVE(bench->shown, &bench->result);
 }
 
 /* A row's own progress says nothing about all of it. */
@@ -471,9 +458,9 @@ static int measure_all(struct bench *bench)
     return rc;
 }
 
-static int begin(struct bench *bench, const struct imgz_options *options)
+static int begin(struct bench *bench, const struct imgz_job_request *request)
 {
-    int rc = imgz_job_begin(&bench->job, options);
+    int rc = imgz_job_begin(&bench->job, request);
     struct imgz_options *own = &bench->job.options;
 
     bench->job.chunk_bytes = own->chunk_bytes;
@@ -490,6 +477,17 @@ static int begin(struct bench *bench, const struct imgz_options *options)
     return rc;
 }
 
+static int check_result(struct bench *bench, const struct imgz_bench_result *result)
+{
+    const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
+
+    return IMGZ_SIZED_IS_SET_UP(result)
+               ? 0
+               : imgz_latch_raise_usage(
+                     bench->job.latch, nowhere,
+                     "result.struct_bytes is not sizeof(struct imgz_bench_result)");
+}
+
 static void release(struct bench *bench)
 {
     imgz_sample_set_fini(&bench->samples);
@@ -500,10 +498,17 @@ static void release(struct bench *bench)
 int imgz_bench(const char *path, const struct imgz_options *options,
                struct imgz_bench_result *result, struct imgz_error *error)
 {
-    struct bench bench = {.path = path, .shown = result};
-    int rc = begin(&bench, options);
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
+    struct bench bench = {
+        .path = path,
+        .result = nothing_measured,
+        .shown = IMGZ_SIZED_IS_SET_UP(result) ? result : NULL,
+        .story.struct_bytes = sizeof(bench.story),
+    };
+    int rc = begin(&bench, &request);
 
-    imgz_bench_result_init(&bench.result, sizeof(bench.result));
+    if (rc == 0)
+        rc = check_result(&bench, result);
     if (rc == 0)
         rc = imgz_job_call(&bench.job, choose_sample, &bench);
     if (rc == 0) {
@@ -515,5 +520,5 @@ int imgz_bench(const char *path, const struct imgz_options *options,
     if (rc == 0)
         imgz_job_finish(&bench.job);
     release(&bench);
-    return imgz_job_end(&bench.job, rc, NULL, error);
+    return imgz_job_end(&bench.job, rc);
 }

@@ -233,9 +233,10 @@ int imgz_kernel_rate_run(struct imgz_kernel_rate *rate, const struct imgz_option
                          struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
     const bool kernel = rate->work <= IMGZ_KERNEL_RATE_CRC32;
     struct run run = {.rate = rate, .turn_chunks = 1};
-    int rc = imgz_job_begin(&run.job, options);
+    int rc = imgz_job_begin(&run.job, &request);
 
     rate->raw_bytes = 0;
     rate->elapsed_ns = 0;
@@ -252,5 +253,5 @@ int imgz_kernel_rate_run(struct imgz_kernel_rate *rate, const struct imgz_option
     if (rc == 0)
         add_up(&run);
     release(&run);
-    return imgz_job_end(&run.job, rc, NULL, error);
+    return imgz_job_end(&run.job, rc);
 }

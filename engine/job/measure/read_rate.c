@@ -74,12 +74,13 @@ int imgz_read_rate_run(struct imgz_read_rate *rate, const struct imgz_options *o
                        struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
     struct run run = {.rate = rate};
     struct imgz_job_needs needs = {
         .totals = {.raw_present = true},
         .raw_bytes_total = IMGZ_SIZE_UNKNOWN,
     };
-    int rc = imgz_job_begin(&run.job, options);
+    int rc = imgz_job_begin(&run.job, &request);
 
     IMGZ_ASSERT(imgz_source_is(rate->source, IMGZ_SOURCE_RANDOM));
     rate->read_bytes = 0;
@@ -93,5 +94,5 @@ int imgz_read_rate_run(struct imgz_read_rate *rate, const struct imgz_options *o
         rc = imgz_job_run(&run.job, &bodies, &run);
     if (rc == -ECANCELED && run.enough)
         rc = 0;
-    return imgz_job_end(&run.job, rc, NULL, error);
+    return imgz_job_end(&run.job, rc);
 }

@@ -165,9 +165,10 @@ int imgz_write_rate_run(struct imgz_write_rate *rate, const struct imgz_options 
                         struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
     struct run run = {.rate = rate};
     uint64_t start_ns;
-    int rc = imgz_job_begin(&run.job, options);
+    int rc = imgz_job_begin(&run.job, &request);
 
     rate->raw_bytes = 0;
     rate->elapsed_ns = 0;
@@ -182,5 +183,5 @@ int imgz_write_rate_run(struct imgz_write_rate *rate, const struct imgz_options 
     if (rc == 0)
         rate->elapsed_ns = imgz_clock_ns() - start_ns;
     release(&run);
-    return imgz_job_end(&run.job, rc, NULL, error);
+    return imgz_job_end(&run.job, rc);
 }

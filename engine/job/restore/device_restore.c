@@ -93,7 +93,7 @@ int imgz_device_restore_allow(struct imgz_job *job, const struct imgz_image *ima
         rc = check_read_back(job, output);
     if (rc == 0)
         rc = confirm(job, image, output);
-    job->left_out_bytes = imgz_sink_left_out_bytes(output);
+    job->report.left_out_bytes = imgz_sink_left_out_bytes(output);
     return rc;
 }
 
@@ -110,7 +110,7 @@ static int check_sectors(struct imgz_job *job, const struct imgz_sink *output,
         return 0;
     if (gpt.sector_bytes == sector_bytes) {
         if (gpt.backup_offset + sector_bytes != imgz_sink_size(output))
-            job->backup_gpt_offset = gpt.backup_offset;
+            job->report.backup_gpt_offset = gpt.backup_offset;
         return 0;
     }
     if ((job->options.overrides & IMGZ_OVERRIDE_SECTOR_SIZE) != 0) {
@@ -174,7 +174,7 @@ int imgz_device_restore_begin(struct imgz_job *job, struct imgz_sink *output,
 
     if (rc < 0 || !imgz_sink_is(output, IMGZ_SINK_DEVICE) || !imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return rc;
-    job->discarded_bytes = imgz_sink_discard(output);
+    job->report.discarded_bytes = imgz_sink_discard(output);
     return 0;
 }
 
@@ -184,7 +184,7 @@ static int move_backup(struct imgz_job *job, const struct imgz_sink *output)
 {
     int rc;
 
-    if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT) || job->backup_gpt_offset == IMGZ_OFFSET_NONE)
+    if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT) || job->report.backup_gpt_offset == IMGZ_OFFSET_NONE)
         return 0;
     rc = imgz_gpt_move(imgz_sink_local_fd(output), imgz_sink_path(output));
     if (rc < 0)
@@ -196,8 +196,8 @@ static int move_backup(struct imgz_job *job, const struct imgz_sink *output)
                                 imgz_sink_path(output));
     imgz_log_line(&job->log, "the backup of the partition table is at the end of %s now",
                   imgz_sink_path(output));
-    job->backup_gpt_offset = IMGZ_OFFSET_NONE;
-    job->gpt_moved = true;
+    job->report.backup_gpt_offset = IMGZ_OFFSET_NONE;
+    job->report.gpt_moved = true;
     return 0;
 }
 

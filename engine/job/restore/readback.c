@@ -32,16 +32,16 @@ static int check_digests(const struct imgz_job *job, const struct imgz_totals_su
 
 static int raise_chunks(const struct imgz_job *job, const struct imgz_sink *output)
 {
-    struct imgz_location location = imgz_sink_location(output, job->bad_offset);
+    struct imgz_location location = imgz_sink_location(output, job->report.bad_offset);
 
     location.stage = IMGZ_STAGE_COMPARE;
     return imgz_latch_raise(job->latch, -EBADMSG, location,
                             "reading back %s: it differs from what was written in %" PRIu64
                             " of %s of %u KiB, the first at offset %" PRIu64
                             "; it does not keep what it is given, use another target",
-                            imgz_sink_path(output), job->bad_chunk_count,
+                            imgz_sink_path(output), job->report.bad_chunk_count,
                             imgz_text_count(job->sum.chunk_count, "chunk").text,
-                            job->chunk_bytes / 1024, job->bad_offset);
+                            job->chunk_bytes / 1024, job->report.bad_offset);
 }
 
 int imgz_readback_run(struct imgz_job *job, const struct imgz_image *image,
@@ -58,6 +58,6 @@ int imgz_readback_run(struct imgz_job *job, const struct imgz_image *image,
     imgz_source_close(source);
     if (rc < 0)
         return rc;
-    return job->bad_chunk_count > 0 ? raise_chunks(job, output)
-                                    : check_digests(job, &written, output);
+    return job->report.bad_chunk_count > 0 ? raise_chunks(job, output)
+                                           : check_digests(job, &written, output);
 }

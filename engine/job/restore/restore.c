@@ -66,7 +66,7 @@ static void skip_item(struct restore *restore, struct imgz_slot **slot)
 {
     if (has_flag(restore, IMGZ_FLAG_RESUME))
         imgz_meter_take_over_item(&restore->job.pipeline->meter, *slot);
-    restore->job.same_bytes += (*slot)->raw_bytes;
+    restore->job.report.same_bytes += (*slot)->raw_bytes;
     imgz_pipeline_give_back(restore->job.pipeline, slot);
 }
 
@@ -100,7 +100,7 @@ static int drain_sparse(struct restore *restore, struct imgz_pipeline *pipeline)
     if (rc < 0)
         return rc;
     rc = write_sparse(restore, sparse);
-    restore->job.written_bytes = sparse->written_bytes;
+    restore->job.report.written_bytes = sparse->written_bytes;
     imgz_sparse_close(sparse);
     return rc;
 }
@@ -156,7 +156,7 @@ static int drain_stream(struct restore *restore, struct imgz_pipeline *pipeline)
     rc = imgz_append_open(restore->output, pipeline, &append);
     if (rc == 0) {
         rc = write_stream(restore, append, zeros);
-        restore->job.written_bytes = append->offset;
+        restore->job.report.written_bytes = append->offset;
     }
     imgz_append_close(append);
     free(zeros);
@@ -390,20 +390,21 @@ static int plan(struct restore *restore)
     job->chunk_bytes = image->header.chunk_bytes;
     job->sum.raw_bytes = job->raw_bytes_total;
     job->sum.zero_bytes = sums.zero_bytes;
-    job->image_bytes = image->image_bytes;
-    job->written_bytes = sums.data_bytes;
-    job->room_bytes = imgz_sink_room_bytes(restore->output);
-    job->partial_bytes = imgz_sink_partial_bytes(restore->output);
+    job->report.image_bytes = image->image_bytes;
+    job->report.written_bytes = sums.data_bytes;
+    job->report.room_bytes = imgz_sink_room_bytes(restore->output);
+    job->report.partial_bytes = imgz_sink_partial_bytes(restore->output);
     return check_first(restore);
 }
 
 int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                  struct imgz_report *report, struct imgz_error *error)
 {
+    const struct imgz_job_request request = {IMGZ_JOB_RESTORE, options, report, error};
     struct restore restore = {.image_path = image,
                               .target_path = target,
                               .decode = {.raw_wanted = true}};
-    int rc = imgz_job_begin(&restore.job, options);
+    int rc = imgz_job_begin(&restore.job, &request);
 
     if (rc == 0)
         rc = imgz_job_call(&restore.job, open_both, &restore);
@@ -416,5 +417,5 @@ int imgz_restore(const char *image, const char *target, const struct imgz_option
     imgz_source_close(restore.held);
     imgz_sink_close(restore.output);
     imgz_decode_stage_release(&restore.decode);
-    return imgz_job_end(&restore.job, rc, report, error);
+    return imgz_job_end(&restore.job, rc);
 }

@@ -35,12 +35,12 @@ static bool look_at_piece(const struct look *look, uint64_t at, uint64_t skip)
     }
     done_bytes -= skip;
     if (imgz_zero_test(look->piece + skip, done_bytes)) {
-        job->rest_zero_bytes += done_bytes;
+        job->report.rest_zero_bytes += done_bytes;
         return true;
     }
-    job->rest = IMGZ_REST_DATA;
+    job->report.rest = IMGZ_REST_DATA;
     while (look->piece[skip] == 0) {
-        job->rest_zero_bytes += 1;
+        job->report.rest_zero_bytes += 1;
         skip += 1;
     }
     return false;
@@ -50,10 +50,11 @@ static int run_look(void *context)
 {
     const struct look *look = context;
     struct imgz_job *job = look->job;
-    const uint64_t limit = imgz_min(job->rest_bytes, imgz_max(look->disk_bytes, LOOK_BYTES_MIN));
+    const uint64_t limit =
+        imgz_min(job->report.rest_bytes, imgz_max(look->disk_bytes, LOOK_BYTES_MIN));
 
-    while (job->rest_zero_bytes < limit) {
-        const uint64_t at = look->disk_bytes + job->rest_zero_bytes;
+    while (job->report.rest_zero_bytes < limit) {
+        const uint64_t at = look->disk_bytes + job->report.rest_zero_bytes;
         const uint64_t block = imgz_align_down(at, IMGZ_BLOCK_BYTES);
 
         if (imgz_latch_raised(job->latch))
@@ -61,8 +62,8 @@ static int run_look(void *context)
         if (!look_at_piece(look, block, at - block))
             return 0;
     }
-    if (job->rest_zero_bytes == job->rest_bytes)
-        job->rest = IMGZ_REST_ZEROS;
+    if (job->report.rest_zero_bytes == job->report.rest_bytes)
+        job->report.rest = IMGZ_REST_ZEROS;
     return 0;
 }
 
@@ -76,8 +77,8 @@ int imgz_beyond_end_look(struct imgz_job *job, const struct imgz_source *source,
                 imgz_source_size(source) > disk_bytes);
     if (posix_memalign((void **)&look.piece, IMGZ_BLOCK_BYTES, PIECE_BYTES) != 0)
         return imgz_job_raise_memory(job);
-    job->rest_bytes = imgz_source_size(source) - disk_bytes;
-    job->rest = IMGZ_REST_UNKNOWN;
+    job->report.rest_bytes = imgz_source_size(source) - disk_bytes;
+    job->report.rest = IMGZ_REST_UNKNOWN;
     rc = imgz_job_call(job, run_look, &look);
     free(look.piece);
     return rc;

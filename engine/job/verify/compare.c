@@ -49,7 +49,7 @@ static int check_digests(const struct compare *compare)
     struct imgz_recorded_difference differs;
 
     if (imgz_recorded_agree(&compare->job->sum, &compare->image.meta,
-                            &compare->job->compared_digests, &differs))
+                            &compare->job->report.compared_digests, &differs))
         return 0;
     location.stage = IMGZ_STAGE_COMPARE;
     return imgz_latch_raise(
@@ -64,25 +64,26 @@ static int check_digests(const struct compare *compare)
 static int raise_chunks(const struct compare *compare)
 {
     const struct imgz_job *job = compare->job;
-    struct imgz_location location = imgz_source_location(compare->source, job->bad_offset);
+    struct imgz_location location = imgz_source_location(compare->source, job->report.bad_offset);
 
     location.stage = IMGZ_STAGE_COMPARE;
     return imgz_latch_raise(job->latch, -EBADMSG, location,
                             "comparing %s%s with %s: they differ in %" PRIu64
                             " of %s of %u KiB, the first at offset %" PRIu64 "%s",
-                            job->against_image ? "the disk in " : "",
+                            job->report.against_image ? "the disk in " : "",
                             imgz_source_path(compare->source),
-                            imgz_source_path(compare->image.source), job->bad_chunk_count,
+                            imgz_source_path(compare->image.source), job->report.bad_chunk_count,
                             imgz_text_count(job->sum.chunk_count, "chunk").text,
-                            job->chunk_bytes / 1024, job->bad_offset,
-                            job->against_image ? "" : "; restore it again, or capture it anew");
+                            job->chunk_bytes / 1024, job->report.bad_offset,
+                            job->report.against_image ? ""
+                                                      : "; restore it again, or capture it anew");
 }
 
 static int judge(const struct compare *compare)
 {
     int rc;
 
-    if (compare->job->bad_chunk_count > 0)
+    if (compare->job->report.bad_chunk_count > 0)
         return raise_chunks(compare);
     rc = check_root(compare);
     return rc < 0 ? rc : check_digests(compare);
@@ -108,7 +109,7 @@ static int look_inside(void *context)
     bool is_image;
     int rc = imgz_image_recognize(compare->source, compare->job->latch, &is_image, &header);
 
-    compare->job->against_image =
+    compare->job->report.against_image =
         rc == 0 && is_image &&
         (header.raw_bytes == disk_bytes || imgz_source_size(compare->source) != disk_bytes);
     return rc;
@@ -127,7 +128,7 @@ static int match_disk(struct compare *compare)
 
 static int match_source(struct compare *compare)
 {
-    if (!compare->job->against_image)
+    if (!compare->job->report.against_image)
         return match_disk(compare);
     imgz_source_use_cache(compare->source);
     imgz_source_set_stage(compare->source, IMGZ_STAGE_READ_IMAGE);
@@ -155,7 +156,7 @@ static int run(struct compare *compare)
         rc = imgz_job_call(compare->job, look_inside, compare);
     if (rc < 0)
         return rc;
-    compare->job->image_bytes = compare->image.image_bytes;
+    compare->job->report.image_bytes = compare->image.image_bytes;
     rc = match_source(compare);
     imgz_steady_end(&steady, compare->job);
     if (rc == 0)

@@ -157,7 +157,7 @@ static int judge(struct twins *twins)
     struct imgz_totals_sum sum;
     int rc = imgz_decode_stage_check_sum(&twins->decode, job);
 
-    job->image_bytes = twins->image->image_bytes;
+    job->report.image_bytes = twins->image->image_bytes;
     if (rc == 0 && job->sum.raw_bytes != twins->image->end.raw_bytes)
         rc = imgz_expected_raise_size(&twins->expected, twins->decode.image.source,
                                       job->sum.raw_bytes);

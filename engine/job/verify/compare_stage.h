@@ -8,8 +8,8 @@
  *
  * Threads    the caller's.
  * Errors     raised: the source cannot be read, or does not have the size of the disk in the image;
- *            the image's chunk is not right. Chunks that differ are counted: job->bad_chunk_count,
- *            and bad_offset of the first.
+ *            the image's chunk is not right. Chunks that differ are counted in job->report:
+ *            bad_chunk_count, and bad_offset of the first.
  */
 #ifndef IMGZ_COMPARE_STAGE_H
 #define IMGZ_COMPARE_STAGE_H

@@ -30,9 +30,9 @@ int imgz_expected_raise_size(const struct imgz_expected *expected, const struct 
 
 void imgz_expected_count(struct imgz_expected *expected, uint64_t offset, uint32_t count)
 {
-    if (expected->job->bad_chunk_count == 0)
-        expected->job->bad_offset = offset;
-    expected->job->bad_chunk_count += count;
+    if (expected->job->report.bad_chunk_count == 0)
+        expected->job->report.bad_offset = offset;
+    expected->job->report.bad_chunk_count += count;
 }
 
 static void match_chunk(struct imgz_expected *expected, uint64_t offset, uint64_t bytes,

@@ -7,8 +7,8 @@
  * another image (compare_images.h).
  *
  * Threads    one.
- * Errors     what differs is counted: job->bad_chunk_count, and bad_offset of the first. Another
- *            size is raised, by whoever finds it: -EBADMSG.
+ * Errors     what differs is counted in job->report: bad_chunk_count, and bad_offset of the first.
+ *            Another size is raised, by whoever finds it: -EBADMSG.
  */
 #ifndef IMGZ_EXPECTED_H
 #define IMGZ_EXPECTED_H

@@ -101,10 +101,11 @@ static int hash_source(struct imgz_job *job, struct imgz_source **given)
 int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_report *report,
               struct imgz_error *error)
 {
+    const struct imgz_job_request request = {IMGZ_JOB_HASH, options, report, error};
     struct imgz_source_config config = {.path = path, .stage = IMGZ_STAGE_READ_SOURCE};
     struct imgz_source *source = NULL;
     struct imgz_job job;
-    int rc = imgz_job_begin(&job, options);
+    int rc = imgz_job_begin(&job, &request);
 
     config.direct = job.options.direct;
     if (rc == 0)
@@ -113,5 +114,5 @@ int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_
         rc = hash_source(&job, &source);
     if (rc == 0)
         imgz_job_finish(&job);
-    return imgz_job_end(&job, rc, report, error);
+    return imgz_job_end(&job, rc);
 }

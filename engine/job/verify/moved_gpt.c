@@ -204,6 +204,7 @@ int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
                         const struct imgz_source *source, struct imgz_overlay *overlay)
 {
     struct finder *finder;
+    bool moved = false;
     int rc;
 
     *overlay = (struct imgz_overlay){0};
@@ -220,7 +221,8 @@ int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
     finder->sector_bytes = imgz_source_sector_bytes(source);
     rc = imgz_chunk_reader_init(&finder->chunks, image);
     if (rc == 0)
-        rc = find(finder, &job->gpt_moved);
+        rc = find(finder, &moved);
+    job->report.gpt_moved = moved;
     imgz_chunk_reader_fini(&finder->chunks);
     free(finder);
     return rc < 0 ? imgz_job_raise_memory(job) : 0;

@@ -17,10 +17,10 @@
 #include "io/source/overlay.h"
 #include "job/common/job.h"
 
-/* Fills 'overlay' with what the disk had before its backup was moved, and sets job->gpt_moved; or
- * does neither. What it covers: the fields of the header that tell where the backup is, and its
- * CRC-32; the size in a protective MBR; and the place of the old backup. To be ended by the caller.
- */
+/* Fills 'overlay' with what the disk had before its backup was moved, and sets the report's
+ * gpt_moved; or does neither. What it covers: the fields of the header that tell where the backup
+ * is, and its CRC-32; the size in a protective MBR; and the place of the old backup. To be ended by
+ * the caller. */
 IMGZ_MUST_CHECK int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
                                         const struct imgz_source *source,
                                         struct imgz_overlay *overlay);

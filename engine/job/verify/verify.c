@@ -47,14 +47,14 @@ static int take_item(struct verify *verify, struct imgz_slot *slot)
         return imgz_image_error_raise_fault(job->latch, verify->decode.image.source, slot);
     imgz_decode_stage_check_table(&verify->decode, slot);
     if (slot->fault != IMGZ_FAULT_NONE) {
-        if (job->bad_chunk_count == 0) {
-            job->bad_offset = slot->raw_offset;
+        if (job->report.bad_chunk_count == 0) {
+            job->report.bad_offset = slot->raw_offset;
             verify->bad_slot = *slot;
         }
-        job->bad_chunk_count += imgz_div_up(slot->raw_bytes, job->chunk_bytes);
+        job->report.bad_chunk_count += imgz_div_up(slot->raw_bytes, job->chunk_bytes);
     }
     /* With a gap nothing adds up any more. */
-    if (job->bad_chunk_count == 0)
+    if (job->report.bad_chunk_count == 0)
         imgz_job_count(job, slot, slot->image_offset + slot->stored_bytes);
     else
         imgz_meter_add(&job->pipeline->meter, slot);
@@ -75,7 +75,7 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
     }
     if (rc != -ENODATA)
         return rc;
-    if (verify->job->bad_chunk_count == 0)
+    if (verify->job->report.bad_chunk_count == 0)
         imgz_job_sum_up(verify->job);
     return 0;
 }
@@ -84,10 +84,10 @@ static int judge(struct verify *verify)
 {
     const struct imgz_source *source = verify->decode.image.source;
 
-    if (verify->job->bad_chunk_count == 0)
+    if (verify->job->report.bad_chunk_count == 0)
         return imgz_decode_stage_check_sum(&verify->decode, verify->job);
     imgz_log_line(&verify->job->log, "%s of %s bad",
-                  imgz_text_count(verify->job->bad_chunk_count, "chunk").text,
+                  imgz_text_count(verify->job->report.bad_chunk_count, "chunk").text,
                   imgz_source_path(source));
     return imgz_image_error_raise_fault(verify->job->latch, source, &verify->bad_slot);
 }
@@ -165,8 +165,9 @@ static int check_flags(struct imgz_job *job, const char *against)
 int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
                 struct imgz_report *report, struct imgz_error *error)
 {
+    const struct imgz_job_request request = {IMGZ_JOB_VERIFY, options, report, error};
     struct imgz_job job;
-    int rc = imgz_job_begin(&job, options);
+    int rc = imgz_job_begin(&job, &request);
 
     if (rc == 0)
         rc = check_flags(&job, against);
@@ -174,5 +175,5 @@ int imgz_verify(const char *image, const char *against, const struct imgz_option
         rc = against != NULL ? imgz_compare_image(&job, image, against) : verify_path(&job, image);
     if (rc == 0)
         imgz_job_finish(&job);
-    return imgz_job_end(&job, rc, report, error);
+    return imgz_job_end(&job, rc);
 }
