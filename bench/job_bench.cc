@@ -28,22 +28,25 @@ struct Job {
         report.struct_bytes = sizeof(report);
         error.struct_bytes = sizeof(error);
         options.level = level;
-        options.flags = IMGZ_FLAG_FORCE;
     }
     bool capture(const std::string &image)
     {
+        options.flags = IMGZ_FLAG_FORCE;
         return imgz_capture(disk_path().c_str(), image.c_str(), &options, &report, &error) == 0;
     }
     bool restore(const std::string &image, const std::string &target)
     {
+        options.flags = IMGZ_FLAG_FORCE;
         return imgz_restore(image.c_str(), target.c_str(), &options, &report, &error) == 0;
     }
     bool verify(const std::string &image, const char *against)
     {
+        options.flags = 0;
         return imgz_verify(image.c_str(), against, &options, &report, &error) == 0;
     }
     bool hash(const std::string &path)
     {
+        options.flags = 0;
         return imgz_hash(path.c_str(), &options, &report, &error) == 0;
     }
 };

@@ -94,31 +94,6 @@ static void start(struct bench *bench, const struct options *options)
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static const char *kind_name(enum imgz_bench_kind kind)
-{
-    switch (kind) {
-    case IMGZ_BENCH_READ_DIRECT:
-        return "read-direct";
-    case IMGZ_BENCH_READ_CACHED:
-        return "read-cached";
-    case IMGZ_BENCH_ZERO_TEST:
-        return "zero-test";
-    case IMGZ_BENCH_HASH:
-        return "hash";
-    case IMGZ_BENCH_HASH_SHA256:
-        return "hash-sha256";
-    case IMGZ_BENCH_CRC32:
-        return "crc32";
-    case IMGZ_BENCH_CAPTURE:
-        return "capture";
-    case IMGZ_BENCH_DECODE:
-        return "decode";
-    case IMGZ_BENCH_RESTORE:
-        return "restore";
-    }
-    return "?";
-}
-
 /* null for 0, the bench's "not measured" and "not known". */
 static json_t *json_known(uint64_t value)
 {
@@ -140,9 +115,7 @@ static json_t *json_level(int32_t level)
 /* null where the job ended before it was settled. */
 static json_t *json_chunk_hash(enum imgz_chunk_hash hash)
 {
-    const char *name = imgz_chunk_hash_name(hash);
-
-    return name != NULL ? json_string(name) : json_null();
+    return hash != IMGZ_CHUNK_HASH_DEFAULT ? json_string(imgz_chunk_hash_name(hash)) : json_null();
 }
 
 static json_t *json_row(const struct imgz_bench_row *row, bool read_known)
@@ -151,7 +124,7 @@ static json_t *json_row(const struct imgz_bench_row *row, bool read_known)
     json_t *object = json_object();
     const struct report_pair pairs[] = {
         {"name", json_string(row->name)},
-        {"kind", json_string(kind_name(row->kind))},
+        {"kind", json_string(imgz_bench_kind_name(row->kind))},
         {"level", capture ? json_level(row->level) : json_null()},
         {"thread_count", report_json_number(row->thread_count)},
         {"bytes", report_json_number(row->bytes)},

@@ -96,6 +96,8 @@ static int measure(struct runner *runner, const char *source, struct estimate *e
     int rc;
 
     runner->job.bench_ms = BENCH_MS;
+    runner->job.flags = IMGZ_FLAG_DRY_RUN;
+    runner->job.overrides = 0;
     rc = imgz_bench(source, &runner->job, &estimate->bench, &runner->error);
     for (uint32_t i = 0; rc == 0 && i < bench->done_count; i++) {
         if (bench->rows[i].kind != IMGZ_BENCH_CAPTURE || bench->rows[i].source_ns == 0)

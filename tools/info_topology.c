@@ -144,11 +144,6 @@ static json_t *json_workers(const struct imgz_topology *topology, uint32_t count
 static json_t *json_topology(const struct imgz_topology *topology,
                              const struct imgz_topology_info *info)
 {
-    static const char *const bindings[] = {
-        [IMGZ_BINDING_NONE] = "none",
-        [IMGZ_BINDING_NODE] = "node",
-        [IMGZ_BINDING_CORE] = "core",
-    };
     json_t *object = json_object();
     json_t *allowed = json_extent(info->allowed_node_count, info->allowed_core_count,
                                   info->allowed_processor_count);
@@ -160,7 +155,7 @@ static json_t *json_topology(const struct imgz_topology *topology,
         {"slot_count", report_json_number(info->slot_count)},
         {"slot_bytes", report_json_number(info->slot_bytes)},
         {"memory_bytes", report_json_number(info->memory_bytes)},
-        {"binding", json_string(bindings[info->binding])},
+        {"binding", json_string(imgz_binding_name(info->binding))},
         {"reason", json_string(info->reason)},
         {"nodes", json_nodes(topology, info->allowed_node_count)},
         {"workers", json_workers(topology, info->worker_count)},

@@ -228,17 +228,6 @@ static int check_together(const struct options *options, struct options_problem 
                               options->operands[1]);
     if (options_has(options, OPTION_QUIET) && options_has(options, OPTION_VERBOSE))
         return options_refuse(problem, "--quiet and --verbose contradict each other");
-    if (options_has(options, OPTION_SCRUB) &&
-        (options_has(options, OPTION_AGAINST) || options_has(options, OPTION_DIGEST)))
-        return options_refuse(problem, "--scrub inflates nothing: it cannot be given with --%s",
-                              options_has(options, OPTION_AGAINST) ? "against" : "digest");
-    if (options_has(options, OPTION_DISCARD_PARTIAL) && options_has(options, OPTION_RESUME))
-        return options_refuse(problem, "--resume goes on with what --discard-partial drops: leave "
-                                       "out one");
-    if (options_has(options, OPTION_DISCARD) &&
-        (options_has(options, OPTION_ONLY_CHANGED) || options_has(options, OPTION_RESUME)))
-        return options_refuse(problem, "--discard drops what --%s would keep: leave out one",
-                              options_has(options, OPTION_RESUME) ? "resume" : "only-changed");
     return 0;
 }
 

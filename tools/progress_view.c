@@ -18,25 +18,6 @@
 
 /* ---- What is said of a phase ----------------------------------------------------------------- */
 
-static const char *phase_name(enum imgz_phase phase)
-{
-    switch (phase) {
-    case IMGZ_PHASE_COPY:
-        return "copy";
-    case IMGZ_PHASE_FLUSH:
-        return "flush";
-    case IMGZ_PHASE_FINISH:
-        return "finish";
-    case IMGZ_PHASE_READ_BACK:
-        return "read-back";
-    case IMGZ_PHASE_OPEN:
-        return "open";
-    case IMGZ_PHASE_CHECK:
-        return "check";
-    }
-    return "?";
-}
-
 /* "": the command's name says it. */
 static const char *phase_words(enum imgz_phase phase)
 {
@@ -244,7 +225,7 @@ void progress_view_json(FILE *line, const struct progress_view *view)
     } pairs[] = {
         {"event", json_string("progress")},
         {"command", json_string(view->verb)},
-        {"phase", json_string(phase_name(at->phase))},
+        {"phase", json_string(imgz_phase_name(at->phase))},
         {"raw_bytes_done", json_known(at->raw_bytes_done)},
         {"raw_bytes_total", json_known(at->raw_bytes_total)},
         {"zero_bytes_done", json_known(at->zero_bytes_done)},

@@ -63,7 +63,7 @@ static int open_file(const char *path, struct imgz_job *job, struct imgz_image *
 int imgz_image_open_with(const char *path, const struct imgz_options *options,
                          struct imgz_image **result, struct imgz_error *error)
 {
-    const struct imgz_job_request request = {IMGZ_JOB_OPEN_IMAGE, options, NULL, error};
+    const struct imgz_job_request request = {IMGZ_JOB_OPEN_IMAGE, options, NULL, error, NULL};
     struct imgz_job job;
     int rc = imgz_job_begin(&job, &request);
 

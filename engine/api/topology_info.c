@@ -19,7 +19,7 @@ struct imgz_topology {
 int imgz_topology_open(const struct imgz_options *options, struct imgz_topology **result,
                        struct imgz_error *error)
 {
-    const struct imgz_job_request request = {IMGZ_JOB_TOPOLOGY, options, NULL, error};
+    const struct imgz_job_request request = {IMGZ_JOB_TOPOLOGY, options, NULL, error, NULL};
     struct imgz_topology *topology = calloc(1, sizeof(*topology));
     int rc;
 

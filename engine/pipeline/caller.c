@@ -10,6 +10,8 @@ bool imgz_caller_stops(const struct imgz_caller *caller, const struct imgz_progr
         unsigned char bytes[IMGZ_CALLER_PROGRESS_BYTES];
     } told = {.bytes = {0}};
 
+    if (caller->cancel != NULL && imgz_cancel_requested(caller->cancel) != 0)
+        return true;
     if (caller->progress == NULL)
         return false;
     told.progress = *progress;

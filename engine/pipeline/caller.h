@@ -19,9 +19,10 @@
 struct imgz_caller {
     imgz_progress_fn progress; /* NULL: is not told */
     void *context;
+    const struct imgz_cancel *cancel; /* NULL: cannot ask from elsewhere */
 };
 
-/* Tells 'progress'; true if the job is to stop. */
+/* Tells 'progress'; true if the job is to stop, by the answer or by 'cancel'. */
 bool imgz_caller_stops(const struct imgz_caller *caller, const struct imgz_progress *progress);
 
 #endif /* IMGZ_CALLER_H */

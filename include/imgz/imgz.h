@@ -9,7 +9,7 @@
  * Paths      "-" is standard input or output wherever a job reads or writes.
  * Returns    0 on success, a negative errno otherwise. -EBADMSG: data is bad (a corrupt image, a
  *            hash that does not match, a device that differs). -EINVAL: the options make no sense.
- *            -ECANCELED: the progress callback asked to stop. Anything else: the system's reason;
+ *            -ECANCELED: the program asked to stop (imgz_cancel_request()). Anything else: the system's reason;
  *            which may be one of these, too: imgz_error.kind tells.
  * Errors     when a job fails, 'error' tells where and why, in words. It may be NULL.
  * Reports    filled as far as the job came, also when it failed. It may be NULL.
@@ -89,9 +89,6 @@ enum imgz_stage {
     IMGZ_STAGE_COMPARE,      /* comparing a source with an image */
 };
 
-/* A short name such as "read-image"; never NULL. */
-IMGZ_API const char *imgz_stage_name(enum imgz_stage stage);
-
 /* What an error is about. The code does not tell: file systems answer EINVAL and EBADMSG, too. */
 enum imgz_error_kind {
     IMGZ_ERROR_FAILED, /* the system refused something, or the job could not be done */
@@ -158,6 +155,24 @@ typedef int (*imgz_progress_fn)(const struct imgz_progress *progress, void *cont
  * from any of the job's threads, one at a time. */
 typedef void (*imgz_log_fn)(const char *line, void *context);
 
+/* ---- Cancelling --------------------------------------------------------------------------- */
+
+/* A wish to stop, for jobs that have it in their options. It outlives them, and is for good. A job
+ * hears it within progress_interval_ms, before it does anything if the wish was there first; it
+ * then cleans up and returns -ECANCELED, as when the progress callback asks. Only a job that is
+ * done by then returns 0. */
+struct imgz_cancel;
+
+/* 0, or -ENOMEM. */
+IMGZ_API int imgz_cancel_create(struct imgz_cancel **result);
+IMGZ_API void imgz_cancel_destroy(struct imgz_cancel *cancel); /* accepts NULL */
+
+/* From any thread, and from a signal handler. */
+IMGZ_API void imgz_cancel_request(struct imgz_cancel *cancel);
+
+/* 1 once it was requested, or 0. From any thread, and from a signal handler. */
+IMGZ_API int imgz_cancel_requested(const struct imgz_cancel *cancel);
+
 /* ---- Options ------------------------------------------------------------------------------ */
 
 /* Whether reads of a source bypass the page cache. */
@@ -180,9 +195,7 @@ enum imgz_chunk_hash {
     IMGZ_CHUNK_HASH_SHA256,  /* finds tampering, too; the image is of format version 2 */
 };
 
-/* "xxh3", "sha256"; NULL for what is neither. */
-IMGZ_API const char *imgz_chunk_hash_name(enum imgz_chunk_hash hash);
-
+/* A job refuses one that it does not take (-EINVAL), and two that do not go together. */
 enum imgz_flag {
     IMGZ_FLAG_FORCE = 1,         /* replace an existing file */
     IMGZ_FLAG_REPRODUCIBLE = 2,  /* leave times and names of this machine out of the image */
@@ -229,9 +242,6 @@ enum imgz_override {
 };
 #define IMGZ_OVERRIDE_ALL 1023
 
-/* The name of one of them, as in "--override mounted"; NULL if there is no such. */
-IMGZ_API const char *imgz_override_name(enum imgz_override what);
-
 struct imgz_image; /* an open image: see info.h */
 
 /* Asked once by a restore to a block device, from the thread that called the job, when the device
@@ -271,6 +281,7 @@ struct imgz_options {
     uint64_t source_bytes; /* capture: the only size that will do; default IMGZ_SIZE_UNKNOWN */
     imgz_log_fn warning;   /* told each warning as soon as it is found; may be NULL */
     void *warning_context;
+    const struct imgz_cancel *cancel; /* may be NULL */
 };
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options). */
@@ -492,6 +503,21 @@ struct imgz_bench_result {
  * may be NULL. A source that is no file or device, or is empty, is -EINVAL. */
 IMGZ_API int imgz_bench(const char *path, const struct imgz_options *options,
                         struct imgz_bench_result *result, struct imgz_error *error);
+
+/* ---- Names -------------------------------------------------------------------------------- */
+
+/* Short ones, for people and for scripts: "read-image", "mounted". Never NULL; "unknown" for what
+ * is none of them, or several. */
+IMGZ_API const char *imgz_stage_name(enum imgz_stage stage);
+IMGZ_API const char *imgz_error_kind_name(enum imgz_error_kind kind);
+IMGZ_API const char *imgz_phase_name(enum imgz_phase phase);
+IMGZ_API const char *imgz_direct_name(enum imgz_direct direct);
+IMGZ_API const char *imgz_on_error_name(enum imgz_on_error on_error);
+IMGZ_API const char *imgz_chunk_hash_name(enum imgz_chunk_hash hash);
+IMGZ_API const char *imgz_flag_name(enum imgz_flag flag);
+IMGZ_API const char *imgz_override_name(enum imgz_override what);
+IMGZ_API const char *imgz_rest_name(enum imgz_rest rest);
+IMGZ_API const char *imgz_bench_kind_name(enum imgz_bench_kind kind);
 
 #ifdef __cplusplus
 }

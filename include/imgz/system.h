@@ -75,6 +75,9 @@ enum imgz_binding {
     IMGZ_BINDING_CORE, /* each to the processors of a core */
 };
 
+/* "none", "node", "core"; "unknown" for what is none of them. */
+IMGZ_API const char *imgz_binding_name(enum imgz_binding binding);
+
 /* This machine, as far as the process may use it, and where a capture with given options would put
  * its workers and slots (a slot: the buffers of one chunk). A snapshot; a job makes its own. */
 struct imgz_topology;

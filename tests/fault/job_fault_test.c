@@ -45,9 +45,17 @@ static struct imgz_fixture_path path(const char *name)
 /* ---- The jobs ----------------------------------------------------------------------------------
  */
 
+static int capture_to(const char *name, struct imgz_report *report, struct imgz_error *error)
+{
+    struct imgz_options options = world.options;
+
+    options.flags |= IMGZ_FLAG_REPRODUCIBLE;
+    return imgz_capture(path("disk").text, path(name).text, &options, report, error);
+}
+
 static int capture(struct imgz_report *report, struct imgz_error *error)
 {
-    return imgz_capture(path("disk").text, path("out").text, &world.options, report, error);
+    return capture_to("out", report, error);
 }
 
 static int restore(struct imgz_report *report, struct imgz_error *error)
@@ -139,7 +147,7 @@ static int capture_zeroing(const char *name, struct imgz_report *report, struct 
     int rc;
 
     world.options.on_error = IMGZ_ON_ERROR_ZERO;
-    rc = imgz_capture(path("disk").text, path(name).text, &world.options, report, error);
+    rc = capture_to(name, report, error);
     world.options.on_error = IMGZ_ON_ERROR_STOP;
     return rc;
 }
@@ -329,10 +337,12 @@ static int capture_lacking(struct imgz_error *error)
 /* The same disk in chunks of another size. */
 static int capture_coarse(struct imgz_error *error)
 {
-    struct imgz_options options = world.options;
+    int rc;
 
-    options.chunk_bytes = 4 * CHUNK;
-    return imgz_capture(path("disk").text, path("coarse").text, &options, NULL, error);
+    world.options.chunk_bytes = 4 * CHUNK;
+    rc = capture_to("coarse", NULL, error);
+    world.options.chunk_bytes = CHUNK;
+    return rc;
 }
 
 static void attach_device(void)
@@ -355,11 +365,10 @@ static int set_up(void **state)
     world.right.struct_bytes = sizeof(world.right);
     world.options.chunk_bytes = CHUNK;
     world.options.thread_count = 2;
-    world.options.flags = IMGZ_FLAG_REPRODUCIBLE;
     /* No digests: libcrypto tells a lack of memory as an algorithm it does not know. */
     fill_disk();
     imgz_fixture_write(&world.fixture, "disk", world.disk, DISK_BYTES);
-    if (imgz_capture(path("disk").text, path("image").text, &world.options, NULL, &error) < 0 ||
+    if (capture_to("image", NULL, &error) < 0 ||
         imgz_verify(path("image").text, NULL, &world.options, &world.right, &error) < 0 ||
         hash_zeroed(&error) < 0 || capture_lacking(&error) < 0 || capture_coarse(&error) < 0) {
         print_error("%s\n", error.text);

@@ -48,10 +48,9 @@ static void name_kinds(uint32_t kinds, char *text, size_t text_bytes)
 {
     text[0] = '\0';
     for (uint32_t bit = 1; bit <= kinds; bit <<= 1) {
-        const char *name = imgz_override_name((enum imgz_override)bit);
-
-        if ((kinds & bit) != 0 && name != NULL)
-            (void)imgz_text_append(text, text_bytes, ",", name);
+        if ((kinds & IMGZ_OVERRIDE_ALL & bit) != 0)
+            (void)imgz_text_append(text, text_bytes, ",",
+                                   imgz_override_name((enum imgz_override)bit));
     }
 }
 

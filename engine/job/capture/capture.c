@@ -537,7 +537,7 @@ static int capture_anew(const char *source, const char *image,
 int imgz_capture(const char *source, const char *image, const struct imgz_options *options,
                  struct imgz_report *report, struct imgz_error *error)
 {
-    const struct imgz_job_request request = {IMGZ_JOB_CAPTURE, options, report, error};
+    const struct imgz_job_request request = {IMGZ_JOB_CAPTURE, options, report, error, NULL};
 
     return imgz_retry_wanted(image, &request) ? imgz_retry(source, image, &request)
                                               : capture_anew(source, image, &request);

@@ -13,67 +13,15 @@
 #include "base/text.h"
 #include "checksum/checksum.h"
 #include "checksum/digest.h"
-#include "codec/deflate.h"
 #include "io/device/device.h"
 #include "job/common/allot.h"
 #include "job/common/budget.h"
+#include "job/common/options_check.h"
 #include "job/common/placement_log.h"
 
 static const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
 /* ---- Options ------------------------------------------------------------------------------ */
-
-static int check_target_options(struct imgz_job *job)
-{
-    const struct imgz_options *options = &job->options;
-
-    if ((options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL) != 0)
-        return imgz_latch_raise_usage(job->latch, nowhere, "the overrides 0x%x are not known",
-                                      options->overrides & ~(uint32_t)IMGZ_OVERRIDE_ALL);
-    if (options->file_mode > 0777)
-        return imgz_latch_raise_usage(job->latch, nowhere,
-                                      "a file's mode cannot be 0%o: up to 0777",
-                                      options->file_mode);
-    return 0;
-}
-
-static int check_options(struct imgz_job *job)
-{
-    const struct imgz_options *options = &job->options;
-    const uint32_t known_flags = IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_SCRUB |
-                                 IMGZ_FLAG_READ_BACK | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME |
-                                 IMGZ_FLAG_DISCARD | IMGZ_FLAG_ALLOW_EMPTY | IMGZ_FLAG_PARANOID |
-                                 IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_CONFINE | IMGZ_FLAG_FIX_GPT |
-                                 IMGZ_FLAG_DRY_RUN;
-
-    if (!imgz_deflate_level_valid(options->level))
-        return imgz_latch_raise_usage(job->latch, nowhere,
-                                      "level %d is out of range: fast, or 0 to %d", options->level,
-                                      IMGZ_LEVEL_MAX);
-    if (options->thread_count > IMGZ_THREADS_MAX)
-        return imgz_latch_raise_usage(
-            job->latch, nowhere, "%u threads are too many: at most %d, or 0 for one per processor",
-            options->thread_count, IMGZ_THREADS_MAX);
-    if (options->chunk_bytes < IMGZ_CHUNK_BYTES_MIN ||
-        options->chunk_bytes > IMGZ_CHUNK_BYTES_MAX ||
-        (options->chunk_bytes & (options->chunk_bytes - 1)) != 0)
-        return imgz_latch_raise_usage(
-            job->latch, nowhere,
-            "a chunk size of %u bytes is not possible: a power of two from %u "
-            "to %u",
-            options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
-    if (options->on_error != IMGZ_ON_ERROR_STOP && options->on_error != IMGZ_ON_ERROR_ZERO)
-        return imgz_latch_raise_usage(job->latch, nowhere, "on_error %d is not known: stop or zero",
-                                      (int)options->on_error);
-    if (options->chunk_hash != IMGZ_CHUNK_HASH_DEFAULT &&
-        imgz_chunk_hash_name(options->chunk_hash) == NULL)
-        return imgz_latch_raise_usage(job->latch, nowhere, "there is no chunk hash %d",
-                                      (int)options->chunk_hash);
-    if ((options->flags & ~known_flags) != 0)
-        return imgz_latch_raise_usage(job->latch, nowhere, "the flags 0x%x are not known",
-                                      options->flags & ~known_flags);
-    return check_target_options(job);
-}
 
 /* Which of the caller's structs has no size; NULL: none. */
 static const char *find_unsized(const struct imgz_job_request *request)
@@ -99,6 +47,7 @@ int imgz_job_complete_options(const struct imgz_options *options, struct imgz_op
 static int adopt_options(struct imgz_job *job)
 {
     const char *unsized = find_unsized(&job->request);
+    int rc;
 
     if (unsized != NULL)
         return imgz_latch_raise_usage(job->latch, nowhere, "%s", unsized);
@@ -110,7 +59,10 @@ static int adopt_options(struct imgz_job *job)
     if (job->options.progress_interval_ms == 0)
         job->options.progress_interval_ms = 1;
     imgz_log_init(&job->log, job->options.log, job->options.log_context);
-    return check_options(job);
+    rc = imgz_options_check(job);
+    if (rc == 0 && job->options.cancel != NULL && imgz_cancel_requested(job->options.cancel) != 0)
+        rc = imgz_latch_raise(job->latch, -ECANCELED, nowhere, "stopped as asked");
+    return rc;
 }
 
 /* Looks at the machine, and counts workers by it if the caller did not. */
@@ -353,7 +305,8 @@ static bool reads_hang(void *context)
 
 static struct imgz_caller caller_of(const struct imgz_job *job)
 {
-    return (struct imgz_caller){job->options.progress, job->options.progress_context};
+    return (struct imgz_caller){job->options.progress, job->options.progress_context,
+                                job->options.cancel};
 }
 
 static struct imgz_threads_watch make_watch(struct imgz_job *job, uint64_t raw_bytes_total)

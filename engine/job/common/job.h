@@ -36,6 +36,7 @@ struct imgz_job_request {
     const struct imgz_options *options; /* NULL: the defaults */
     struct imgz_report *report;         /* NULL: not wanted; so for the next */
     struct imgz_error *error;
+    const char *against; /* verify: what is compared, or NULL */
 };
 
 struct imgz_job {

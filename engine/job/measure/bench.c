@@ -96,8 +96,11 @@ static int hear_caller(struct bench *bench)
 {
     static const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
     static const struct imgz_progress progress = {.phase = IMGZ_PHASE_COPY};
+    const struct imgz_options *options = &bench->job.options;
+    const struct imgz_caller caller = {options->progress, options->progress_context,
+                                       options->cancel};
 
-    if (bench->progress == NULL || on_progress(&progress, bench) == 0)
+    if (!imgz_caller_stops(&caller, &progress))
         return 0;
     return imgz_latch_raise(bench->job.latch, -ECANCELED, nowhere, "stopped as asked");
 }
@@ -498,7 +501,7 @@ static void release(struct bench *bench)
 int imgz_bench(const char *path, const struct imgz_options *options,
                struct imgz_bench_result *result, struct imgz_error *error)
 {
-    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error, NULL};
     struct bench bench = {
         .path = path,
         .result = nothing_measured,

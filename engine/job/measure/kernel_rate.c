@@ -233,7 +233,7 @@ int imgz_kernel_rate_run(struct imgz_kernel_rate *rate, const struct imgz_option
                          struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error, NULL};
     const bool kernel = rate->work <= IMGZ_KERNEL_RATE_CRC32;
     struct run run = {.rate = rate, .turn_chunks = 1};
     int rc = imgz_job_begin(&run.job, &request);

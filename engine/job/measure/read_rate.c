@@ -74,7 +74,7 @@ int imgz_read_rate_run(struct imgz_read_rate *rate, const struct imgz_options *o
                        struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error, NULL};
     struct run run = {.rate = rate};
     struct imgz_job_needs needs = {
         .totals = {.raw_present = true},

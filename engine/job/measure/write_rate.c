@@ -165,7 +165,7 @@ int imgz_write_rate_run(struct imgz_write_rate *rate, const struct imgz_options 
                         struct imgz_error *error)
 {
     static const struct imgz_job_bodies bodies = {.feed = feed, .work = work, .drain = drain};
-    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error};
+    const struct imgz_job_request request = {IMGZ_JOB_BENCH, options, NULL, error, NULL};
     struct run run = {.rate = rate};
     uint64_t start_ns;
     int rc = imgz_job_begin(&run.job, &request);

@@ -23,11 +23,6 @@ static int check_discard(const struct imgz_job *job, const struct imgz_sink *out
             "%s is no block device: there is nothing to discard; leave out "
             "--discard",
             imgz_sink_path(output));
-    if (imgz_job_has(job, IMGZ_FLAG_ONLY_CHANGED) || imgz_job_has(job, IMGZ_FLAG_RESUME))
-        return imgz_latch_raise_usage(
-            job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
-            "--discard drops what --only-changed or --resume would keep; leave "
-            "out one");
     return 0;
 }
 

@@ -173,8 +173,7 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 
 /* ---- Reading the target ------------------------------------------------------------------- */
 
-/* Bytes are compared where something is compared at all; and a pipe does not give the image twice,
- * which comparing what was read back takes. */
+/* A pipe does not give the image twice, which comparing what was read back takes. */
 static int check_paranoid(const struct restore *restore)
 {
     const struct imgz_location location =
@@ -182,12 +181,6 @@ static int check_paranoid(const struct restore *restore)
 
     if (!has_flag(restore, IMGZ_FLAG_PARANOID))
         return 0;
-    if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) && !has_flag(restore, IMGZ_FLAG_RESUME) &&
-        !has_flag(restore, IMGZ_FLAG_READ_BACK))
-        return imgz_latch_raise_usage(
-            restore->job.latch, location,
-            "--paranoid is how --only-changed, --resume and --read-back compare: "
-            "give one of them, too");
     if (has_flag(restore, IMGZ_FLAG_READ_BACK) && !restore->decode.image.seekable)
         return imgz_latch_raise_usage(
             restore->job.latch, location,
@@ -400,7 +393,7 @@ static int plan(struct restore *restore)
 int imgz_restore(const char *image, const char *target, const struct imgz_options *options,
                  struct imgz_report *report, struct imgz_error *error)
 {
-    const struct imgz_job_request request = {IMGZ_JOB_RESTORE, options, report, error};
+    const struct imgz_job_request request = {IMGZ_JOB_RESTORE, options, report, error, NULL};
     struct restore restore = {.image_path = image,
                               .target_path = target,
                               .decode = {.raw_wanted = true}};

@@ -101,7 +101,7 @@ static int hash_source(struct imgz_job *job, struct imgz_source **given)
 int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_report *report,
               struct imgz_error *error)
 {
-    const struct imgz_job_request request = {IMGZ_JOB_HASH, options, report, error};
+    const struct imgz_job_request request = {IMGZ_JOB_HASH, options, report, error, NULL};
     struct imgz_source_config config = {.path = path, .stage = IMGZ_STAGE_READ_SOURCE};
     struct imgz_source *source = NULL;
     struct imgz_job job;

@@ -144,33 +144,13 @@ static int verify_path(struct imgz_job *job, const char *path)
     return imgz_verify_image(job, &source);
 }
 
-/* A scrub knows nothing of raw bytes; and without a source there is nothing to compare bytes of. */
-static int check_flags(struct imgz_job *job, const char *against)
-{
-    const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
-
-    if ((job->options.flags & IMGZ_FLAG_PARANOID) != 0 && against == NULL)
-        return imgz_latch_raise_usage(job->latch, nowhere,
-                                      "--paranoid is how --against compares: name a source there");
-    if ((job->options.flags & IMGZ_FLAG_SCRUB) == 0 ||
-        (against == NULL && job->options.digests == NULL))
-        return 0;
-    return imgz_latch_raise_usage(
-        job->latch, nowhere,
-        "a scrub checks what is stored and inflates nothing: %s needs another "
-        "run without it",
-        against != NULL ? "comparing with a source" : "a digest of the disk");
-}
-
 int imgz_verify(const char *image, const char *against, const struct imgz_options *options,
                 struct imgz_report *report, struct imgz_error *error)
 {
-    const struct imgz_job_request request = {IMGZ_JOB_VERIFY, options, report, error};
+    const struct imgz_job_request request = {IMGZ_JOB_VERIFY, options, report, error, against};
     struct imgz_job job;
     int rc = imgz_job_begin(&job, &request);
 
-    if (rc == 0)
-        rc = check_flags(&job, against);
     if (rc == 0)
         rc = against != NULL ? imgz_compare_image(&job, image, against) : verify_path(&job, image);
     if (rc == 0)
