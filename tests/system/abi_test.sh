@@ -29,6 +29,10 @@ ok "the headers declare what the map has" diff functions declared
 grep -ohE '\bimgz_[a-z0-9_]+\(' "${headers[@]}" | tr -d '(' | sort -u >named
 equal "the headers name no function that there is not" "$(comm -23 named functions)" ""
 
+# .BI "int imgz_x(..." or .B uint32_t imgz_y(void);
+sed -nE 's/^\.BI? "?.*\b(imgz_[a-z0-9_]+)\(.*/\1/p' "$IMGZ_SOURCE/tools/imgz.3" | sort -u >manual
+ok "the manual's synopsis has them all" diff functions manual
+
 title "structs and constants"
 ok "as recorded (if this is meant: tests/api/abi.sh include >tests/api/abi.txt)" \
     diff "$api/abi.txt" found

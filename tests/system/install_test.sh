@@ -18,7 +18,7 @@ truncate -s 24M disk
 title "installing"
 ok "cmake --install" cmake --install "$IMGZ_BUILD" --prefix "$root"
 libdir=$(dirname "$(find "$root" -name 'libimgz.so' | head -n 1)")
-for file in bin/imgz share/man/man1/imgz.1 \
+for file in bin/imgz share/man/man1/imgz.1 share/man/man3/imgz.3 share/man/man3/imgz_capture.3 \
     share/bash-completion/completions/imgz share/zsh/site-functions/_imgz \
     share/fish/vendor_completions.d/imgz.fish; do
     ok "$file is installed" test -s "$root/$file"
@@ -93,6 +93,38 @@ else
     skip "slow storage" "strace cannot inject here"
 fi
 
+title "the examples"
+# example NAME ARGUMENT...: builds it as the manual says, and runs it.
+example() {
+    local name=$1
+    shift
+    ok "$name is built" cc "${flags[@]}" -std=c11 -D_GNU_SOURCE -o "$name" "$api/$name.c" \
+        "${shared[@]}"
+    expect_exit "${WANTED:-0}" "./$name" "$@"
+}
+example example_capture disk example.gz
+expect_out "^$expect\$"
+expect_out "^$(sha256sum <disk | cut -d ' ' -f 1)\$"
+example example_restore example.gz example.img
+ok "it is the disk" cmp disk example.img
+example example_verify example.gz disk
+example example_hash example.gz
+expect_out "^$expect\$"
+expect_text '^finish: 25165824 bytes'
+example example_info example.gz
+expect_out "^25165824 bytes, root hash $expect\$"
+expect_out '^level: libdeflate [0-9.]+ level 6$'
+example example_devices
+expect_out '^[0-9]+ drives$'
+example example_topology
+expect_out 'binding (none|node|core)$'
+example example_bench disk
+expect_out '^capture fast +[0-9]+ MB/s$'
+cp disk other && printf x | dd of=other bs=1 seek=3000000 conv=notrunc status=none
+WANTED=3 example example_verify example.gz other
+expect_text '^the first of 1 bad chunks is at 2097152$'
+equal "there is one for each job" "$(find "$api" -name 'example_*' | wc -l)" 8
+
 title "find_package"
 cmake_flags=("-DCMAKE_PREFIX_PATH=$root")
 [[ -z $SANITIZED ]] || cmake_flags+=("-DCMAKE_C_FLAGS=-fsanitize=$SANITIZED"
@@ -130,7 +162,16 @@ for word in capture restore verify hash info devices bench --level --chunk-size 
     "EXIT STATUS"; do
     ok "the manual page tells of $word" grep -qF -- "$word" <(sed 's/\\-/-/g' "$page")
 done
+sed -n '/^#include <imgz/,/^}/p' "$root/share/man/man3/imgz.3" |
+    sed 's/\\&//; s/\\e/\\/g' >manual.c
+ok "the example of the manual is built" cc "${flags[@]}" -o manual manual.c "${shared[@]}"
+expect_exit 0 ./manual disk manual.gz
+expect_out "^$expect\$"
 if have man; then
+    MANWIDTH=100 man -M "$root/share/man" 3 imgz_cancel_request 2>said | col -bx >rendered
+    ok "man imgz_cancel_request" grep -q 'imgz_cancel_request(struct imgz_cancel' rendered
+    man --warnings=w -E UTF-8 -l -Tutf8 -Z "$root/share/man/man3/imgz.3" >/dev/null 2>said
+    equal "man renders imgz(3) without warnings" "$(cat said)" ""
     man --warnings=w -E UTF-8 -l -Tutf8 -Z "$page" >/dev/null 2>said
     equal "man renders it without warnings" "$(cat said)" ""
     MANWIDTH=80 man -l "$page" 2>/dev/null | col -bx >rendered
@@ -144,6 +185,7 @@ if have groff; then
 fi
 if have mandoc; then
     equal "mandoc -Tlint has no warnings" "$(mandoc -Tlint -W warning "$page" 2>&1)" ""
+    equal "nor for imgz(3)" "$(mandoc -Tlint -W warning "$root/share/man/man3/imgz.3" 2>&1)" ""
 fi
 cat >complete.bash <<'BASH'
 set -u
