@@ -9,8 +9,8 @@
  * Paths      "-" is standard input or output wherever a job reads or writes.
  * Returns    0 on success, a negative errno otherwise. -EBADMSG: data is bad (a corrupt image, a
  *            hash that does not match, a device that differs). -EINVAL: the options make no sense.
- *            -ECANCELED: the program asked to stop. Anything else: the system's reason; which may be
- *            one of these, too: imgz_error.kind tells.
+ *            -ECANCELED: the program asked to stop. Anything else: the system's reason; which
+ *            may be one of these, too: imgz_error.kind tells.
  * Errors     when a job fails, 'error' tells where and why, in words. It may be NULL.
  * Reports    filled as far as the job came, also when it failed. It may be NULL.
  * Structs    each begins with 'struct_bytes', and the program that owns one writes its size there
