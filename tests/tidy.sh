@@ -109,12 +109,31 @@ room api base checksum codec format pipeline io/device image job/common
 complain "a folder of engine/ that is no room" < <(
     printf '%s\n' "${sources[@]}" | sed -n 's|^\(engine/.*\)/.*|\1|p' | sort -u |
         grep -vxF -f <(printf '%s\n' "${rooms[@]}"))
+complain "engine/DESIGN.md has other rooms, or in another order" < <(
+    sed -nE 's|^    ((  )?[a-z]+)/( .*)?$|\1|p' engine/DESIGN.md |
+        awk '/^ / { sub(/^ +/, group); print; next } { group = "engine/" $1 "/" }
+            $1 != "io" && $1 != "job" { print "engine/" $1 }' |
+        diff <(printf '%s\n' "${rooms[@]}") - | grep '^[<>]')
 complain "only a kind of source, or sink, may know what one is made of" < <(
     grep -lE '"io/(source/source|sink/sink)_ops.h"' -r engine |
         grep -vE '^engine/io/(source|sink)/')
 complain "tools may include only imgz/imgz.h and their own" < <(
     grep -nE '^ *# *include *("[^"]*/|<\.\.|<imgz/)' /dev/null tools/*.[ch] |
         grep -v '<imgz/imgz.h>')
+
+# ---- Documents ---------------------------------------------------------------------------------
+
+# A path in a document starts at engine/, at the document's folder or at the root. A bare name may
+# be that of any file.
+mapfile -t names < <(find engine include tools tests bench .ci -type f -printf '%f\n' | sort -u)
+complain "there is no such file" < <(
+    for document in engine/DESIGN.md engine/FORMAT.md bench/README.md tests/README.md; do
+        grep -oP '(?<![\w./*)-])[\w./-]+\.(c|cc|h|inc|sh|py|md|txt)\b' "$document" | sort -u |
+            while read -r path; do
+                [[ -e engine/$path || -e ${document%/*}/$path || -e $path ]] ||
+                    [[ $path != */* && " ${names[*]} " == *" $path "* ]] || echo "$document: $path"
+            done
+    done)
 
 # ---- Banned calls ------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ _imgz_add_spec() {
     case $1 in
     level) specs+=('--level=[compression]:level:(fast 0 1 2 3 4 5 6 7 8 9 10 11 12)') ;;
     chunk-size)
-        specs+=('--chunk-size=[unit of compression, hashing]:size:(64K 128K 256K 512K 1M 2M 4M 8M 16M)')
+        specs+=('--chunk-size=[unit compressed and hashed]:size:(64K 128K 256K 512K 1M 2M 4M 8M 16M)')
         ;;
     chunk-hash) specs+=('--chunk-hash=[how chunks are hashed]:hash:(xxh3 sha256)') ;;
     against) specs+=('--against=[compare this with the image]:source:_imgz_path') ;;
