@@ -6,7 +6,7 @@
  * Place: queue -> [check] -> order.
  *
  * Threads    a worker's; the decoder is its own.
- * Errors     none: what is wrong is noted in slot->fault, to be told in disk order.
+ * Errors     none: what is wrong is noted in slot->fault, to be reported in disk order.
  */
 #ifndef IMGZ_CHUNK_DECODER_H
 #define IMGZ_CHUNK_DECODER_H

@@ -5,7 +5,7 @@
  * Place: queue -> [pack] -> order.
  *
  * Threads    a worker's; the encoder is its own.
- * Errors     none: what is wrong is noted in slot->fault, to be told in disk order.
+ * Errors     none: what is wrong is noted in slot->fault, to be reported in disk order.
  */
 #ifndef IMGZ_CHUNK_ENCODER_H
 #define IMGZ_CHUNK_ENCODER_H
@@ -37,7 +37,8 @@ void imgz_chunk_encode_slot(const struct imgz_chunk_encoder *encoder, struct img
 /* Makes note and segment of a run of zeros, slot->raw_bytes of them, in the stored buffer. */
 void imgz_chunk_encode_zeros(struct imgz_slot *slot);
 
-/* For the drain: the story of a slot with IMGZ_FAULT_CODEC, whose raw bytes are of 'source'. */
+/* For the drain: raises the error of a slot with IMGZ_FAULT_CODEC, whose raw bytes are of 'source'.
+ */
 int imgz_chunk_encode_raise(struct imgz_latch *latch, const struct imgz_source *source, int level,
                             const struct imgz_slot *slot);
 

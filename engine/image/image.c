@@ -130,7 +130,7 @@ struct section {
     enum imgz_note_kind kind;
     uint64_t offset;
     uint64_t end;
-    const char *name; /* for the story */
+    const char *name; /* for the error message */
 };
 
 static int raise_section(const struct imgz_image *image, struct imgz_latch *latch,

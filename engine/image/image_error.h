@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The story of an image that is not as it should be, or of a file that is not one image.
+ * The error message of an image that is not as it should be, or of a file that is not one image.
  *
  * Threads    any.
  * Errors     that is all it makes: each function raises and returns -EBADMSG, or what the system

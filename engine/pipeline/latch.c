@@ -18,7 +18,7 @@ struct imgz_latch {
     /* Set before any thread starts. */
     int event_fd;
 
-    /* Set with release order by the first raise() after the story is complete; read with acquire
+    /* Set with release order by the first raise() after the error is complete; read with acquire
      * order by raised(). */
     atomic_bool raised;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first-error latch: whoever detects a failure first tells its story; everybody else learns
+ * The first-error latch: whoever detects a failure first records its error; everybody else learns
  * that work has ended.
  *
  * Place: one per job, seen by every stage.
@@ -30,7 +30,7 @@ struct imgz_location {
 IMGZ_MUST_CHECK int imgz_latch_create(struct imgz_latch **result);
 void imgz_latch_destroy(struct imgz_latch *latch); /* accepts NULL */
 
-/* Records 'code' < 0 and the story unless one is there already. The format tells what was being
+/* Records 'code' < 0 and the error unless one is there already. The format tells what was being
  * done, the reason and what to do next; path and offset are in 'location' and belong in the
  * sentence too. -EBADMSG is imgz's own finding here: the error is one of data. Returns 'code'. */
 int imgz_latch_raise(struct imgz_latch *latch, int code, struct imgz_location location,
@@ -40,20 +40,20 @@ int imgz_latch_raise(struct imgz_latch *latch, int code, struct imgz_location lo
 int imgz_latch_raise_usage(struct imgz_latch *latch, struct imgz_location location,
                            const char *format, ...) IMGZ_PRINTF(3, 4);
 
-/* The usual story of a system call that failed: "reading /dev/sda at offset 4096: Input/output
+/* The usual message of a system call that failed: "reading /dev/sda at offset 4096: Input/output
  * error; check ...". 'doing' is "reading", "creating" and so on; advice is chosen by code and
  * stage. Whatever the code, the error is one of the system. Returns 'code'. */
 int imgz_latch_raise_system(struct imgz_latch *latch, int code, struct imgz_location location,
                             const char *doing);
 
-/* Adds to the story, if there is one, what became of the job's output. By the job's own thread,
- * when the others are joined. */
+/* Adds to the error message, if there is one, what became of the job's output. Called by the job's
+ * own thread, when the others are joined. */
 void imgz_latch_add(struct imgz_latch *latch, const char *format, ...) IMGZ_PRINTF(2, 3);
 
 bool imgz_latch_raised(const struct imgz_latch *latch);
 int imgz_latch_fd(const struct imgz_latch *latch);
 
-/* The story; its code is 0 if nothing was raised. */
+/* The error; its code is 0 if nothing was raised. */
 const struct imgz_error *imgz_latch_error(const struct imgz_latch *latch);
 
 #endif /* IMGZ_LATCH_H */

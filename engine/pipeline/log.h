@@ -2,7 +2,7 @@
 /*
  * What happens, told to the caller line by line (imgz_log_fn).
  *
- * Threads    any; lines are told one at a time.
+ * Threads    any; lines are reported one at a time.
  * Errors     none. Without a listener nothing is formatted.
  */
 #ifndef IMGZ_LOG_H

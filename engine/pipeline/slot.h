@@ -34,7 +34,7 @@ enum imgz_slot_kind {
     IMGZ_SLOT_ZERO, /* raw_bytes of zeros; the raw buffer means nothing */
 };
 
-/* What a worker found wrong with an item; told in disk order by the drain. */
+/* What a worker found wrong with an item; reported in disk order by the drain. */
 enum imgz_fault {
     IMGZ_FAULT_NONE,
     IMGZ_FAULT_READ,    /* it could not be read: see read_rc */

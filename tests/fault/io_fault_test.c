@@ -312,7 +312,7 @@ static void destroy_waits_for_all(void **state)
     }
 }
 
-/* A backend that breaks is told as such by every function, and destroy does not wait for it. */
+/* A backend that breaks is reported as such by every function, and destroy does not wait for it. */
 static void broken_backend_is_told(void **state)
 {
     (void)state;

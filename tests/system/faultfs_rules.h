@@ -13,7 +13,7 @@
  * the file is open and has lost its name. */
 int faultfs_refusal(const char *what, const char *path);
 
-/* Whether another size is to be told for the file. */
+/* Whether another size is to be reported for the file. */
 int faultfs_told_size(const char *path, off_t *bytes);
 
 /* Takes lines. Their length, or a negative errno. */

@@ -187,7 +187,7 @@ static void a_map_of_another_image_is_kept(void **state)
     assert_says("4096+ 512- 3584+");
 }
 
-/* Only begin() knows whether anything is there to go on with. */
+/* Only begin() knows whether anything is there to resume. */
 static void what_is_resumed_is_gone_on_with(void **state)
 {
     struct imgz_map_tracker keep;

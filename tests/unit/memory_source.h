@@ -16,7 +16,7 @@ struct imgz_memory_source {
     const unsigned char *data; /* 'bytes' of them; NULL: zeros */
     uint64_t bytes;
     bool stream;
-    const struct imgz_extent *extents; /* of data, in order; NULL: no holes are told */
+    const struct imgz_extent *extents; /* of data, in order; NULL: no holes are reported */
     size_t extent_count;
     struct imgz_range bad; /* reading any of it fails with -EIO */
     uint64_t ends_at;      /* > 0: where it turns out to end */

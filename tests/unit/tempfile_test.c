@@ -67,7 +67,7 @@ static void what_is_not_known_is_let_be(void **state)
     close_world(&world);
 }
 
-/* What a run that fails leaves: what is worth it, and can be gone on with. */
+/* What a run that fails leaves: what is worth it, and can be resumed. */
 static void what_is_worth_it_is_kept(void **state)
 {
     static const struct {

@@ -28,7 +28,7 @@ struct imgz_aio_loop {
     struct imgz_pipeline *pipeline;
     imgz_aio_loop_fn handle;
     void *context;
-    struct imgz_location location; /* for the story when the backend breaks */
+    struct imgz_location location; /* for the error message when the backend breaks */
 };
 
 /* The next slot, by 'try_take' while requests are under way, by 'take' when none are. */

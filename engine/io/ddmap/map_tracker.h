@@ -29,7 +29,7 @@ struct imgz_map_tracker_config {
     uint64_t size_bytes;               /* of the source; IMGZ_SIZE_UNKNOWN is refused */
     const struct imgz_range_list *bad; /* grown by the drain; must outlive it */
     bool force;                        /* replace a map that has something finished */
-    bool resume;                       /* that may be what is gone on with: begin() will tell */
+    bool resume;                       /* that may be what is resumed: begin() will tell */
 };
 
 /* What a run begins with. */
@@ -40,7 +40,7 @@ enum imgz_map_tracker_begin {
 
 enum imgz_map_tracker_end {
     IMGZ_MAP_TRACKER_WHOLE, /* the image is there */
-    IMGZ_MAP_TRACKER_KEPT,  /* as much of it as was read is there, to be gone on with */
+    IMGZ_MAP_TRACKER_KEPT,  /* as much of it as was read is there, to be resumed */
     IMGZ_MAP_TRACKER_LOST,  /* nothing is: what was read will have to be read again */
 };
 

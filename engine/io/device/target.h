@@ -42,7 +42,7 @@ IMGZ_MUST_CHECK int imgz_target_open(const struct imgz_target_config *config,
                                      struct imgz_target *target);
 
 /* Lets a device forget all it holds (BLKDISCARD). No promise: what it reads as afterwards is its
- * own business. Returns how many bytes it took; less than its size is told in the log. */
+ * own business. Returns how many bytes it took; less than its size is reported in the log. */
 uint64_t imgz_target_discard(int fd, const char *path, struct imgz_latch *latch,
                              struct imgz_log *log);
 

@@ -30,7 +30,7 @@ static bool has_attribute(int fd)
 #define FIRST_WORDS "imgz has not completed the file beside this one: "
 
 /* File systems exist that number their files anew when they are mounted (FAT); these know times of
- * birth. So both are told, and one is enough. */
+ * birth. So both are reported, and one is enough. */
 static int describe(const struct imgz_stamp_place *place, uint64_t *inode, int64_t *born_ns)
 {
     struct statx status;

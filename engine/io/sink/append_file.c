@@ -252,7 +252,7 @@ static int settle(struct imgz_append *append)
     return rc;
 }
 
-/* What is in memory of a file that is to be gone on with; and the file is no longer than that.
+/* What is in memory of a file that is to be resumed; and the file is no longer than that.
  * After a failure others may be under way, each of which may be tried once more. */
 static void keep_rest(struct file_append *file)
 {

@@ -8,7 +8,7 @@
  *
  *     open -> append or sparse writer -> flush, by its finish() -> commit -> close
  *
- * close() before commit() abandons the result. A file then keeps what can be gone on with, or is
+ * close() before commit() abandons the result. A file then keeps what can be resumed, or is
  * complete, and removes anything else.
  *
  * Place: opened by the job, written by the drain, committed by the job.
@@ -42,7 +42,7 @@ struct imgz_sink_config {
     const char *exists_advice;   /* without force; NULL: to use it */
     bool resume;                 /* what an interrupted run left is taken over, if there is any */
     bool discard;                /* that is replaced; without resume and this it is refused */
-    bool keep; /* what this run leaves can be gone on with: close() keeps it if it is worth it */
+    bool keep; /* what this run leaves can be resumed: close() keeps it if it is worth it */
     uint32_t head_bytes;            /* of it so many are no loss */
     imgz_tempfile_begins_fn begins; /* what is left is known by this, too; may be NULL */
     bool device_allowed;            /* restore: yes; an image needs a file */
@@ -135,7 +135,7 @@ void imgz_sink_set_useless(struct imgz_sink *sink);
 IMGZ_MUST_CHECK int imgz_sink_commit(struct imgz_sink *sink);
 
 /* True if close() will leave a file that was not committed: one that is complete and could not get
- * its name, or one that can be gone on with, has something in it, and did not prove to be bad. */
+ * its name, or one that can be resumed, has something in it, and did not prove to be bad. */
 bool imgz_sink_keeps(const struct imgz_sink *sink);
 
 #endif /* IMGZ_SINK_H */

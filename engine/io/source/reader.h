@@ -39,7 +39,7 @@ IMGZ_MUST_CHECK int imgz_reader_run(const struct imgz_reader_config *config,
  * may leave the slot with IMGZ_FAULT_READ. */
 void imgz_reader_fetch(const struct imgz_source *source, struct imgz_slot *slot);
 
-/* For the drain: the story of a slot with IMGZ_FAULT_READ. */
+/* For the drain: the error message of a slot with IMGZ_FAULT_READ. */
 int imgz_reader_raise(const struct imgz_source *source, struct imgz_latch *latch,
                       const struct imgz_slot *slot);
 

@@ -38,7 +38,7 @@ struct rescue {
 
 /* ---- Reading ------------------------------------------------------------------------------ */
 
-/* Without a ring it is pread(): then a read that hangs is told all the same. NULL, too, where
+/* Without a ring it is pread(): then a read that hangs is reported all the same. NULL, too, where
  * nobody watches. */
 static struct imgz_aio *create_ring(const struct imgz_source *source, const int *fd)
 {

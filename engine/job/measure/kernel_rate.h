@@ -38,7 +38,7 @@ struct imgz_kernel_rate {
 
     /* Filled in by run(). */
     uint64_t raw_bytes;    /* worked on; a chunk counts each time */
-    uint64_t elapsed_ns;   /* that the workers together took for them; 0: not to be told */
+    uint64_t elapsed_ns;   /* that the workers together took for them; 0: not to be reported */
     uint64_t busy_ns;      /* each worker's time for that, added up */
     uint64_t cpu_ns;       /* of it: that they had a processor */
     uint64_t kernel_sum;   /* of a kernel's results, of a hash the first byte: nobody may leave the

@@ -47,7 +47,7 @@ static void note_failure(struct imgz_slot *slot, const struct imgz_slot *item)
     slot->read_bytes = item->read_bytes;
 }
 
-/* What a stream has behind the disk is told by the drain. */
+/* What a stream has behind the disk is reported by the drain. */
 static void compare_bytes(const struct match *match, struct imgz_chunk_reader *chunks,
                           struct imgz_slot *slot)
 {
