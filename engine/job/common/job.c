@@ -98,6 +98,18 @@ static int create_deadline(struct imgz_job *job)
     return imgz_watchdog_create(&config, &job->watchdog) < 0 ? imgz_job_raise_memory(job) : 0;
 }
 
+/* What threads and slots are counted by. */
+static int look_at_machine(struct imgz_job *job)
+{
+    int rc = load_machine(job);
+
+    if (rc < 0)
+        return rc;
+    imgz_memory_read("", &job->memory);
+    job->slot_count = imgz_budget_slot_count(worker_count(job));
+    return create_deadline(job);
+}
+
 int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request)
 {
     int rc;
@@ -118,12 +130,8 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request)
     rc = imgz_latch_create(&job->latch);
     if (rc == 0)
         rc = adopt_options(job);
-    if (rc == 0)
-        rc = load_machine(job);
-    if (rc == 0)
-        imgz_memory_read("", &job->memory);
-    job->slot_count = imgz_budget_slot_count(worker_count(job));
-    return rc < 0 ? rc : create_deadline(job);
+    /* To open an image takes no threads, so the machine does not matter. */
+    return rc < 0 || request->kind == IMGZ_JOB_OPEN_IMAGE ? rc : look_at_machine(job);
 }
 
 enum imgz_hash_kind imgz_job_hash(const struct imgz_job *job)
