@@ -124,6 +124,12 @@ cp disk other && printf x | dd of=other bs=1 seek=3000000 conv=notrunc status=no
 WANTED=3 example example_verify example.gz other
 expect_text '^the first of 1 bad chunks is at 2097152$'
 equal "there is one for each job" "$(find "$api" -name 'example_*' | wc -l)" 8
+sed -n '/^```c$/,/^```$/{/^```/!p}' "$IMGZ_SOURCE/README.md" >readme.c
+ok "the README's program is built" cc "${flags[@]}" -std=c11 -o readme readme.c "${shared[@]}"
+expect_exit 0 ./readme disk readme.gz
+expect_out "^$expect\$"
+expect_exit 1 ./readme
+expect_text '^usage: '
 
 title "find_package"
 cmake_flags=("-DCMAKE_PREFIX_PATH=$root")
