@@ -232,21 +232,22 @@ static int raise_busy(const struct refusal *refusal, bool exclusive)
                             path);
 }
 
-static int open_device(const struct refusal *refusal, int *fd)
+static int open_device(const struct refusal *refusal, int *result)
 {
     const char *path = refusal->config->path;
     const int handle = refusal->config->handle;
     bool exclusive = (refusal->overruled & EXCLUSIVE_KINDS) == 0;
+    int fd = imgz_handle_open(handle, O_WRONLY | (exclusive ? O_EXCL : 0));
 
-    *fd = imgz_handle_open(handle, O_WRONLY | (exclusive ? O_EXCL : 0));
-    if (*fd == -EBUSY && exclusive && (refusal->config->overrides & IMGZ_OVERRIDE_HELD) != 0) {
+    if (fd == -EBUSY && exclusive && (refusal->config->overrides & IMGZ_OVERRIDE_HELD) != 0) {
         imgz_log_line(refusal->log, "overruled: %s is held by another program", path);
         exclusive = false;
-        *fd = imgz_handle_open(handle, O_WRONLY);
+        fd = imgz_handle_open(handle, O_WRONLY);
     }
-    if (*fd >= 0)
-        return 0;
-    return *fd == -EBUSY ? raise_busy(refusal, exclusive) : raise_system(refusal, *fd);
+    if (fd < 0)
+        return fd == -EBUSY ? raise_busy(refusal, exclusive) : raise_system(refusal, fd);
+    *result = fd;
+    return 0;
 }
 
 /* ---- Size --------------------------------------------------------------------------------- */
