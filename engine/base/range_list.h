@@ -2,7 +2,7 @@
 /*
  * The parts of a source that could not be read, in order.
  *
- * Place: grown by a drain, for report and metadata; found by mend: what an image lacks.
+ * Place: grown by a drain, for report and metadata; found by a retry: what an image lacks.
  *
  * Threads    grown by one; asked by any.
  * Errors     -ENOMEM.

@@ -211,8 +211,9 @@ expect_error 1 "offset ${C[0]}" 'is kept: the same command goes on' -- \
     "$IMGZ" capture --resume "${OPTIONS[@]}" "$LOOP" disk.gz
 unchanged
 ok "it lacks something, and is marked" test -k disk.gz.partial
-# Also by who does not name the map: its own tells what it lacks.
-expect_error 1 "offset ${C[0]}" 'is kept: the same command goes on' -- \
+# Also by who does not name the map: its own tells what it lacks. Several reads are under way when
+# the drive is gone: any of them may be the first to fail.
+expect_error 1 "offset (6|7)[0-9]{6}:" 'is kept: the same command goes on' -- \
     "$IMGZ" capture --force --resume --reproducible --chunk-size 64K "$LOOP" disk.gz
 unchanged
 rule clear "fail r ${A[*]} 5 -1"

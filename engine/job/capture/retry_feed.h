@@ -8,7 +8,7 @@
  * workers read (slot->read_deferred is not set), with nothing in their stored buffers. A run that
  * is wrong goes as a whole, with its fault.
  *
- * Place: image -> [feeder] -> queue, in mend.
+ * Place: image -> [feeder] -> queue, in a retry.
  *
  * Threads    the feeder's.
  * Errors     none but the pipeline's.

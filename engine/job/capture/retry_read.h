@@ -2,7 +2,7 @@
 /*
  * Reads again, from the source, what an image lacks of one chunk.
  *
- * Place: mend's worker, between check and pack.
+ * Place: a retry's worker, between check and pack.
  *
  * Threads    a worker's; the scratch is its own.
  * Errors     none: what is wrong is noted in the slot.

@@ -89,7 +89,7 @@ static int compare(const struct imgz_retry_resume *earlier,
 
 /* ---- Finding it --------------------------------------------------------------------------- */
 
-/* A run of mend has a map before anything is written. As with the file itself, nobody else must be
+/* A retry has a map before anything is written. As with the file itself, nobody else must be
  * able to write to it. */
 static int check_map(const struct imgz_retry_resume_config *config)
 {

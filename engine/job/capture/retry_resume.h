@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an earlier run of mend, interrupted, got done: the beginning of the new image,
+ * What an earlier, interrupted retry got done: the beginning of the new image,
  * IMAGE.partial, and IMAGE.partial.map, which tells what of that could not be read. What it did
  * read is not asked of the source again: a drive that fails may not give it twice.
  *
  * A chunk that lacked nothing must be the old image's: both indexes are gone through side by side.
  * One that did is taken on the word of its own hash.
  *
- * Place: found by mend before its threads starts.
+ * Place: found by a retry before its threads start.
  *
  * Threads    the job's; threads of its own while it is found.
  * Errors     raised: -EEXIST for what was not begun to mend this image; otherwise the system's.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads of mend: checks what an image has, reads again what it lacks, packs what has changed,
- * and writes the new image.
+ * The threads of a retry: they check what an image has, read again what it lacks, encode what has
+ * changed, and write the new image.
  *
  * Threads    prepare() and release() the job's; the bodies run in the threads.
  * Ownership  owns the image that is read, and what it makes; the rest is the job's.

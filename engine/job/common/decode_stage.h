@@ -30,11 +30,11 @@ struct imgz_decode_stage {
     bool by_stored;  /* progress counts what is stored */
     bool continues;  /* the run before this one: see imgz_job_needs */
 
-    /* mend: so much room in a slot's buffers, for what is read and packed anew; 0: as the image
+    /* retry: so much room in a slot's buffers, for what is read and packed anew; 0: as the image
      * needs */
     uint64_t raw_bytes_min;
     uint64_t stored_bytes_min;
-    uint64_t worker_bytes; /* mend: of what a worker has beside its decoder */
+    uint64_t worker_bytes; /* retry: of what a worker has beside its decoder */
 
     /* restore: what is held already is not written; may be NULL */
     const struct imgz_source *target;

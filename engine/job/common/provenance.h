@@ -2,7 +2,7 @@
 /*
  * What an image says of where it comes from: the metadata of a capture, or of a mended image.
  *
- * Place: the drain of capture and mend, once everything was read.
+ * Place: the drain of capture and retry, once everything was read.
  *
  * Threads    the drain's.
  * Errors     -ENOMEM; see renew().

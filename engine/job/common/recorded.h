@@ -3,7 +3,7 @@
  * The digests of a disk beside those that an image records of it in its metadata.
  *
  * Place: behind the last chunk of every job that has both: verify, verify --against, restore, hash,
- * and mend with the image as it was.
+ * and retry with the image as it was.
  *
  * Threads    the caller's.
  * Errors     none: each job has its own words for a digest that differs.

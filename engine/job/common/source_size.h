@@ -3,7 +3,7 @@
  * How large a source is to be, by the word of whoever started the job (options->source_bytes). A
  * pipe that ends early looks like one that ends: only this tells them apart.
  *
- * Place: used by capture and mend.
+ * Place: used by capture and retry.
  *
  * Threads    opened(): the job's; the others: the drain's.
  * Errors     raised on the first-error latch, and returned: -EBADMSG. All is well where nothing is

@@ -3,7 +3,7 @@
  * Whether a source holds still while it is read. What is written to it meanwhile may be in an image
  * by halves: pages of before and of after. imgz cannot prevent that, so it warns.
  *
- * Place: capture, mend, hash and compare, around what they read.
+ * Place: capture, retry, hash and compare, around what they read.
  *
  * Threads    the job's own.
  * Errors     none: what cannot be told is not told. Who writes is asked at the beginning, and at

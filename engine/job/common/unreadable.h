@@ -2,8 +2,8 @@
 /*
  * What an image lacks of its disk: by a map of the disk, and by its own word.
  *
- * Place: found by mend before it starts; asked by its feeder and workers. What an image says itself
- * is told in the report of every job that reads it all.
+ * Place: found by a retry before it starts; asked by its feeder and workers. What an image says
+ * itself is in the report of every job that reads all of it.
  *
  * Threads    found by one; asked by any.
  * Errors     -ENOMEM; -EBADMSG where the image's word cannot be understood.
