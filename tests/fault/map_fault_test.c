@@ -171,18 +171,6 @@ static const struct job {
 
 /* ---- Running it --------------------------------------------------------------------------- */
 
-static unsigned count_fds(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count += 1;
-    closedir(folder);
-    return count;
-}
-
 static void lay_out(const struct job *job)
 {
     remove(world.image.text);
@@ -224,7 +212,7 @@ static void check_left(const struct job *job, int rc, const struct imgz_error *e
 static int run_once(const struct job *job, const struct imgz_intercept *plan, const char **failed,
                     int64_t *grown)
 {
-    const unsigned fds_before = count_fds();
+    const unsigned fds_before = imgz_fixture_open_files();
     struct imgz_error error = {.struct_bytes = sizeof(error)};
     int64_t live_before;
     int rc;
@@ -238,7 +226,7 @@ static int run_once(const struct job *job, const struct imgz_intercept *plan, co
     *failed = imgz_intercept_disarm();
     alarm(0);
     *grown = imgz_intercept_live_count() - live_before;
-    if (count_fds() != fds_before)
+    if (imgz_fixture_open_files() != fds_before)
         fail_msg("%s: %s (call %llu) failed, and a descriptor stays open", job->name, *failed,
                  (unsigned long long)plan->fail_at);
     assert_int_equal(error.code, rc);

@@ -164,25 +164,13 @@ static void *run_canceled_jobs(void *argument)
     return NULL;
 }
 
-static unsigned count_fds(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count += 1;
-    closedir(folder);
-    return count;
-}
-
 static void canceled_jobs_leave_nothing(void **state)
 {
-    const unsigned fds_before = count_fds();
+    const unsigned fds_before = imgz_fixture_open_files();
 
     (void)state;
     run_sides(run_canceled_jobs);
-    assert_int_equal(count_fds(), fds_before);
+    assert_int_equal(imgz_fixture_open_files(), fds_before);
     assert_int_equal(imgz_fixture_count(&world.fixture), 2);
 }
 

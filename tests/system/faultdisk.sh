@@ -3,27 +3,14 @@
 #
 # A disk that fails as it is told to (faultdisk.c); sourced behind lib.sh.
 
-need_root "a failing disk"
-need cc pkg-config fusermount3
-[[ -e /dev/fuse ]] || skip_all "there is no /dev/fuse here"
-pkg-config --exists fuse3 || skip_all "libfuse3 is not installed (tools/packages.txt)"
-# shellcheck disable=SC2046 # flags are words
-cc -O1 -Wall -o "$WORK/.lib/faultdisk" "$HERE/faultdisk.c" $(pkg-config --cflags --libs fuse3) ||
-    skip_all "faultdisk.c does not compile here"
+source "$HERE/fuse.sh"
+build_fuse faultdisk faultdisk.c
 
 # serve_disk BACKING DIR [LOG]: DIR/disk is the disk; rules go to it by 'rule'.
 serve_disk() {
-    local folder=$2
-    mkdir -p "$folder"
-    "$WORK/.lib/faultdisk" "$@" 2>"$WORK/.lib/faultdisk.err" &
-    FAULTDISK_PID=$!
-    CHILDREN+=("$FAULTDISK_PID")
-    if ! wait_until test -e "$folder/disk"; then
-        fail "faultdisk does not serve" "$(cat "$WORK/.lib/faultdisk.err")"
-        return 1
-    fi
-    MOUNTS+=("$(realpath "$folder")")
-    FAULTDISK=$folder
+    serve_fuse faultdisk "$2" disk "$@" || return
+    FAULTDISK_PID=$FUSE_PID
+    FAULTDISK=$2
 }
 
 # rule LINE...: tells the disk served last.

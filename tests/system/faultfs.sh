@@ -3,27 +3,15 @@
 #
 # A folder that refuses what it is told to (faultfs.c); sourced behind lib.sh.
 
-need_root "a folder that refuses"
-need cc pkg-config fusermount3
-[[ -e /dev/fuse ]] || skip_all "there is no /dev/fuse here"
-pkg-config --exists fuse3 || skip_all "libfuse3 is not installed (tools/packages.txt)"
-# shellcheck disable=SC2046 # flags are words
-cc -O1 -Wall -o "$WORK/.lib/faultfs" "$HERE/faultfs.c" "$HERE/faultfs_rules.c" \
-    $(pkg-config --cflags --libs fuse3) || skip_all "faultfs.c does not compile here"
+source "$HERE/fuse.sh"
+build_fuse faultfs faultfs.c faultfs_rules.c
 
 # serve_folder BACKING DIR: what is done in DIR is done in BACKING.
 # Both are made if they are not there.
 serve_folder() {
-    local backing=$1 folder=$2
-    mkdir -p "$backing" "$folder"
-    "$WORK/.lib/faultfs" "$backing" "$folder" 2>"$WORK/.lib/faultfs.err" &
-    CHILDREN+=("$!")
-    if ! wait_until test -e "$folder/.faultfs"; then
-        fail "faultfs does not serve" "$(cat "$WORK/.lib/faultfs.err")"
-        return 1
-    fi
-    MOUNTS+=("$(realpath "$folder")")
-    FAULTFS=$folder
+    mkdir -p "$1"
+    serve_fuse faultfs "$2" .faultfs "$@" || return
+    FAULTFS=$2
 }
 
 # refuse WHAT ERROR [COUNT [NAMES]]: the folder served last does, from now on, beside what it

@@ -51,6 +51,19 @@ static inline struct imgz_fixture_path imgz_fixture_path(const struct imgz_fixtu
     return path;
 }
 
+/* How many descriptors this process has open, and a few more: to be compared with a later count. */
+static inline unsigned imgz_fixture_open_files(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    IMGZ_ASSERT(folder != NULL);
+    while (readdir(folder) != NULL)
+        count += 1;
+    closedir(folder);
+    return count;
+}
+
 /* What is in the folder, not counting "." and "..". */
 static inline unsigned imgz_fixture_count(const struct imgz_fixture *fixture)
 {

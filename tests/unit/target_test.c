@@ -285,18 +285,6 @@ static int call_open(const struct reason *reason, uint32_t overrides, struct img
     return rc;
 }
 
-static unsigned fd_count(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count += 1;
-    closedir(folder);
-    return count;
-}
-
 /* All that is on it: whoever has it open sees the same. */
 static unsigned char *read_device(const struct imgz_loopdev *loop, uint64_t *bytes)
 {
@@ -329,7 +317,7 @@ static int open_target(const struct reason *reason, uint32_t overrides, struct i
 
 static void check_refused(const struct reason *reason, uint32_t overrides)
 {
-    const unsigned fds = fd_count();
+    const unsigned fds = imgz_fixture_open_files();
     const struct imgz_error *error;
     struct imgz_target target;
 
@@ -337,7 +325,7 @@ static void check_refused(const struct reason *reason, uint32_t overrides)
         fail_msg("%s, overrides %#x: %s", reason->name, overrides,
                  imgz_latch_error(world.fixture.latch)->text);
     assert_int_equal(target.fd, -1);
-    assert_int_equal(fd_count(), fds);
+    assert_int_equal(imgz_fixture_open_files(), fds);
     error = imgz_latch_error(world.fixture.latch);
     assert_int_equal(error->code, reason->code);
     assert_int_equal(error->stage, IMGZ_STAGE_WRITE_TARGET);

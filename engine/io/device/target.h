@@ -8,7 +8,7 @@
  * nobody can mount it meanwhile (open(2)). Only when that very refusal is overruled is it opened
  * without.
  *
- * Place: used by output.h.
+ * Place: used by the sink of devices (io/sink).
  *
  * Threads    the caller's.
  * Errors     raised on the first-error latch, and returned; nothing is written before or by then.
