@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # An exit code says whose fault it is: 2 is for the command line alone, 3 for data that imgz found
 # bad. What a file system answers is neither, though it may use the same numbers.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # Block devices, as loop devices with sectors of 512 and of 4096 bytes: captured, restored over what
 # they held before, refused where writing would be a mistake, compared by hashes.

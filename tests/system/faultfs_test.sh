@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # faultfs, on which other tests rely: it passes everything through, refuses exactly what it is told
 # to while it is mounted, and stops refusing when it is told so.

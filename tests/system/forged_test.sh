@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # Images by somebody who knows how checks are made: all of them fit, but gunzip sees another disk,
 # or none. What imgz calls right, every gunzip opens, and has the same bytes.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # A disk whose server does not answer is no reason for a restore to another one to wait. (All loop
 # devices' files used to be looked at, and all disks, for what is on them.)

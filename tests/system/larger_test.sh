@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # verify --against a device that is larger than the disk: as much as the disk has is compared, and
 # what lies behind it is told. A smaller one is another disk; so is a file or pipe of another size.

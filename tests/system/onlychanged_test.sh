@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # restore --only-changed: what a device holds already is not written, everything else is, and the
 # result is the same disk.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # An image that does not fill what holds it. Zeros behind it are padding, as for gzip; they used to
 # be called damage. Anything else is refused, for what it is: bytes that follow the image. And an

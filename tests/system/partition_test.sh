@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # The image of a whole disk restored into a partition: it used to be written, exit 0, and no system
 # found the disk's partitions any more. Refused, until it is overruled; what else is restored into a

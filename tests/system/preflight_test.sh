@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # What would fail only at the end, and can be known, is refused at the start.
 source "$(dirname "$0")/lib.sh"

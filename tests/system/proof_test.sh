@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # XXH3 and CRC-32 find accidents. A drive that was changed on purpose keeps both (twin.py), and used
 # to pass every comparison; with a digest that is recorded, with --paranoid, or with the chunk hash

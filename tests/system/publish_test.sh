@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # A file system that will not give a file its final name: that is found out before anything is read,
 # or another way is taken. A result that is complete is never removed for want of its name, and what

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # Before a restore overwrites a device where there is a terminal, its name is to be typed in.
 source "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # restore --read-back: what was written is read from the drive again. A drive that acknowledges what
 # it does not keep is found out, and the place is named.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # capture --resume of a drive with bad sectors: those that the interrupted run met are not
 # forgotten, and nothing that only its map knows is taken over without it.

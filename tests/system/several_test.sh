@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # verify, hash and info of several files: each is worked on whatever became of the others, the exit
 # code is the highest of all, and there is a line, or a JSON object on a line, for each.

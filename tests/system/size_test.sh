@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # A raw disk that comes through a pipe and is cut short looks like a smaller disk; with --size it is
 # an error, and so is one that is larger.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # A file system may make up the size of a file: what is in the file counts.
 source "$(dirname "$0")/lib.sh"

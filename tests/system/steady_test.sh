@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # A source that does not hold still while it is read: its image is of no moment, and every hash in
 # it is right. It used to be captured without a word. Warned of, in words and in JSON; the exit code

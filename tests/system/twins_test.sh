@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# quick
 # SPDX-License-Identifier: MIT
 # verify --against an image compares the disk in it, whatever level, chunk size and order the two
 # have; what differs is found, and a damaged image is not equal to anything.
