@@ -151,7 +151,7 @@ static void zeros_that_are_read_are_blank(void **state)
     struct imgz_fixture fixture;
     struct imgz_fixture_path disk, image;
     struct imgz_options options;
-    struct imgz_error error;
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
     unsigned char *data = calloc(1, 40 * MIB);
     struct seen seen;
 
