@@ -166,6 +166,12 @@ complain "engine/ prints nothing, yet it names" < <(
 complain "EINVAL is the system's; imgz_latch_raise_usage() is for what was asked for" < <(
     grep -nE 'imgz_latch_raise\(.*-EINVAL' engine/*/*.c engine/*/*/*.c)
 
+complain "names an option, which is for tools/advice.c" < <(
+    for file in "${sources[@]}"; do
+        [[ $file != engine/* ]] || code_of "$file" |
+            grep -oE '"[^"]*--[a-z][^"]*"' | grep -vE 'mdadm --stop|--rereadpt' | sed "s|^|$file: |"
+    done)
+
 # ---- Headers and symbols -----------------------------------------------------------------------
 
 flags=(-Iinclude -Iengine -Itools -D_GNU_SOURCE -DIMGZ_HAVE_ISAL=0 -Wall -Wextra -Werror

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "advice.h"
 #include "report.h"
 #include "signals.h"
 #include "streams.h"
@@ -59,10 +60,13 @@ static int exit_code_of(int rc, const struct imgz_error *error)
     return EXIT_CODE_FAILED;
 }
 
-int runner_say_error(const struct options *options, int rc, const struct imgz_error *error)
+int runner_say_error(const struct options *options, int rc, struct imgz_error *error)
 {
     int exit_code = exit_code_of(rc, error);
-    const char *rest = strchr(error->text, ';'); /* "stopped as asked; nothing is left of ..." */
+    const char *rest;
+
+    advice_complete(options, error);
+    rest = strchr(error->text, ';'); /* "stopped as asked; nothing is left of ..." */
 
     if (exit_code > EXIT_CODE_SIGNAL)
         streams_error("%s stopped by %s%s", options->command->name,

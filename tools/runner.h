@@ -35,7 +35,7 @@ int runner_finish(struct runner *runner, int rc);
 /* Whether a summary is wanted on standard error. */
 bool runner_wants_summary(const struct options *options);
 
-/* Says the error of a call that returned 'rc' < 0; returns the exit code. */
-int runner_say_error(const struct options *options, int rc, const struct imgz_error *error);
+/* Says the error of a call that returned 'rc' < 0, completed by advice; returns the exit code. */
+int runner_say_error(const struct options *options, int rc, struct imgz_error *error);
 
 #endif /* IMGZ_TOOLS_RUNNER_H */

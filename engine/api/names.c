@@ -46,6 +46,59 @@ const char *imgz_error_kind_name(enum imgz_error_kind kind)
     return unknown;
 }
 
+const char *imgz_reason_name(enum imgz_reason reason)
+{
+    switch (reason) {
+    case IMGZ_REASON_NONE:
+        return "none";
+    case IMGZ_REASON_TAMPERED:
+        return "tampered";
+    case IMGZ_REASON_CHUNK_HASH:
+        return "chunk-hash";
+    case IMGZ_REASON_MEMORY:
+        return "memory";
+    case IMGZ_REASON_TIMEOUT:
+        return "timeout";
+    case IMGZ_REASON_CHUNK_BYTES:
+        return "chunk-bytes";
+    case IMGZ_REASON_RESUME_OPTIONS:
+        return "resume-options";
+    case IMGZ_REASON_RESUME_CHANGED:
+        return "resume-changed";
+    case IMGZ_REASON_SOURCE_CHANGED:
+        return "source-changed";
+    case IMGZ_REASON_MAP_NEEDED:
+        return "map-needed";
+    case IMGZ_REASON_MAP_OTHER:
+        return "map-other";
+    case IMGZ_REASON_MAP_STREAM:
+        return "map-stream";
+    case IMGZ_REASON_EXISTS:
+        return "exists";
+    case IMGZ_REASON_INTERRUPTED:
+        return "interrupted";
+    case IMGZ_REASON_EMPTY:
+        return "empty";
+    case IMGZ_REASON_TOO_MANY_CHUNKS:
+        return "too-many-chunks";
+    case IMGZ_REASON_FLAG:
+        return "flag";
+    case IMGZ_REASON_OVERRIDE:
+        return "override";
+    case IMGZ_REASON_THREADS:
+        return "threads";
+    case IMGZ_REASON_LEVEL:
+        return "level";
+    case IMGZ_REASON_DIRECT:
+        return "direct";
+    case IMGZ_REASON_UNREADABLE:
+        return "unreadable";
+    case IMGZ_REASON_TWO_IMAGES:
+        return "two-images";
+    }
+    return unknown;
+}
+
 const char *imgz_phase_name(enum imgz_phase phase)
 {
     switch (phase) {

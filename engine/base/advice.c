@@ -31,8 +31,8 @@ static const struct advice advices[] = {
     {-ENOMEDIUM, "insert a medium", "insert a medium"},
     {-EBADF, "it is closed or not open for reading; redirect it",
      "it is closed or not open for writing; redirect it"},
-    {-ENOMEM, "free some memory or use fewer --threads", "free some memory or use fewer --threads"},
-    {-EINVAL, "this kind of access is not possible here; try --direct=off",
+    {-ENOMEM, "free some memory", "free some memory"},
+    {-EINVAL, "this kind of access is not possible here",
      "this kind of access is not possible here"},
     {-ELOOP, "it is a symbolic link", "it is a symbolic link; name the file itself"},
     {-EMFILE, "raise 'ulimit -n'", "raise 'ulimit -n'"},
@@ -45,4 +45,11 @@ const char *imgz_advice_find(int code, enum imgz_advice_side side)
             return side == IMGZ_ADVICE_INPUT ? advices[i].input : advices[i].output;
     }
     return "see 'dmesg' for more";
+}
+
+enum imgz_reason imgz_advice_reason(int code, enum imgz_advice_side side)
+{
+    if (code == -ENOMEM)
+        return IMGZ_REASON_MEMORY;
+    return code == -EINVAL && side == IMGZ_ADVICE_INPUT ? IMGZ_REASON_DIRECT : IMGZ_REASON_NONE;
 }

@@ -5,6 +5,8 @@
 #ifndef IMGZ_ADVICE_H
 #define IMGZ_ADVICE_H
 
+#include <imgz/imgz.h>
+
 /* Why an input is read differs: a disk that cannot be read is not a file that may not be. */
 enum imgz_advice_side {
     IMGZ_ADVICE_INPUT,
@@ -13,5 +15,8 @@ enum imgz_advice_side {
 
 /* Never NULL, never ending in a stop; 'code' is a negative errno. */
 const char *imgz_advice_find(int code, enum imgz_advice_side side);
+
+/* What a program can do about it. */
+enum imgz_reason imgz_advice_reason(int code, enum imgz_advice_side side);
 
 #endif /* IMGZ_ADVICE_H */

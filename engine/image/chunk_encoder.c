@@ -99,9 +99,10 @@ int imgz_chunk_encode_raise(struct imgz_latch *latch, const struct imgz_source *
     struct imgz_location location = imgz_source_location(source, slot->raw_offset);
 
     location.stage = IMGZ_STAGE_COMPRESS;
-    return imgz_latch_raise(latch, -EPROTO, location,
-                            "compressing %s at offset %llu: %s made a stream that cannot be used; "
-                            "choose another --level, and please report this",
-                            imgz_source_path(source), (unsigned long long)slot->raw_offset,
-                            imgz_deflate_level_name(level));
+    return imgz_latch_raise_cause(
+        latch, imgz_cause(IMGZ_REASON_LEVEL), -EPROTO, location,
+        "compressing %s at offset %llu: %s made a stream that cannot be used; "
+        "please report this",
+        imgz_source_path(source), (unsigned long long)slot->raw_offset,
+        imgz_deflate_level_name(level));
 }

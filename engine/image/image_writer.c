@@ -158,11 +158,10 @@ static int write_payload(struct imgz_image_writer *writer, enum imgz_note_kind k
     int rc;
 
     if (bytes > UINT32_MAX)
-        return imgz_latch_raise(writer->append->pipeline->latch, -EFBIG,
-                                imgz_sink_location(writer->append->sink, writer->append->offset),
-                                "writing %s: too many chunks for its index; use a larger "
-                                "--chunk-size",
-                                imgz_sink_path(writer->append->sink));
+        return imgz_latch_raise_cause(
+            writer->append->pipeline->latch, imgz_cause(IMGZ_REASON_TOO_MANY_CHUNKS), -EFBIG,
+            imgz_sink_location(writer->append->sink, writer->append->offset),
+            "writing %s: too many chunks for its index", imgz_sink_path(writer->append->sink));
     imgz_note_encode(&note, piece);
     rc = imgz_append_bytes(writer->append, piece, IMGZ_NOTE_CARRIER_BYTES);
     while (rc == 0 && bytes > 0) {

@@ -57,7 +57,7 @@ void imgz_latch_destroy(struct imgz_latch *latch)
 
 /* What there is to tell, apart from the words. */
 struct finding {
-    enum imgz_error_kind kind;
+    struct imgz_cause cause;
     int code;
     struct imgz_location location;
 };
@@ -70,7 +70,10 @@ static void record_locked(struct imgz_latch *latch, const struct finding *findin
 {
     struct imgz_error *error = &latch->error;
 
-    error->kind = finding->kind;
+    error->kind = finding->cause.kind;
+    error->reason = finding->cause.reason;
+    error->flags = finding->cause.flags;
+    error->overrides = finding->cause.overrides;
     error->code = finding->code;
     error->stage = finding->location.stage;
     error->offset = finding->location.offset;
@@ -106,7 +109,7 @@ int imgz_latch_raise(struct imgz_latch *latch, int code, struct imgz_location lo
                      const char *format, ...)
 {
     const struct finding finding = {
-        .kind = code == -EBADMSG ? IMGZ_ERROR_DATA : IMGZ_ERROR_FAILED,
+        .cause.kind = code == -EBADMSG ? IMGZ_ERROR_DATA : IMGZ_ERROR_FAILED,
         .code = code,
         .location = location,
     };
@@ -122,7 +125,7 @@ int imgz_latch_raise_usage(struct imgz_latch *latch, struct imgz_location locati
                            const char *format, ...)
 {
     const struct finding finding = {
-        .kind = IMGZ_ERROR_USAGE,
+        .cause.kind = IMGZ_ERROR_USAGE,
         .code = -EINVAL,
         .location = location,
     };
@@ -134,30 +137,33 @@ int imgz_latch_raise_usage(struct imgz_latch *latch, struct imgz_location locati
     return finding.code;
 }
 
-static int raise_failed(struct imgz_latch *latch, int code, struct imgz_location location,
-                        const char *format, ...) IMGZ_PRINTF(4, 5);
-static int raise_failed(struct imgz_latch *latch, int code, struct imgz_location location,
-                        const char *format, ...)
+int imgz_latch_raise_cause(struct imgz_latch *latch, struct imgz_cause cause, int code,
+                           struct imgz_location location, const char *format, ...)
 {
-    const struct finding finding = {.kind = IMGZ_ERROR_FAILED, .code = code, .location = location};
+    struct finding finding = {.cause = cause, .code = code, .location = location};
     va_list args;
 
+    IMGZ_ASSERT(cause.kind != IMGZ_ERROR_USAGE || code == -EINVAL);
+    if (cause.kind == IMGZ_ERROR_FAILED && code == -EBADMSG)
+        finding.cause.kind = IMGZ_ERROR_DATA;
     va_start(args, format);
     raise_first(latch, &finding, format, args);
     va_end(args);
     return code;
 }
 
-void imgz_latch_add(struct imgz_latch *latch, const char *format, ...)
+int imgz_latch_adopt(struct imgz_latch *latch, const struct imgz_error *error)
 {
-    const size_t used = strlen(latch->error.text);
-    va_list args;
+    const struct imgz_cause cause = {error->reason, error->kind, error->flags, error->overrides};
+    const struct imgz_location location = {error->stage, error->path, error->offset};
 
-    if (latch->error.code == 0)
-        return;
-    va_start(args, format);
-    vsnprintf(latch->error.text + used, sizeof(latch->error.text) - used, format, args);
-    va_end(args);
+    return imgz_latch_raise_cause(latch, cause, error->code, location, "%s", error->text);
+}
+
+void imgz_latch_set_resumable(struct imgz_latch *latch)
+{
+    if (latch->error.code != 0)
+        latch->error.resumable = 1;
 }
 
 static enum imgz_advice_side advice_side(enum imgz_stage stage)
@@ -176,6 +182,37 @@ static enum imgz_advice_side advice_side(enum imgz_stage stage)
         break;
     }
     return IMGZ_ADVICE_INPUT;
+}
+
+static int raise_failed(struct imgz_latch *latch, int code, struct imgz_location location,
+                        const char *format, ...) IMGZ_PRINTF(4, 5);
+static int raise_failed(struct imgz_latch *latch, int code, struct imgz_location location,
+                        const char *format, ...)
+{
+    const struct finding finding = {
+        .cause.kind = IMGZ_ERROR_FAILED,
+        .cause.reason = imgz_advice_reason(code, advice_side(location.stage)),
+        .code = code,
+        .location = location,
+    };
+    va_list args;
+
+    va_start(args, format);
+    raise_first(latch, &finding, format, args);
+    va_end(args);
+    return code;
+}
+
+void imgz_latch_add(struct imgz_latch *latch, const char *format, ...)
+{
+    const size_t used = strlen(latch->error.text);
+    va_list args;
+
+    if (latch->error.code == 0)
+        return;
+    va_start(args, format);
+    vsnprintf(latch->error.text + used, sizeof(latch->error.text) - used, format, args);
+    va_end(args);
 }
 
 int imgz_latch_raise_system(struct imgz_latch *latch, int code, struct imgz_location location,

@@ -19,6 +19,39 @@
 
 struct imgz_latch;
 
+/* What a program can do something about: see enum imgz_reason. The text names no option: what these
+ * are called is the program's. */
+struct imgz_cause {
+    enum imgz_reason reason;
+    enum imgz_error_kind kind; /* FAILED, the first, stands for DATA if the code is -EBADMSG */
+    uint32_t flags;
+    uint32_t overrides;
+};
+
+static inline struct imgz_cause imgz_cause(enum imgz_reason reason)
+{
+    return (struct imgz_cause){.reason = reason};
+}
+
+/* It should not have been asked for; for code -EINVAL. */
+static inline struct imgz_cause imgz_cause_usage(enum imgz_reason reason)
+{
+    return (struct imgz_cause){.reason = reason, .kind = IMGZ_ERROR_USAGE};
+}
+
+static inline struct imgz_cause imgz_cause_flags(uint32_t flags)
+{
+    return (struct imgz_cause){IMGZ_REASON_FLAG, IMGZ_ERROR_USAGE, flags, 0};
+}
+
+static inline struct imgz_cause imgz_cause_overrides(uint32_t overrides)
+{
+    return (struct imgz_cause){
+        .reason = overrides != 0 ? IMGZ_REASON_OVERRIDE : IMGZ_REASON_NONE,
+        .overrides = overrides,
+    };
+}
+
 /* Where a failure happened. A NULL path means none. */
 struct imgz_location {
     enum imgz_stage stage;
@@ -35,6 +68,17 @@ void imgz_latch_destroy(struct imgz_latch *latch); /* accepts NULL */
  * sentence too. -EBADMSG is imgz's own finding here: the error is one of data. Returns 'code'. */
 int imgz_latch_raise(struct imgz_latch *latch, int code, struct imgz_location location,
                      const char *format, ...) IMGZ_PRINTF(4, 5);
+
+/* The same with a cause. */
+int imgz_latch_raise_cause(struct imgz_latch *latch, struct imgz_cause cause, int code,
+                           struct imgz_location location, const char *format, ...)
+    IMGZ_PRINTF(5, 6);
+
+/* Says of the error, if there is one, that what was done is kept and can be resumed. As add(). */
+void imgz_latch_set_resumable(struct imgz_latch *latch);
+
+/* Records what another latch had, unless something is there already. Returns its code. */
+int imgz_latch_adopt(struct imgz_latch *latch, const struct imgz_error *error);
 
 /* The same for what should not have been asked for: the error is one of usage. Returns -EINVAL. */
 int imgz_latch_raise_usage(struct imgz_latch *latch, struct imgz_location location,

@@ -269,9 +269,9 @@ static uint32_t start_all(struct threads *threads, uint32_t member_count)
 
         if (rc == 0)
             continue;
-        imgz_latch_raise(threads->latch, rc, nowhere,
-                         "starting thread %u of %u failed: %s; try fewer with --threads", i + 1,
-                         member_count, strerrordesc_np(-rc));
+        imgz_latch_raise_cause(threads->latch, imgz_cause(IMGZ_REASON_THREADS), rc, nowhere,
+                               "starting thread %u of %u failed: %s", i + 1, member_count,
+                               strerrordesc_np(-rc));
         close_line(threads);
         imgz_mutex_lock(&threads->lock);
         threads->running_count -= member_count - i;

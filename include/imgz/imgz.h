@@ -96,14 +96,46 @@ enum imgz_error_kind {
     IMGZ_ERROR_DATA,   /* an image, or what was read back, is not what it must be; code -EBADMSG */
 };
 
+/* What a program can do something about: what it gave, or might give, in the options. The text says
+ * what happened; which button or option helps is for the program to say. */
+enum imgz_reason {
+    IMGZ_REASON_NONE,
+    IMGZ_REASON_TAMPERED,       /* a recorded digest differs, though all hashes are right */
+    IMGZ_REASON_CHUNK_HASH,     /* the image has another chunk hash than options->chunk_hash */
+    IMGZ_REASON_MEMORY,         /* fewer threads or smaller chunks need less */
+    IMGZ_REASON_TIMEOUT,        /* options->timeout_s is over */
+    IMGZ_REASON_CHUNK_BYTES,    /* the image has other chunks than options->chunk_bytes */
+    IMGZ_REASON_RESUME_OPTIONS, /* the interrupted run had other options */
+    IMGZ_REASON_RESUME_CHANGED, /* the source is not what the interrupted run read; see IMGZ_OVERRIDE_CHANGED */
+    IMGZ_REASON_SOURCE_CHANGED,  /* nor what the image was made of; so */
+    IMGZ_REASON_MAP_NEEDED,      /* options->map_path should name the map of the interrupted run */
+    IMGZ_REASON_MAP_OTHER,       /* the map at options->map_path is of another image */
+    IMGZ_REASON_MAP_STREAM,      /* a pipe has no map */
+    IMGZ_REASON_EXISTS,          /* the output exists; see IMGZ_FLAG_FORCE */
+    IMGZ_REASON_INTERRUPTED,     /* ... begun; see IMGZ_FLAG_RESUME and IMGZ_FLAG_DISCARD_PARTIAL */
+    IMGZ_REASON_EMPTY,           /* the pipe gave nothing; see IMGZ_FLAG_ALLOW_EMPTY */
+    IMGZ_REASON_TOO_MANY_CHUNKS, /* larger chunks would be fewer */
+    IMGZ_REASON_FLAG,            /* the flags in error.flags do not fit here */
+    IMGZ_REASON_OVERRIDE,        /* error.overrides would go on in spite of it */
+    IMGZ_REASON_THREADS,         /* fewer threads could be started */
+    IMGZ_REASON_LEVEL,           /* another level may do */
+    IMGZ_REASON_DIRECT,          /* reading past the page cache may be why */
+    IMGZ_REASON_UNREADABLE,      /* sectors that cannot be read; see IMGZ_ON_ERROR_ZERO */
+    IMGZ_REASON_TWO_IMAGES,      /* of two images no bytes are compared */
+};
+
 struct imgz_error {
     uint32_t struct_bytes; /* sizeof(struct imgz_error) of the caller */
     int code;              /* negative errno; 0: no error, and then the rest is empty */
     enum imgz_error_kind kind;
     enum imgz_stage stage;
-    uint64_t offset; /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
-    char path[512];  /* what was worked on; cut if longer, "" if nothing */
-    char text[1024]; /* one line for people: what, where, why, what to do next, what is left */
+    enum imgz_reason reason;
+    uint32_t flags;     /* with IMGZ_REASON_FLAG: these */
+    uint32_t overrides; /* with IMGZ_REASON_OVERRIDE: these, all of them */
+    uint32_t resumable; /* 1: what was done is kept, and IMGZ_FLAG_RESUME goes on from there */
+    uint64_t offset;    /* bytes from the start of 'path', or IMGZ_OFFSET_NONE */
+    char path[512];     /* what was worked on; cut if longer, "" if nothing */
+    char text[1024];    /* one line for people: what, where, why, what to do next, what is left */
 };
 
 /* Makes a text that may hold what comes from outside (names, labels, error and log lines) fit for a
@@ -510,6 +542,7 @@ IMGZ_API int imgz_bench(const char *path, const struct imgz_options *options,
  * is none of them, or several. */
 IMGZ_API const char *imgz_stage_name(enum imgz_stage stage);
 IMGZ_API const char *imgz_error_kind_name(enum imgz_error_kind kind);
+IMGZ_API const char *imgz_reason_name(enum imgz_reason reason);
 IMGZ_API const char *imgz_phase_name(enum imgz_phase phase);
 IMGZ_API const char *imgz_direct_name(enum imgz_direct direct);
 IMGZ_API const char *imgz_on_error_name(enum imgz_on_error on_error);

@@ -129,7 +129,7 @@ rm back
 title "the chunk hash sha256: going on and going back"
 expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-hash sha256 disk whole.gz
 head -c $(($(stat -c %s whole.gz) / 2)) whole.gz >long.gz.partial
-expect_error 1 'begun with --chunk-hash sha256' -- "$IMGZ" capture --resume disk long.gz
+expect_error 1 'begun with the chunk hash sha256' -- "$IMGZ" capture --resume disk long.gz
 cp long.gz.partial kept
 expect_exit 0 "$IMGZ" capture --resume --reproducible --chunk-hash sha256 disk long.gz
 expect_text '^resumed'

@@ -125,10 +125,9 @@ static int check_size(const struct imgz_map_tracker *keep, struct imgz_latch *la
 {
     if (keep->config.size_bytes != IMGZ_SIZE_UNKNOWN)
         return 0;
-    return imgz_latch_raise_usage(
-        latch, place_of(keep),
-        "a map needs a source that can be read again: a file or a block device; "
-        "leave out --map");
+    return imgz_latch_raise_cause(
+        latch, imgz_cause_usage(IMGZ_REASON_MAP_STREAM), -EINVAL, place_of(keep),
+        "a map needs a source that can be read again: a file or a block device");
 }
 
 /* A map that has something finished: its image is another, and would be lost to ddrescue, and to
@@ -139,12 +138,10 @@ static int check_claims(const struct imgz_map_tracker *keep, struct imgz_latch *
 
     if (finished_bytes == 0 || keep->config.force)
         return 0;
-    return imgz_latch_raise(
-        latch, -EEXIST, place_of(keep),
-        "%s says that %s were read before, but they are not in %s; name the image "
-        "that has them, go on with --resume if that capture was interrupted, or read all again: "
-        "with another map, or --force",
-        keep->config.name->path, imgz_text_size(finished_bytes).text, keep->config.image_path);
+    return imgz_latch_raise_cause(latch, imgz_cause(IMGZ_REASON_MAP_OTHER), -EEXIST, place_of(keep),
+                                  "%s says that %s were read before, but they are not in %s",
+                                  keep->config.name->path, imgz_text_size(finished_bytes).text,
+                                  keep->config.image_path);
 }
 
 static void drop(struct imgz_map_tracker *keep)

@@ -44,23 +44,12 @@ static int raise_system(const struct refusal *refusal, int rc)
 
 /* ---- Claims ------------------------------------------------------------------------------- */
 
-static void name_kinds(uint32_t kinds, char *text, size_t text_bytes)
-{
-    text[0] = '\0';
-    for (uint32_t bit = 1; bit <= kinds; bit <<= 1) {
-        if ((kinds & IMGZ_OVERRIDE_ALL & bit) != 0)
-            (void)imgz_text_append(text, text_bytes, ",",
-                                   imgz_override_name((enum imgz_override)bit));
-    }
-}
-
 /* 'never': those of the kinds that cannot be overruled. */
 static int raise_claims(const struct refusal *refusal, const struct imgz_claims *claims,
                         uint32_t kinds, uint32_t never)
 {
     char what[500] = "";
     char undo[200] = "";
-    char names[100];
     char more[32];
     uint32_t told_count = 0;
     uint32_t count = 0;
@@ -78,15 +67,15 @@ static int raise_claims(const struct refusal *refusal, const struct imgz_claims 
             (void)imgz_text_append(undo, sizeof(undo), "; ", text);
     }
     count += claims->count - (uint32_t)imgz_min(claims->count, IMGZ_CLAIMS_MAX);
-    name_kinds(never != 0 ? 0 : kinds, names, sizeof(names));
     more[0] = '\0';
     if (count > told_count)
         (void)snprintf(more, sizeof(more), "; and %u more", count - told_count);
-    return imgz_latch_raise(refusal->latch, -EBUSY, place_of(refusal),
-                            "%s is in use: %s%s; nothing was written; release it%s%s%s%s%s",
-                            refusal->config->path, what, more, undo[0] != '\0' ? " (" : "", undo,
-                            undo[0] != '\0' ? ")" : "",
-                            never != 0 ? "" : ", or overrule that with --override ", names);
+    return imgz_latch_raise_cause(refusal->latch,
+                                  imgz_cause_overrides(never != 0 ? 0 : kinds & IMGZ_OVERRIDE_ALL),
+                                  -EBUSY, place_of(refusal),
+                                  "%s is in use: %s%s; nothing was written; release it%s%s%s",
+                                  refusal->config->path, what, more, undo[0] != '\0' ? " (" : "",
+                                  undo, undo[0] != '\0' ? ")" : "");
 }
 
 /* Never overruled: a disk that is read while it is overwritten is neither read nor written. */
@@ -220,11 +209,11 @@ static int raise_busy(const struct refusal *refusal, bool exclusive)
     const char *path = refusal->config->path;
 
     if (exclusive)
-        return imgz_latch_raise(
-            refusal->latch, -EBUSY, place_of(refusal),
+        return imgz_latch_raise_cause(
+            refusal->latch, imgz_cause_overrides(IMGZ_OVERRIDE_HELD), -EBUSY, place_of(refusal),
             "%s is in use: another program holds it, or it is mounted where it "
             "cannot be seen from here; nothing was written; end that program "
-            "('fuser -v %s' may find it), or overrule that with --override held",
+            "('fuser -v %s' may find it)",
             path, path);
     return imgz_latch_raise(refusal->latch, -EBUSY, place_of(refusal),
                             "%s is in use, and this system lets nobody write to a device that is; "
@@ -268,17 +257,16 @@ static int check_size(const struct refusal *refusal, struct imgz_target *target)
                       config->path, imgz_text_size(missing_bytes).text);
         return 0;
     }
-    return imgz_latch_raise(refusal->latch, -ENOSPC, place_of(refusal),
-                            "%s holds %s, but the disk has %s: it is %s too small%s; nothing was "
-                            "written, use a larger target%s",
-                            config->path, imgz_text_size(target->size_bytes).text,
-                            imgz_text_size(config->need_bytes).text,
-                            imgz_text_size(missing_bytes).text,
-                            zeros ? ", and the image has only zeros there"
-                            : config->data_bytes == IMGZ_SIZE_UNKNOWN
-                                ? ", and a stream does not tell what is there"
-                                : ", and the image has data there",
-                            zeros ? ", or leave them out with --override too-small" : "");
+    return imgz_latch_raise_cause(
+        refusal->latch, imgz_cause_overrides(zeros ? IMGZ_OVERRIDE_TOO_SMALL : 0), -ENOSPC,
+        place_of(refusal),
+        "%s holds %s, but the disk has %s: it is %s too small%s; nothing was "
+        "written, use a larger target",
+        config->path, imgz_text_size(target->size_bytes).text,
+        imgz_text_size(config->need_bytes).text, imgz_text_size(missing_bytes).text,
+        zeros                                     ? ", and the image has only zeros there"
+        : config->data_bytes == IMGZ_SIZE_UNKNOWN ? ", and a stream does not tell what is there"
+                                                  : ", and the image has data there");
 }
 
 static int check_device(const struct refusal *refusal, struct imgz_target *target)

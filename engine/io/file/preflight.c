@@ -117,12 +117,12 @@ int imgz_preflight_data(const struct imgz_preflight_data *data, struct imgz_loca
 
     if (data->need_bytes <= data->held_bytes || data->need_bytes - data->held_bytes <= room_bytes)
         return 0;
-    return imgz_latch_raise(latch, -ENOSPC, location,
-                            "creating %s: the disk has up to %s of data, but only %s are free "
-                            "there; free some space, choose another place, or try it all the same "
-                            "with --override no-room",
-                            location.path, imgz_text_size(data->need_bytes - data->held_bytes).text,
-                            imgz_text_size(room_bytes).text);
+    return imgz_latch_raise_cause(
+        latch, imgz_cause_overrides(IMGZ_OVERRIDE_NO_ROOM), -ENOSPC, location,
+        "creating %s: the disk has up to %s of data, but only %s are free "
+        "there; free some space or choose another place",
+        location.path, imgz_text_size(data->need_bytes - data->held_bytes).text,
+        imgz_text_size(room_bytes).text);
 }
 
 /* Some file systems, of networks or made up, tell nothing but zeros. */

@@ -50,10 +50,9 @@ static int check_existing(const struct imgz_sink_config *config, const struct st
     if (config->replaces != NULL && !imgz_same_file(config->replaces, status))
         return imgz_sink_raise_changed(&sink);
     if (S_ISREG(status->st_mode) && !config->force)
-        return imgz_latch_raise(latch, -EEXIST, imgz_sink_location(&sink, IMGZ_OFFSET_NONE),
-                                "%s exists and was left as it is; %s", config->path,
-                                config->exists_advice != NULL ? config->exists_advice
-                                                              : "use --force to replace it");
+        return imgz_latch_raise_cause(latch, imgz_cause(IMGZ_REASON_EXISTS), -EEXIST,
+                                      imgz_sink_location(&sink, IMGZ_OFFSET_NONE),
+                                      "%s exists and was left as it is", config->path);
     return S_ISDIR(status->st_mode) ? imgz_sink_raise(&sink, -EISDIR, "creating") : 0;
 }
 

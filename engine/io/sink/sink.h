@@ -39,7 +39,6 @@ struct imgz_sink_config {
     enum imgz_stage stage;       /* what writing it is called in errors */
     bool force;                  /* an existing file may be replaced */
     const struct stat *replaces; /* by force: it alone, and nothing else; NULL: any */
-    const char *exists_advice;   /* without force; NULL: to use it */
     bool resume;                 /* what an interrupted run left is taken over, if there is any */
     bool discard;                /* that is replaced; without resume and this it is refused */
     bool keep; /* what this run leaves can be resumed: close() keeps it if it is worth it */
@@ -47,6 +46,7 @@ struct imgz_sink_config {
     imgz_tempfile_begins_fn begins; /* what is left is known by this, too; may be NULL */
     bool device_allowed;            /* restore: yes; an image needs a file */
     const char *why_no_stream; /* "is a pipe ...": then one is refused, before it is waited for */
+    uint32_t no_stream_flag;   /* which flag of the job that is about */
     bool direct_wanted;        /* write past the page cache where the file system can */
     uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
     uint64_t room_bytes;       /* a file takes so much at most, apart from holes; 0: cannot tell */

@@ -51,8 +51,7 @@ static const char *explain_temporary(int rc, const char *plain)
     case -ESTALE:
         return "was taken away, or replaced, while it was written";
     case -ENOTEMPTY:
-        return "has what an interrupted run did; go on from there with --resume, or start over "
-               "with --discard-partial";
+        return "has what an interrupted run did";
     case -ENOTUNIQ:
         return "is not known to be what an interrupted run left, and was left as it is; move it "
                "away";
@@ -69,8 +68,10 @@ static const char *explain_temporary(int rc, const char *plain)
 static int raise_temporary(const struct file_sink *file, int rc, const char *doing,
                            const char *plain)
 {
-    return imgz_latch_raise(file->sink.latch, rc, location_of(file), "%s %s: %s %s", doing,
-                            file->sink.path, file->partial_path, explain_temporary(rc, plain));
+    return imgz_latch_raise_cause(
+        file->sink.latch, imgz_cause(rc == -ENOTEMPTY ? IMGZ_REASON_INTERRUPTED : IMGZ_REASON_NONE),
+        rc, location_of(file), "%s %s: %s %s", doing, file->sink.path, file->partial_path,
+        explain_temporary(rc, plain));
 }
 
 static int raise_creating(const struct file_sink *file, int rc)
@@ -340,9 +341,8 @@ static void tell_kept(const struct file_sink *file)
 {
     if (imgz_tempfile_name_taken(&file->temp))
         imgz_latch_add(file->sink.latch, "; %s is as it was before", file->sink.path);
-    imgz_latch_add(file->sink.latch, "; %s is kept: %s", file->partial_path,
-                   file->resume ? "the same command goes on from there"
-                                : "add --resume to go on from there");
+    imgz_latch_add(file->sink.latch, "; %s is kept", file->partial_path);
+    imgz_latch_set_resumable(file->sink.latch);
 }
 
 /* A file has its final name only when it is complete, so what was there before is there still. */

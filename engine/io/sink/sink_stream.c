@@ -92,8 +92,9 @@ static int open_handle(struct imgz_sink *sink, int handle)
 static int open_stream(const struct imgz_sink_config *config, int handle, struct imgz_sink *sink)
 {
     if (config->why_no_stream != NULL)
-        return imgz_latch_raise_usage(sink->latch, imgz_sink_location(sink, IMGZ_OFFSET_NONE),
-                                      "%s %s", sink->path, config->why_no_stream);
+        return imgz_latch_raise_cause(sink->latch, imgz_cause_flags(config->no_stream_flag),
+                                      -EINVAL, imgz_sink_location(sink, IMGZ_OFFSET_NONE), "%s %s",
+                                      sink->path, config->why_no_stream);
     return handle < 0 ? open_standard_output(sink) : open_handle(sink, handle);
 }
 

@@ -391,11 +391,11 @@ int imgz_reader_raise(const struct imgz_source *source, struct imgz_latch *latch
     if (!imgz_rescue_worthwhile(slot->read_rc))
         return imgz_latch_raise_system(latch, slot->read_rc, imgz_source_location(source, offset),
                                        "reading");
-    return imgz_latch_raise(latch, slot->read_rc, imgz_source_location(source, offset),
-                            "reading %s at offset %" PRIu64
-                            ": %s; check cables and 'dmesg', and try "
-                            "again; 'capture --on-error=zero' goes on without what cannot be read",
-                            source->path, offset, strerrordesc_np(-slot->read_rc));
+    return imgz_latch_raise_cause(latch, imgz_cause(IMGZ_REASON_UNREADABLE), slot->read_rc,
+                                  imgz_source_location(source, offset),
+                                  "reading %s at offset %" PRIu64
+                                  ": %s; check cables and 'dmesg', and try again",
+                                  source->path, offset, strerrordesc_np(-slot->read_rc));
 }
 
 int imgz_reader_run(const struct imgz_reader_config *config, struct imgz_pipeline *pipeline)

@@ -197,17 +197,8 @@ static bool is_dry(const struct capture *capture)
     return imgz_job_has(&capture->job, IMGZ_FLAG_DRY_RUN);
 }
 
-/* With a map and an image this is where somebody wants to go back, and the map is not there. */
-static const char *exists_advice(const struct imgz_options *options)
-{
-    return options->map_path == NULL
-               ? NULL
-               : "to go back for what it lacks, name the map that was kept with it, or make one "
-                 "(see --map in the manual); --force reads all of the source again";
-}
-
 static const char cannot_be_resumed[] = "is a pipe or the like: a capture from or to it cannot be "
-                                        "resumed; leave out --resume";
+                                        "resumed";
 
 static int check_resumable(const struct capture *capture)
 {
@@ -215,8 +206,9 @@ static int check_resumable(const struct capture *capture)
 
     if (!wants_resume(capture) || imgz_source_is(capture->source, IMGZ_SOURCE_RANDOM))
         return 0;
-    return imgz_latch_raise_usage(capture->job.latch, location, "%s %s",
-                                  imgz_source_path(capture->source), cannot_be_resumed);
+    return imgz_latch_raise_cause(capture->job.latch, imgz_cause_flags(IMGZ_FLAG_RESUME), -EINVAL,
+                                  location, "%s %s", imgz_source_path(capture->source),
+                                  cannot_be_resumed);
 }
 
 /* A pipe cannot be read again from where it stopped. And a map speaks for one image: by force it
@@ -236,7 +228,6 @@ static int open_output(struct capture *capture)
         .path = capture->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
         .force = (options->flags & IMGZ_FLAG_FORCE) != 0,
-        .exists_advice = exists_advice(options),
         .resume = wants_resume(capture),
         .discard = (options->flags & (IMGZ_FLAG_FORCE | IMGZ_FLAG_DISCARD_PARTIAL)) != 0,
         .keep = can_go_on(capture),
@@ -245,6 +236,7 @@ static int open_output(struct capture *capture)
         .map_kept = imgz_read_map_keeps_own(&capture->map),
         .dry_run = is_dry(capture),
         .why_no_stream = wants_resume(capture) ? cannot_be_resumed : NULL,
+        .no_stream_flag = IMGZ_FLAG_RESUME,
         .direct_wanted = true,
         .need_bytes = IMGZ_SIZE_UNKNOWN,
         .source = imgz_source_status(capture->source),
@@ -297,10 +289,11 @@ static int check_not_empty(void *context)
     rc = imgz_source_peek(capture->source, capture->job.latch, &byte, sizeof(byte), &done_bytes);
     if (rc < 0 || done_bytes > 0)
         return rc;
-    return imgz_latch_raise(
-        capture->job.latch, -ENODATA, imgz_source_location(capture->source, 0),
+    return imgz_latch_raise_cause(
+        capture->job.latch, imgz_cause(IMGZ_REASON_EMPTY), -ENODATA,
+        imgz_source_location(capture->source, 0),
         "reading %s: it ended before the first byte; the program that writes it "
-        "may have failed; --allow-empty makes an image of nothing",
+        "may have failed",
         imgz_source_path(capture->source));
 }
 
@@ -350,11 +343,10 @@ static int check_chunk_count(const struct capture *capture)
     if (!imgz_source_is(capture->source, IMGZ_SOURCE_DEVICE) ||
         imgz_source_size(capture->source) <= limit_bytes)
         return 0;
-    return imgz_latch_raise_usage(
-        capture->job.latch, imgz_source_location(capture->source, IMGZ_OFFSET_NONE),
-        "%s has more chunks of %u bytes than an image can hold; use a larger "
-        "--chunk-size",
-        imgz_source_path(capture->source), chunk_bytes);
+    return imgz_latch_raise_cause(capture->job.latch, imgz_cause_usage(IMGZ_REASON_TOO_MANY_CHUNKS),
+                                  -EINVAL, imgz_source_location(capture->source, IMGZ_OFFSET_NONE),
+                                  "%s has more chunks of %u bytes than an image can hold",
+                                  imgz_source_path(capture->source), chunk_bytes);
 }
 
 /* Holes of a file have no chunks. */

@@ -7,19 +7,21 @@
 
 static int raise_no_map(const struct imgz_job *job, const struct imgz_sink *output)
 {
-    return imgz_latch_raise_usage(
-        job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise_cause(
+        job->latch, imgz_cause_usage(IMGZ_REASON_MAP_NEEDED), -EINVAL,
+        imgz_sink_location(output, IMGZ_OFFSET_NONE),
         "resuming %s: sectors that could not be read are zeros in %s, and without a map it "
-        "is not known which; give the --map that was kept with it, or remove it",
+        "is not known which",
         imgz_sink_path(output), imgz_sink_partial_path(output));
 }
 
 static int raise_larger(const struct imgz_job *job, const struct imgz_sink *output)
 {
-    return imgz_latch_raise(
-        job->latch, -EEXIST, imgz_sink_location(output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise_cause(
+        job->latch, imgz_cause(IMGZ_REASON_MAP_NEEDED), -EEXIST,
+        imgz_sink_location(output, IMGZ_OFFSET_NONE),
         "resuming %s: sectors that could not be read are zeros in %s, and the map is of a "
-        "larger disk; give the --map that was kept with it, or remove it",
+        "larger disk",
         imgz_sink_path(output), imgz_sink_partial_path(output));
 }
 

@@ -17,13 +17,12 @@ bool imgz_resume_begins(const unsigned char *head, size_t bytes)
 static int raise_changed(const struct imgz_job *job, const struct imgz_resume_config *config,
                          uint64_t offset)
 {
-    return imgz_latch_raise(job->latch, -EEXIST, imgz_source_location(config->source, offset),
-                            "resuming %s: %s has other bytes at offset %" PRIu64
-                            " than %s: it is another disk, or has changed; start over "
-                            "with --discard-partial instead, or go on all the same with --override "
-                            "changed",
-                            imgz_sink_path(config->output), imgz_source_path(config->source),
-                            offset, imgz_sink_partial_path(config->output));
+    return imgz_latch_raise_cause(job->latch, imgz_cause(IMGZ_REASON_RESUME_CHANGED), -EEXIST,
+                                  imgz_source_location(config->source, offset),
+                                  "resuming %s: %s has other bytes at offset %" PRIu64
+                                  " than %s: it is another disk, or has changed",
+                                  imgz_sink_path(config->output), imgz_source_path(config->source),
+                                  offset, imgz_sink_partial_path(config->output));
 }
 
 /* The disk must be the one that was read before. */

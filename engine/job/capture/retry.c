@@ -66,12 +66,11 @@ static int check_sizes(const struct retry *retry)
             retry->image_path, imgz_text_size(imgz_image_raw_bytes(image)).text,
             imgz_source_path(source), imgz_text_size(imgz_source_size(source)).text);
     if (retry->job.options.chunk_bytes != image->header.chunk_bytes)
-        return imgz_latch_raise_usage(retry->job.latch, location,
-                                      "%s has chunks of %" PRIu32 " KiB, not of %" PRIu32
-                                      ": use --chunk-size %" PRIu32 "K, or name another image",
+        return imgz_latch_raise_cause(retry->job.latch, imgz_cause_usage(IMGZ_REASON_CHUNK_BYTES),
+                                      -EINVAL, location,
+                                      "%s has chunks of %" PRIu32 " KiB, not of %" PRIu32,
                                       retry->image_path, image->header.chunk_bytes / 1024,
-                                      retry->job.options.chunk_bytes / 1024,
-                                      image->header.chunk_bytes / 1024);
+                                      retry->job.options.chunk_bytes / 1024);
     return 0;
 }
 
@@ -200,11 +199,11 @@ static int check_disk(struct retry *retry)
 
     if (rc != -EEXIST)
         return rc;
-    return imgz_latch_raise(retry->job.latch, rc, imgz_source_location(retry->source, offset),
-                            "mending %s: %s has other bytes at offset %" PRIu64
-                            " than the image: it is another disk, or has changed; name the right "
-                            "one, or go on all the same with --override changed",
-                            retry->image_path, imgz_source_path(retry->source), offset);
+    return imgz_latch_raise_cause(retry->job.latch, imgz_cause(IMGZ_REASON_SOURCE_CHANGED), rc,
+                                  imgz_source_location(retry->source, offset),
+                                  "mending %s: %s has other bytes at offset %" PRIu64
+                                  " than the image: it is another disk, or has changed",
+                                  retry->image_path, imgz_source_path(retry->source), offset);
 }
 
 /* Finds what an interrupted run left. */

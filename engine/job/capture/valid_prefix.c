@@ -81,19 +81,20 @@ static int raise_other_hash(const struct search *search, enum imgz_hash_kind fou
     const char *path = imgz_sink_path(search->config->output);
     const char *name = imgz_chunk_hash_name(imgz_job_hash_named(found));
 
-    return imgz_latch_raise(search->job->latch, -EEXIST,
-                            imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
-                            "resuming %s: %s was begun with --chunk-hash %s; name that "
-                            "again, or remove it",
-                            path, path, name);
+    return imgz_latch_raise_cause(search->job->latch, imgz_cause(IMGZ_REASON_RESUME_OPTIONS),
+                                  -EEXIST,
+                                  imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
+                                  "resuming %s: %s was begun with the chunk hash %s", path, path,
+                                  name);
 }
 
 static int raise_other(const struct search *search, const struct imgz_frame_header *found)
 {
-    return imgz_latch_raise(
-        search->job->latch, -EEXIST, imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
+    return imgz_latch_raise_cause(
+        search->job->latch, imgz_cause(IMGZ_REASON_RESUME_OPTIONS), -EEXIST,
+        imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
         "resuming %s: %s is of a disk of %s in chunks of %u KiB, but %s has %s and "
-        "--chunk-size is %uK; name what it was begun with, or remove it",
+        "chunks of %u KiB were asked for",
         imgz_sink_path(search->config->output), imgz_sink_partial_path(search->config->output),
         imgz_text_size(found->raw_bytes).text, found->chunk_bytes / 1024, search->config->disk,
         imgz_text_size(search->config->header.raw_bytes).text,

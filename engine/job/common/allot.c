@@ -58,13 +58,12 @@ static int raise_short(struct imgz_job *job, const struct imgz_memory *memory,
 {
     const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
 
-    return imgz_latch_raise(job->latch, -ENOMEM, nowhere,
-                            "preparing for chunks of %u bytes: %s allows %" PRIu64
-                            " MiB and leaves %" PRIu64 " MiB of them, but at least %" PRIu64
-                            " MiB are needed; raise that limit, or capture with a "
-                            "smaller --chunk-size",
-                            job->chunk_bytes, memory->limit_name, memory->limit_bytes >> 20,
-                            memory->left_bytes >> 20, mib(imgz_budget_bytes_min(wanted)));
+    return imgz_latch_raise_cause(job->latch, imgz_cause(IMGZ_REASON_MEMORY), -ENOMEM, nowhere,
+                                  "preparing for chunks of %u bytes: %s allows %" PRIu64
+                                  " MiB and leaves %" PRIu64 " MiB of them, but at least %" PRIu64
+                                  " MiB are needed; raise that limit",
+                                  job->chunk_bytes, memory->limit_name, memory->limit_bytes >> 20,
+                                  memory->left_bytes >> 20, mib(imgz_budget_bytes_min(wanted)));
 }
 
 static void log_short(struct imgz_job *job, const struct imgz_memory *memory,

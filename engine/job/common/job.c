@@ -151,23 +151,20 @@ int imgz_job_check_hash(struct imgz_job *job, const char *image_path, enum imgz_
 
     if (job->options.chunk_hash == IMGZ_CHUNK_HASH_DEFAULT || job->options.chunk_hash == found)
         return 0;
-    return imgz_latch_raise_usage(
-        job->latch, location,
-        "%s has the chunk hash %s, not %s: leave out --chunk-hash, or take the "
-        "disk in it: 'imgz restore IMAGE - | imgz hash --chunk-hash %s -'",
-        image_path, imgz_chunk_hash_name(found), imgz_chunk_hash_name(job->options.chunk_hash),
-        imgz_chunk_hash_name(job->options.chunk_hash));
+    return imgz_latch_raise_cause(job->latch, imgz_cause_usage(IMGZ_REASON_CHUNK_HASH), -EINVAL,
+                                  location, "%s has the chunk hash %s, not %s", image_path,
+                                  imgz_chunk_hash_name(found),
+                                  imgz_chunk_hash_name(job->options.chunk_hash));
 }
 
 /* ---- Line and threads ------------------------------------------------------------------------ */
 
 int imgz_job_raise_memory(struct imgz_job *job)
 {
-    return imgz_latch_raise(
-        job->latch, -ENOMEM, nowhere,
-        "preparing %s with chunks of %u KiB: out of memory; use fewer --threads or a "
-        "smaller --chunk-size",
-        imgz_text_count(job->options.thread_count, "thread").text, job->chunk_bytes / 1024);
+    return imgz_latch_raise_cause(job->latch, imgz_cause(IMGZ_REASON_MEMORY), -ENOMEM, nowhere,
+                                  "preparing %s with chunks of %u KiB: out of memory",
+                                  imgz_text_count(job->options.thread_count, "thread").text,
+                                  job->chunk_bytes / 1024);
 }
 
 static uint64_t flush_ns(const struct imgz_job *job)
@@ -294,20 +291,20 @@ static bool reads_hang(void *context)
     struct imgz_job *job = context;
     struct imgz_location location = {IMGZ_STAGE_READ_SOURCE, job->deadline_path, IMGZ_OFFSET_NONE};
     static const char advice[] =
-        "the device hangs: check cables and 'dmesg', reconnect it, and run "
-        "again; a slow one needs a longer --timeout";
+        "the device hangs: check cables and 'dmesg', reconnect it, and run again";
+    const struct imgz_cause cause = imgz_cause(IMGZ_REASON_TIMEOUT);
 
     if (!imgz_watchdog_tick(job->watchdog, imgz_clock_ns(), &location.offset))
         return false;
     if (location.offset == IMGZ_OFFSET_NONE)
-        imgz_latch_raise(job->latch, -ETIMEDOUT, location, "opening %s: no answer for %s; %s",
-                         location.path, imgz_text_count(job->options.timeout_s, "second").text,
-                         advice);
+        imgz_latch_raise_cause(job->latch, cause, -ETIMEDOUT, location,
+                               "opening %s: no answer for %s; %s", location.path,
+                               imgz_text_count(job->options.timeout_s, "second").text, advice);
     else
-        imgz_latch_raise(job->latch, -ETIMEDOUT, location,
-                         "reading %s at offset %" PRIu64 ": no answer for %s; %s", location.path,
-                         location.offset, imgz_text_count(job->options.timeout_s, "second").text,
-                         advice);
+        imgz_latch_raise_cause(job->latch, cause, -ETIMEDOUT, location,
+                               "reading %s at offset %" PRIu64 ": no answer for %s; %s",
+                               location.path, location.offset,
+                               imgz_text_count(job->options.timeout_s, "second").text, advice);
     return true;
 }
 
@@ -473,6 +470,7 @@ static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *er
     }
     error->code = rc;
     error->stage = IMGZ_STAGE_SETUP;
+    error->reason = imgz_advice_reason(rc, IMGZ_ADVICE_INPUT);
     snprintf(error->text, sizeof(error->text), "starting: %s; %s", strerrordesc_np(-rc),
              imgz_advice_find(rc, IMGZ_ADVICE_INPUT));
 }

@@ -118,9 +118,9 @@ static int raise_together(const struct imgz_job *job, const struct rule *rule, u
     for (uint32_t bit = 1; bit != 0; bit <<= 1)
         if ((others & bit) != 0)
             (void)imgz_text_append(names, sizeof(names), " or ", name_given(bit));
-    return imgz_latch_raise_usage(job->latch, nowhere, "%s %s %s: %s", name_given(rule->flag),
-                                  rule->needs != 0 ? "needs" : "does not go with", names,
-                                  rule->why);
+    return imgz_latch_raise_usage(job->latch, nowhere, "%s %s %s: %s%s", name_given(rule->flag),
+                                  rule->needs != 0 ? "needs" : "does not go with", names, rule->why,
+                                  rule->needs != 0 ? "" : "; leave out one");
 }
 
 static int check_together(const struct imgz_job *job)

@@ -13,7 +13,7 @@ int imgz_source_size_check_opened(const struct imgz_job *job, const struct imgz_
         return 0;
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, IMGZ_OFFSET_NONE),
                             "%s has %" PRIu64 " bytes, not the %" PRIu64
-                            " that are expected (--size); nothing was read; is it the right one?",
+                            " that are expected; nothing was read; is it the right one?",
                             imgz_source_path(source), imgz_source_size(source), expected);
 }
 
@@ -26,7 +26,7 @@ int imgz_source_size_check_grown(const struct imgz_job *job, const struct imgz_s
         return 0;
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, expected),
                             "reading %s at offset %" PRIu64 ": there is more than the %" PRIu64
-                            " bytes that are expected (--size); is it the right one?",
+                            " bytes that are expected; is it the right one?",
                             imgz_source_path(source), expected, expected);
 }
 
@@ -40,7 +40,7 @@ int imgz_source_size_check_ended(const struct imgz_job *job, const struct imgz_s
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, bytes),
                             "reading %s at offset %" PRIu64 ": the input ended early, with %" PRIu64
                             " of the %" PRIu64
-                            " bytes that are expected (--size); was the transfer interrupted? see "
+                            " bytes that are expected; was the transfer interrupted? see "
                             "whether the command that sends it failed, and run again",
                             imgz_source_path(source), bytes, bytes, expected);
 }

@@ -107,12 +107,7 @@ static int hear_caller(struct bench *bench)
 
 static int adopt_story(struct bench *bench, int rc)
 {
-    const struct imgz_error *story = &bench->story;
-    const struct imgz_location location = {story->stage, story->path, story->offset};
-
-    if (rc < 0)
-        imgz_latch_raise(bench->job.latch, rc, location, "%s", story->text);
-    return rc;
+    return rc < 0 ? imgz_latch_adopt(bench->job.latch, &bench->story) : rc;
 }
 
 /* ---- The sample -------------------------------------------------------------------------- */

@@ -18,11 +18,10 @@ static int check_discard(const struct imgz_job *job, const struct imgz_sink *out
     if (!imgz_job_has(job, IMGZ_FLAG_DISCARD))
         return 0;
     if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
-        return imgz_latch_raise_usage(
-            job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
-            "%s is no block device: there is nothing to discard; leave out "
-            "--discard",
-            imgz_sink_path(output));
+        return imgz_latch_raise_cause(job->latch, imgz_cause_flags(IMGZ_FLAG_DISCARD), -EINVAL,
+                                      imgz_sink_location(output, IMGZ_OFFSET_NONE),
+                                      "%s is no block device: there is nothing to discard",
+                                      imgz_sink_path(output));
     return 0;
 }
 
@@ -33,16 +32,14 @@ static int check_fix_gpt(const struct imgz_job *job, const struct imgz_sink *out
     if (!imgz_job_has(job, IMGZ_FLAG_FIX_GPT))
         return 0;
     if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
-        return imgz_latch_raise_usage(
-            job->latch, location,
-            "%s is no block device: it is as large as the disk; leave out "
-            "--fix-gpt",
-            imgz_sink_path(output));
+        return imgz_latch_raise_cause(job->latch, imgz_cause_flags(IMGZ_FLAG_FIX_GPT), -EINVAL,
+                                      location, "%s is no block device: it is as large as the disk",
+                                      imgz_sink_path(output));
     if (!imgz_gpt_move_built())
-        return imgz_latch_raise(
-            job->latch, -EOPNOTSUPP, location,
-            "this imgz was built without libfdisk: leave out --fix-gpt, and run "
-            "'sgdisk -e %s' afterwards",
+        return imgz_latch_raise_cause(
+            job->latch, (struct imgz_cause){.reason = IMGZ_REASON_FLAG, .flags = IMGZ_FLAG_FIX_GPT},
+            -EOPNOTSUPP, location,
+            "this imgz was built without libfdisk; 'sgdisk -e %s' does it after the restore",
             imgz_sink_path(output));
     return 0;
 }
@@ -52,10 +49,10 @@ static int check_read_back(const struct imgz_job *job, const struct imgz_sink *o
 {
     if (imgz_sink_left_out_bytes(output) == 0 || !imgz_job_has(job, IMGZ_FLAG_READ_BACK))
         return 0;
-    return imgz_latch_raise_usage(
-        job->latch, imgz_sink_location(output, IMGZ_OFFSET_NONE),
-        "%s is too small for the disk: it cannot be held against the image; "
-        "leave out --read-back",
+    return imgz_latch_raise_cause(
+        job->latch, imgz_cause_flags(IMGZ_FLAG_READ_BACK), -EINVAL,
+        imgz_sink_location(output, IMGZ_OFFSET_NONE),
+        "%s is too small for the disk: it cannot be held against the image",
         imgz_sink_path(output));
 }
 
@@ -113,12 +110,13 @@ static int check_sectors(struct imgz_job *job, const struct imgz_sink *output,
                       gpt.sector_bytes);
         return 0;
     }
-    return imgz_latch_raise(job->latch, -EMEDIUMTYPE, imgz_sink_location(output, IMGZ_OFFSET_NONE),
-                            "%s has sectors of %u bytes, but the disk's partition table (GPT) is "
-                            "made for sectors of %u: no system would find the partitions; nothing "
-                            "was written; use a target with such sectors, or overrule that with "
-                            "--override sector-size",
-                            imgz_sink_path(output), sector_bytes, gpt.sector_bytes);
+    return imgz_latch_raise_cause(
+        job->latch, imgz_cause_overrides(IMGZ_OVERRIDE_SECTOR_SIZE), -EMEDIUMTYPE,
+        imgz_sink_location(output, IMGZ_OFFSET_NONE),
+        "%s has sectors of %u bytes, but the disk's partition table (GPT) is "
+        "made for sectors of %u: no system would find the partitions; nothing "
+        "was written; use a target with such sectors",
+        imgz_sink_path(output), sector_bytes, gpt.sector_bytes);
 }
 
 /* What looks for a partition table looks at the beginning of a disk, not of a partition. */
@@ -142,11 +140,11 @@ static int check_partition(struct imgz_job *job, const struct imgz_sink *output,
                       imgz_sink_path(output), table);
         return 0;
     }
-    return imgz_latch_raise(
-        job->latch, -EMEDIUMTYPE, location,
+    return imgz_latch_raise_cause(
+        job->latch, imgz_cause_overrides(IMGZ_OVERRIDE_PARTITION), -EMEDIUMTYPE, location,
         "%s is a partition, but the image is of a whole disk with a partition "
         "table (%s): within a partition no system would find it; nothing was "
-        "written; name the disk%s%s, or overrule that with --override partition",
+        "written; name the disk%s%s",
         imgz_sink_path(output), table, part.disk[0] != '\0' ? " " : "", part.disk);
 }
 

@@ -184,24 +184,32 @@ static int check_paranoid(const struct restore *restore)
     if (has_flag(restore, IMGZ_FLAG_READ_BACK) && !restore->decode.image.seekable)
         return imgz_latch_raise_usage(
             restore->job.latch, location,
-            "to compare bytes, --read-back --paranoid reads the image a second "
-            "time: give it as a file instead of a pipe");
+            "to compare the bytes that are read back, the image is read a "
+            "second time: give it as a file instead of a pipe");
     return 0;
 }
 
 static const char nothing_to_keep[] = "is no block device: it is written anew, there is nothing to "
-                                      "keep; leave out --only-changed";
+                                      "keep";
 
-/* What speaks against a pipe as the target: it keeps nothing that could be read. Or NULL. */
-static const char *why_no_stream(const struct restore *restore)
+/* What speaks against a pipe as the target: it keeps nothing that could be read. */
+static const struct stream_rule {
+    enum imgz_flag flag;
+    const char *why;
+} stream_rules[] = {
+    {IMGZ_FLAG_READ_BACK, "is a pipe or the like and cannot be read back"},
+    {IMGZ_FLAG_RESUME, "is a pipe or the like: a restore to it cannot be resumed"},
+    {IMGZ_FLAG_DISCARD, "is no block device: there is nothing to discard"},
+    {IMGZ_FLAG_ONLY_CHANGED, nothing_to_keep},
+};
+
+/* NULL: nothing does. */
+static const struct stream_rule *find_stream_rule(const struct restore *restore)
 {
-    if (has_flag(restore, IMGZ_FLAG_READ_BACK))
-        return "is a pipe or the like and cannot be read back; leave out --read-back";
-    if (has_flag(restore, IMGZ_FLAG_RESUME))
-        return "is a pipe or the like: a restore to it cannot be resumed; leave out --resume";
-    if (has_flag(restore, IMGZ_FLAG_DISCARD))
-        return "is no block device: there is nothing to discard; leave out --discard";
-    return has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) ? nothing_to_keep : NULL;
+    for (size_t i = 0; i < IMGZ_COUNT_OF(stream_rules); i++)
+        if (has_flag(restore, stream_rules[i].flag))
+            return &stream_rules[i];
+    return NULL;
 }
 
 static int check_readable(const struct restore *restore)
@@ -209,9 +217,9 @@ static int check_readable(const struct restore *restore)
     if (!has_flag(restore, IMGZ_FLAG_ONLY_CHANGED) ||
         imgz_sink_is(restore->output, IMGZ_SINK_DEVICE))
         return 0;
-    return imgz_latch_raise_usage(restore->job.latch,
-                                  imgz_sink_location(restore->output, IMGZ_OFFSET_NONE), "%s %s",
-                                  imgz_sink_path(restore->output), nothing_to_keep);
+    return imgz_latch_raise_cause(restore->job.latch, imgz_cause_flags(IMGZ_FLAG_ONLY_CHANGED),
+                                  -EINVAL, imgz_sink_location(restore->output, IMGZ_OFFSET_NONE),
+                                  "%s %s", imgz_sink_path(restore->output), nothing_to_keep);
 }
 
 /* Found out before it is written, not after. */
@@ -225,11 +233,12 @@ static int try_reading(const struct restore *restore)
     fd = imgz_source_open_again(imgz_sink_local_fd(restore->output), &direct);
     if (fd >= 0)
         return close(fd) < 0 ? -errno : 0;
-    return imgz_latch_raise(restore->job.latch, fd,
-                            imgz_sink_location(restore->output, IMGZ_OFFSET_NONE),
-                            "opening %s to read it back: %s, or leave out --read-back",
-                            imgz_sink_path(restore->output),
-                            fd == -ENOTSUP ? "that needs /proc: mount it" : strerrordesc_np(-fd));
+    return imgz_latch_raise_cause(
+        restore->job.latch,
+        (struct imgz_cause){.reason = IMGZ_REASON_FLAG, .flags = IMGZ_FLAG_READ_BACK}, fd,
+        imgz_sink_location(restore->output, IMGZ_OFFSET_NONE), "opening %s to read it back: %s",
+        imgz_sink_path(restore->output),
+        fd == -ENOTSUP ? "that needs /proc: mount it" : strerrordesc_np(-fd));
 }
 
 /* Opens the target for reading if it may hold something that need not be written. */
@@ -271,6 +280,7 @@ static uint32_t zero_cost(const struct imgz_sink *output)
 static int open_both(void *context)
 {
     struct restore *restore = context;
+    const struct stream_rule *rule = find_stream_rule(restore);
     struct imgz_sink_config config = {
         .path = restore->target_path,
         .stage = IMGZ_STAGE_WRITE_TARGET,
@@ -281,7 +291,8 @@ static int open_both(void *context)
         .keep = true,
         .dry_run = has_flag(restore, IMGZ_FLAG_DRY_RUN),
         .device_allowed = true,
-        .why_no_stream = why_no_stream(restore),
+        .why_no_stream = rule != NULL ? rule->why : NULL,
+        .no_stream_flag = rule != NULL ? rule->flag : 0,
         .direct_wanted = true,
         .file_mode = restore->job.options.file_mode,
         .overrides = restore->job.options.overrides,

@@ -52,13 +52,12 @@ static int check_digests(const struct compare *compare)
                             &compare->job->report.compared_digests, &differs))
         return 0;
     location.stage = IMGZ_STAGE_COMPARE;
-    return imgz_latch_raise(
-        compare->job->latch, -EBADMSG, location,
+    return imgz_latch_raise_cause(
+        compare->job->latch, imgz_cause(IMGZ_REASON_TAMPERED), -EBADMSG, location,
         "comparing %s with %s: the chunks have the same hashes, but the %s is %s "
-        "and the image records %s: one of the two was changed on purpose; verify "
-        "the image with --digest %s, and if it is right, restore it",
+        "and the image records %s: one of the two was changed on purpose",
         imgz_source_path(compare->source), imgz_source_path(compare->image.source), differs.name,
-        differs.made, differs.recorded, differs.name);
+        differs.made, differs.recorded);
 }
 
 static int raise_chunks(const struct compare *compare)

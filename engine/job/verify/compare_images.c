@@ -121,12 +121,11 @@ static int check_paranoid(const struct twins *twins)
 
     if ((twins->job->options.flags & IMGZ_FLAG_PARANOID) == 0)
         return 0;
-    return imgz_latch_raise(
-        twins->job->latch, -EOPNOTSUPP, imgz_source_location(other, IMGZ_OFFSET_NONE),
-        "comparing %s with %s: of two images no bytes are compared, only "
-        "hashes; 'gunzip -c %s | imgz verify --paranoid %s --against -' does it",
-        imgz_source_path(other), imgz_source_path(twins->image->source), imgz_source_path(other),
-        imgz_source_path(twins->image->source));
+    return imgz_latch_raise_cause(
+        twins->job->latch, imgz_cause(IMGZ_REASON_TWO_IMAGES), -EOPNOTSUPP,
+        imgz_source_location(other, IMGZ_OFFSET_NONE),
+        "comparing %s with %s: of two images no bytes are compared, only hashes",
+        imgz_source_path(other), imgz_source_path(twins->image->source));
 }
 
 static int prepare(struct twins *twins)
