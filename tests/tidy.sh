@@ -166,7 +166,7 @@ complain "engine/ prints nothing, yet it names" < <(
 complain "EINVAL is the system's; imgz_latch_raise_usage() is for what was asked for" < <(
     grep -nE 'imgz_latch_raise\(.*-EINVAL' engine/*/*.c engine/*/*/*.c)
 
-complain "names an option, which is for tools/advice.c" < <(
+complain "names an option, which is for tools/option_advice.c" < <(
     for file in "${sources[@]}"; do
         [[ $file != engine/* ]] || code_of "$file" |
             grep -oE '"[^"]*--[a-z][^"]*"' | grep -vE 'mdadm --stop|--rereadpt' | sed "s|^|$file: |"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "advice.h"
+#include "option_advice.h"
 #include "report.h"
 #include "signals.h"
 #include "streams.h"
@@ -65,7 +65,7 @@ int runner_say_error(const struct options *options, int rc, struct imgz_error *e
     int exit_code = exit_code_of(rc, error);
     const char *rest;
 
-    advice_complete(options, error);
+    option_advice_complete(options, error);
     rest = strchr(error->text, ';'); /* "stopped as asked; nothing is left of ..." */
 
     if (exit_code > EXIT_CODE_SIGNAL)

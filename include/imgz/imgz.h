@@ -100,19 +100,19 @@ enum imgz_error_kind {
  * what happened; which button or option helps is for the program to say. */
 enum imgz_reason {
     IMGZ_REASON_NONE,
-    IMGZ_REASON_TAMPERED,       /* a recorded digest differs, though all hashes are right */
-    IMGZ_REASON_CHUNK_HASH,     /* the image has another chunk hash than options->chunk_hash */
-    IMGZ_REASON_MEMORY,         /* fewer threads or smaller chunks need less */
-    IMGZ_REASON_TIMEOUT,        /* options->timeout_s is over */
-    IMGZ_REASON_CHUNK_BYTES,    /* the image has other chunks than options->chunk_bytes */
-    IMGZ_REASON_RESUME_OPTIONS, /* the interrupted run had other options */
-    IMGZ_REASON_RESUME_CHANGED, /* the source is not what the interrupted run read; see IMGZ_OVERRIDE_CHANGED */
-    IMGZ_REASON_SOURCE_CHANGED,  /* nor what the image was made of; so */
+    IMGZ_REASON_TAMPERED,        /* a recorded digest differs, though all hashes are right */
+    IMGZ_REASON_CHUNK_HASH,      /* the image has another chunk hash than options->chunk_hash */
+    IMGZ_REASON_MEMORY,          /* fewer threads or smaller chunks need less */
+    IMGZ_REASON_TIMEOUT,         /* options->timeout_s is over */
+    IMGZ_REASON_CHUNK_BYTES,     /* the image has other chunks than options->chunk_bytes */
+    IMGZ_REASON_RESUME_OPTIONS,  /* the interrupted run had other options */
+    IMGZ_REASON_RESUME_CHANGED,  /* the source has changed since that; see IMGZ_OVERRIDE_CHANGED */
+    IMGZ_REASON_SOURCE_CHANGED,  /* ... since the image was made */
     IMGZ_REASON_MAP_NEEDED,      /* options->map_path should name the map of the interrupted run */
     IMGZ_REASON_MAP_OTHER,       /* the map at options->map_path is of another image */
     IMGZ_REASON_MAP_STREAM,      /* a pipe has no map */
     IMGZ_REASON_EXISTS,          /* the output exists; see IMGZ_FLAG_FORCE */
-    IMGZ_REASON_INTERRUPTED,     /* ... begun; see IMGZ_FLAG_RESUME and IMGZ_FLAG_DISCARD_PARTIAL */
+    IMGZ_REASON_INTERRUPTED,     /* or is begun; see IMGZ_FLAG_RESUME, IMGZ_FLAG_DISCARD_PARTIAL */
     IMGZ_REASON_EMPTY,           /* the pipe gave nothing; see IMGZ_FLAG_ALLOW_EMPTY */
     IMGZ_REASON_TOO_MANY_CHUNKS, /* larger chunks would be fewer */
     IMGZ_REASON_FLAG,            /* the flags in error.flags do not fit here */

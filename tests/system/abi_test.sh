@@ -48,7 +48,7 @@ mkdir changed && cp -r "$IMGZ_SOURCE/include/imgz" changed/
 sed -i 's/^    enum imgz_stage stage;/    uint32_t added;\n&/' changed/imgz/imgz.h
 abi changed >after
 no "a member in the middle" diff -q found after
-ok "it moves those behind it" grep -q 'struct imgz_error.offset: at 24' after
+ok "it moves those behind it" grep -q 'struct imgz_error.offset: at 40' after
 cp "$IMGZ_SOURCE/include/imgz/imgz.h" changed/imgz/
 sed -i 's/IMGZ_FLAG_SCRUB = 4,/IMGZ_FLAG_SCRUB = 128,/' changed/imgz/imgz.h
 abi changed >after

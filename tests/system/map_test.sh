@@ -151,7 +151,7 @@ rule clear 'fail r 39999488 1024 5 -1' 'fail r 50000384 512 5 -1' 'fail r 671083
 expect_exit 4 "$IMGZ" capture -q --reproducible --chunk-size 64K --on-error=zero --map holes.map \
     "$LOOP" holes.gz
 rule clear
-expect_error 2 'chunks of 64 KiB' 'chunks of 64 KiB' -- "$IMGZ" capture --map holes.map \
+expect_error 2 'chunks of 64 KiB, not of 1024' '--chunk-size' -- "$IMGZ" capture --map holes.map \
     "$LOOP" holes.gz
 expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-size 64K --threads 3 --map holes.map \
     "$LOOP" holes.gz

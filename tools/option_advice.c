@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "advice.h"
+#include "option_advice.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -102,7 +102,7 @@ static void add_overrides(struct imgz_error *error)
     }
 }
 
-void advice_complete(const struct options *options, struct imgz_error *error)
+void option_advice_complete(const struct options *options, struct imgz_error *error)
 {
     const char *text = find(options, error->reason);
 
