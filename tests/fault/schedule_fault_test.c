@@ -401,7 +401,7 @@ static void check_place(const struct job *job)
     if (!job->makes_file)
         assert_non_null(strstr(told->text, " is incomplete"));
     else if (imgz_fixture_exists(&world.fixture, "out.partial"))
-        assert_non_null(strstr(told->text, "out.partial is kept: "));
+        assert_non_null(strstr(told->text, "out.partial is kept"));
     else
         assert_non_null(strstr(told->text, "; nothing is left of "));
 }
