@@ -53,7 +53,7 @@ static const struct advice advices[] = {
     {IMGZ_REASON_UNREADABLE, COMMAND_CAPTURE,
      "--on-error=zero goes on without what cannot be read"},
     {IMGZ_REASON_TWO_IMAGES, ALL_COMMANDS,
-     "'gunzip -c OTHER | imgz verify --paranoid IMAGE --against -' does it"},
+     "'gunzip -c {against} | imgz verify --paranoid {operand} --against -' does it"},
 };
 
 /* With a map this is where somebody wants to go back, and the map is not there. */
@@ -81,6 +81,36 @@ __attribute__((format(printf, 2, 3))) static void add(struct imgz_error *error, 
     va_start(arguments, format);
     vsnprintf(error->text + used, sizeof(error->text) - used, format, arguments);
     va_end(arguments);
+}
+
+/* Adds an advice, with what the command line names in the place of "{operand}", its first one, and
+ * of "{against}". */
+static void add_advice(const struct options *options, struct imgz_error *error, const char *text)
+{
+    const struct {
+        const char *place;
+        const char *value;
+    } names[] = {
+        {"{operand}", options->operands[0]},
+        {"{against}", options->against},
+    };
+
+    add(error, "; ");
+    while (*text != '\0') {
+        size_t length = strcspn(text + 1, "{") + 1;
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            const size_t place_length = strlen(names[i].place);
+
+            if (strncmp(text, names[i].place, place_length) != 0 || names[i].value == NULL)
+                continue;
+            add(error, "%s", names[i].value);
+            text += place_length;
+            length = 0;
+        }
+        add(error, "%.*s", (int)length, text);
+        text += length;
+    }
 }
 
 static void add_flags(struct imgz_error *error)
@@ -115,5 +145,5 @@ void option_advice_complete(const struct options *options, struct imgz_error *er
     if (error->reason == IMGZ_REASON_OVERRIDE)
         add_overrides(error);
     if (text != NULL)
-        add(error, "; %s", text);
+        add_advice(options, error, text);
 }
