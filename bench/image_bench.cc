@@ -346,7 +346,7 @@ bool tallies_right(const Chunk &chunk)
            sum.raw_bytes == 3 * chunk_bytes && sum.zero_bytes == chunk_bytes;
 }
 
-void add_to_tally(benchmark::State &state, const imgz_slot &sample)
+void add_to_totals(benchmark::State &state, const imgz_slot &sample)
 {
     imgz_slot slot = sample;
     Tally totals;
@@ -374,9 +374,9 @@ void add_image_benchmarks()
     add("index/add", add_to_index);
     add("index/next", read_index);
     add("totals/chunk", [](benchmark::State &state) {
-        add_to_tally(state, make_slot(corpus(Kind::random).front()));
+        add_to_totals(state, make_slot(corpus(Kind::random).front()));
     });
-    add("totals/zeros", add_to_tally, make_zero_slot(uint64_t(1) << 30));
+    add("totals/zeros", add_to_totals, make_zero_slot(uint64_t(1) << 30));
 }
 
 } // namespace bench

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The incompressible test on every kind of data; its answers on many real files are judged by
- * entropy_loss.c.
+ * incompressible_loss.c.
  */
 #include "bench.h"
 #include "segment.h"

@@ -5,8 +5,9 @@
 source "$(dirname "$0")/lib.sh"
 : "${IMGZ_BUILD:?}"
 bench=$IMGZ_BUILD/bench/imgz_bench
-loss=$IMGZ_BUILD/bench/imgz_entropy_loss
-[[ -x $bench && -x $loss ]] || skip_all "built without -DIMGZ_BENCH=ON"
+loss=$IMGZ_BUILD/bench/imgz_incompressible_loss
+[[ ${IMGZ_BENCH:-} == ON ]] || skip_all "built without -DIMGZ_BENCH=ON"
+ok "the benchmarks were built" test -x "$bench" -a -x "$loss"
 need python3
 
 export IMGZ_BENCH_MIB=16
@@ -25,7 +26,7 @@ names = [each["name"] for each in json.load(open("times.json"))["benchmarks"]]
 print(sum(name.split("/")[0] == sys.argv[1] for name in names))' "$1"
 }
 for group in zero_test zero_map incompressible_test hash digest deflate inflate seam note carrier \
-    zerorun index tally queue order read sparse job; do
+    zerorun index totals queue order read sparse job; do
     ok "$group is there" test "$(benchmarks "$group")" -gt 0
 done
 
