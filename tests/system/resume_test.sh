@@ -20,6 +20,7 @@ resumed() {
     local name=$1 least=$2
     shift 2
     expect_exit 0 "$IMGZ" capture --resume --reproducible --json "$@" disk disk.gz
+    ok "$name: the disk is in it" gunzips_to disk.gz disk
     ok "$name: byte for byte the same" cmp disk.gz whole.gz
     ok "$name: $least bytes taken over" python3 -c 'import json, sys
 report = json.load(open(sys.argv[1]))
