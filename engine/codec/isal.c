@@ -5,10 +5,9 @@
 
 #include <errno.h>
 #include <isa-l.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#include "base/bytes.h"
 #include "codec/stored.h"
 
 /*
@@ -31,52 +30,27 @@
  * ISA-L keeps the position of a string in a table, at the hash of the string's first four bytes. At
  * levels 1 and 2 (isal_deflate_icf_body_hash_hist_01, _02 and _04 of 2.30.0) it keeps position 2 at
  * another hash: that of bits 16 to 47 of the address of the stream, which a register still holds.
- * It never costs the data, for a match is compared byte for byte. But where that hash is the one of
- * position 0, 1 or 2, the output is another one: the same input gives other bytes from one address
- * to the next. So the stream lies at one of several places, one whose hash is none of the three.
+ * It never costs the data, for a match is compared byte for byte. But it can cost a match, or give
+ * one, and then the output is another one: at the first strings of a chunk, and 64 Ki further on,
+ * for the table keeps 16 bits of a position. So the same input gave other bytes at some addresses,
+ * one in 10,000 for a chunk of 1 MiB.
  *
- * With as many places as there are hashes to avoid and one more, and hashes that all differ, one is
- * always free. The hash is linear, so the hashes of places at BASE + i * PLACE_BYTES differ as much
- * as those of i if BASE is a multiple of ALL_PLACES_BYTES. For i of 0 to 3 they differ in their
- * low 5 bits; a smaller table serves only chunks of less than 16 bytes, which do not go this way.
+ * So every compressor lies at a place whose bits 16 to 47 hash to the same value. Such places are
+ * 2 GiB apart on average. A block of tokens ends where the level buffer is full, and its room
+ * depends on its alignment; it lies beside the stream, so that is the same each time too.
  */
-#define AVOIDED          3
-#define PLACES           (AVOIDED + 1)
-#define PLACE_BYTES      ((size_t)65536) /* the bits that are hashed count these */
-#define ALL_PLACES_BYTES (PLACES * PLACE_BYTES)
-#define HASH_MASK        0x1fu
+#define PLACE_BYTES ((uintptr_t)65536) /* the bits that are hashed count these */
+#define HASH_MASK   0x7fffu            /* of the largest table of these levels */
+#define PLACE_HASH  0u
 
 struct imgz_isal {
-    unsigned char *places; /* for the stream; they overlap, for only one is in use */
+    struct isal_zstream stream; /* first: its address is the one that is hashed */
     uint8_t level_buffer[LEVEL_BYTES];
 };
 
 const char *imgz_isal_name(void)
 {
     return NAME(ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION, LEVEL);
-}
-
-int imgz_isal_create(struct imgz_isal **result)
-{
-    struct imgz_isal *isal = calloc(1, sizeof(*isal));
-
-    if (isal == NULL)
-        return -ENOMEM;
-    if (posix_memalign((void **)&isal->places, ALL_PLACES_BYTES,
-                       ALL_PLACES_BYTES + sizeof(struct isal_zstream)) != 0) {
-        free(isal);
-        return -ENOMEM;
-    }
-    *result = isal;
-    return 0;
-}
-
-void imgz_isal_destroy(struct imgz_isal *isal)
-{
-    if (isal == NULL)
-        return;
-    free(isal->places);
-    free(isal);
 }
 
 /* CRC-32C (the crc32 instruction of SSE4.2) of one word, which is ISA-L's hash. */
@@ -86,27 +60,64 @@ static uint32_t hash_of(uint32_t word)
 
     for (int bit = 0; bit < 32; bit++)
         word = (word >> 1) ^ ((word & 1) != 0 ? polynomial : 0);
-    return word & HASH_MASK;
+    return word;
 }
 
-static uint32_t address_hash(const unsigned char *place)
+/*
+ * The next place below 'place' whose hash is PLACE_HASH, or 0. Counting down from a number with N
+ * low zeros flips its low N + 1 bits, and the hash is linear: it changes by the hash of those.
+ */
+static uintptr_t next_place(uintptr_t place)
 {
-    return hash_of((uint32_t)((uintptr_t)place / PLACE_BYTES));
+    uint32_t number = (uint32_t)(place / PLACE_BYTES);
+    uint32_t hash = hash_of(number);
+    uint32_t flipped_hash[32];
+
+    for (int zeros = 0; zeros < 32; zeros++)
+        flipped_hash[zeros] = hash_of((uint32_t)(((uint64_t)2 << zeros) - 1));
+    while (number > 0) {
+        hash ^= flipped_hash[__builtin_ctz(number)];
+        number--;
+        if ((hash & HASH_MASK) == PLACE_HASH)
+            break;
+    }
+    return number * PLACE_BYTES;
 }
 
-/* The first place whose hash is none of those at the first positions of 'raw'. */
-static struct isal_zstream *choose_place(struct imgz_isal *isal, const unsigned char *raw,
-                                         size_t raw_bytes)
+/* Memory of zeros; NULL with errno. 'place' is a hint, or with MAP_FIXED_NOREPLACE an order. */
+static void *map_memory(uintptr_t place, size_t bytes, int flags)
 {
-    uint32_t taken = 0; /* a bit for each hash */
-    unsigned char *place = isal->places;
+    void *at = mmap((void *)place, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
-    for (size_t at = 0; at < AVOIDED && at + sizeof(uint32_t) <= raw_bytes; at++)
-        taken |= (uint32_t)1 << hash_of(imgz_get_le32(raw + at));
-    while ((taken >> address_hash(place) & 1) != 0)
-        place += PLACE_BYTES;
-    IMGZ_ASSERT(place < isal->places + ALL_PLACES_BYTES);
-    return (struct isal_zstream *)(void *)place;
+    return at == MAP_FAILED ? NULL : at;
+}
+
+int imgz_isal_create(struct imgz_isal **result)
+{
+    const size_t bytes = sizeof(struct imgz_isal);
+    void *at = map_memory(0, bytes, 0);
+    uintptr_t place = (uintptr_t)at; /* where the kernel puts memory, there is more below */
+
+    if (at == NULL)
+        return -ENOMEM;
+    munmap(at, bytes);
+    do {
+        place = next_place(place);
+        if (place == 0)
+            return -ENOMEM;
+        at = map_memory(place, bytes, MAP_FIXED_NOREPLACE);
+    } while (at == NULL && errno == EEXIST);
+    if (at == NULL)
+        return -ENOMEM;
+    *result = at;
+    return 0;
+}
+
+void imgz_isal_destroy(struct imgz_isal *isal)
+{
+    if (isal != NULL)
+        munmap(isal, sizeof(*isal));
 }
 
 /* A full flush ends in an empty stored block, so a segment ends in that block's LEN and NLEN. */
@@ -121,7 +132,7 @@ static bool ends_in_flush(const unsigned char *out, size_t out_bytes)
 int imgz_isal_compress(struct imgz_isal *isal, const unsigned char *raw, size_t raw_bytes,
                        unsigned char *out, size_t out_bytes, size_t *segment_bytes)
 {
-    struct isal_zstream *stream = choose_place(isal, raw, raw_bytes);
+    struct isal_zstream *stream = &isal->stream;
     int status;
 
     IMGZ_ASSERT(raw_bytes <= UINT32_MAX);
