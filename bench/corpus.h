@@ -2,9 +2,9 @@
 /*
  * The data benchmarks work on: several kinds, each in chunks of 1 MiB, made when first asked for.
  *
- * Made data is the same in every run and on every machine. FILES is read from this machine: from
- * the file that IMGZ_BENCH_FILE names, or from programs and libraries, the same ones in every run
- * on one system; where there are none, from the other kinds.
+ * Generated data is the same in every run and on every machine. FILES is read from this machine:
+ * from the file that IMGZ_BENCH_FILE names, or from programs and libraries, the same ones in every
+ * run on one system; if there are none, from the other kinds.
  *
  * Threads    the main thread.
  * Ownership  the chunks stay here until the program ends.
@@ -43,7 +43,7 @@ using Chunk = std::vector<unsigned char>; /* of chunk_bytes */
 /* One to sixteen, see size_mib(). */
 const std::vector<Chunk> &corpus(Kind kind);
 
-/* What the chunks of 'kind' are long together. */
+/* The length of all chunks of 'kind'. */
 size_t corpus_bytes(Kind kind);
 
 /* Writes a disk of size_mib() MiB to 'path': half FILES, an eighth made data, an eighth random,

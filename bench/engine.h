@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine's headers for C++. They are C and say nothing of linkage; those with _Atomic members
- * (pipeline/pipeline.h and what includes it) are not C++ at all: see sparse_shim.h.
+ * The engine's headers for C++. They are C, without linkage for C++. Those with _Atomic members
+ * (pipeline/pipeline.h and what includes it) cannot be compiled as C++: see sparse_shim.h.
  */
 #ifndef IMGZ_BENCH_ENGINE_H
 #define IMGZ_BENCH_ENGINE_H
 
-/* What they include of the system, which must not be inside extern "C". */
+/* The system's headers that they include, which must not be inside extern "C". */
 #include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast can memory be read at all? Sums of 64-bit words, by loads of the same width as each
- * variant of the zero test has: what no test of every byte can beat by much.
+ * How fast can memory be read at all? Sums of 64-bit words, by loads as wide as those of each
+ * variant of the zero test. No test of every byte can be much faster.
  */
 #ifndef IMGZ_BENCH_MEMORY_READ_H
 #define IMGZ_BENCH_MEMORY_READ_H

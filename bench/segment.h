@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segments, what makes them, and the judge of them: zlib.
+ * Segments, what makes them, and zlib, which judges them.
  *
- * Ownership  every maker here gives what frees itself.
+ * Ownership  every maker here returns an object that frees itself.
  */
 #ifndef IMGZ_BENCH_SEGMENT_H
 #define IMGZ_BENCH_SEGMENT_H
@@ -47,7 +47,7 @@ struct Segment {
 /* The segment of one chunk. False if the engine failed. */
 bool make_segment(imgz_deflate *deflate, const Chunk &chunk, Segment &segment);
 
-/* True if zlib inflates the segment, with an empty last block behind it, to exactly 'chunk'. */
+/* True if zlib inflates the segment, followed by an empty last block, to exactly 'chunk'. */
 bool inflates_to(const unsigned char *segment, size_t segment_bytes, const Chunk &chunk);
 
 } // namespace bench

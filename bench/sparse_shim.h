@@ -5,7 +5,7 @@
  *
  * Threads    one at a time.
  * Errors     0, or a negative errno.
- * Memory     all in create(), but for what the writer itself allocates when it starts.
+ * Memory     all in create(), except what the writer itself allocates when it starts.
  */
 #ifndef IMGZ_BENCH_SPARSE_SHIM_H
 #define IMGZ_BENCH_SPARSE_SHIM_H
@@ -24,8 +24,8 @@ int imgz_sparse_shim_create(const char *path, const unsigned char *chunk, size_t
                             struct imgz_sparse_shim **result);
 void imgz_sparse_shim_destroy(struct imgz_sparse_shim *shim); /* accepts NULL */
 
-/* Makes the file anew and writes 'chunk_count' chunks to it. Not flushed, but all handed over to
- * the kernel. '*written_bytes' receives how much of it was written as data. */
+/* Creates the file again and writes 'chunk_count' chunks to it. All is handed to the kernel, but
+ * not flushed. '*written_bytes' receives how much of it was written as data. */
 int imgz_sparse_shim_write(struct imgz_sparse_shim *shim, uint64_t chunk_count,
                            uint64_t *written_bytes);
 

@@ -22,7 +22,7 @@ enum exit_code {
     EXIT_CODE_SIGNAL = 128,   /* plus the signal's number */
 };
 
-/* The commands as a set: the option table says by it which of them take an option. */
+/* The commands as a set: the option table says with it which of them take an option. */
 enum command_bit {
     COMMAND_CAPTURE = 1 << 0,
     COMMAND_RESTORE = 1 << 1,
@@ -56,12 +56,12 @@ struct command {
     const char *about;       /* the paragraph of imgz NAME --help */
     const char *examples;    /* lines, each with its newline */
     uint32_t overrides;      /* what its --override takes, of enum imgz_override */
-    unsigned operand_count;  /* none are needed with --topology */
+    unsigned operand_count;  /* with --topology there may be none */
     unsigned optional_count; /* of the operands: the last ones, which may be left out */
     bool several;            /* more may follow that are like the last */
     struct operand operands[COMMAND_OPERANDS_MAX];
-    enum exit_code unreadable_code; /* of a job that is done, where the image lacks sectors: what
-                                       only reads an image as it is has done all it was to do */
+    enum exit_code unreadable_code; /* if a job is done but the image lacks sectors; DONE for
+                                       commands that only read images */
     int (*run)(const struct options *options); /* returns the exit code */
 };
 
@@ -76,7 +76,7 @@ extern const struct command cmd_bench;
 /* All commands in the order of imgz --help, with a NULL at the end. */
 extern const struct command *const command_table[];
 
-/* Operand 'index' of a command line, which may have several like the last. */
+/* Operand 'index' of a command line, which may repeat the last one. */
 const struct operand *command_operand(const struct command *command, unsigned index);
 
 /* Does what argv says and returns the exit code. */

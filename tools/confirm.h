@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Before a restore overwrites a drive: says which one and what is on it, and what it is to be
- * overwritten with, so that a mistake can be noticed; and asks if there is somebody to ask.
+ * Before a restore overwrites a drive: says which one, what is on it and what will overwrite it, so
+ * that a mistake can be noticed; then asks, if there is somebody to ask.
  */
 #ifndef IMGZ_TOOLS_CONFIRM_H
 #define IMGZ_TOOLS_CONFIRM_H
@@ -9,9 +9,9 @@
 #include "runner.h"
 
 /* An imgz_confirm_image_fn; 'context' is the struct runner of the restore. With a terminal
- * (terminal.h) it says there what is about to happen, and asks for the device's name to be typed
- * in; only --yes skips that. Without one it says so on standard error, unless --quiet is given, and
- * goes on. -ECANCELED: the answer was another, or a background job cannot ask. */
+ * (terminal.h) it says there what is about to happen, and asks the user to type the device's name;
+ * only --yes skips that. Without one it says so on standard error, unless --quiet is given, and
+ * goes on. -ECANCELED: another answer, or a background job, which cannot ask. */
 int confirm_overwrite(const struct imgz_image *image, void *context);
 
 #endif /* IMGZ_TOOLS_CONFIRM_H */

@@ -10,7 +10,7 @@
 
 #include <imgz/imgz.h>
 
-/* The device's own name, "/dev/sdb", whatever 'path' leads to it; 'path' if it is none. */
+/* The device's own name, "/dev/sdb", whatever 'path' leads to it; 'path' if it is not a device. */
 struct describe_name {
     char text[256];
 };

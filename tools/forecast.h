@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast a job is, and how long it will take: worked out of what it tells (struct imgz_progress),
- * and of nothing else. It reads no clock and writes nothing, so that recorded jobs can be replayed.
+ * How fast a job is, and how long it will take: computed from its events (struct imgz_progress)
+ * alone. It reads no clock and writes nothing, so recorded jobs can be replayed.
  *
- * Each phase is by itself: what follows it begins anew, with a clock of its own.
+ * Each phase is forecast by itself, with a clock of its own.
  */
 #ifndef IMGZ_TOOLS_FORECAST_H
 #define IMGZ_TOOLS_FORECAST_H
@@ -13,7 +13,7 @@
 
 #include <imgz/imgz.h>
 
-/* How many moments are kept to tell the speed of now: about three seconds of them. */
+/* How many moments are kept for the current speed: about three seconds of them. */
 #define FORECAST_MOMENTS 16
 
 #define FORECAST_PERCENT_UNKNOWN UINT32_MAX
@@ -42,7 +42,7 @@ struct forecast {
     struct imgz_progress at; /* the last event */
     bool begun;
     uint64_t phase_start_ns;           /* in elapsed time, as all here */
-    struct forecast_moment work_start; /* behind what an earlier run has done already */
+    struct forecast_moment work_start; /* after what an earlier run has done already */
     uint64_t moment_count;             /* of this phase; the last FORECAST_MOMENTS are kept */
     struct forecast_moment moments[FORECAST_MOMENTS];
     struct forecast_fit fit;
@@ -59,7 +59,7 @@ struct forecast_figures {
 /* The next event. */
 void forecast_add(struct forecast *forecast, const struct imgz_progress *at);
 
-/* By the last event. */
+/* As of the last event. */
 struct forecast_figures forecast_figures(const struct forecast *forecast);
 
 #endif /* IMGZ_TOOLS_FORECAST_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What to do about an error, in the words of the command line. The library says what happened and
- * why (enum imgz_reason); which option helps, and whether the command has it, is known here.
+ * why (enum imgz_reason); which option helps, and whether the command has it, is decided here.
  */
 #ifndef IMGZ_TOOLS_OPTION_ADVICE_H
 #define IMGZ_TOOLS_OPTION_ADVICE_H

@@ -3,7 +3,7 @@
  * The options of imgz, a row each: how an option is written, which commands take it, what it sets
  * for the job, how its value is read, and its line of the help.
  *
- * Place: options.c goes through a command line with this table; the help is printed from it.
+ * Place: options.c parses command lines with it, help.c prints it.
  */
 #ifndef IMGZ_TOOLS_OPTION_TABLE_H
 #define IMGZ_TOOLS_OPTION_TABLE_H

@@ -14,7 +14,7 @@
 
 #include "command.h"
 
-/* In the order of the help. What each is stands in option_table.c. */
+/* In the order of the help. option_table.c says what each is. */
 enum option_id {
     OPTION_LEVEL,
     OPTION_CHUNK_SIZE,
@@ -66,9 +66,9 @@ enum progress_mode {
 
 struct options {
     const struct command *command;
-    const char **operands;   /* by the command's; NULL where an optional one is left out */
-    unsigned operand_count;  /* that are there */
-    bool is_one_of_several;  /* of the operands of a command line, this is one alone */
+    const char **operands;   /* in the command's order; NULL for an optional one that is left out */
+    unsigned operand_count;  /* how many were given */
+    bool is_one_of_several;  /* true if the command line has more operands like this one */
     struct imgz_options job; /* what goes to the library; the callbacks are not set */
     const char *against;     /* verify: NULL, or what to compare with */
     enum progress_mode progress;

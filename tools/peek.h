@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* A block device or a regular file that does not begin as gzip does, and so is no image. A file of
- * the name of an image ("x.gz") may be one that is damaged, and is not called a raw disk. */
+/* A block device or a regular file that does not begin as gzip does, and so is not an image. A file
+ * named like an image ("x.gz") may be a damaged one, and is not called a raw disk. */
 bool peek_is_raw_disk(const char *path);
 
 /* Whether a path ends as the name of an image does. */

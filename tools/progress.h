@@ -4,8 +4,8 @@
  *
  * Threads    the display is written by the thread that runs the job, log lines by any of the job's
  *            threads, one at a time. The two share nothing that changes: each line is one write().
- *            Cost       a call formats one line at most five times a second; without a display it
- *            only looks at a flag.
+ * Cost       a call formats one line at most five times a second; without a display it only looks
+ *            at a flag.
  */
 #ifndef IMGZ_TOOLS_PROGRESS_H
 #define IMGZ_TOOLS_PROGRESS_H
@@ -25,12 +25,12 @@ struct progress {
     struct forecast forecast;
 };
 
-/* Chooses the display and hangs it, and with --verbose the log, into 'job'. 'progress' must stay
- * where it is until the job has returned. */
+/* Chooses the display and sets its callback, and with --verbose that of the log, in 'job'.
+ * 'progress' must stay where it is until the job has returned. */
 void progress_attach(struct progress *progress, const struct options *options,
                      struct imgz_options *job);
 
-/* Takes the bar away. */
+/* Removes the bar. */
 void progress_detach(struct progress *progress);
 
 #endif /* IMGZ_TOOLS_PROGRESS_H */

@@ -22,11 +22,11 @@ struct report {
     int exit_code;
 };
 
-/* Prints the JSON object, of a failure too. */
+/* Prints the JSON object, also for a failure. */
 void report_print_json(const struct report *report);
 
-/* Prints the lines every job's summary ends with: what the image lacks, hashes, digests, time; how,
- * with --verbose. */
+/* Prints the lines every job's summary ends with: what the image lacks, hashes, digests, time; with
+ * --verbose also how it was done. */
 void report_print_summary(const struct options *options, const struct imgz_report *job);
 
 /* A JSON string of any bytes: in a text that is not UTF-8, those above 127 become U+FFFD. */

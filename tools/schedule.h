@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When a display is due: what somebody watches is renewed all the time, a log is not filled.
+ * When a display is due: a bar is renewed all the time, a log gets few lines.
  */
 #ifndef IMGZ_TOOLS_SCHEDULE_H
 #define IMGZ_TOOLS_SCHEDULE_H

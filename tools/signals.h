@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals. One that would end the process asks the running job to stop and clean up instead:
- * whoever sends it, what is left behind is said. What says that the program itself is at fault
- * (SIGSEGV, SIGABRT and the like) is left alone, and so is what was ignored when the program was
- * started (nohup, a shell's background job) or has a handler by then (a profiler).
+ * Signals. One that would end the process asks the running job to stop and clean up instead: so it
+ * can always say what is left behind. Signals that mean a bug in the program (SIGSEGV, SIGABRT and
+ * the like) are left alone. So are those that were ignored when the program was started (nohup, a
+ * shell's background job) or have a handler by then (a profiler).
  */
 #ifndef IMGZ_TOOLS_SIGNALS_H
 #define IMGZ_TOOLS_SIGNALS_H
@@ -11,16 +11,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* For the start: a broken pipe and a file size limit are errors of the write that meets them
- * (EPIPE, EFBIG), SIGUSR1 asks for progress, and what becomes of a child can be waited for, though
- * SIGCHLD was ignored when the program was started. */
+/* Call it at the start. From then on a broken pipe and a file size limit are errors of the write
+ * that meets them (EPIPE, EFBIG), and SIGUSR1 asks for progress. Children can be waited for, even
+ * if SIGCHLD was ignored when the program was started. */
 void signals_start(void);
 
-/* From here on what would end the process is only remembered. A second SIGINT, SIGTERM or SIGQUIT,
- * a second or more after that, does end it, at once. */
+/* From here on a signal that would end the process is only recorded. A second SIGINT, SIGTERM or
+ * SIGQUIT, a second or more after that, does end it, at once. */
 void signals_catch_stop(void);
 
-/* From here on what asks to stop, or for progress, is sent to this process as well; 0: no more. */
+/* From here on signals that ask to stop, or for progress, are sent to this process as well; 0: to
+ * none. */
 void signals_pass_on(pid_t process);
 
 /* The signal that asked to stop, or 0. */

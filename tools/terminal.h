@@ -21,8 +21,8 @@ struct terminal {
 };
 
 /* Opens the controlling terminal; without one, as in a rescue shell on a console, standard input
- * and error if both are terminals. To be closed if it is READY. What was typed before is dropped:
- * it was no answer. */
+ * and error if both are terminals. Close it if it is READY. What was typed before is dropped: it
+ * was not an answer. */
 enum terminal_state terminal_open(struct terminal *terminal);
 void terminal_close(struct terminal *terminal);
 

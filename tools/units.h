@@ -2,7 +2,7 @@
 /*
  * Numbers for people: sizes, speeds, durations; and the strict reading of numbers from people.
  *
- * The texts are returned by value, so that a call can stand in a printf argument:
+ * The texts are returned by value, so that a call can be a printf argument:
  *     printf("%s\n", units_size(bytes).text);
  */
 #ifndef IMGZ_TOOLS_UNITS_H

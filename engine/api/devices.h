@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A list of devices with their partitions, as a program gets it: imgz_devices_get() and its kind.
- * Here is how one is made.
+ * A list of devices with their partitions, as a program gets it: imgz_devices_get() and the like.
+ * This makes one.
  *
  * Threads    one at a time while it is made; then any, it does not change.
  * Memory     grows by what is added.

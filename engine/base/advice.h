@@ -7,13 +7,13 @@
 
 #include <imgz/imgz.h>
 
-/* Why an input is read differs: a disk that cannot be read is not a file that may not be. */
+/* The same error calls for other advice when reading than when writing. */
 enum imgz_advice_side {
     IMGZ_ADVICE_INPUT,
     IMGZ_ADVICE_OUTPUT,
 };
 
-/* Never NULL, never ending in a stop; 'code' is a negative errno. */
+/* Never NULL, without a full stop at its end; 'code' is a negative errno. */
 const char *imgz_advice_find(int code, enum imgz_advice_side side);
 
 /* What a program can do about it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words every engine file uses: attributes, assertions and checked arithmetic.
+ * What every engine file uses: attributes, assertions and checked arithmetic.
  *
  * Place: the bottom of the engine; includes nothing of it.
  *
@@ -19,8 +19,8 @@
 #define IMGZ_PRINTF(format_index, first_index)                                                     \
     __attribute__((format(printf, format_index, first_index)))
 
-/* A programmer's error, never a matter of data, devices or memory. On in every build: a copy of a
- * disk that went wrong is worth less than a process that stopped. */
+/* For programming errors, never for data, devices or memory. On in every build: better no copy of a
+ * disk than a wrong one. */
 #define IMGZ_ASSERT(condition)                                                                     \
     do {                                                                                           \
         if (__builtin_expect(!(condition), 0))                                                     \
@@ -56,8 +56,8 @@ static inline uint64_t imgz_max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* 'unit' is a power of two. down(4097, 4096) = 4096, up(4097, 4096) = 8192. The value of up() must
- * not pass 2^64. */
+/* 'unit' is a power of two. down(4097, 4096) = 4096, up(4097, 4096) = 8192. up() must stay below
+ * 2^64. */
 static inline uint64_t imgz_align_down(uint64_t value, uint64_t unit)
 {
     return value & ~(unit - 1);

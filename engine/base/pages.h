@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory for what a disk holds. It is left out of core dumps: those are written to places, and sent
- * to people, that are not to see a disk.
+ * Memory for a disk's data. It is left out of core dumps, because these reach places and people
+ * that must not see the data.
  *
  * Threads    any.
  * Errors     map: MAP_FAILED with errno, as mmap(2).
@@ -13,13 +13,13 @@
 
 #include "base/base.h"
 
-/* Whole pages from 'memory' on. Where the kernel does not know that, they are as before. */
+/* Leaves whole pages from 'memory' on out of core dumps, if the kernel can. */
 static inline void imgz_pages_hide(void *memory, uint64_t bytes)
 {
     (void)madvise(memory, (size_t)imgz_align_down(bytes, IMGZ_BLOCK_BYTES), MADV_DONTDUMP);
 }
 
-/* Zeroed pages, to be given back by munmap(). */
+/* Zeroed pages, to be freed by munmap(). */
 static inline void *imgz_pages_map(uint64_t bytes)
 {
     void *memory =

@@ -2,9 +2,9 @@
 /*
  * The parts of a source that could not be read, in order.
  *
- * Place: grown by a drain, for report and metadata; found by a retry: what an image lacks.
+ * Place: filled by a drain, for report and metadata; made by a retry: what an image lacks.
  *
- * Threads    grown by one; asked by any.
+ * Threads    one adds; any may ask.
  * Errors     -ENOMEM.
  * Memory     16 bytes per range; adjacent sectors make one range.
  */
@@ -25,21 +25,21 @@ struct imgz_range_list {
 void imgz_range_list_init(struct imgz_range_list *list);
 void imgz_range_list_fini(struct imgz_range_list *list);
 
-/* Adds a range behind those that are there. */
+/* Adds a range after all others. */
 IMGZ_MUST_CHECK int imgz_range_list_add(struct imgz_range_list *list, uint64_t offset,
                                         uint64_t bytes);
 
 /* ---- Asking ------------------------------------------------------------------------------- */
 
-/* The first range that ends behind 'offset': its index, or list->count. */
+/* The index of the first range that ends after 'offset', or list->count. */
 size_t imgz_range_list_index(const struct imgz_range_list *list, uint64_t offset);
 
-/* The part of range 'i' that lies within the 'bytes' at 'offset'; false if there is none: with i
- * from imgz_range_list_index() on, neither is there of those behind it. */
+/* The part of range 'i' that lies within the 'bytes' at 'offset'; false if there is none. From
+ * imgz_range_list_index() on, the first false means that no later range has a part, either. */
 bool imgz_range_list_part(const struct imgz_range_list *list, size_t i, uint64_t offset,
                           uint64_t bytes, struct imgz_range *part);
 
-/* True if some of the 'bytes' at 'offset' are in it; and how many. */
+/* Whether any of the 'bytes' at 'offset' are in the list; and how many. */
 bool imgz_range_list_within(const struct imgz_range_list *list, uint64_t offset, uint64_t bytes);
 uint64_t imgz_range_list_bytes(const struct imgz_range_list *list, uint64_t offset, uint64_t bytes);
 

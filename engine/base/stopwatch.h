@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How long something has been running, without the time in which the process could not run: stopped
- * (Ctrl-Z), frozen, or asleep with the machine. Whoever runs looks often; what lies between two
- * looks counts up to a bound, so that a stop counts as that.
+ * (Ctrl-Z), frozen, or asleep with the machine. Its user looks often. The time between two looks
+ * counts up to a bound, so a stop counts as no more than that.
  *
  * Threads    one.
  */
@@ -11,7 +11,7 @@
 
 #include "base/base.h"
 
-/* Much longer than lies between two looks while all is well, also on a machine that is busy. */
+/* Much longer than the time between two looks in normal operation, even on a busy machine. */
 #define IMGZ_STOPWATCH_TICK_NS_MAX ((uint64_t)2000000000)
 
 struct imgz_stopwatch {

@@ -2,7 +2,8 @@
 /*
  * CRC-32 as gzip has it (RFC 1952 section 8).
  *
- * Place: behind checksum.h. The best variant for this processor is chosen at run time.
+ * Place: used by checksum.c and hasher.c. The best variant for this processor is chosen at run
+ * time.
  *
  * Threads    any number; no state.
  * Errors     none.
@@ -12,8 +13,7 @@
 
 #include "base/base.h"
 
-/* The CRC of what 'crc' is the CRC of, followed by 'bytes' at 'data' (any alignment). 0 is the CRC
- * of nothing. */
+/* Extends 'crc' by the 'bytes' at 'data' (any alignment). 0 is the CRC of nothing. */
 uint32_t imgz_crc32_update(uint32_t crc, const void *data, size_t bytes);
 
 /* One way to do it, for tests and benchmarks that try them all. */

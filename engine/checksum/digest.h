@@ -5,7 +5,7 @@
  * Place: the in-order stage; the bytes arrive in disk order.
  *
  * Threads    one set belongs to one thread at a time.
- * Errors     -EINVAL: a name that is not known; -ENOMEM; -EOPNOTSUPP: libcrypto refuses, for want
+ * Errors     -EINVAL: a name that is not known; -ENOMEM; -EOPNOTSUPP: libcrypto refuses, for lack
  *            of memory or by policy (FIPS has no md5).
  */
 #ifndef IMGZ_DIGEST_H
@@ -32,7 +32,7 @@ void imgz_digest_add_zeros(struct imgz_digest *digest, uint64_t bytes);
 /* Ends the set; 'texts' receives imgz_digest_count() entries in the order asked for. */
 void imgz_digest_finish(struct imgz_digest *digest, struct imgz_digest_text *texts);
 
-/* Lets libcrypto read its configuration now: later there may be no right to. */
+/* Makes libcrypto read its configuration now: later the job may have no right to. */
 void imgz_digest_prepare(void);
 
 #endif /* IMGZ_DIGEST_H */

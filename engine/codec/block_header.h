@@ -3,7 +3,7 @@
  * Reads the bits of a DEFLATE stream, and the headers of its blocks (RFC 1951 sections 3.1.1, 3.2.3
  * and 3.2.7).
  *
- * Place: behind the seam.
+ * Place: used by deflate_reopen.c, last_block.c and the decoder.
  *
  * Threads    any number; no state outside the arguments.
  * Errors     -EBADMSG: see each function.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DEFLATE both ways, one chunk at a time, behind one face: ISA-L, libdeflate and stored blocks one
- * way, a strict decoder of our own (inflate.c) the other.
+ * DEFLATE both ways, one chunk at a time, behind one interface: ISA-L, libdeflate and stored blocks
+ * one way, a strict decoder of our own (inflate.c) the other.
  *
  * A segment is what compressing gives: whole DEFLATE blocks, byte-aligned at both ends, none final,
  * no back-reference before its start.
@@ -21,7 +21,7 @@
 struct imgz_deflate; /* a compressor */
 struct imgz_inflate; /* a decompressor */
 
-/* What a level means to the engine: IMGZ_LEVEL_FAST, 0 to 12 (imgz.h). True if it is one. */
+/* True if it is a level: IMGZ_LEVEL_FAST, or 0 to 12 (imgz.h). */
 bool imgz_deflate_level_valid(int level);
 
 /* "isa-l 2.30.0 level 2", "libdeflate 1.14 level 6", "stored": for logs and meta. Static text. */
@@ -50,8 +50,8 @@ IMGZ_MUST_CHECK int imgz_deflate_compress(struct imgz_deflate *deflate, const un
 IMGZ_MUST_CHECK int imgz_inflate_create(struct imgz_inflate **result);
 void imgz_inflate_destroy(struct imgz_inflate *inflate); /* accepts NULL */
 
-/* Inflates a segment to exactly 'raw_bytes'. 0, or -EBADMSG: it is no segment, as FORMAT.md says
- * what that is, or not that long. What was written to 'raw' means nothing then. */
+/* Inflates a segment to exactly 'raw_bytes'. 0, or -EBADMSG: it is not a segment as FORMAT.md
+ * defines it, or not that long. 'raw' is then undefined. */
 IMGZ_MUST_CHECK int imgz_inflate_segment(struct imgz_inflate *inflate, const unsigned char *segment,
                                          size_t segment_bytes, unsigned char *raw,
                                          size_t raw_bytes);

@@ -25,14 +25,14 @@
 /* Reopens the DEFLATE stream of 'stream_bytes' at 'data', in place. 'data' must have room for
  * IMGZ_DEFLATE_REOPEN_GROWTH_BYTES more. '*segment_bytes' receives the segment's length:
  * byte-aligned at both ends, no final block. Bits after the final block's end are overwritten with
- * zeros. Valid streams whose back-references reach before their start are not noticed: no window is
+ * zeros. Back-references that reach before the stream's start are not noticed: no window is
  * kept. */
 IMGZ_MUST_CHECK int imgz_deflate_reopen(unsigned char *data, size_t stream_bytes,
                                         size_t *segment_bytes);
 
-/* The same for a stream that was made of these raw bytes. Its last block is looked for from behind,
- * which takes a tenth of the time (last_block.h); where that does not find it, the stream is
- * walked. What lies before the last block is then not looked at. */
+/* The same for a stream that was made of these raw bytes. Its last block is searched for from the
+ * end, which takes a tenth of the time (last_block.h), and what lies before it is not checked. If
+ * it is not found so, the stream is walked. */
 IMGZ_MUST_CHECK int imgz_deflate_reopen_known(unsigned char *data, size_t stream_bytes,
                                               const unsigned char *raw, size_t raw_bytes,
                                               size_t *segment_bytes);

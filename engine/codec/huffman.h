@@ -2,7 +2,7 @@
 /*
  * Canonical Huffman codes, as DEFLATE describes them: by the length of each symbol's code.
  *
- * Place: behind the decoder and the seam.
+ * Place: used by the decoder and by deflate_reopen.c.
  *
  * Threads    any number; no state outside the arguments.
  * Errors     -EBADMSG: the lengths do not make a code.
@@ -15,8 +15,8 @@
 #define IMGZ_HUFFMAN_BITS_MAX    15u
 #define IMGZ_HUFFMAN_SYMBOLS_MAX 288u
 
-/* A code in canonical order (RFC 1951 section 3.2.2): its symbols by length, then by value. Behind
- * them are those that have no code. */
+/* A code in canonical order (RFC 1951 section 3.2.2): its symbols by length, then by value. Those
+ * without a code come last. */
 struct imgz_huffman {
     uint16_t counts[IMGZ_HUFFMAN_BITS_MAX + 1]; /* of symbols by length; none of length 0 */
     uint16_t symbols[IMGZ_HUFFMAN_SYMBOLS_MAX];
@@ -36,8 +36,8 @@ IMGZ_MUST_CHECK int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *
 IMGZ_MUST_CHECK int imgz_huffman_find(const struct imgz_huffman *code, uint64_t bits,
                                       uint32_t *symbol, uint32_t *code_bits);
 
-/* How a table entry is made: bases[symbol] + (length of its code) * length_unit; but 'none' where
- * that is the base, or where no code of at most index_bits leads. */
+/* How a table entry is made: bases[symbol] + (length of its code) * length_unit; but 'none' if that
+ * is the base, or if no code of at most index_bits leads there. */
 struct imgz_huffman_entries {
     const uint16_t *bases;
     uint16_t length_unit;
@@ -50,7 +50,7 @@ void imgz_huffman_fill(const struct imgz_huffman *code, const struct imgz_huffma
                        uint32_t index_bits, uint16_t *table);
 
 /*
- * The code behind 'reversed', which has 'length' bits, the first one lowest; 0 behind the last.
+ * The code after 'reversed', which has 'length' bits, the first one lowest; 0 after the last.
  * Adding one to a number clears the ones at its end and sets the zero before them. Reversed, they
  * are at the top: 0b1101 (1011) is followed by 0b0011 (1100).
  */

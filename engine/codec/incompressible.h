@@ -3,7 +3,7 @@
  * The incompressible test: would DEFLATE gain anything on this chunk?
  *
  * Place: worker threads, before compressing. Random, encrypted and well compressed data answers
- * yes; such a chunk is stored at memory speed instead of being deflated for nothing.
+ * yes; such a chunk is stored at memory speed instead of being deflated in vain.
  *
  * Threads    any number; no state.
  * Errors     none. A wrong yes costs size, a wrong no costs time; neither costs data.

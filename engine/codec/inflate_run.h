@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inner loop of the decoder: symbols of one block, as fast as they can be had, as long as the
- * ends of input and output are out of reach. What is left there is decoded with care (inflate.c).
+ * The inner loop of the decoder: symbols of one block at full speed, while the ends of input and
+ * output are far away. The rest is decoded with every bound checked (inflate.c).
  *
- * Place: behind the decoder. There is one for each kind of processor; all do the same.
+ * Place: called by inflate.c. There is one for each kind of processor; all do the same.
  *
  * Threads    any number; no state outside the arguments.
  */
@@ -24,12 +24,12 @@ struct imgz_inflate_stream {
 /* How a run ended. */
 enum imgz_inflate_end {
     IMGZ_INFLATE_RUN_MARGIN, /* an end is near: go on with care */
-    IMGZ_INFLATE_RUN_BLOCK,  /* behind the code that ends the block */
+    IMGZ_INFLATE_RUN_BLOCK,  /* after the code that ends the block */
     IMGZ_INFLATE_RUN_BAD,    /* not a symbol, or a match that reaches back before the start */
 };
 
-/* Neither reads nor takes a bit beyond the stream, nor writes beyond raw_end, nor reads a byte that
- * no symbol before has made. */
+/* Neither reads nor takes a bit beyond the stream, nor writes beyond raw_end, nor reads output that
+ * no symbol has made yet. */
 typedef enum imgz_inflate_end (*imgz_inflate_run_fn)(const struct imgz_inflate_tables *tables,
                                                      struct imgz_inflate_stream *stream);
 

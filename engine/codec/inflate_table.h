@@ -2,14 +2,14 @@
 /*
  * Tables that decode the symbols of a DEFLATE block.
  *
- * A table is indexed by the next bits of the stream, first bit lowest. Its entry tells at once how
- * many bits to take, with the extra bits of a match, and what they stand for. A code that is longer
- * than the index leads to a subtable, indexed by the bits behind.
+ * A table is indexed by the next bits of the stream, first bit lowest. An entry says how many bits
+ * to take, with the extra bits of a match, and what they stand for. A code that is longer than the
+ * index leads to a subtable, indexed by the bits that follow.
  *
- * Place: behind the decoder.
+ * Place: used by inflate.c and inflate_run.h.
  *
  * Threads    any number; no state outside the arguments.
- * Errors     -EBADMSG: the lengths do not make codes that every decoder takes.
+ * Errors     -EBADMSG: the lengths do not make codes that every decoder accepts.
  */
 #ifndef IMGZ_INFLATE_TABLE_H
 #define IMGZ_INFLATE_TABLE_H
@@ -21,8 +21,9 @@
 #define IMGZ_INFLATE_LITLEN_BITS   11u
 #define IMGZ_INFLATE_DISTANCE_BITS 8u
 
-/* Every subtable has the size that the longest code asks for, and room for two codes at least, as
- * only complete codes are longer than one bit: at most half as many subtables as symbols. */
+/* Every subtable has the size that the longest code needs. It holds at least two codes, as only
+ * complete codes are longer than one bit, so there are at most half as many subtables as
+ * symbols. */
 #define IMGZ_INFLATE_LITLEN_SUB_BITS   (IMGZ_HUFFMAN_BITS_MAX - IMGZ_INFLATE_LITLEN_BITS)
 #define IMGZ_INFLATE_DISTANCE_SUB_BITS (IMGZ_HUFFMAN_BITS_MAX - IMGZ_INFLATE_DISTANCE_BITS)
 #define IMGZ_INFLATE_LITLEN_COUNT      288u
@@ -80,7 +81,7 @@ struct imgz_inflate_tables {
     uint32_t distance_symbols[IMGZ_INFLATE_DISTANCE_COUNT];
 };
 
-/* Before anything else. */
+/* Call it before anything else. */
 void imgz_inflate_tables_init(struct imgz_inflate_tables *tables);
 
 /* 'lengths' are those of 'litlen_count' > 256 literals and lengths, then of 'distance_count' > 0

@@ -2,7 +2,7 @@
 /*
  * ISA-L's fast DEFLATE, in builds that have it (IMGZ_HAVE_ISAL).
  *
- * Place: behind deflate.h, for IMGZ_LEVEL_FAST.
+ * Place: used by deflate.c for IMGZ_LEVEL_FAST.
  *
  * Threads    one compressor belongs to one thread.
  * Errors     see each function.

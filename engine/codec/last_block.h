@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds the last block of a DEFLATE stream from behind, by means of the bytes it was made of.
+ * Finds the last block of a DEFLATE stream from its end, by means of the bytes it was made of.
  *
- * Place: behind the seam.
+ * Place: used by deflate_reopen.c.
  *
  * Threads    any number; no state outside the arguments.
- * Errors     none: what is not found has to be found in another way.
+ * Errors     none: what is not found must be found in another way.
  * Memory     none but the stack (under 32 KiB).
  */
 #ifndef IMGZ_LAST_BLOCK_H
@@ -22,11 +22,11 @@ struct imgz_last_block_stream {
 
 struct imgz_last_block {
     uint64_t header_bit_index; /* of BFINAL */
-    uint64_t end_bit_index;    /* behind the code that ends it */
+    uint64_t end_bit_index;    /* after the code that ends it */
 };
 
-/* False if it was not found: it is long, or short, not of dynamic codes, or too regular to be told
- * from others for sure. */
+/* False if it was not found: it is long, or short, not of dynamic codes, or too regular to be
+ * identified for sure. */
 bool imgz_last_block_find(const struct imgz_last_block_stream *stream,
                           struct imgz_last_block *last);
 

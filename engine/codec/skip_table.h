@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables that tell how many bits of a DEFLATE block to skip: of literals and matches nothing else
- * is kept.
+ * Tables that say how many bits of a DEFLATE block to skip. They keep nothing else of literals and
+ * matches.
  *
- * Place: behind the seam.
+ * Place: used by deflate_reopen.c.
  *
  * Threads    any number; no state outside the arguments.
  * Errors     -EBADMSG: see each function.
@@ -19,21 +19,22 @@
 
 /*
  * A table is indexed by the next INDEX_BITS bits. More bits take more symbols at once, but the
- * tables are made anew for each block of some 10 KiB: 11 was faster than 12 and 13 at all levels.
+ * tables are made again for each block of some 10 KiB: 11 was faster than 12 and 13 at all levels.
  */
 #define IMGZ_SKIP_TABLE_INDEX_BITS  11u
 #define IMGZ_SKIP_TABLE_INDEX_COUNT (1u << IMGZ_SKIP_TABLE_INDEX_BITS)
 
 /*
- * An entry: bits 0 to 5, how many bits to skip; STOP, nothing is known here but to look closer;
- * DISTANCE, a distance follows: its value is that table's index in 'entries'. An entry that stops
- * skips nothing and stays in its table. The bits between serve while the table is made.
+ * An entry: bits 0 to 5 say how many bits to skip. STOP: look closer, as nothing else is known
+ * here. DISTANCE: a distance follows; the flag's value is the index of that table in 'entries'. An
+ * entry with STOP skips nothing and stays in its table. The bits between are used while the table
+ * is made.
  */
 #define IMGZ_SKIP_TABLE_SKIP_MASK 63u
 #define IMGZ_SKIP_TABLE_STOP      (1u << 6)
 #define IMGZ_SKIP_TABLE_DISTANCE  IMGZ_SKIP_TABLE_INDEX_COUNT
 
-/* The most bits an entry skips: a distance code that is all the index, and its 13 extra bits. */
+/* The most bits an entry skips: a distance code as long as the index, and its 13 extra bits. */
 #define IMGZ_SKIP_TABLE_SKIP_MAX (IMGZ_SKIP_TABLE_INDEX_BITS + 13u)
 
 /* Which table the next code belongs to, or that the block has ended. */

@@ -2,7 +2,7 @@
 /*
  * Stored blocks: a segment that holds the raw bytes as they are (RFC 1951 section 3.2.4).
  *
- * Place: behind deflate.h, for level 0 and for data that does not get smaller.
+ * Place: used by the compressors, for level 0 and for data that does not get smaller.
  *
  * Threads    any number; no state.
  * Errors     none.

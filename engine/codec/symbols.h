@@ -2,7 +2,7 @@
 /*
  * What the symbols of DEFLATE stand for (RFC 1951 section 3.2.5).
  *
- * Place: behind the decoder and the seam.
+ * Place: used by the decoder and by deflate_reopen.c.
  *
  * Threads    any number: constants.
  */

@@ -2,7 +2,7 @@
 /*
  * The canonical segment of a run of zeros: a function of its length alone (FORMAT.md).
  *
- * Place: made by the image writer, compared by the workers of restore and verify, never inflated.
+ * Place: made by chunk_encoder.c; compared by the workers of restore and verify, never inflated.
  *
  * Threads    any number; no state.
  * Errors     none.

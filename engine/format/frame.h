@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What frames an image: the gzip header before the first note, the end record behind the last, and
+ * What frames an image: the gzip header before the first note, the end record after the last, and
  * the gzip trailer (RFC 1952; FORMAT.md).
  *
  * Place: image writer and image loader.
@@ -72,7 +72,7 @@ enum imgz_frame_probe imgz_frame_decode_header(const unsigned char *data, size_t
 /* 'out' has room for imgz_frame_tail_bytes(end->hash). */
 void imgz_frame_encode_tail(const struct imgz_frame_end *end, unsigned char *out);
 
-/* The tail of an image with such a chunk hash. -EBADMSG: no end record; -EPROTO: an end record, but
+/* The tail of an image with this chunk hash. -EBADMSG: no end record; -EPROTO: an end record, but
  * the final block or the trailer's CRC-32 or ISIZE do not fit it. */
 IMGZ_MUST_CHECK int imgz_frame_decode_tail(enum imgz_hash_kind hash, const unsigned char *tail,
                                            struct imgz_frame_end *end);

@@ -3,11 +3,11 @@
  * The index of an image: how long every entry's segment is, and every chunk's raw hash. Offsets are
  * not kept: they are the sums of what comes before.
  *
- * Place: grown by the image writer and the stream feeder, loaded for a file.
+ * Place: filled by the image writer and the stream feeder, loaded for a file.
  *
  * Threads    one.
  * Ownership  the index owns its arrays.
- * Errors     -ENOMEM; -EBADMSG from next(): an entry that cannot be.
+ * Errors     -ENOMEM; -EBADMSG from next(): an impossible entry.
  * Memory     4 bytes per entry and 16 per CHUNK; grows by doubling. Points: 48 bytes per 512
  *            entries.
  */
@@ -22,7 +22,7 @@
 #define IMGZ_INDEX_ENTRY_BYTES 4u
 #define IMGZ_INDEX_ZERO_FLAG   0x80000000u
 
-/* A seek walks along so many entries at most: 2 us. */
+/* A seek walks over at most this many entries: 2 us. */
 #define IMGZ_INDEX_POINT_ENTRIES 512u
 
 struct imgz_index_item;
@@ -69,20 +69,20 @@ struct imgz_index_cursor {
 void imgz_index_rewind(const struct imgz_index *index, uint64_t disk_bytes,
                        struct imgz_index_cursor *cursor);
 
-/* -ENODATA behind the last entry; the cursor's next.image_offset and next.raw_offset are then the
+/* -ENODATA after the last entry; the cursor's next.image_offset and next.raw_offset are then the
  * sums over all. */
 IMGZ_MUST_CHECK int imgz_index_next(struct imgz_index_cursor *cursor, struct imgz_index_item *item);
 
-/* Once all entries are there, and were found right: makes seek() fast. 0, or -ENOMEM. */
+/* Makes seek() fast. Call it when all entries are there and valid. 0, or -ENOMEM. */
 IMGZ_MUST_CHECK int imgz_index_add_points(struct imgz_index *index, uint64_t disk_bytes);
 
-/* Moves, in either direction, to the entry that holds 'offset' of the disk, or stays where it is:
- * '*item' is the one that the cursor gave last, or all zero before the first. -ENODATA: the disk
- * ends before. Without points it walks: back from the start. */
+/* Moves in either direction to the entry that holds 'offset' of the disk, or stays there. '*item'
+ * must be the one that the cursor gave last, or all zero before the first. -ENODATA: the disk ends
+ * before. Without points it walks; to go back, from the start. */
 IMGZ_MUST_CHECK int imgz_index_seek(struct imgz_index_cursor *cursor, uint64_t offset,
                                     struct imgz_index_item *item);
 
-/* What the entries hold of the disk's first 'end_bytes', where an entry ends. */
+/* What the entries hold of the disk's first 'end_bytes'. An entry must end there. */
 struct imgz_index_sums {
     uint64_t data_bytes;
     uint64_t zero_bytes;
@@ -91,7 +91,7 @@ struct imgz_index_sums {
 void imgz_index_sum(const struct imgz_index *index, uint64_t disk_bytes, uint64_t end_bytes,
                     struct imgz_index_sums *sums);
 
-/* Where a disk of 'disk_bytes' ends for those who need no zeros: behind its last CHUNK. */
+/* Where the last CHUNK of a disk of 'disk_bytes' ends: only zeros follow. */
 uint64_t imgz_index_data_end(const struct imgz_index *index, uint64_t disk_bytes);
 
 #endif /* IMGZ_INDEX_H */

@@ -3,8 +3,8 @@
  * The metadata of an image: keys and values, as lines "key=value" sorted by key.
  *
  * Values are printable: control characters, '%', characters that reorder text, and bytes that are
- * not UTF-8 are kept as %XX, so that a file name cannot play tricks on a terminal. Text has one
- * form only: anything else is refused.
+ * not UTF-8 are kept as %XX, so that a file name cannot play tricks on a terminal. Any pairs have
+ * only one valid text; anything else is refused.
  *
  * Place: filled by capture, written by the image writer; loaded with an image.
  *
@@ -38,13 +38,13 @@ void imgz_meta_fini(struct imgz_meta *meta);
 IMGZ_MUST_CHECK int imgz_meta_add(struct imgz_meta *meta, const char *key, const char *value);
 IMGZ_MUST_CHECK int imgz_meta_add_number(struct imgz_meta *meta, const char *key, uint64_t value);
 
-/* The same with a pair of another meta, as it is there. */
+/* The same with a pair of another meta, copied as it is. */
 IMGZ_MUST_CHECK int imgz_meta_add_pair(struct imgz_meta *meta, const struct imgz_meta_pair *pair);
 
 /* NULL if there is no such key. */
 const char *imgz_meta_find(const struct imgz_meta *meta, const char *key);
 
-/* The text, to be freed by the caller; '*bytes' is its length, 0 if there are no pairs. */
+/* The text, which the caller frees; '*bytes' is its length, 0 if there are no pairs. */
 IMGZ_MUST_CHECK int imgz_meta_encode(const struct imgz_meta *meta, char **text, size_t *bytes);
 
 /* 'meta' must be empty; after a failure it still is. */

@@ -42,8 +42,8 @@ static inline uint64_t imgz_note_segment_bytes_max(uint64_t raw_bytes)
     return raw_bytes + 5 * imgz_div_up(raw_bytes, 65535);
 }
 
-/* The shortest: no DEFLATE code says more than 258 bytes in two bits (the shortest codes of a
- * length and of a distance), which is 1032 bytes in one. */
+/* The shortest: DEFLATE makes at most 258 bytes of two bits (the shortest codes of a length and of
+ * a distance), which is 1032 bytes of one. */
 static inline uint64_t imgz_note_segment_bytes_min(uint64_t raw_bytes)
 {
     return imgz_div_up(raw_bytes, 1032);
@@ -59,7 +59,7 @@ static inline uint64_t imgz_note_zero_bytes_max(uint32_t chunk_bytes)
 /* 'out' has room for IMGZ_NOTE_CARRIER_BYTES. */
 void imgz_note_encode(const struct imgz_note *note, unsigned char *out);
 
-/* True if the fields that tell of raw data are zero, as in INDEX, HASHES and META. */
+/* True if the fields about raw data are zero, as in INDEX, HASHES and META. */
 bool imgz_note_is_bare(const struct imgz_note *note);
 
 IMGZ_MUST_CHECK int imgz_note_decode(const unsigned char *carrier, struct imgz_note *note);

@@ -2,7 +2,7 @@
 /*
  * Makes note and segment of one chunk of a disk: the work of capture.
  *
- * Place: queue -> [pack] -> order.
+ * Place: queue -> [chunk encoder] -> order.
  *
  * Threads    a worker's; the encoder is its own.
  * Errors     none: what is wrong is noted in slot->fault, to be reported in disk order.
@@ -15,16 +15,16 @@
 #include "io/source/source.h"
 #include "pipeline/slot.h"
 
-/* What a worker packs with: its own. */
+/* What a worker encodes with: its own. */
 struct imgz_chunk_encoder {
     struct imgz_deflate *deflate;
     struct imgz_hasher *hasher;
 };
 
-/* How much memory one takes, about. */
+/* About how much memory one takes. */
 uint64_t imgz_chunk_encoder_bytes(int level);
 
-/* 0, or -ENOMEM. 'level' must be valid; 'hash' is the image's. In any case to be ended by fini. */
+/* 0, or -ENOMEM. 'level' must be valid; 'hash' is the image's. Call fini in any case. */
 IMGZ_MUST_CHECK int imgz_chunk_encoder_init(struct imgz_chunk_encoder *encoder, int level,
                                             enum imgz_hash_kind hash);
 void imgz_chunk_encoder_fini(struct imgz_chunk_encoder *encoder);

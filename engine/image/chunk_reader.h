@@ -2,7 +2,7 @@
 /*
  * Gives the raw bytes of an image's chunks, checked, one at a time.
  *
- * Place: a worker that compares a disk with an image byte by byte; and under image_access.h.
+ * Place: a worker that compares a disk with an image byte by byte; and image_access.c.
  *
  * Threads    one; workers that take chunks in disk order each have their own.
  * Ownership  owns its buffers; the image is the caller's.
@@ -26,8 +26,8 @@ struct imgz_chunk_reader {
     uint64_t memory_bytes;
 };
 
-/* 'image' is a file. If it was loaded with its hashes, chunks are compared with them. 'chunks'
- * may be uninitialized; in any case to be ended by fini. */
+/* 'image' is a file. If it was loaded with its hashes, chunks are compared with them. 'chunks' may
+ * be uninitialized; call fini in any case. */
 IMGZ_MUST_CHECK int imgz_chunk_reader_init(struct imgz_chunk_reader *chunks,
                                            const struct imgz_image *image);
 void imgz_chunk_reader_fini(struct imgz_chunk_reader *chunks); /* accepts one that is all zero */

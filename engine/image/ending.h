@@ -2,15 +2,16 @@
 /*
  * Where an image ends in the file or device that holds it.
  *
- * A tape, a block device and 'dd conv=sync' bring more bytes than the image has. Zeros behind it
+ * A tape, a block device and 'dd conv=sync' return more bytes than the image has. Zeros after it
  * are padding, as they are for gzip. Anything else is refused: some decoders would unpack it, too.
  *
- * Place: used by image.h, for what can be read at any offset. A stream's feeder sees for itself.
+ * Place: used by image.h, for what can be read at any offset. A stream's feeder finds the end
+ * itself.
  *
  * Threads    the caller's.
  * Errors     raised: -EBADMSG where the image ends early, is damaged, or something follows it.
  * Blocking   reads a few MiB, whatever the size of the file; and the padding of a file, which may
- *            be long: a wish to stop is heard.
+ *            be long but can be cancelled.
  * Memory     64 KiB while it searches.
  */
 #ifndef IMGZ_ENDING_H

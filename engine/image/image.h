@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An image that is to be read: what its frame says, and for a file what its index and metadata say.
+ * An image to be read: what its frame says, and for a file what its index and metadata say.
  *
  * Place: opened by restore, verify, hash and info; its chunks are fed by image_feeder.h.
  *
  * Threads    one at a time.
  * Ownership  owns the source.
- * Errors     raised: -EBADMSG for an image that is not right, otherwise the system's.
+ * Errors     raised: -EBADMSG for a bad image, otherwise the system's.
  * Memory     20 bytes per chunk for a file.
  */
 #ifndef IMGZ_IMAGE_H
@@ -37,9 +37,9 @@ struct imgz_image {
     struct imgz_image_readers *readers; /* a file: see image_access.h */
 };
 
-/* Whether a raw disk or an image was named: '*is_image' if 'source' begins as an image does, be it
- * a damaged one; 'header' is then what it says, or zeros if that cannot be read. A block device is
- * no image: what is on it first is its own business. */
+/* Whether a raw disk or an image was named: '*is_image' if 'source' begins as an image does, even a
+ * damaged one; 'header' is then what it says, or zeros if that cannot be read. A block device is
+ * never an image, whatever it begins with. */
 IMGZ_MUST_CHECK int imgz_image_recognize(struct imgz_source *source, struct imgz_latch *latch,
                                          bool *is_image, struct imgz_frame_header *header);
 
@@ -49,8 +49,8 @@ IMGZ_MUST_CHECK int imgz_image_init(const char *path, enum imgz_image_parts part
                                     struct imgz_latch *latch, struct imgz_log *log,
                                     struct imgz_image *image);
 
-/* The same for an image whose source is open already, all else being zero. In any case to be ended
- * by imgz_image_fini(). */
+/* The same for an image whose source is open already, and whose other members are zero. Call
+ * imgz_image_fini() in any case. */
 IMGZ_MUST_CHECK int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts,
                                     struct imgz_latch *latch, struct imgz_log *log);
 void imgz_image_fini(struct imgz_image *image);
@@ -64,13 +64,13 @@ static inline uint64_t imgz_image_tail_offset(const struct imgz_image *image)
 /* The disk's size: from the end record, or from a stream's header (may be IMGZ_SIZE_UNKNOWN). */
 uint64_t imgz_image_raw_bytes(const struct imgz_image *image);
 
-/* How long the raw bytes of an item of data, and the segment of any item, may be: no more than the
- * image has, or than its chunks and its disk may have where that is not known yet. */
+/* How long the raw bytes of a data item, and the segment of any item, can be: the longest in the
+ * image or, if that is not known yet, what chunk size and disk size allow. */
 uint64_t imgz_image_data_bytes_max(const struct imgz_image *image);
 uint64_t imgz_image_segment_bytes_max(const struct imgz_image *image);
 
-/* Reads a carried payload. 'read' gives the next bytes of the image, all or none. For what follows
- * note->payload_bytes, which the caller has found plausible; checks its hash. */
+/* Reads a carried payload. 'read' gives the next bytes of the image, all or none. The caller has
+ * found note->payload_bytes plausible. Checks the payload's hash. */
 typedef int (*imgz_image_read_fn)(void *context, void *buffer, size_t bytes);
 IMGZ_MUST_CHECK int imgz_image_read_payload(imgz_image_read_fn read, void *context,
                                             const struct imgz_note *note, unsigned char *payload);

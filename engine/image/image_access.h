@@ -5,8 +5,8 @@
  *     imgz_image_init() -> imgz_image_read_disk() ... -> imgz_image_fini()
  *
  * A read needs no job and no threads of its own. Chunks are inflated and proven against their
- * hashes, and the last one that each reader had is kept: whoever reads on in small pieces inflates
- * each chunk once.
+ * hashes, and each reader keeps its last one. So reading on in small pieces inflates each chunk
+ * once.
  *
  * Threads    read from any. A thread takes a reader that nobody uses; there are as many as threads
  *            ever read at once.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The error message of an image that is not as it should be, or of a file that is not one image.
+ * The error messages for a bad image, or for a file that is not one image.
  *
  * Threads    any.
- * Errors     that is all it makes: each function raises and returns -EBADMSG, or what the system
- *            said where a slot could not be read.
+ * Errors     each function raises and returns -EBADMSG, or the system's error if a slot could not
+ *            be read.
  */
 #ifndef IMGZ_IMAGE_ERROR_H
 #define IMGZ_IMAGE_ERROR_H
@@ -18,11 +18,11 @@
 int imgz_image_error_raise(struct imgz_latch *latch, const struct imgz_source *source,
                            uint64_t offset, const char *what);
 
-/* It ends at 'offset', before the image does. */
+/* The file ends at 'offset', before the image does. */
 int imgz_image_error_raise_cut(struct imgz_latch *latch, const struct imgz_source *source,
                                uint64_t offset);
 
-/* The image is there, and something else behind it. */
+/* The image is followed by something else. */
 int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_source *source,
                                     uint64_t image_bytes, uint64_t behind_bytes);
 

@@ -2,15 +2,14 @@
 /*
  * Feeds the chunks of an image to the pipeline: note and segment of each in a slot's stored buffer.
  *
- * A file is read by the workers, at the offsets its index gives. A stream is cut by the feeder at
- * its notes, each of which says how long what follows is; the index it carries at its end must be
- * the one that was rebuilt on the way.
+ * A file is read by the workers, at the offsets its index gives. The feeder cuts a stream at its
+ * notes, each of which says how long its segment is. The index at the stream's end must be the one
+ * that was rebuilt on the way.
  *
  * Place: image -> [feeder] -> queue. Runs as the feeder's body in restore, verify and hash.
  *
  * Threads    the feeder's; fetch() a worker's.
- * Errors     raised: -EBADMSG where the image is not right. What is wrong within a chunk is left to
- *            the workers.
+ * Errors     raised: -EBADMSG for a bad image. What is wrong within a chunk is left to the workers.
  * Memory     a stream's index grows with it: 20 bytes per chunk.
  */
 #ifndef IMGZ_IMAGE_FEEDER_H
@@ -22,13 +21,13 @@
 /* When this returns 0, a stream's image->end, index, meta and image_bytes are complete. */
 IMGZ_MUST_CHECK int imgz_image_feed(struct imgz_image *image, struct imgz_pipeline *pipeline);
 
-/* The two ways. */
+/* Its two ways. */
 IMGZ_MUST_CHECK int imgz_image_feed_file(struct imgz_image *image, struct imgz_pipeline *pipeline);
 IMGZ_MUST_CHECK int imgz_image_feed_stream(struct imgz_image *image,
                                            struct imgz_pipeline *pipeline);
 
-/* The items of an image file that was not finished, or is damaged: up to the first place where none
- * can be, which is no error. What is within them is left to the workers, as always. */
+/* Feeds the items of an unfinished or damaged image file, up to the first place that cannot be one,
+ * which is no error. What is within them is left to the workers, as always. */
 IMGZ_MUST_CHECK int imgz_image_feed_leftover(struct imgz_image *image,
                                              struct imgz_pipeline *pipeline);
 

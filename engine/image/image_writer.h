@@ -24,18 +24,19 @@
 #include "io/sink/append.h"
 
 struct imgz_image_writer {
-    struct imgz_append *append; /* NULL: it could not be begun */
+    struct imgz_append *append; /* NULL: it could not be opened */
     struct imgz_index index;
     uint32_t chunk_bytes;
     struct imgz_slot *run; /* a zero run that may still grow, or NULL */
 };
 
-/* 'header' is what the image will say first. 'writer' may be uninitialized and must stay at its
- * place until fini. */
+/* 'header' is what the image begins with. 'writer' may be uninitialized and must stay at its place
+ * until fini. */
 IMGZ_MUST_CHECK int imgz_image_writer_init(struct imgz_image_writer *writer, struct imgz_sink *sink,
                                            struct imgz_pipeline *pipeline,
                                            const struct imgz_frame_header *header);
-/* Gives back the current slot: without finish, the zeros it stands for are not in the file. */
+/* Gives back the slot that is held back: without finish, the zeros it stands for are not in the
+ * file. */
 void imgz_image_writer_fini(struct imgz_image_writer *writer);
 
 /* Instead of init: goes on after the first 'image_bytes' of the sink, which hold the header and the
@@ -50,7 +51,7 @@ IMGZ_MUST_CHECK int imgz_image_writer_put(struct imgz_image_writer *writer,
 /* See imgz_append_settle(). A run of zeros that may still grow is not part of it. */
 IMGZ_MUST_CHECK int imgz_image_writer_settle(struct imgz_image_writer *writer);
 
-/* The last of it, and the flush. */
+/* Writes the rest, and flushes. */
 IMGZ_MUST_CHECK int imgz_image_writer_finish(struct imgz_image_writer *writer,
                                              const struct imgz_totals_sum *sum,
                                              const struct imgz_meta *meta);

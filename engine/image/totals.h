@@ -26,7 +26,7 @@ struct imgz_totals;
 struct imgz_totals_config {
     uint32_t chunk_bytes;
     enum imgz_hash_kind hash;
-    bool hash_cut;       /* slots have no more of a SHA-256 than a note has */
+    bool hash_cut;       /* slots have only as much of a SHA-256 as a note */
     const char *digests; /* as struct imgz_options; may be NULL */
     bool crc_wanted;     /* slots carry the CRC-32 of their raw bytes */
     bool raw_present;    /* slots carry raw bytes: digests can be made */

@@ -2,10 +2,10 @@
 /*
  * Whether the target of a restore holds a chunk already: then it is neither inflated nor written.
  *
- * Place: a worker's, before the check of a chunk (by hash) or behind it (by bytes).
+ * Place: a worker, before a chunk is decoded (by hash) or after (by bytes).
  *
  * Threads    any; the slot and the hasher are the worker's.
- * Errors     none: what cannot be read is not held, and will be written.
+ * Errors     none: what cannot be read counts as changed, and will be written.
  */
 #ifndef IMGZ_UNCHANGED_H
 #define IMGZ_UNCHANGED_H
@@ -19,12 +19,12 @@
 #define IMGZ_UNCHANGED_PIECE_BYTES ((size_t)128 << 10)
 
 /* The slot holds note and segment. True if both are sound and 'target' has, at the slot's place,
- * bytes of the note's hash (for a run: zeros): slot->same and slot->checked are then set. The raw
- * buffer is overwritten. */
+ * bytes of the note's hash (for a run: zeros): slot->unchanged and slot->checked are then set. The
+ * raw buffer is overwritten. */
 bool imgz_unchanged_test(const struct imgz_source *target, struct imgz_hasher *hasher,
                          unsigned char *piece, struct imgz_slot *slot);
 
-/* The same by bytes, for a slot that was checked: sets slot->same. */
+/* The same by bytes, for a slot that was checked: sets slot->unchanged. */
 void imgz_unchanged_compare(const struct imgz_source *target, unsigned char *piece,
                             struct imgz_slot *slot);
 

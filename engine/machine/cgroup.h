@@ -22,17 +22,17 @@ enum imgz_cgroup_version {
 /* A group: the process's own, or one above it. */
 struct imgz_cgroup {
     enum imgz_cgroup_version version;
-    size_t root_bytes; /* so much of 'folder' is the caller's root */
-    size_t top_bytes;  /* so much of 'folder' is the topmost group that can be seen */
+    size_t root_bytes; /* length of the caller's root in 'folder' */
+    size_t top_bytes;  /* length of the topmost visible group in 'folder' */
     char folder[PATH_MAX];
 };
 
 /* The process's own, in the hierarchy that has 'controller' ("cpu"; version 2 has only one). 'root'
- * stands before the paths of /proc and of the mounts: "" but in tests. */
+ * is put before the paths of /proc and of the mounts: "" except in tests. */
 bool imgz_cgroup_find(const char *root, enum imgz_cgroup_version version, const char *controller,
                       struct imgz_cgroup *group);
 
-/* Goes on to the group above; false if there is none, or it cannot be seen. */
+/* Moves to the group above; false if there is none, or it is not visible. */
 bool imgz_cgroup_up(struct imgz_cgroup *group);
 
 /* The beginning of a file of the group, as a string. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Takes rights to files, networks and other processes away from the calling thread, and from all
- * that it starts (Landlock, landlock(7)). What is open stays open: a job that is confined goes on
- * with that, and with what it names here.
+ * that it starts (Landlock, landlock(7)). What is open stays open. A confined job works with that,
+ * and with what it grants itself here.
  *
- * Place: asked by a job once all that it reads is open.
+ * Place: called for a job (job/common/confined.h) once everything it reads is open.
  *
- * Threads    the caller's; it is for good. Threads that run already keep their rights.
+ * Threads    the caller's, permanently. Threads that run already keep their rights.
  * Errors     -EOPNOTSUPP: this kernel has no Landlock, or it is turned off; nothing has changed.
  *            Otherwise the system's; some rights may be gone.
  */
@@ -24,11 +24,12 @@ enum imgz_confine_right {
 };
 
 struct imgz_confine_grant {
-    int fd; /* of a file, device or folder, however it is open */
+    int fd; /* of a file, device or folder, opened in any mode */
     uint32_t rights;
 };
 
-/* Takes away all but the 'count' grants. One for what is no file (a pipe) is passed over. */
+/* Takes away all but the 'count' grants. A grant for something that is not a file (a pipe) is
+ * ignored. */
 IMGZ_MUST_CHECK int imgz_confine(const struct imgz_confine_grant *grants, size_t count);
 
 #endif /* IMGZ_CONFINE_H */

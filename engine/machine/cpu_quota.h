@@ -16,8 +16,8 @@
 #define IMGZ_CPU_QUOTA_NONE UINT64_MAX
 
 /* Thousandths of a processor, never 0: the least that cpu.max (version 2) or cpu.cfs_quota_us
- * (version 1) of the process's group and of those above it allow; or IMGZ_CPU_QUOTA_NONE. 'root'
- * stands before the paths of /proc and of the mounts: "" but in tests. */
+ * (version 1) of the process's group and of those above it allow; or IMGZ_CPU_QUOTA_NONE. 'root' is
+ * put before the paths of /proc and of the mounts: "" except in tests. */
 uint64_t imgz_cpu_quota_read(const char *root);
 
 #endif /* IMGZ_CPU_QUOTA_H */

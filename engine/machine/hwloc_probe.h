@@ -2,16 +2,15 @@
 /*
  * Asks hwloc what this machine is made of, in a process of its own.
  *
- * hwloc takes for granted that the system answers and that there is memory: where sched_getaffinity
- * is denied it asks for ever, without memory it crashes. So it runs in a process of its own
- * (subprocess.h), which sends back plain figures.
+ * hwloc loops forever if sched_getaffinity is denied, and crashes without memory. So it runs in a
+ * process of its own (subprocess.h), which sends back plain figures.
  *
  * Place: called by machine.c when a job begins.
  *
  * Threads    any; several may run at once.
  * Ownership  the result's arrays are the caller's, see fini().
- * Errors     -ETIMEDOUT, -EPROTO (it crashed, or hwloc does not know the machine), -ENOMEM, or what
- *            the system says of a process and a pipe.
+ * Errors     -ETIMEDOUT, -EPROTO (it crashed, or hwloc does not know the machine), -ENOMEM, or why
+ *            there is no process or pipe.
  * Blocking   until the child has answered and ended: 2 ms, or limit_ms at most.
  */
 #ifndef IMGZ_HWLOC_PROBE_H

@@ -6,8 +6,8 @@
  *
  * Threads    loaded by one; read by any afterwards.
  * Ownership  the bitmaps are the machine's.
- * Errors     -ENOMEM only. Where hwloc does not know the machine, or does not answer, there is one
- *            node, of processors that each are a core, and nothing can be bound.
+ * Errors     -ENOMEM only. If hwloc does not know the machine, or does not answer, there is one
+ *            node, each processor is a core, and nothing can be bound.
  * Memory     all in load().
  */
 #ifndef IMGZ_MACHINE_H
@@ -17,7 +17,7 @@
 
 #include "machine/cpu_quota.h"
 
-/* A node whose processors this process may use, at least one of them. */
+/* A node with at least one processor that this process may use. */
 struct imgz_machine_node {
     uint32_t os_index;
     uint64_t memory_bytes;     /* 0: not known */
@@ -40,7 +40,7 @@ struct imgz_machine_extent {
 
 struct imgz_machine {
     const char *unknown; /* why nodes and cores are not known, for people; NULL: they are */
-    bool bindable;       /* they are, and are those of this system */
+    bool bindable;       /* they are known, and are those of this system */
 
     struct imgz_machine_extent whole;   /* what is there, as far as it may be seen */
     struct imgz_machine_extent allowed; /* what may be used: the lengths of these arrays */
@@ -62,7 +62,7 @@ IMGZ_MUST_CHECK int imgz_machine_load(const struct imgz_machine_config *config,
                                       struct imgz_machine **result);
 void imgz_machine_destroy(struct imgz_machine *machine); /* accepts NULL */
 
-/* As many workers as there are processors that may be used, and time for. */
+/* One worker per processor that may be used, up to the processor time that is allowed. */
 uint32_t imgz_machine_worker_count(const struct imgz_machine *machine);
 
 /* Writes a set of processors as "0-3,8"; "" for NULL. A list that does not fit ends in "...". */

@@ -2,12 +2,12 @@
 /*
  * Who runs where: the plan that puts workers on cores and slots on the workers' NUMA nodes.
  *
- * Place: made by the job; the line places slots by it, the threads binds its threads by it.
+ * Place: made by the job; pipeline.c places slots by it, threads.c binds threads by it.
  *
  * Threads    made by one; read by any afterwards. A thread binds itself.
  * Ownership  the machine must outlive it.
  * Errors     create: -ENOMEM. What cannot be bound runs where the system puts it: a placement is
- *            advice, and a NULL one is none at all.
+ *            advice. NULL means no placement.
  * Memory     all in create().
  */
 #ifndef IMGZ_PLACEMENT_H
@@ -63,8 +63,8 @@ hwloc_const_cpuset_t imgz_placement_drain_processors(const struct imgz_placement
 IMGZ_MUST_CHECK int imgz_placement_bind_thread(const struct imgz_placement *placement,
                                                hwloc_const_cpuset_t processors);
 
-/* Pages of this range that are not touched yet will come from the node, as long as it has any. 0,
- * or what the system says. */
+/* Pages of this range that were not touched yet will come from the node while it has any. 0, or
+ * what the system says. */
 IMGZ_MUST_CHECK int imgz_placement_bind_memory(const struct imgz_placement *placement,
                                                uint32_t node_index, const void *memory,
                                                uint64_t bytes);

@@ -3,18 +3,18 @@
  * A process of its own for what may loop, crash or hang in a library or in the kernel. It sends
  * plain bytes through a pipe; whatever becomes of it, the job goes on.
  *
- * The child is a fork: it has the parent's memory as it was. Of all else it shares nothing. Every
- * signal is blocked, so the parent's handlers do not run; nothing is open but /dev/null and its end
- * of the pipe; it dumps no core; its memory and processor time are limited; it ends by _exit(), so
- * nothing that the parent registered for its exit runs.
+ * The child is a fork: it has a copy of the parent's memory, and shares nothing else. Every signal
+ * is blocked, so the parent's handlers do not run. Only /dev/null and its end of the pipe are open.
+ * It dumps no core. Its memory and processor time are limited. It ends by _exit(), so the parent's
+ * exit handlers do not run.
  *
  * Place: machine/hwloc_probe.h asks hwloc in one, io/device/contents.h reads devices in one.
  *
  * Threads    any; several may be under way. One handle: one thread.
- * Ownership  start() opens, end() closes and, if the child is waited for, kills and waits for
- *            exactly that one. A child that the process has reaped otherwise is no error.
- * Errors     the system's; read: -ETIMEDOUT, or -EPROTO where the child ended before.
- * Blocking   read until the deadline; end does not, but for a moment.
+ * Ownership  start() opens, end() closes. Unless the child is an orphan, end() also kills it and
+ *            waits for it alone. It is no error if the process has reaped it already.
+ * Errors     the system's; read: -ETIMEDOUT, or -EPROTO if the child ended before.
+ * Blocking   read until the deadline; end for a moment only.
  */
 #ifndef IMGZ_SUBPROCESS_H
 #define IMGZ_SUBPROCESS_H
@@ -24,9 +24,8 @@
 #include "base/base.h"
 
 enum imgz_subprocess_kind {
-    IMGZ_SUBPROCESS_CHILD,  /* ends with the parent, at its word */
-    IMGZ_SUBPROCESS_ORPHAN, /* nobody waits for it: one that is deep in the kernel cannot be killed
-                             */
+    IMGZ_SUBPROCESS_CHILD,  /* killed by the parent, and with it */
+    IMGZ_SUBPROCESS_ORPHAN, /* nobody waits for it: one that hangs in the kernel cannot be killed */
 };
 
 struct imgz_subprocess_config {
@@ -51,7 +50,7 @@ IMGZ_MUST_CHECK int imgz_subprocess_read(const struct imgz_subprocess *apart, vo
 
 void imgz_subprocess_end(struct imgz_subprocess *apart);
 
-/* For the child: sends bytes, or ends it where nobody listens any more. */
+/* For the child: sends bytes, or ends the child if nobody listens any more. */
 void imgz_subprocess_write(int pipe_fd, const void *data, size_t bytes);
 
 #endif /* IMGZ_SUBPROCESS_H */

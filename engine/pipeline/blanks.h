@@ -62,7 +62,7 @@ void imgz_blanks_start(struct imgz_blanks *blanks, uint64_t offset);
 /* Counts an item that was read. In disk order. */
 void imgz_blanks_pass(struct imgz_blanks *blanks, const struct imgz_slot *slot);
 
-/* How many of the 'bytes' still to be read are blank, as far as can be told now. */
+/* How many of the 'bytes' still to be read are blank, as far as is known now. */
 uint64_t imgz_blanks_estimate(const struct imgz_blanks *blanks, uint64_t bytes);
 
 #endif /* IMGZ_BLANKS_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first-error latch: whoever detects a failure first records its error; everybody else learns
- * that work has ended.
+ * The first-error latch: the thread that first detects a failure records its error; the others
+ * learn that work has ended.
  *
  * Place: one per job, seen by every stage.
  *
@@ -19,8 +19,8 @@
 
 struct imgz_latch;
 
-/* What a program can do something about: see enum imgz_reason. The text names no option: what these
- * are called is the program's. */
+/* What a program can do something about: see enum imgz_reason. The text names no option: their
+ * names are the program's. */
 struct imgz_cause {
     enum imgz_reason reason;
     enum imgz_error_kind kind; /* FAILED, the first, stands for DATA if the code is -EBADMSG */
@@ -33,7 +33,7 @@ static inline struct imgz_cause imgz_cause(enum imgz_reason reason)
     return (struct imgz_cause){.reason = reason};
 }
 
-/* It should not have been asked for; for code -EINVAL. */
+/* A usage error; for code -EINVAL. */
 static inline struct imgz_cause imgz_cause_usage(enum imgz_reason reason)
 {
     return (struct imgz_cause){.reason = reason, .kind = IMGZ_ERROR_USAGE};
@@ -63,9 +63,9 @@ struct imgz_location {
 IMGZ_MUST_CHECK int imgz_latch_create(struct imgz_latch **result);
 void imgz_latch_destroy(struct imgz_latch *latch); /* accepts NULL */
 
-/* Records 'code' < 0 and the error unless one is there already. The format tells what was being
+/* Records 'code' < 0 and the error unless one is there already. The format says what was being
  * done, the reason and what to do next; path and offset are in 'location' and belong in the
- * sentence too. -EBADMSG is imgz's own finding here: the error is one of data. Returns 'code'. */
+ * sentence, too. -EBADMSG makes it an error of data. Returns 'code'. */
 int imgz_latch_raise(struct imgz_latch *latch, int code, struct imgz_location location,
                      const char *format, ...) IMGZ_PRINTF(4, 5);
 
@@ -74,13 +74,13 @@ int imgz_latch_raise_cause(struct imgz_latch *latch, struct imgz_cause cause, in
                            struct imgz_location location, const char *format, ...)
     IMGZ_PRINTF(5, 6);
 
-/* Says of the error, if there is one, that what was done is kept and can be resumed. As add(). */
+/* Marks the error, if there is one: what was done is kept and can be resumed. Call it as add(). */
 void imgz_latch_set_resumable(struct imgz_latch *latch);
 
 /* Records what another latch had, unless something is there already. Returns its code. */
 int imgz_latch_adopt(struct imgz_latch *latch, const struct imgz_error *error);
 
-/* The same for what should not have been asked for: the error is one of usage. Returns -EINVAL. */
+/* Like imgz_latch_raise(), for an error of usage. Returns -EINVAL. */
 int imgz_latch_raise_usage(struct imgz_latch *latch, struct imgz_location location,
                            const char *format, ...) IMGZ_PRINTF(3, 4);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens, told to the caller line by line (imgz_log_fn).
+ * Tells the caller what happens, line by line (imgz_log_fn).
  *
  * Threads    any; lines are reported one at a time.
  * Errors     none. Without a listener nothing is formatted.
@@ -25,7 +25,7 @@ void imgz_log_init(struct imgz_log *log, imgz_log_fn listener, void *context);
 void imgz_log_fini(struct imgz_log *log);
 void imgz_log_line(struct imgz_log *log, const char *format, ...) IMGZ_PRINTF(2, 3);
 
-/* The listener is not called any more, by whatever thread. */
+/* From now on no thread calls the listener. */
 void imgz_log_silence(struct imgz_log *log);
 
 #endif /* IMGZ_LOG_H */

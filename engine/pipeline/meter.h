@@ -2,21 +2,21 @@
 /*
  * How far a job is: in bytes of the disk, and in work, which counts what costs time.
  *
- * A byte that is read, compressed or written is a byte of work. A byte of zeros that nobody has to
- * read is next to nothing, or as much as any other, as the job has it (zero_cost): a hole becomes a
- * 1030th of itself in an image, while a drive that cannot zero by itself is written all over. Where
- * the disk itself is not touched, as in a scrub, the bytes that are stored are the work.
+ * A byte that is read, compressed or written is a byte of work. A byte of zeros that need not be
+ * read is next to nothing, or as much as any other: the job says which (zero_cost). In an image a
+ * hole shrinks to a 1030th, but a drive that cannot zero by itself is written in full. If the disk
+ * itself is not touched, as in a scrub, stored bytes are the work.
  *
  * Bytes that were read and turned out to be zeros are blank. They are full work, but may cost less
  * time than other data, because they are not compressed. So they are also counted separately, with
  * an estimate of how many are still ahead (blanks.h).
  *
- * Place: one per pipeline. set_total() by whoever knows; the drain counts; the watching thread
- * reads.
+ * Place: one per pipeline. the feeder or the job sets the total, the drain counts, the caller's
+ * thread reads.
  *
- * Threads    add() and take_over() the drain's, or before it has anything to count; 'blanks' the
- *            feeder's before it feeds, then the drain's; set_total() any; read() any. Relaxed
- *            order: each is a figure for display, no other data hangs on it.
+ * Threads    add() and take_over(): the drain, or another before it has anything to count;
+ *            'blanks': the feeder before it feeds, then the drain; set_total(), read(): any.
+ *            Relaxed order: each is a figure for display, and no other data depends on it.
  */
 #ifndef IMGZ_METER_H
 #define IMGZ_METER_H
@@ -29,7 +29,7 @@
 
 /* What a byte of zeros costs, in parts of what a byte of data does. */
 #define IMGZ_METER_COST_UNIT 1024u
-#define IMGZ_METER_COST_HOLE 1u  /* nothing is done but to write down how long it is */
+#define IMGZ_METER_COST_HOLE 1u  /* only its length is recorded */
 #define IMGZ_METER_COST_ZERO 64u /* a drive is told to zero it by itself */
 #define IMGZ_METER_COST_DATA IMGZ_METER_COST_UNIT
 
@@ -55,7 +55,7 @@ struct imgz_meter {
 /* Nothing done, the total unknown. */
 void imgz_meter_init(struct imgz_meter *meter, const struct imgz_meter_config *config);
 
-/* The work that so much data, and so many zeros that need not be read, are. */
+/* The work in this much data, and in this many zeros that need not be read. */
 uint64_t imgz_meter_weigh(const struct imgz_meter *meter, uint64_t data_bytes, uint64_t zero_bytes);
 
 void imgz_meter_set_total(struct imgz_meter *meter, uint64_t work_bytes);
@@ -64,14 +64,14 @@ void imgz_meter_reduce_total(struct imgz_meter *meter, uint64_t work_bytes);
 /* An item is done. */
 void imgz_meter_add(struct imgz_meter *meter, const struct imgz_slot *slot);
 
-/* So much work is done already, by an earlier run: it cost this one nothing. */
+/* An earlier run did this much work: it costs this one nothing. */
 void imgz_meter_take_over(struct imgz_meter *meter, uint64_t work_bytes);
 
-/* The same of an item that was added. */
+/* The same for an item that was added. */
 void imgz_meter_take_over_item(struct imgz_meter *meter, const struct imgz_slot *slot);
 
-/* Fills in all but phase, raw_bytes_total and elapsed_ns. Until the total is known, it is what is
- * done, and all the rest of the disk as if it were data: 'progress' has raw_bytes_total. */
+/* Fills in all but phase, raw_bytes_total and elapsed_ns. Until the total is known, the rest of the
+ * disk counts as data; so 'progress' must have raw_bytes_total. */
 void imgz_meter_read(const struct imgz_meter *meter, struct imgz_progress *progress);
 
 #endif /* IMGZ_METER_H */

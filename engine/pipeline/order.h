@@ -2,12 +2,12 @@
 /*
  * Puts slots back into disk order: workers finish in any order, the drain takes seq 0, 1, 2 ...
  *
- * Place: workers -> [order] -> drain. A window of as many places as there are slots, so that every
- * slot finds its place free: of n slots the lowest seq outstanding is s, the highest below s + n,
- * because seqs are given out in order and each slot holds one.
+ * Place: workers -> [order] -> drain. Its window has one place per slot, so every slot finds its
+ * place free: seqs are given out in order and each slot holds one, so if the lowest outstanding seq
+ * of n slots is s, the highest is below s + n.
  *
  * Threads    any number of givers, one taker; end() and close() from any thread.
- * Ownership  give takes the slot and clears the caller's pointer; take threads it over.
+ * Ownership  give takes the slot and clears the caller's pointer; take hands it over.
  * Errors     give: -ECANCELED once closed. take: -ECANCELED once closed, -ENODATA after the last
  *            slot; try_take: also -EAGAIN while the next one is not there.
  * Blocking   take only.
@@ -32,7 +32,7 @@ IMGZ_MUST_CHECK int imgz_order_try_take(struct imgz_order *order, struct imgz_sl
 /* There are 'item_count' items in all. */
 void imgz_order_end(struct imgz_order *order, uint64_t item_count);
 
-/* Work is over at once. */
+/* Ends all work at once. */
 void imgz_order_close(struct imgz_order *order);
 
 #endif /* IMGZ_ORDER_H */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pipeline of one job: slots, the queue to the workers, the order to the drain, the
- * latch that stops it all and the meter that shows how far it is.
+ * The pipeline of one job: slots, the queue to the workers, the order to the drain, the latch that
+ * stops everything, and the meter that shows how far it is.
  *
  *     pool -> feeder -> queue -> workers -> order -> drain -> pool
  *
  * Threads    one feeder, any number of workers, one drain; close() from any.
- * Ownership  as slot.h: every function that threads a slot on clears the giver's pointer.
+ * Ownership  as slot.h: every function that hands a slot on clears the giver's pointer.
  * Errors     -ECANCELED once closed; -ENODATA at the end; -EAGAIN from try_ functions.
  * Memory     all in create().
  */
@@ -44,7 +44,8 @@ IMGZ_MUST_CHECK int imgz_pipeline_create(const struct imgz_pool_config *config,
                                          struct imgz_latch *latch, struct imgz_log *log,
                                          struct imgz_pipeline **result);
 
-/* The same with slots on the nodes that 'placement' has for them; it must outlive the pipeline. */
+/* The same with slots on the nodes that 'placement' chose for them; it must outlive the
+ * pipeline. */
 IMGZ_MUST_CHECK int imgz_pipeline_create_placed(const struct imgz_pool_config *config,
                                                 const struct imgz_placement *placement,
                                                 struct imgz_latch *latch, struct imgz_log *log,
@@ -75,10 +76,10 @@ IMGZ_MUST_CHECK int imgz_pipeline_take(struct imgz_pipeline *pipeline, struct im
 IMGZ_MUST_CHECK int imgz_pipeline_try_take(struct imgz_pipeline *pipeline,
                                            struct imgz_slot **result);
 
-/* For the drain: done with it. */
+/* For the drain: it is done with the slot. */
 void imgz_pipeline_give_back(struct imgz_pipeline *pipeline, struct imgz_slot **slot);
 
-/* For the drain: everything was handed to the system, now it has to be flushed. */
+/* For the drain: everything was handed to the system and must now be flushed. */
 void imgz_pipeline_begin_flush(struct imgz_pipeline *pipeline);
 
 /* Ends the work of every stage at once. The reason should have been raised before. */

@@ -8,7 +8,7 @@
  *
  * Place: pool -> feeder -> queue -> workers -> order -> drain -> pool.
  *
- * Threads    the pool: any. A slot: its owner of the moment.
+ * Threads    the pool: any. A slot: its current owner.
  * Ownership  exactly one owner at any time; hand-off clears the giver's pointer.
  * Errors     take: -ECANCELED once closed; try_take: also -EAGAIN.
  * Blocking   take waits for a slot; try_take and give never wait.
@@ -38,12 +38,12 @@ enum imgz_slot_kind {
 enum imgz_fault {
     IMGZ_FAULT_NONE,
     IMGZ_FAULT_READ,    /* it could not be read: see read_rc */
-    IMGZ_FAULT_NOTE,    /* the note cannot be read, or says other than index or stream order */
+    IMGZ_FAULT_NOTE,    /* the note cannot be read, or contradicts index or stream order */
     IMGZ_FAULT_PAYLOAD, /* the stored segment does not match its hash */
     IMGZ_FAULT_INFLATE, /* the segment does not inflate to raw_bytes */
     IMGZ_FAULT_RAW,     /* the raw bytes do not match hash or CRC-32 */
     IMGZ_FAULT_ZERO,    /* a zero run's segment is not the canonical one */
-    IMGZ_FAULT_TABLE,   /* the image's table of hashes says other than the note */
+    IMGZ_FAULT_TABLE,   /* the image's table of hashes contradicts the note */
     IMGZ_FAULT_CODEC,   /* the compressor gave something unusable */
 };
 
@@ -51,7 +51,7 @@ struct imgz_slot {
     enum imgz_slot_state state;
     enum imgz_slot_kind kind;
     uint32_t slot_index; /* position in the pool, also of its buffers */
-    uint32_t node_index; /* whose memory its buffers lie in, as the placement counts nodes */
+    uint32_t node_index; /* of the memory its buffers lie in, as the placement counts nodes */
     uint64_t seq;        /* items count from 0 without gaps, in disk order */
 
     uint64_t raw_offset; /* on the disk */
@@ -64,7 +64,7 @@ struct imgz_slot {
     bool is_stored;        /* the segment is stored blocks: not compressed */
 
     uint32_t raw_crc32;
-    struct imgz_hash raw_hash;     /* of the raw bytes; of no meaning for ZERO */
+    struct imgz_hash raw_hash;     /* of the raw bytes; not used for ZERO */
     struct imgz_sha256 raw_sha256; /* the same, all of it, if that is the chunk hash */
     enum imgz_fault fault;
     bool checked;      /* the raw bytes were proven against their hash */
@@ -72,8 +72,8 @@ struct imgz_slot {
 
     bool fed_zero;             /* it was fed as zeros: nothing had to be read for it */
     bool read_deferred;        /* the feeder left reading to the worker: see source.h */
-    int read_rc;               /* how that ended: a negative errno, or 0 where the source did */
-    uint64_t read_bytes;       /* ... behind so many bytes */
+    int read_rc;               /* how that ended: a negative errno, or 0 where the source ended */
+    uint64_t read_bytes;       /* ... after so many bytes */
     bool unchanged;            /* restore: the target holds these bytes already */
     bool image_failed;         /* compared with an image: the fault is that of the image's item */
     uint32_t differ_count;     /* ... by bytes: chunks that differ */
@@ -95,17 +95,17 @@ struct imgz_pool_config {
     uint64_t raw_capacity_bytes;
     uint64_t stored_capacity_bytes;
 };
-/* Of the buffers of one slot. */
+/* How much memory the buffers of one slot take. */
 uint64_t imgz_pool_slot_bytes(const struct imgz_pool_config *config);
 
 IMGZ_MUST_CHECK int imgz_pool_create(const struct imgz_pool_config *config,
                                      struct imgz_pool **result);
 
-/* Puts buffers on the nodes that 'placement' (NULL: one node) has for their slots; before a slot is
- * taken. 0, or what the system says of the first that stays where it happens to be. */
+/* Puts each slot's buffers on the node that 'placement' (NULL: one node) chose for it. Call it
+ * before a slot is taken. 0, or the system's error for the first one that was not moved. */
 IMGZ_MUST_CHECK int imgz_pool_place(struct imgz_pool *pool, const struct imgz_placement *placement);
 
-/* Accepts NULL. Every slot must be home unless the pool was closed. */
+/* Accepts NULL. Every slot must be in the pool unless that was closed. */
 void imgz_pool_destroy(struct imgz_pool *pool);
 
 IMGZ_MUST_CHECK int imgz_pool_take(struct imgz_pool *pool, struct imgz_slot **result);
@@ -122,11 +122,11 @@ uint32_t imgz_pool_slot_count(const struct imgz_pool *pool);
 /* The mapping that holds every buffer. */
 void imgz_pool_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes);
 
-/* The same for registration with a ring, which takes all of it at once; nothing of it where slots
+/* What of it to register with a ring: all of it, which takes the memory at once. Nothing if slots
  * are so large that a small disk would take far more memory than it has bytes. */
 void imgz_pool_pinned_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes);
 
-/* Adds to 'list' what slot->bad_map marks as unreadable. 0, or -ENOMEM. */
+/* Adds to 'list' what slot->unreadable_map marks. 0, or -ENOMEM. */
 IMGZ_MUST_CHECK int imgz_slot_list_unreadable(const struct imgz_slot *slot,
                                               struct imgz_range_list *list);
 

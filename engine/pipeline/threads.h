@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The threads of one job: a feeder, workers and a drain on a pipeline, and the caller's thread,
- * which waits for them, shows progress and passes on a wish to cancel.
+ * which waits for them, shows progress and passes on a request to cancel.
  *
- * A thread may be stuck where nothing reaches it, in a read that the kernel does not end. Who knows
- * of that says so by 'stuck'; then the others are given the time to end, and it is left behind. It
- * may go on at any time, or never: everything it knows of must stay, for as long as the process
- * does.
+ * A thread may be stuck in a read that the kernel does not end. The job reports that by 'stuck';
+ * then the other threads get time to end, and this one is left behind. It may go on at any time, or
+ * never: everything it knows of must stay as long as the process does.
  *
  * Threads    run() starts and joins them all, each on the processors that the pipeline's placement
  *            has for it; signals are left to the caller's thread.
@@ -21,8 +20,8 @@
 #include "pipeline/caller.h"
 #include "pipeline/pipeline.h"
 
-/* Who did not end. 'drain': the one that writes is among them, or the thread of a call, and what is
- * written must be left alone. */
+/* Which threads did not end. 'drain': the one that writes is among them, or the thread of a call.
+ * Then what it writes must be left alone. */
 struct imgz_threads_left {
     bool any;
     bool drain;
@@ -41,7 +40,7 @@ struct imgz_threads_watch {
     struct imgz_threads_left *left; /* receives who was left behind; NULL only without 'stuck' */
 };
 
-/* Processor time the threads took, without what the kernel did for them in its own. */
+/* Processor time the threads took, without that of kernel threads that worked for them. */
 struct imgz_threads_usage {
     uint64_t feed_cpu_ns;
     uint64_t work_cpu_ns; /* of all workers */
@@ -52,8 +51,8 @@ struct imgz_threads_plan {
     void *job; /* handed to the functions below */
     uint32_t worker_count;
 
-    /* Runs once, in its own thread: takes free slots, fills them, feeds them. The end is told to
-     * the pipeline when it returns 0. */
+    /* Runs once, in its own thread: takes free slots, fills them, feeds them. When it returns 0,
+     * the pipeline is ended. */
     int (*feed)(void *job, struct imgz_pipeline *pipeline);
 
     /* Runs in a worker's thread for each slot; worker_index < worker_count. */
@@ -77,7 +76,7 @@ IMGZ_MUST_CHECK int imgz_threads_call(int (*body)(void *context), void *context,
                                       struct imgz_latch *latch);
 
 /* Runs one function in a thread of its own and waits for it: for what needs more stack than the
- * caller may have. What it returns, or what the system says of a thread. */
+ * caller may have. Returns what it returns, or why no thread could be started. */
 IMGZ_MUST_CHECK int imgz_threads_call_deep(int (*body)(void *context), void *context);
 
 #endif /* IMGZ_THREADS_H */

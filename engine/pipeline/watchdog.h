@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long the reads of a source may take: who has been waiting, and since when.
+ * How long the reads of a source may take: which reads are under way, and since when.
  *
- * A read that hangs in the kernel can neither be cancelled nor have its buffer back. So nobody
- * waits for it: the thread that watches the threads looks here once every interval, and when a read
- * takes too long it ends the job without the thread that is stuck (threads.h).
+ * A read that hangs in the kernel cannot be cancelled, and its buffer cannot be reused. So nobody
+ * waits for it: the caller's thread looks here once every interval. When a read takes too long, it
+ * ends the job without the thread that is stuck (threads.h).
  *
- * Time passes in tick() alone, and no more in each than 'tick_ns_max': while the whole process
- * stands still (Ctrl-Z, a machine that sleeps) none does.
+ * Time passes only in tick(), at most 'tick_ns_max' in each. So none passes while the whole process
+ * is stopped (Ctrl-Z, a machine that sleeps).
  *
- * Place: under source.h and the reader, beside the threads.
+ * Place: the source and the reader note their reads; job.c calls tick().
  *
- * Threads    begin() and end() any, for one entry one at a time; tick() the watching one.
+ * Threads    begin() and end(): any, but one at a time for each entry; tick(): the caller's.
  * Errors     create: -ENOMEM.
  * Memory     16 bytes per entry.
  */
@@ -23,7 +23,7 @@
 struct imgz_watchdog;
 
 struct imgz_watchdog_config {
-    uint32_t entry_count; /* who may wait at the same time */
+    uint32_t entry_count; /* reads that may be under way at the same time */
     uint64_t limit_ns;    /* how long */
     uint64_t tick_ns_max;
 };
@@ -36,13 +36,12 @@ IMGZ_MUST_CHECK int imgz_watchdog_create(const struct imgz_watchdog_config *conf
                                          struct imgz_watchdog **result);
 void imgz_watchdog_destroy(struct imgz_watchdog *watchdog); /* accepts NULL */
 
-/* A read at 'offset' begins, or all those of a slot; and has ended. NULL: no limit, nothing is
- * done. */
+/* A read at 'offset', or all reads of a slot, begin and end. NULL: no limit, nothing is done. */
 void imgz_watchdog_begin(struct imgz_watchdog *watchdog, uint32_t entry, uint64_t offset);
 void imgz_watchdog_end(struct imgz_watchdog *watchdog, uint32_t entry);
 
 /* Lets time pass up to 'now_ns' (clock.h). True once a read has taken too long, '*offset' is then
- * the lowest such read's. */
+ * that of the lowest such read. */
 bool imgz_watchdog_tick(struct imgz_watchdog *watchdog, uint64_t now_ns, uint64_t *offset);
 
 #endif /* IMGZ_WATCHDOG_H */

@@ -34,15 +34,15 @@ struct imgz_image_info {
 IMGZ_API int imgz_image_open(const char *path, struct imgz_image **result,
                              struct imgz_error *error);
 
-/* The same with a log, and with IMGZ_FLAG_CONFINE (see there) before anything is read of it; other
- * options do not matter. 'options' may be NULL. */
+/* The same with a log, and with IMGZ_FLAG_CONFINE, which takes effect before anything is read.
+ * Other options do not matter. 'options' may be NULL. */
 IMGZ_API int imgz_image_open_with(const char *path, const struct imgz_options *options,
                                   struct imgz_image **result, struct imgz_error *error);
 
 IMGZ_API void imgz_image_close(struct imgz_image *image); /* accepts NULL */
 
-/* Of an image that comes through a pipe, only version, chunk size and perhaps the disk's size are
- * known; the rest is 0, or IMGZ_SIZE_UNKNOWN. 0, or -EINVAL: 'info' has no size. */
+/* Of an image from a pipe, only version, chunk size and perhaps the disk's size are known; the rest
+ * is 0, or IMGZ_SIZE_UNKNOWN. 0, or -EINVAL: 'info' has no size. */
 IMGZ_API int imgz_image_get_info(const struct imgz_image *image, struct imgz_image_info *info);
 
 /* The pair at 'index' < meta_count: printable UTF-8, owned by the image. Keys are sorted. 0, or
@@ -52,11 +52,10 @@ IMGZ_API int imgz_image_get_meta(const struct imgz_image *image, uint32_t index,
 
 struct imgz_devices; /* see system.h */
 
-/* The disk in an image, as if it were a device: where it was read from as its path, model and
- * serial number of that drive, size, contents and label, and partitions (with their numbers as
- * paths, 32 at most). For people: what the image does not tell, or what is damaged, is left out.
- * The list of one is to be given to imgz_devices_free(). 0, or -ENOMEM and the like; -ESPIPE: it
- * comes through a pipe. */
+/* The disk in an image, as if it were a device: path, model and serial number of the captured
+ * drive, size, contents, label, and at most 32 partitions, with their numbers as paths. For people:
+ * what is not recorded or is damaged is left out. Free this list of one with imgz_devices_free().
+ * 0, or -ENOMEM and the like; -ESPIPE: the image comes from a pipe. */
 IMGZ_API int imgz_image_disk(const struct imgz_image *image, struct imgz_devices **disk);
 
 #ifdef __cplusplus

@@ -19,14 +19,14 @@ struct imgz_devices;
 struct imgz_device {
     uint32_t struct_bytes; /* sizeof(struct imgz_device) of the caller */
     char path[64];         /* "/dev/sda" */
-    char model[64];        /* "" where the system does not say; so for all texts below */
+    char model[64];        /* "" if not known; the same for all texts below */
     char serial[64];
     char bus[16];         /* "nvme", "usb", "virtio", "loop" ... */
     char contents[64];    /* what libblkid sees on it: "gpt", "ext4" ... */
     char label[64];       /* of the file system on it, or of the partition */
     char mounted_at[256]; /* first mount point of it or of a partition of it */
     char in_use[256];     /* what uses it: "mounted at /mnt", "swap", "held by /dev/md0"; or a part
-                             of it: "/dev/sda2 is swap"; several are parted by "; " */
+                             of it: "/dev/sda2 is swap"; several are separated by "; " */
     uint64_t size_bytes;
     uint32_t logical_sector_bytes;
     uint32_t physical_sector_bytes;
@@ -39,7 +39,7 @@ struct imgz_device {
 struct imgz_partition {
     uint32_t struct_bytes; /* sizeof(struct imgz_partition) of the caller */
     char path[64];         /* "/dev/sda1" */
-    char contents[64];     /* as of a device; so for all texts */
+    char contents[64];     /* as for a device; the same for all texts */
     char label[64];
     char mounted_at[256];
     char in_use[256];
@@ -50,8 +50,8 @@ struct imgz_partition {
 /* Lists whole block devices that have a size, sorted by path. */
 IMGZ_API int imgz_devices_list(struct imgz_devices **result, struct imgz_error *error);
 
-/* The one that 'path' is, or is a partition of; a list of one. No other is looked at. -ENOTBLK: it
- * is no block device. */
+/* A list of one: the device that 'path' is, or is a partition of. No other is looked at. -ENOTBLK:
+ * 'path' is not a block device. */
 IMGZ_API int imgz_devices_find(const char *path, struct imgz_devices **result,
                                struct imgz_error *error);
 
@@ -59,8 +59,8 @@ IMGZ_API void imgz_devices_free(struct imgz_devices *devices); /* accepts NULL *
 
 IMGZ_API size_t imgz_devices_count(const struct imgz_devices *devices);
 
-/* The device at 'index' < count, and of it the partition at 'partition_index' < partition_count, by
- * their offsets. 0, or -EINVAL: there is none, or the struct has no size. */
+/* The device at 'index' < count, and its partition at 'partition_index' < partition_count, in order
+ * of their offsets. 0, or -EINVAL: there is none, or the struct has no size. */
 IMGZ_API int imgz_devices_get(const struct imgz_devices *devices, size_t index,
                               struct imgz_device *device);
 IMGZ_API int imgz_devices_get_partition(const struct imgz_devices *devices, size_t index,
@@ -70,12 +70,12 @@ IMGZ_API int imgz_devices_get_partition(const struct imgz_devices *devices, size
 
 /* How narrowly a job's workers are bound. */
 enum imgz_binding {
-    IMGZ_BINDING_NONE, /* not at all: the system places them as well */
+    IMGZ_BINDING_NONE, /* not at all: the system places them just as well */
     IMGZ_BINDING_NODE, /* each to the processors of a NUMA node */
     IMGZ_BINDING_CORE, /* each to the processors of a core */
 };
 
-/* "none", "node", "core"; "unknown" for what is none of them. */
+/* "none", "node", "core"; "unknown" for any other value. */
 IMGZ_API const char *imgz_binding_name(enum imgz_binding binding);
 
 /* This machine, as far as the process may use it, and where a capture with given options would put
@@ -84,27 +84,27 @@ struct imgz_topology;
 
 struct imgz_topology_info {
     uint32_t struct_bytes; /* sizeof(struct imgz_topology_info) of the caller */
-    uint32_t node_count;   /* of the machine, as far as it can be seen from here */
+    uint32_t node_count;   /* of the machine, as far as it can be seen */
     uint32_t core_count;
     uint32_t processor_count;
     uint32_t allowed_node_count; /* of it: may be used (affinity, cpusets) */
     uint32_t allowed_core_count;
     uint32_t allowed_processor_count;
     uint64_t quota_millis; /* processor time that control groups allow, in thousandths of a
-                              processor; UINT64_MAX: all */
+                              processor; UINT64_MAX: no limit */
     uint32_t worker_count;
     uint32_t slot_count;
     uint64_t slot_bytes;
     uint64_t memory_bytes; /* of all slots */
     enum imgz_binding binding;
     char reason[64];      /* for the binding, for people */
-    char processors[256]; /* those that may be used, as "0-3,8"; cut if longer; so for all below */
+    char processors[256]; /* those that may be used, as "0-3,8"; cut if longer; the same below */
 };
 
 struct imgz_topology_node {
     uint32_t struct_bytes; /* sizeof(struct imgz_topology_node) of the caller */
     uint32_t os_index;     /* as the system counts nodes */
-    uint32_t core_count;   /* may be used; so for the processors */
+    uint32_t core_count;   /* that may be used; the same for processors */
     uint32_t processor_count;
     uint32_t worker_count;
     uint32_t slot_count;

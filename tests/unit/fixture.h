@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What tests above the codec need around them: a latch, a silent log, a folder of their own, and
- * the threads to look into it.
+ * functions that look into it.
  *
  * Threads    one, except that paths may be made by any.
  */
@@ -111,7 +111,7 @@ static inline void imgz_fixture_leave(const struct imgz_fixture *fixture, const 
     close(directory_fd);
 }
 
-/* The file's bytes, to be freed by the caller. */
+/* The file's bytes, which the caller frees. */
 static inline unsigned char *imgz_fixture_read(const struct imgz_fixture *fixture, const char *name,
                                                size_t *bytes)
 {

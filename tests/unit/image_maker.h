@@ -203,7 +203,7 @@ static inline int imgz_image_maker_begin(struct imgz_image_maker *maker)
                                     maker->resume_image_bytes, &maker->resume_index);
 }
 
-/* What the writer says first that is not 0. */
+/* Returns the writer's first error, or 0. */
 static inline int imgz_image_maker_run(struct imgz_image_maker *maker)
 {
     const struct imgz_meta none = {0};
@@ -228,7 +228,7 @@ static inline void imgz_image_maker_close(struct imgz_image_maker *maker)
     IMGZ_ASSERT(maker->memory.open_count == 0);
     imgz_totals_destroy(maker->totals);
     imgz_chunk_encoder_fini(&maker->encoder);
-    imgz_pipeline_destroy(maker->pipeline); /* asserts that every slot is home */
+    imgz_pipeline_destroy(maker->pipeline); /* asserts that every slot is there */
 }
 
 #endif /* IMGZ_IMAGE_MAKER_H */

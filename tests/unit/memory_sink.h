@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kind of sink that is no file: what is appended to it is kept in memory, and one of its calls
- * fails where a test wants that.
+ * A kind of sink that is not a file: it keeps in memory what is appended, and one of its calls
+ * fails if a test wants that.
  */
 #ifndef IMGZ_MEMORY_SINK_H
 #define IMGZ_MEMORY_SINK_H
@@ -25,7 +25,7 @@ struct imgz_memory_sink {
     bool flushed;
 };
 
-/* Sets memory->sink up and returns it. What memory->data holds is what was taken over. */
+/* Sets memory->sink up and returns it. What memory->data holds counts as taken over. */
 static struct imgz_sink *imgz_memory_sink_open(struct imgz_memory_sink *memory,
                                                struct imgz_latch *latch, struct imgz_log *log);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kind of source that is no file: bytes in memory, read at random or as a stream, with holes and
- * faults where a test wants them. It has no descriptor, so no ring and no advice.
+ * A kind of source that is not a file: bytes in memory, read at random or as a stream, with holes
+ * and faults where a test wants them. It has no descriptor, so no ring and no advice.
  */
 #ifndef IMGZ_MEMORY_SOURCE_H
 #define IMGZ_MEMORY_SOURCE_H

@@ -31,7 +31,7 @@ static inline bool imgz_oracle_accepts(const unsigned char *stream, size_t strea
     return status == Z_STREAM_END && zlib.avail_in == 0;
 }
 
-/* Of zlib's data_type behind a block (inflate(), Z_BLOCK). */
+/* Bits of zlib's data_type after a block (inflate(), Z_BLOCK). */
 #define IMGZ_ORACLE_BITS_LEFT  63
 #define IMGZ_ORACLE_LAST_BLOCK 64
 #define IMGZ_ORACLE_BLOCK_END  128

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For a program of which each test has a fixture of its own: 'fixture', made by set_up and ended by
- * tear_down, which are given to cmocka.
+ * For a program whose tests have a fixture each: 'fixture'. cmocka is given set_up, which makes it,
+ * and tear_down, which ends it.
  */
 #ifndef IMGZ_OWN_FIXTURE_H
 #define IMGZ_OWN_FIXTURE_H

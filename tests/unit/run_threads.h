@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How many threads this process has; included behind cmocka.h. */
+/* How many threads this process has; include it after cmocka.h. */
 #ifndef IMGZ_RUN_THREADS_H
 #define IMGZ_RUN_THREADS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sink to be, "out", in a folder of its own.
+ * A sink that a test may open, "out", in a folder of its own.
  */
 #ifndef IMGZ_SINK_WORLD_H
 #define IMGZ_SINK_WORLD_H
@@ -57,7 +57,7 @@ static inline const struct imgz_error *story(const struct world *world)
     return imgz_latch_error(world->fixture.latch);
 }
 
-/* It failed with this code; nothing is held, and there are so many files in the folder. */
+/* Opening fails with this code; nothing is held, and the folder has 'file_count' files. */
 static inline void expect_refused(struct world *world, int code, unsigned file_count)
 {
     assert_int_equal(open_output(world), code);

@@ -2,15 +2,15 @@
 /*
  * Block I/O: many requests under way at explicit offsets, completed in any order.
  *
- * One face, several backends: a ring (io_uring, aio_uring.c), plain system calls where io_uring is
- * refused (aio_pread.c), and whatever a test puts in (aio_backend.h). Short transfers, EINTR and
- * EAGAIN are continued here, so that no backend and no caller has to.
+ * One interface, several backends: a ring (io_uring, aio_uring.c), plain system calls where
+ * io_uring is refused (aio_pread.c), and whatever a test puts in (aio_backend.h). Short transfers,
+ * EINTR and EAGAIN are continued here, so neither backends nor callers have to.
  *
- * Place: under the reader, the image reader, the image writer and the sparse writer.
+ * Place: used by the reader, the rescue, the append writer and the sparse writer.
  *
  * Threads    one thread creates, uses and destroys an instance.
  * Ownership  a request's buffer belongs to the kernel from submit until its result is reaped.
- * Errors     results carry each request's own; functions return -errno when the backend broke.
+ * Errors     results carry each request's own; functions return -errno if the backend fails.
  * Blocking   reap; submit may, with the plain backend.
  * Memory     all in create().
  */
@@ -30,7 +30,7 @@ struct imgz_aio_request {
     uint32_t file_index; /* into the files given to create() */
     uint64_t offset;
     uint64_t bytes;      /* > 0 */
-    uint64_t need_bytes; /* enough: less than 'bytes' where a direct read may pass the end */
+    uint64_t need_bytes; /* enough: less than 'bytes' if a direct read may pass the end */
     unsigned char *buffer;
     void *owner; /* the caller's */
 };

@@ -38,7 +38,7 @@ struct imgz_aio_backend {
     const char *(*describe)(const void *state);
     int (*queue)(void *state, const struct imgz_aio_transfer *transfer);
     int (*flush)(void *state);
-    /* One outcome; -EAGAIN if there is none and waiting is not wanted. */
+    /* One outcome; -EAGAIN if there is none and 'wait' says not to wait. */
     int (*next)(void *state, enum imgz_aio_wait wait, struct imgz_aio_transfer_result *result);
 };
 

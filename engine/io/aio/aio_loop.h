@@ -3,11 +3,10 @@
  * Joins a stage's two sources of events, slots from the pipeline and results of its I/O: a stage
  * never sleeps on the pipeline while the results it waits for would bring slots back.
  *
- * Place: the loop of the reader, the image feeder and the sparse writer.
+ * Place: the loop of the reader and of the sparse writer.
  *
  * Threads    one.
- * Errors     what the pipeline says, what the handler returns, or a broken backend, which is
- *            raised.
+ * Errors     the pipeline's, the handler's, or a failed backend's, which is raised.
  * Blocking   take until a slot is there; submit while the I/O is full; settle until none is
  *            pending.
  */
@@ -17,10 +16,10 @@
 #include "io/aio/aio.h"
 #include "pipeline/pipeline.h"
 
-/* Told of each result; a negative return ends the stage (it has raised why). */
+/* Called for each result; a negative return ends the stage (it has raised why). */
 typedef int (*imgz_aio_loop_fn)(void *context, const struct imgz_aio_result *result);
 
-/* imgz_pipeline_take and its kind. */
+/* imgz_pipeline_take() and the like. */
 typedef int (*imgz_take_fn)(struct imgz_pipeline *pipeline, struct imgz_slot **result);
 
 struct imgz_aio_loop {
@@ -28,7 +27,7 @@ struct imgz_aio_loop {
     struct imgz_pipeline *pipeline;
     imgz_aio_loop_fn handle;
     void *context;
-    struct imgz_location location; /* for the error message when the backend breaks */
+    struct imgz_location location; /* for the error message if the backend fails */
 };
 
 /* The next slot, by 'try_take' while requests are under way, by 'take' when none are. */

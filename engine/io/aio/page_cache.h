@@ -11,8 +11,8 @@
 
 #include "base/base.h"
 
-/* Looks at the byte at 'offset' of a file that is open without O_DIRECT; it is not brought into the
- * cache by that. */
+/* Looks at the byte at 'offset' of a file that is open without O_DIRECT, without bringing it into
+ * the cache. */
 IMGZ_MUST_CHECK int imgz_page_cache_has(int fd, uint64_t offset, bool *cached);
 
 #endif /* IMGZ_PAGE_CACHE_H */

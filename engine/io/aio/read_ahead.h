@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tells the kernel what of a file will be read soon.
+ * Tells the kernel which part of a file will be read soon.
  *
  * Its own readahead follows one reader and stays small (128 KiB by default); several requests under
  * way at once look random to it. Asking for long pieces well ahead keeps the disk streaming.
  *
- * Place: reader and image feeder, for files read through the page cache.
+ * Place: used by the feeders (reader.c, image_feeder_file.c, retry_feed.c), for files read through
+ * the page cache.
  *
  * Threads    one.
  * Errors     none: it is advice.

@@ -12,12 +12,12 @@
 #include "base/base.h"
 
 /* Opens for writing the FIFO or character device that 'handle', opened with O_PATH, stands for:
- * never another that has taken its name. A FIFO has to have a reader: one is waited for. A
- * descriptor, or -errno; -ESTALE: the FIFO was removed or replaced meanwhile. */
+ * never another that has its name by now. Waits until a FIFO has a reader. A descriptor, or -errno;
+ * -ESTALE: the FIFO was removed or replaced meanwhile. */
 IMGZ_MUST_CHECK int imgz_stream_open(int handle, int stop_fd);
 
-/* True if it is the terminal that this process was started at: nobody types in a disk, and what a
- * disk holds would confuse it. A serial line, which is a terminal too, may carry one. */
+/* True if it is the terminal that this process was started from: nobody types in a disk, and a
+ * disk's bytes would confuse a terminal. A serial line is one, too, but may carry a disk. */
 bool imgz_stream_is_own_terminal(int fd);
 
 /* Reads until 'bytes' are there or the stream ends; '*done_bytes' tells, also on failure. */

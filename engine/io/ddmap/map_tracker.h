@@ -3,15 +3,15 @@
  * Keeps a map's file (mapfile.h) up to date while a capture goes on.
  *
  * What the file calls finished lies in an image, or in what a killed run left of one
- * (IMAGE.partial). When that is gone the file must not go on saying so: ddrescue, or a later run,
+ * (IMAGE.partial). When that is gone, the file must stop saying so, or ddrescue or a later run
  * would not read it again.
  *
  * Place: loaded by the job before it writes anything, begun when the output is open, moved on by
- * the drain, closed by the job when the image is there or is not.
+ * the drain, closed by the job at its end.
  *
  * Threads    one at a time.
  * Errors     load, begin and close raise. What fails in between is logged, and tried again: a
- *            rescue is not to end because its map cannot be written at the moment.
+ *            rescue must not end because its map cannot be written for a moment.
  * Blocking   move, about once a second: a small file is flushed.
  * Memory     while it saves: the map, 24 bytes per block.
  */
@@ -29,10 +29,10 @@ struct imgz_map_tracker_config {
     uint64_t size_bytes;               /* of the source; IMGZ_SIZE_UNKNOWN is refused */
     const struct imgz_range_list *bad; /* grown by the drain; must outlive it */
     bool force;                        /* replace a map that has something finished */
-    bool resume;                       /* that may be what is resumed: begin() will tell */
+    bool resume;                       /* ... unless begin() finds that it is resumed */
 };
 
-/* What a run begins with. */
+/* How a run begins. */
 enum imgz_map_tracker_begin {
     IMGZ_MAP_TRACKER_ANEW,
     IMGZ_MAP_TRACKER_ON, /* with what an interrupted one left */
@@ -41,7 +41,7 @@ enum imgz_map_tracker_begin {
 enum imgz_map_tracker_end {
     IMGZ_MAP_TRACKER_WHOLE, /* the image is there */
     IMGZ_MAP_TRACKER_KEPT,  /* as much of it as was read is there, to be resumed */
-    IMGZ_MAP_TRACKER_LOST,  /* nothing is: what was read will have to be read again */
+    IMGZ_MAP_TRACKER_LOST,  /* it is gone: what was read must be read again */
 };
 
 struct imgz_map_tracker {
@@ -59,25 +59,27 @@ struct imgz_map_tracker {
 IMGZ_MUST_CHECK int imgz_map_tracker_open_name(struct imgz_name *name, const char *path,
                                                struct imgz_latch *latch);
 
-/* A map that would take the place of the source, or of a file of the image's, or the other way, is
- * refused: -EINVAL. To be asked before any of them is made. */
+/* Refuses a map that has the name of the source or of one of the image's files: -EINVAL. Call it
+ * before any of them is made. */
 IMGZ_MUST_CHECK int imgz_map_tracker_check_names(const struct imgz_name *map,
                                                  const char *image_path, const struct stat *source,
                                                  struct imgz_latch *latch);
 
-/* Refuses a file that is no map, and, without force or resume, one that has something finished: its
- * image is another. Changes nothing. 'keep' may be uninitialized; on failure nothing is held. */
+/* Refuses a file that is not a map, and, without force or resume, one that has something finished,
+ * which belongs to another image. Changes nothing. 'keep' may be uninitialized; on failure nothing
+ * is held. */
 IMGZ_MUST_CHECK int imgz_map_tracker_load(struct imgz_map_tracker *keep,
                                           const struct imgz_map_tracker_config *config,
                                           struct imgz_latch *latch, struct imgz_log *log);
 
 /* Saves for the first time: what lies before 'done_bytes' was read, or is in the list of what is
- * bad. A map that has something finished is refused unless it is that, or by force. */
+ * bad. A map that has something finished is refused, unless it is the one to resume or force is
+ * set. */
 IMGZ_MUST_CHECK int imgz_map_tracker_begin(struct imgz_map_tracker *keep,
                                            enum imgz_map_tracker_begin how, uint64_t done_bytes,
                                            struct imgz_latch *latch);
 
-/* True if it is time to save: what is in memory of the image should be written, and move() called.
+/* True if it is time to save: write what is in memory of the image, then call move().
  */
 bool imgz_map_tracker_due(const struct imgz_map_tracker *keep);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A map of a source: what of it was read, what is bad, and what was not tried; kept in a file in
- * the format of GNU ddrescue ("Mapfile structure" in its manual), so that either can go on from
- * what the other did.
+ * A map of a source: what was read, what is bad, and what was not tried. Its file has the format of
+ * GNU ddrescue ("Mapfile structure" in its manual), so either program can go on from what the other
+ * did.
  *
  *     # comment
  *     0x00200000     ?               1           position, status, pass
@@ -25,8 +25,8 @@
 #include "io/file/name.h"
 #include "pipeline/latch.h"
 
-/* What is read of a file, and kept of it: two million bad places. A disk with more of them is not
- * worth another try; a file with more is no map. */
+/* The most that is read of a file, and kept of it: two million bad places. A disk with more of them
+ * is not worth another try; a file with more is not a map. */
 #define IMGZ_MAPFILE_BYTES_MAX  ((size_t)256 << 20)
 #define IMGZ_MAPFILE_BLOCKS_MAX ((size_t)1 << 22)
 
@@ -61,9 +61,9 @@ struct imgz_mapfile_problem {
     const char *what;
 };
 
-/* Fills an empty map from a file's text. What lies before the first block was not tried. A text
- * without any line but comments is an empty map. After a failure the map is empty; -EBADMSG: the
- * text is no map, and 'problem' tells where and why. */
+/* Fills an empty map from a file's text. What lies before the first block was not tried. A text of
+ * comments alone is an empty map. After a failure the map is empty; -EBADMSG: the text is not a
+ * map, and 'problem' says where and why. */
 IMGZ_MUST_CHECK int imgz_mapfile_parse(const char *text, size_t bytes, struct imgz_mapfile *map,
                                        struct imgz_mapfile_problem *problem);
 
@@ -71,8 +71,8 @@ IMGZ_MUST_CHECK int imgz_mapfile_parse(const char *text, size_t bytes, struct im
 IMGZ_MUST_CHECK int imgz_mapfile_load(const struct imgz_name *name, struct imgz_latch *latch,
                                       struct imgz_mapfile *map);
 
-/* Makes the map cover a source of 'size_bytes' exactly: what it says nothing of was not tried.
- * -ERANGE: it has more than that, and not only as not tried. */
+/* Makes the map cover a source of 'size_bytes' exactly: what it does not mention was not tried.
+ * -ERANGE: it goes beyond that, and not only with what was not tried. */
 IMGZ_MUST_CHECK int imgz_mapfile_fit(struct imgz_mapfile *map, uint64_t size_bytes);
 
 /* ---- Asking ------------------------------------------------------------------------------- */
@@ -80,13 +80,13 @@ IMGZ_MUST_CHECK int imgz_mapfile_fit(struct imgz_mapfile *map, uint64_t size_byt
 /* Where its last block ends. */
 uint64_t imgz_mapfile_end(const struct imgz_mapfile *map);
 
-/* So much of the source has this status. */
+/* How much of the source has this status. */
 uint64_t imgz_mapfile_bytes(const struct imgz_mapfile *map, enum imgz_mapfile_status status);
 
-/* Up to where, from 0 on, everything is finished or bad. */
+/* Everything from 0 up to here is finished or bad. */
 uint64_t imgz_mapfile_settled_bytes(const struct imgz_mapfile *map);
 
-/* Adds to 'list', whose ranges lie before those: what is bad and lies below 'end'. */
+/* Adds what is bad below 'end' to 'list', whose ranges must lie before that. */
 IMGZ_MUST_CHECK int imgz_mapfile_add_bad(const struct imgz_mapfile *map, uint64_t end,
                                          struct imgz_range_list *list);
 
@@ -96,23 +96,24 @@ IMGZ_MUST_CHECK int imgz_mapfile_add_missing(const struct imgz_mapfile *map,
 
 /* ---- Making ------------------------------------------------------------------------------- */
 
-/* Adds a block behind the last one, joined to it if it has the same status. 'bytes' > 0. */
+/* Adds a block after the last one, joined to it if it has the same status. 'bytes' > 0. */
 IMGZ_MUST_CHECK int imgz_mapfile_add(struct imgz_mapfile *map, uint64_t bytes,
                                      enum imgz_mapfile_status status);
 
 /* Fills an empty map: 'size_bytes' in all, of which what lies before 'done_bytes' is of status
- * 'done', apart from the ranges in 'bad'. The rest counts as not tried: what is bad there, too. */
+ * 'done', apart from the ranges in 'bad'. The rest counts as not tried, even what is bad there. */
 IMGZ_MUST_CHECK int imgz_mapfile_make(struct imgz_mapfile *map, uint64_t size_bytes,
                                       uint64_t done_bytes, enum imgz_mapfile_status done,
                                       const struct imgz_range_list *bad);
 
-/* The file's text, to be freed: where the run is, and whether it is finished, come first. */
+/* The file's text, which the caller frees. Where the run is, and whether it is finished, come
+ * first. */
 IMGZ_MUST_CHECK int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t position,
                                         bool finished, char **text, size_t *bytes);
 
-/* Writes the file: beside it under a temporary name (NAME.partial), flushed, then renamed, so that
- * whatever happens either this map is there or the one before, whose mode it keeps. A name that
- * means anything but a regular file is -EEXIST. Not raised. */
+/* Writes the file beside it under a temporary name (NAME.partial), flushes and renames it. So there
+ * is always either this map or the one before, whose mode it keeps. -EEXIST: the name is not that
+ * of a regular file. Errors are not raised. */
 IMGZ_MUST_CHECK int imgz_mapfile_save(const struct imgz_mapfile *map, const struct imgz_name *name,
                                       uint64_t position, bool finished);
 

@@ -3,12 +3,12 @@
  * What lies on what: block devices stacked by partitions, device mapper, MD and loop devices, with
  * what is mounted and swap at the top.
  *
- * Place: under claims.h.
+ * Place: used by claims.h and its callers.
  *
  * Threads    any; a stack belongs to one.
- * Errors     kept, as by ferror(3): what is not there, or cannot be told, is not seen; that
- *            something could not be told is seen from the stack afterwards.
- * Blocking   what lies on no device is not looked at: a server that hangs holds nobody up.
+ * Errors     kept, as by ferror(3): what does not exist or cannot be found out is left out;
+ *            sysfs.failed_rc then says if something could not be found out.
+ * Blocking   files that lie on no device are not looked at, so a server that hangs holds nobody up.
  */
 #ifndef IMGZ_DEVICE_STACK_H
 #define IMGZ_DEVICE_STACK_H
@@ -21,7 +21,7 @@
 
 /* Mounts, swap, and who writes to devices, as they are now. */
 struct imgz_device_stack {
-    struct imgz_sysfs sysfs; /* its failed_rc is of all that the stack could not tell */
+    struct imgz_sysfs sysfs; /* its failed_rc is for the whole stack */
     int (*stat)(const char *path, struct stat *status);
     struct libmnt_table *mounts;
     struct libmnt_table *swaps;
@@ -39,7 +39,7 @@ IMGZ_MUST_CHECK int imgz_device_stack_open(const struct imgz_device_stack_config
                                            struct imgz_device_stack **result);
 void imgz_device_stack_close(struct imgz_device_stack *stack); /* accepts NULL */
 
-/* For people: "/dev/sdb1"; a mapped device by the name they gave it. By its folder in sysfs, or by
+/* For people: "/dev/sdb1"; a mapped device by the name it was given. From its folder in sysfs, or
  * its number. */
 void imgz_device_stack_name_device(struct imgz_device_stack *stack, const char *folder, char *text,
                                    size_t text_bytes);
@@ -50,8 +50,8 @@ void imgz_device_stack_name_number(struct imgz_device_stack *stack, dev_t number
 dev_t imgz_device_stack_device_of_mount(struct imgz_device_stack *stack, struct libmnt_fs *mount);
 dev_t imgz_device_stack_device_of_path(struct imgz_device_stack *stack, const char *path);
 
-/* True if 'device' shares sectors with 'target', or lies on what does: '*on', which is the target,
- * its disk, or a partition of it. */
+/* True if 'device' shares sectors with 'target', or lies on something that does. '*on' is that: the
+ * target, its disk, or a partition of it. */
 bool imgz_device_stack_lies_on(struct imgz_device_stack *stack, dev_t device, dev_t target,
                                dev_t *on);
 

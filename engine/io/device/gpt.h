@@ -2,10 +2,10 @@
 /*
  * The GUID partition table (UEFI specification, chapter 5) as far as a restore cares: for which
  * sector size it was made, where its backup lies, and what moving that changes. It counts in
- * sectors, so on a drive of other sectors nobody finds it.
+ * sectors, so on a drive of another sector size nobody finds it.
  *
  * Threads    any; no state.
- * Errors     none: what is no table is none.
+ * Errors     none: an invalid table is no table.
  */
 #ifndef IMGZ_GPT_H
 #define IMGZ_GPT_H
@@ -22,7 +22,7 @@ struct imgz_gpt {
 bool imgz_gpt_find(const unsigned char *head, uint64_t head_bytes, uint32_t sector_bytes,
                    struct imgz_gpt *gpt);
 
-/* What a header says; the fields that depend on where the backup is, by their place in it. */
+/* A header, and where in it the fields are that depend on the place of the backup. */
 #define IMGZ_GPT_CRC32_AT       16u
 #define IMGZ_GPT_OTHER_LBA_AT   32u
 #define IMGZ_GPT_LAST_USABLE_AT 48u

@@ -3,8 +3,8 @@
  * The partitions that the disk in a file has, as libblkid sees them.
  *
  * Threads    any; no state.
- * Errors     none: what cannot be read or is not known is nothing.
- * Blocking   as long as reading the file may.
+ * Errors     none: what cannot be read or is not known is left out.
+ * Blocking   as long as reading the file takes.
  */
 #ifndef IMGZ_PARTITIONS_H
 #define IMGZ_PARTITIONS_H
@@ -20,7 +20,7 @@ uint32_t imgz_partitions_find(int fd, uint32_t sector_bytes, struct imgz_partiti
 
 /* '*table': the table of a whole disk ("gpt", "dos") at the beginning of one that starts with these
  * bytes and has 'disk_bytes' (IMGZ_SIZE_UNKNOWN: not known), or "". The boot sector of a file
- * system is none. 0, or why it could not be looked for. */
+ * system is not one. 0, or why it could not be looked for. */
 IMGZ_MUST_CHECK int imgz_partitions_find_table(const unsigned char *head, size_t head_bytes,
                                                uint64_t disk_bytes, char table[16]);
 

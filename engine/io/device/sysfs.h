@@ -2,11 +2,11 @@
 /*
  * Block devices as sysfs has them: folders by number, one attribute a file.
  *
- * Place: under device.h (what a device is) and claims.h (who uses it).
+ * Place: used by device.h (what a device is) and device_stack.h (what lies on it).
  *
  * Threads    any; a view belongs to one.
- * Errors     kept, as by ferror(3): what is not there, or cannot be read, is "" or 0 or no entry;
- *            that something is there and cannot be read is seen from the view afterwards.
+ * Errors     kept, as by ferror(3): what does not exist or cannot be read is "" or 0 or no entry;
+ *            failed_rc then says if something exists but cannot be read.
  */
 #ifndef IMGZ_SYSFS_H
 #define IMGZ_SYSFS_H
@@ -20,8 +20,8 @@
 #define IMGZ_SYSFS_SECTOR_BYTES 512u
 
 struct imgz_sysfs {
-    const char *root; /* before /sys: "" but in tests */
-    int failed_rc;    /* why the first thing that is there could not be read; 0: all could */
+    const char *root; /* before /sys: "" except in tests */
+    int failed_rc;    /* of the first thing that exists but cannot be read; or 0 */
 };
 
 /* The folder of a device, and of its disk: the same unless it is a partition. */
@@ -30,7 +30,7 @@ struct imgz_sysfs_place {
     char disk[PATH_MAX];
 };
 
-/* Keeps the first failure; that something is not there, or is gone, is none. */
+/* Keeps the first failure. It is no failure that something does not exist, or is gone. */
 void imgz_sysfs_note(struct imgz_sysfs *sysfs, int rc);
 
 /* False if sysfs does not know the device. */
@@ -50,8 +50,8 @@ uint64_t imgz_sysfs_number(struct imgz_sysfs *sysfs, const char *folder, const c
 /* The device's number, from its 'dev'; 0 if there is none. */
 dev_t imgz_sysfs_dev(struct imgz_sysfs *sysfs, const char *folder);
 
-/* Calls 'visit' with the path of everything in the folder, in no order, until it returns true; and
- * so does this. */
+/* Calls 'visit' with the path of everything in the folder, in no order, until it returns true. Then
+ * this returns true as well. */
 typedef bool imgz_sysfs_visit(void *context, const char *path);
 bool imgz_sysfs_each(struct imgz_sysfs *sysfs, const char *folder, imgz_sysfs_visit *visit,
                      void *context);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs that have a block device open for writing: a virtual machine its disk, say. open(2) with
- * O_EXCL does not tell of them.
+ * Programs that have a block device open for writing, such as a virtual machine its disk. open(2)
+ * with O_EXCL does not notice them.
  *
  * Place: read by a stack (device_stack.h) when it is opened.
  *
  * Threads    any.
- * Errors     -ENOMEM. What /proc does not show is not seen: of other users' programs, root sees all
- *            and others see nothing.
- * Blocking   what does not lie in /dev is not looked at: a server that hangs holds nobody up.
+ * Errors     -ENOMEM. What /proc does not show is not seen: only root sees other users' programs.
+ * Blocking   only what lies in /dev is looked at, so a server that hangs holds nobody up.
  */
 #ifndef IMGZ_WRITERS_H
 #define IMGZ_WRITERS_H
@@ -29,8 +28,8 @@ struct imgz_writers {
     size_t capacity;
 };
 
-/* Those that stay for a moment; this process is left out. 'root': before /proc. 'writers' may be
- * uninitialized; in any case to be ended by fini. */
+/* Looks twice and keeps those that were there both times. This process is left out. 'root': before
+ * /proc. 'writers' may be uninitialized; call fini in any case. */
 IMGZ_MUST_CHECK int imgz_writers_find(const char *root, struct imgz_writers *writers);
 void imgz_writers_fini(struct imgz_writers *writers);
 

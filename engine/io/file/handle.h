@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A handle on a file, device or FIFO: a descriptor opened with O_PATH. It can be looked at (fstat)
- * and later opened, and stays the same whatever becomes of its name. So what is opened is what was
- * decided on.
+ * and later opened, and stays the same whatever becomes of its name. So the file that is opened is
+ * the one that was checked.
  *
  * Threads    any.
  * Ownership  descriptors are the caller's.
@@ -16,8 +16,8 @@
 /* Symbolic links are followed. Neither waits nor has an effect on a device. A handle, or -errno. */
 IMGZ_MUST_CHECK int imgz_handle_get(const char *path);
 
-/* Opens it, with flags of open(2); O_CLOEXEC is added. Any descriptor will do as a handle: it is
- * another open file then. A descriptor, or -errno; -ENOTSUP: there is no /proc. */
+/* Opens it, with flags of open(2); O_CLOEXEC is added. Any descriptor can serve as a handle; the
+ * result is another open file. A descriptor, or -errno; -ENOTSUP: there is no /proc. */
 IMGZ_MUST_CHECK int imgz_handle_open(int handle, int flags);
 
 /* Reads at an offset of what is open: all 'bytes', or fewer at its end. */

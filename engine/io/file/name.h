@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The name of a file that a job makes or replaces: an open directory, and an entry in it. A path is
- * resolved once. Whatever it comes to mean later, nothing outside that directory is touched; and
- * two paths can be told to mean the same before either file exists.
+ * resolved once. Whatever it means later, nothing outside that directory is touched. And it is
+ * known whether two paths mean the same before either file exists.
  *
- * Symbolic links are followed if they are root's, the user's own, or of the owner of the file they
- * lead to: a link of somebody else's must not choose which of the user's files is replaced.
+ * Symbolic links are followed if they belong to root, to the user, or to the owner of the file they
+ * lead to: somebody else's link must not choose which of the user's files is replaced.
  *
  * Threads    any.
  * Ownership  owns the directory and the texts.
  * Errors     a negative errno, not raised. open: -ELOOP for a link that leads to nothing, -EXDEV
- *            for one of somebody else's; imgz_name_explain() says it in words.
+ *            for somebody else's; imgz_name_explain() says it in words.
  */
 #ifndef IMGZ_NAME_H
 #define IMGZ_NAME_H
@@ -21,7 +21,7 @@
 
 struct imgz_name {
     int directory_fd; /* may be flushed */
-    char *base;       /* of the entry, which is no symbolic link */
+    char *base;       /* of the entry, which is not a symbolic link */
     char *path;       /* as it was given: for people, not to be resolved again */
 };
 
@@ -42,7 +42,7 @@ IMGZ_MUST_CHECK int imgz_name_open_beside(struct imgz_name *name, const struct i
 /* Accepts one that is closed. */
 void imgz_name_close(struct imgz_name *name);
 
-/* What open() failed with, for people: "is a symbolic link of ...". NULL: no more than errno says.
+/* Why open() failed, for people: "is a symbolic link of ...". NULL: errno says it all.
  */
 const char *imgz_name_explain(int rc);
 

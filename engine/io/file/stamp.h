@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stamp on a file that says that imgz made it and has not completed it: what bears none may be
+ * A stamp says of a file that imgz made it and has not completed it. A file without one may be
  * anybody's, and is neither replaced nor written to.
  *
- * It is an extended attribute of the file (user.imgz.partial), which goes where the file goes. On
- * file systems without these it is a small file beside it, NAME.stamp, which tells the file's inode
- * number and time of birth: one that was left behind does not speak for another file.
+ * It is an extended attribute of the file (user.imgz.partial), which stays with the file. On file
+ * systems without these it is a small file beside it, NAME.stamp, with the file's inode number and
+ * time of birth. So one that was left behind does not vouch for another file.
  *
- * Place: of tempfile.h.
+ * Place: used by tempfile.c.
  *
  * Threads    any.
  * Errors     returned, not raised: a negative errno.
@@ -24,13 +24,13 @@ struct imgz_stamp_place {
     int fd; /* the file, open in any way */
 };
 
-/* Stamps a file that is empty still. Once that is flushed a crash leaves something that is known.
- * -EEXIST: NAME.stamp is somebody's own. */
+/* Stamps a file that is still empty. Once that is flushed, what a crash leaves is known to be ours.
+ * -EEXIST: NAME.stamp is somebody else's. */
 IMGZ_MUST_CHECK int imgz_stamp_put(const struct imgz_stamp_place *place);
 
 bool imgz_stamp_has(const struct imgz_stamp_place *place);
 
-/* From here on the file is its owner's. Accepts one that has none. */
+/* From here on the file is the user's. Accepts one without a stamp. */
 void imgz_stamp_remove(const struct imgz_stamp_place *place);
 
 #endif /* IMGZ_STAMP_H */

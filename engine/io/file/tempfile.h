@@ -2,12 +2,12 @@
 /*
  * A file under a temporary name, NAME.partial beside NAME, until it is complete.
  *
- * It is created with O_EXCL, or taken over from an interrupted run, and locked: whoever has it has
- * it alone. A lock that died with its process tells what an interrupted run left. That is known by
- * a stamp (stamp.h), or by how it begins, which goes where no stamp does. Anything else of that
- * name is somebody's own: it is neither removed nor written to. What is empty is nobody's loss.
+ * It is created with O_EXCL, or taken over from an interrupted run, and locked, so that one process
+ * alone has it. A file without a lock was left by an interrupted run if it has a stamp (stamp.h) or
+ * begins as such a file does; its beginning survives where a stamp is lost. Any other file of that
+ * name is somebody else's, and is neither removed nor written to, unless it is empty.
  *
- * Place: of output.h.
+ * Place: used by io/sink/sink_file.c.
  *
  * Threads    one at a time.
  * Ownership  the directory, the lock and the names are its own; the file that is written is the
@@ -22,13 +22,13 @@
 #include "io/file/name.h"
 #include "io/file/publish.h"
 
-/* True if a file with these first bytes can be nothing but what a run left; there may be fewer than
+/* True if only a run can have left a file with these first bytes; there may be fewer than
  * IMGZ_TEMPFILE_HEAD_BYTES. */
 typedef bool (*imgz_tempfile_begins_fn)(const unsigned char *head, size_t bytes);
 
 #define IMGZ_TEMPFILE_HEAD_BYTES 64u
 
-/* Behind the final name: of the file until it is complete, and of the map that goes with it. */
+/* Added to the final name: for the file until it is complete, and for the map that goes with it. */
 #define IMGZ_TEMPFILE_SUFFIX     ".partial"
 #define IMGZ_TEMPFILE_MAP_SUFFIX IMGZ_TEMPFILE_SUFFIX ".map"
 
@@ -43,7 +43,7 @@ struct imgz_tempfile {
     imgz_tempfile_begins_fn begins; /* may be NULL */
     char *final_name;               /* within the directory */
     char *temp_name;
-    struct imgz_name map; /* for whoever keeps a map (map_tracker.h) of the file: it goes with it */
+    struct imgz_name map; /* for a map (map_tracker.h) that is kept and removed with the file */
 };
 
 /* One that is not open. */
@@ -52,26 +52,26 @@ struct imgz_tempfile {
         .name = IMGZ_NAME_NONE, .directory_fd = -1, .lock_fd = -1, .map = IMGZ_NAME_NONE           \
     }
 
-/* Takes the name that the file is to have. Whatever comes of it, to be ended by close. */
+/* Takes the name that the file will have. Call close in any case. */
 IMGZ_MUST_CHECK int imgz_tempfile_open(struct imgz_tempfile *temp, struct imgz_name *name);
 
-/* True if what is made under the temporary name, or removed with it, would be this file. */
+/* True if creating or removing the temporary file would hit this file. */
 bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct stat *file);
 
 /* Creates the file; '*fd' is open for writing. What an interrupted run left is removed with
- * 'discard'; without, it is -ENOTEMPTY if there is anything in it. -ENOTUNIQ: the file is not known
- * to be that. -EBUSY: another process writes it. -EEXIST: the name means something else. */
+ * 'discard'; without, -ENOTEMPTY if there is anything in it. -ENOTUNIQ: the file may be somebody
+ * else's. -EBUSY: another process writes it. -EEXIST: the name means something else. */
 IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, bool discard, int *fd);
 
-/* Takes over what an interrupted run left; '*fd' is open for reading and writing, and what is read
- * is what is on stable storage. An empty file is as good as a new one: that run did not get to
- * write. -ENOENT: no run was interrupted. -ENOTUNIQ, -EBUSY: as above. -EPERM, -ELOOP: it is no
- * plain file that nobody else can write to. */
+/* Takes over what an interrupted run left; '*fd' is open for reading and writing, and what it reads
+ * is on stable storage. An empty file is as good as a new one: that run wrote nothing. -ENOENT: no
+ * run was interrupted. -ENOTUNIQ, -EBUSY: as above. -EPERM, -ELOOP: it is not a plain file, or
+ * somebody else can write to it. */
 IMGZ_MUST_CHECK int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd);
 
-/* What create(), or take_over() with 'resume', would find; nothing is changed. '*left' is what
- * would be taken over, untouched if nothing would be. Also -EACCES, -EROFS: no file can be made
- * there. */
+/* What create(), or take_over() with 'resume', would return; nothing is changed. '*left' is the
+ * file that would be taken over; without one it is not written. Also -EACCES, -EROFS: no file can
+ * be made there. */
 IMGZ_MUST_CHECK int imgz_tempfile_look(struct imgz_tempfile *temp, bool resume, bool discard,
                                        struct stat *left);
 
@@ -82,33 +82,35 @@ int imgz_tempfile_open_direct(const struct imgz_tempfile *temp);
  * stays as it is. */
 bool imgz_tempfile_ours_alone(const struct stat *status);
 
-/* Marks what is not quite right, until it is shown: by the sticky bit, which means nothing to a
- * file; where the file system knows none, by the map's being there. The file itself is to be
- * flushed. */
+/* Marks a file that is not quite right, until it is published: by the sticky bit, which means
+ * nothing for a file; on a file system without it, by the existence of the map. The caller flushes
+ * the file. */
 IMGZ_MUST_CHECK int imgz_tempfile_mark(struct imgz_tempfile *temp, int fd);
 
 /* True if it is there under its temporary name, and known to be left by a run. */
 bool imgz_tempfile_is_left(const struct imgz_tempfile *temp);
 
-/* Before anything is written: finds out whether show() will work, and in which way (publish.h). */
+/* Before anything is written: finds out whether publish() will work, and in which way
+ * (publish.h). */
 IMGZ_MUST_CHECK int imgz_tempfile_try(const struct imgz_tempfile *temp, bool force,
                                       enum imgz_publish_way *way);
 
-/* Shows the complete file under its final name, where nothing that appeared meanwhile is replaced
- * but by force (publish.h). Not flushed. -ESTALE: the temporary name was taken away, or means
- * another file. */
+/* Gives the complete file its final name. A file that appeared there meanwhile is replaced by force
+ * only (publish.h). Nothing is flushed. -ESTALE: the temporary name was removed, or means another
+ * file. */
 IMGZ_MUST_CHECK int imgz_tempfile_publish(struct imgz_tempfile *temp, bool force);
 
-/* Brings the names to stable storage. */
+/* Flushes the names to stable storage. */
 IMGZ_MUST_CHECK int imgz_tempfile_flush_name(const struct imgz_tempfile *temp);
 
 /* True if there is anything under the final name. */
 bool imgz_tempfile_name_taken(const struct imgz_tempfile *temp);
 
-/* Removes the file, with its map, if it has its temporary name still. An error: it is there. */
+/* Removes the file, with its map, if it still has its temporary name. After an error it is still
+ * there. */
 IMGZ_MUST_CHECK int imgz_tempfile_remove(struct imgz_tempfile *temp);
 
-/* What was created, and neither shown nor removed, stays. Accepts one in any state. */
+/* A file that was neither published nor removed stays. Accepts one in any state. */
 void imgz_tempfile_close(struct imgz_tempfile *temp);
 
 #endif /* IMGZ_TEMPFILE_H */

@@ -7,7 +7,7 @@
  * Threads    one.
  * Errors     none: get() returns NULL. After a read that failed or came too late it always does, so
  *            that a failing disk is left alone.
- * Blocking   as long as a read may.
+ * Blocking   as long as a read takes.
  * Memory     part of the view, 64 KiB and a page.
  */
 #ifndef IMGZ_DISK_VIEW_H

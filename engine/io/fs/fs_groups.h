@@ -22,7 +22,7 @@ struct imgz_fs_groups {
 
     uint64_t done_bytes; /* all zero at first */
     uint64_t counted_bytes;
-    struct imgz_free_region region; /* in the making */
+    struct imgz_free_region region; /* not complete yet */
 };
 
 /* How many there are. */

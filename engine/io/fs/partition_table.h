@@ -4,7 +4,7 @@
  * MBR. An extended partition counts as one.
  *
  * This is for the forecast. What people are shown comes from libblkid (io/device/partitions.h),
- * which reads more, and as long as it takes.
+ * which reads more and takes as long as it needs.
  *
  * Threads    any; no state.
  * Errors     none: an invalid table is no table.

@@ -7,7 +7,7 @@
  * Threads    the drain's.
  * Ownership  the caller's bytes are copied, or written, before append returns.
  * Errors     raised.
- * Blocking   bytes, while all that is under way is as much as may be.
+ * Blocking   bytes, while the most writes are under way that may be.
  * Memory     all in open().
  */
 #ifndef IMGZ_APPEND_H
@@ -19,10 +19,10 @@ struct imgz_append;
 struct imgz_sink;
 
 struct imgz_append_ops {
-    int (*resume)(struct imgz_append *append, uint64_t offset); /* NULL: nothing is ever there */
+    int (*resume)(struct imgz_append *append, uint64_t offset); /* NULL: cannot be resumed */
     int (*bytes)(struct imgz_append *append, const void *data, uint64_t bytes);
     int (*settle)(struct imgz_append *append);
-    int (*finish)(struct imgz_append *append); /* writes what is left; the flush is not its own */
+    int (*finish)(struct imgz_append *append); /* writes the rest, without flushing */
     void (*close)(struct imgz_append *append);
 };
 
@@ -37,23 +37,23 @@ struct imgz_append {
 IMGZ_MUST_CHECK int imgz_append_open(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
                                      struct imgz_append **result);
 
-/* Before the first byte: goes on after the first 'offset' bytes that the sink, which was taken
- * over, holds already. What it holds after them is dropped. */
+/* Before the first byte: goes on after the first 'offset' bytes of a sink that was taken over. What
+ * it holds after them is cut off. */
 IMGZ_MUST_CHECK int imgz_append_resume(struct imgz_append *append, uint64_t offset);
 
 IMGZ_MUST_CHECK int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t bytes);
 
-/* Until all that was appended is written: it survives the process, but is not flushed. */
+/* Waits until all that was appended is written: it survives the process, but is not flushed. */
 IMGZ_MUST_CHECK int imgz_append_settle(struct imgz_append *append);
 
-/* Until all is written; gives a file its size, and flushes the sink. */
+/* Waits until all is written, gives a file its size, and flushes the sink. */
 IMGZ_MUST_CHECK int imgz_append_finish(struct imgz_append *append);
 
-/* Waits for requests under way. Of a file that is to be kept, what was appended is written. Accepts
- * NULL. */
+/* Waits for requests under way. Writes the rest of what was appended if the file will be kept.
+ * Accepts NULL. */
 void imgz_append_close(struct imgz_append *append);
 
-/* 'offset' of the sink could not be written. */
+/* Raises that the sink could not be written at 'offset'. */
 int imgz_append_raise(const struct imgz_append *append, int rc, uint64_t offset);
 
 #endif /* IMGZ_APPEND_H */

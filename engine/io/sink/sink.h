@@ -27,7 +27,7 @@
 
 enum imgz_sink_trait {
     IMGZ_SINK_RANDOM = 1u << 0, /* takes chunks at any offset: it has a sparse writer */
-    IMGZ_SINK_DEVICE = 1u << 1, /* holds other data before, and has a size */
+    IMGZ_SINK_DEVICE = 1u << 1, /* holds other data at first, and has a size */
     IMGZ_SINK_NAMED = 1u << 2,  /* appears under its name at commit() */
     IMGZ_SINK_LOCAL = 1u << 3,  /* a file, device or pipe of this system */
 };
@@ -36,25 +36,25 @@ struct imgz_sink;
 
 struct imgz_sink_config {
     const char *path;            /* must outlive the sink; "-": standard output */
-    enum imgz_stage stage;       /* what writing it is called in errors */
+    enum imgz_stage stage;       /* the stage of its errors */
     bool force;                  /* an existing file may be replaced */
-    const struct stat *replaces; /* by force: it alone, and nothing else; NULL: any */
+    const struct stat *replaces; /* with force, only this file may be; NULL: any */
     bool resume;                 /* what an interrupted run left is taken over, if there is any */
-    bool discard;                /* that is replaced; without resume and this it is refused */
+    bool discard;                /* ... is replaced; with neither, it is refused */
     bool keep; /* what this run leaves can be resumed: close() keeps it if it is worth it */
-    uint32_t head_bytes;            /* of it so many are no loss */
-    imgz_tempfile_begins_fn begins; /* what is left is known by this, too; may be NULL */
+    uint32_t head_bytes;            /* losing this many of its bytes does not matter */
+    imgz_tempfile_begins_fn begins; /* recognizes what was left, too; may be NULL */
     bool device_allowed;            /* restore: yes; an image needs a file */
-    const char *why_no_stream; /* "is a pipe ...": then one is refused, before it is waited for */
-    uint32_t no_stream_flag;   /* which flag of the job that is about */
-    bool direct_wanted;        /* write past the page cache where the file system can */
-    uint64_t need_bytes;       /* a device must hold so much; IMGZ_SIZE_UNKNOWN: cannot tell yet */
-    uint64_t room_bytes;       /* a file takes so much at most, apart from holes; 0: cannot tell */
-    bool dry_run;              /* look at all, make and write nothing: a null sink comes of it */
-    bool map_kept;             /* a map goes with the file while it is written */
-    const struct stat *source; /* must not be the same file; NULL: no local file is read */
-    uint32_t file_mode;        /* of a file, once complete; 0: nobody else may read it */
-    uint32_t overrides;        /* of enum imgz_override */
+    const char *why_no_stream;      /* "is a pipe ...": refuse one, before waiting for it */
+    uint32_t no_stream_flag;        /* the flag that is the reason */
+    bool direct_wanted;             /* write past the page cache where the file system can */
+    uint64_t need_bytes;            /* a device must hold this; IMGZ_SIZE_UNKNOWN: not known yet */
+    uint64_t room_bytes;            /* a file needs at most this, without holes; 0: not known */
+    bool dry_run;                   /* check all, make and write nothing; gives a null sink */
+    bool map_kept;                  /* a map goes with the file while it is written */
+    const struct stat *source;      /* must not be the same file; NULL: no local file is read */
+    uint32_t file_mode;             /* of a file, once complete; 0: nobody else may read it */
+    uint32_t overrides;             /* of enum imgz_override */
 
     /* For a device, see target.h. */
     uint64_t data_bytes;
@@ -71,7 +71,7 @@ IMGZ_MUST_CHECK int imgz_sink_open_null(const struct imgz_sink_config *config,
                                         struct imgz_latch *latch, struct imgz_log *log,
                                         struct imgz_sink **result);
 
-/* Abandons what was not committed, and adds to the error of a job that failed what is left of it.
+/* Abandons what was not committed, and adds what is left of it to the error of a job that failed.
  * Accepts NULL. */
 void imgz_sink_close(struct imgz_sink *sink);
 
@@ -88,10 +88,10 @@ struct imgz_location imgz_sink_location(const struct imgz_sink *sink, uint64_t o
 
 uint64_t imgz_sink_size(const struct imgz_sink *sink); /* of a device; else IMGZ_SIZE_UNKNOWN */
 
-/* Zeros at the end of the disk, for which a device has no room. */
+/* Zeros at the end of the disk that do not fit on a device. */
 uint64_t imgz_sink_left_out_bytes(const struct imgz_sink *sink);
 
-/* It holds what an interrupted run wrote; and that was marked (see below). */
+/* Whether it holds what an interrupted run wrote, and whether that was marked (see below). */
 bool imgz_sink_taken_over(const struct imgz_sink *sink);
 bool imgz_sink_marked(const struct imgz_sink *sink);
 
@@ -103,8 +103,8 @@ uint64_t imgz_sink_partial_bytes(const struct imgz_sink *sink);
 /* For a map that is kept while the file is written, and goes with it; NULL unless named. */
 const struct imgz_name *imgz_sink_map_name(const struct imgz_sink *sink);
 
-/* For rights, placement and what only a local file or device can be asked; -1 for others. Never to
- * write to. */
+/* For rights, placement and what only a local file or device can be asked; -1 for others. Never
+ * write to it. */
 int imgz_sink_local_fd(const struct imgz_sink *sink);
 int imgz_sink_folder_fd(const struct imgz_sink *sink);
 
@@ -113,16 +113,16 @@ IMGZ_MUST_CHECK int imgz_sink_reopen(const struct imgz_sink *sink, struct imgz_s
 
 /* ---- Ending it ---------------------------------------------------------------------------- */
 
-/* Before anything is written: lets a device forget what it holds. How many bytes it took; 0 where
- * it cannot. */
+/* Before anything is written: discards what a device holds. Returns how many bytes; 0 if it
+ * cannot. */
 uint64_t imgz_sink_discard(struct imgz_sink *sink);
 
 /* Brings everything to stable storage. The first failure is final: later calls of fsync() may
  * report success for data that was lost. */
 IMGZ_MUST_CHECK int imgz_sink_flush(struct imgz_sink *sink);
 
-/* Before what is not quite right is written to a file: marks it, on stable storage, for a run that
- * takes it over (tempfile.h). Until commit(); a mark that cannot be made is no error. */
+/* Before something that is not quite right is written to a file: marks it until commit(), on stable
+ * storage, for a run that takes it over (tempfile.h). A mark that cannot be made is no error. */
 IMGZ_MUST_CHECK int imgz_sink_mark(struct imgz_sink *sink);
 
 /* A device: all of the disk is on it, flushed and checked; what follows may fail without loss. */

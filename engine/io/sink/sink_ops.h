@@ -2,7 +2,7 @@
 /*
  * What a kind of sink is made of: a table of operations, and what all kinds have in common.
  *
- * Place: for io/sink and the kinds themselves. Whoever writes includes sink.h, append.h, sparse.h.
+ * Place: for io/sink alone. Others include sink.h, append.h, sparse.h.
  *
  * A new kind is one file: it allocates a structure that begins with a struct imgz_sink, fills in
  * imgz_sink_init() and its own members, and is added to imgz_sink_open(). No job changes.
@@ -42,7 +42,7 @@ struct imgz_sink_ops {
 struct imgz_sink {
     const struct imgz_sink_ops *ops;
     const char *path;      /* for people */
-    enum imgz_stage stage; /* what writing it is called in errors */
+    enum imgz_stage stage; /* the stage of its errors */
     uint32_t traits;       /* of enum imgz_sink_trait */
     uint64_t size_bytes;
     uint64_t left_out_bytes;
@@ -61,10 +61,10 @@ struct imgz_sink {
     const struct imgz_name *map_name;
     bool taken_over;
     bool marked;
-    bool keep; /* until the job finds that it is of no use */
+    bool keep; /* until the job finds that keeping it is of no use */
 
-    uint64_t stored_bytes; /* so many were written, some of them twice */
-    bool begun;            /* whoever writes has begun to */
+    uint64_t stored_bytes; /* written so far, some of it twice */
+    bool begun;            /* its writer has begun */
     bool whole;            /* of a device: all is written, flushed and checked */
     bool committed;
 };
@@ -76,13 +76,13 @@ void imgz_sink_init(struct imgz_sink *sink, const struct imgz_sink_ops *ops,
 
 /* ---- For kinds ---------------------------------------------------------------------------- */
 
-/* 'doing' it failed as the system says. */
+/* Raises the system's error in 'doing' it. */
 int imgz_sink_raise(const struct imgz_sink *sink, int rc, const char *doing);
 
-/* It became something else between two looks. */
+/* Raises that it became something else between two looks. */
 int imgz_sink_raise_changed(const struct imgz_sink *sink);
 
-/* The source is there, under its name with 'suffix'. */
+/* Raises that its name with 'suffix' is the source. */
 int imgz_sink_raise_both(const struct imgz_sink *sink, const char *suffix);
 
 /* fsync(2); and close(2), whose result counts. '*fd' is -1 then, and may be before. */

@@ -3,14 +3,14 @@
  * Where a file holds data and where it has holes. The only module that uses lseek(2).
  *
  * Threads    one at a time per file descriptor (SEEK_DATA moves the file offset).
- * Errors     a negative errno. A file system that knows no holes has none: all is data.
+ * Errors     a negative errno. Without holes in the file system all is data.
  */
 #ifndef IMGZ_EXTENT_H
 #define IMGZ_EXTENT_H
 
 #include "base/base.h"
 
-/* Data from 'offset' up to but without 'end'. */
+/* Data from 'offset' up to, but not including, 'end'. */
 struct imgz_extent {
     uint64_t offset;
     uint64_t end;

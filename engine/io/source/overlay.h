@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes that take the place of what is read from a disk: a disk as it was before some of it was
- * rightly changed.
+ * Bytes that replace what is read from a disk: to show the disk as it was before a legitimate
+ * change.
  *
  * Place: hash_stage.h, between reading and hashing.
  *
@@ -26,14 +26,14 @@ struct imgz_overlay {
     } patches[IMGZ_OVERLAY_PATCHES_MAX];
 };
 
-/* Copies the bytes; NULL: zeros. There is room: see above. */
+/* Copies the bytes; NULL: zeros. There must be room: see above. */
 IMGZ_MUST_CHECK int imgz_overlay_add(struct imgz_overlay *overlay, uint64_t offset,
                                      const void *data, size_t bytes);
 
 /* Frees them; accepts one that is all zero. */
 void imgz_overlay_fini(struct imgz_overlay *overlay);
 
-/* Puts what it has of the 'bytes' at 'offset' of the disk into the buffer that holds them. */
+/* Replaces what it has of the 'bytes' at 'offset' of the disk in the buffer that holds them. */
 void imgz_overlay_apply(const struct imgz_overlay *overlay, uint64_t offset, unsigned char *buffer,
                         size_t bytes);
 

@@ -3,15 +3,14 @@
  * Reads a raw disk into slots: the feeder of capture, hash and verify --against.
  *
  * Files are asked for their holes first (SEEK_DATA): a hole is never read, and becomes ZERO slots
- * of many chunks each. Everything else becomes DATA slots of one chunk each: read past the page
- * cache with as many requests under way as there are free slots, or, if the page cache is to hold
- * it, by the worker that gets the slot.
+ * of many chunks each. Everything else becomes DATA slots of one chunk each. Past the page cache
+ * they are read here, with as many requests under way as there are free slots; through it, by the
+ * worker that gets the slot.
  *
- * Place: source -> [reader] -> queue. Runs as the feeder's body; fetch() and read() are the
- * workers'.
+ * Place: source -> [reader] -> queue. Runs as the feeder's body.
  *
  * Threads    the feeder's; fetch() a worker's, raise() the drain's.
- * Errors     raised; -ENODATA when the source ends before its size, so far as it is known.
+ * Errors     raised; -ENODATA when the source ends before its size, if that is known.
  * Memory     all at the start.
  */
 #ifndef IMGZ_READER_H
@@ -26,8 +25,8 @@ struct imgz_reader_config {
     uint64_t size_bytes;     /* where to end: the source's, or less; IMGZ_SIZE_UNKNOWN: a stream */
     uint32_t chunk_bytes;    /* of a DATA slot; the slots' raw buffers hold as much */
     uint64_t zero_bytes_max; /* of a ZERO slot; a multiple of chunk_bytes */
-    bool survey;             /* tell the pipeline's meter first how much there is to do */
-    bool look_for_free;      /* ... and what of it is free, for a few reads more */
+    bool survey;             /* first tell the pipeline's meter how much there is to do */
+    bool look_for_free;      /* ... and what of it is free, which takes a few reads */
     const char **io_name;    /* receives a static text: how it was read */
 };
 

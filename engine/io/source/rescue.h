@@ -6,7 +6,7 @@
  * the one that was bad; readahead makes it worse. So everything that failed is read again alone,
  * in pieces that shrink where reading fails and grow where it does not.
  *
- * Place: a worker's slow path, under source.h.
+ * Place: a worker's slow path, called by source_rescue.c.
  *
  * Threads    any; no state outside the arguments.
  * Ownership  the buffer is the caller's.
@@ -18,7 +18,7 @@
 
 #include "base/base.h"
 
-/* Reads at most at a time. */
+/* Reads at most this much at a time. */
 #define IMGZ_RESCUE_STEP_BYTES ((size_t)64 << 10)
 
 struct imgz_rescue {
@@ -26,7 +26,7 @@ struct imgz_rescue {
      * source, or a negative errno. */
     int64_t (*read)(void *context, uint64_t offset, unsigned char *buffer, size_t bytes);
 
-    /* Told of each stretch of sectors that cannot be read, in order, cut to what was asked for;
+    /* Called for each stretch of sectors that cannot be read, in order, cut to what was asked for;
      * the buffer holds zeros there. 'rc' is why. A negative return ends the rescue with it. */
     int (*bad)(void *context, uint64_t offset, size_t bytes, int rc);
 
@@ -37,7 +37,7 @@ struct imgz_rescue {
 };
 
 /* True for an error that belongs to a place on the medium: what lies beside it may be fine. Others
- * (the device is gone, out of memory) come again wherever one reads. */
+ * (the device is gone, out of memory) would come again at any place. */
 bool imgz_rescue_worthwhile(int rc);
 
 /* Fills 'buffer' with the 'bytes' at 'offset', any alignment. '*done_bytes' receives how many of

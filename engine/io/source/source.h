@@ -20,7 +20,7 @@
 #include "pipeline/slot.h"
 #include "pipeline/watchdog.h"
 
-/* As much as the beginning of a source can be looked at. */
+/* How much of a source can be peeked at. */
 #define IMGZ_SOURCE_PEEK_BYTES 64u
 
 enum imgz_source_trait {
@@ -38,8 +38,8 @@ struct imgz_source_config {
     enum imgz_stage stage;
     enum imgz_direct direct;
     uint32_t retry_count;           /* of a sector that cannot be read */
-    enum imgz_on_error on_error;    /* ZERO: only of a raw disk, whose slots keep what is bad */
-    struct imgz_watchdog *watchdog; /* must outlive the source; NULL: reads may take for ever */
+    enum imgz_on_error on_error;    /* ZERO: only for a raw disk, whose slots record what is bad */
+    struct imgz_watchdog *watchdog; /* must outlive the source; NULL: reads may take forever */
 };
 
 IMGZ_MUST_CHECK int imgz_source_open(const struct imgz_source_config *config,
@@ -51,8 +51,8 @@ IMGZ_MUST_CHECK int imgz_source_open(const struct imgz_source_config *config,
 IMGZ_MUST_CHECK int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch,
                                        struct imgz_log *log, struct imgz_source **result);
 
-/* Another description of the file behind 'fd', past the page cache if it can be, as '*direct'
- * tells. A descriptor, or -errno. */
+/* Another description of the file behind 'fd', past the page cache if possible: '*direct' says so.
+ * A descriptor, or -errno. */
 int imgz_source_open_again(int fd, bool *direct);
 
 void imgz_source_close(struct imgz_source *source); /* accepts NULL */
@@ -75,19 +75,19 @@ struct imgz_location imgz_source_location(const struct imgz_source *source, uint
 const struct stat *imgz_source_status(const struct imgz_source *source);
 
 /* A local source's descriptor, for rights, placement and comparing with other files; -1 for others.
- * Never to read from. */
+ * Never read from it. */
 int imgz_source_local_fd(const struct imgz_source *source);
 
 /* ---- Settings: before it is read ---------------------------------------------------------- */
 
-/* What reading it is called in errors: when a disk turns out to be an image. */
+/* The stage of its errors, for a disk that turns out to be an image. */
 void imgz_source_set_stage(struct imgz_source *source, enum imgz_stage stage);
 
-/* What an earlier run found bad: it is taken for bad again, and not tried, with ON_ERROR_ZERO. The
+/* What an earlier run found bad: with ON_ERROR_ZERO it counts as bad again and is not tried. The
  * list must outlive the source. */
 void imgz_source_set_known_bad(struct imgz_source *source, const struct imgz_range_list *list);
 
-/* Reads that follow may be of any alignment: direct I/O is given up if it was in use. */
+/* From now on reads may have any alignment: direct I/O is given up. */
 void imgz_source_use_cache(struct imgz_source *source);
 
 /* ---- Reading ------------------------------------------------------------------------------ */
@@ -105,11 +105,10 @@ IMGZ_MUST_CHECK int imgz_source_read(struct imgz_source *source, struct imgz_lat
 /*
  * Reads at an offset: all bytes, or fewer at the end. Not raised. Any thread.
  *
- * What is in the page cache is only a copy away, and a copy that the feeder makes, or a ring that
- * it drives, is made by one processor alone: at 6 GB/s it would be the end of all scaling, and the
- * worker would find the bytes in another processor's cache. So a feeder leaves such reads to the
- * workers (slot->read_deferred), and asks the kernel ahead for what is not cached yet
- * (read_ahead.h).
+ * Cached bytes need only be copied. If the feeder did that, or a ring that it drives, one processor
+ * would copy for all: scaling would end at 6 GB/s, and workers would find the bytes in another
+ * processor's cache. So a feeder leaves such reads to the workers (slot->read_deferred), and asks
+ * the kernel ahead for what is not cached yet (read_ahead.h).
  */
 IMGZ_MUST_CHECK int imgz_source_read_at(const struct imgz_source *source, uint64_t offset,
                                         void *buffer, size_t bytes, size_t *done_bytes);
@@ -124,22 +123,22 @@ IMGZ_MUST_CHECK int imgz_source_read_watched(const struct imgz_source *source, u
 IMGZ_MUST_CHECK int imgz_source_next_extent(const struct imgz_source *source, uint64_t from,
                                             struct imgz_extent *result);
 
-/* For who reads on through a random source: see read_ahead.h. */
+/* For reading through a random source in order: see read_ahead.h. */
 struct imgz_read_ahead imgz_source_read_ahead(const struct imgz_source *source);
 
 /*
  * For a worker: reads 'bytes' at 'offset' for a slot whose read is deferred: because it is left to
  * the worker, or because a direct read of it failed. What cannot be read is read again alone,
- * sector by sector (rescue.h). A sector that cannot be read at all is taken for zeros and marked in
- * slot->unreadable_map, or it is noted in the slot (IMGZ_FAULT_READ), to be reported in disk order:
- * as the source's on_error has it. A source of which nothing can be read any more is gone: that is
- * noted as -ENODEV.
+ * sector by sector (rescue.h). The source's on_error decides about a sector that cannot be read at
+ * all: either it becomes zeros and is marked in slot->unreadable_map, or the slot gets
+ * IMGZ_FAULT_READ, to be reported in disk order. If nothing of the source can be read any more, it
+ * is gone: that is noted as -ENODEV.
  */
 void imgz_source_fetch(const struct imgz_source *source, uint64_t offset, void *buffer,
                        size_t bytes, struct imgz_slot *slot);
 
-/* True if some of the 'bytes' at 'offset' are known to be bad, and are not to be tried: so nothing
- * is to be read there but by fetch. */
+/* True if some of the 'bytes' at 'offset' are known to be bad and must not be tried. Then only
+ * fetch may read there. */
 bool imgz_source_knows_bad(const struct imgz_source *source, uint64_t offset, uint64_t bytes);
 
 #endif /* IMGZ_SOURCE_H */

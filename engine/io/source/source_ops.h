@@ -2,7 +2,7 @@
 /*
  * What a kind of source is made of: a table of operations, and what all kinds have in common.
  *
- * Place: for io/source and the kinds themselves. Whoever reads a source includes source.h.
+ * Place: for io/source alone. Others include source.h.
  *
  * A new kind is one file: it allocates a structure that begins with a struct imgz_source, fills in
  * imgz_source_init() and its own members, and is added to imgz_source_open(). No job changes.
@@ -31,7 +31,7 @@ struct imgz_source_ops {
     /* The first data at or after 'from'; offset = end = size if none follows. NULL: no holes. */
     int (*next_extent)(const struct imgz_source *source, uint64_t from, struct imgz_extent *result);
 
-    /* Makes reads of any alignment possible. NULL: they are anyway. */
+    /* Makes reads of any alignment possible. NULL: they always are. */
     void (*use_cache)(struct imgz_source *source);
 
     void (*close)(struct imgz_source *source);
@@ -40,17 +40,17 @@ struct imgz_source_ops {
 struct imgz_source {
     const struct imgz_source_ops *ops;
     const char *path;      /* for people; "standard input" */
-    enum imgz_stage stage; /* what reading it is called in errors */
+    enum imgz_stage stage; /* the stage of its errors */
     uint64_t size_bytes;   /* IMGZ_SIZE_UNKNOWN: a stream */
     uint32_t sector_bytes; /* the least of it that can be unreadable */
     uint32_t traits;       /* of enum imgz_source_trait */
     uint32_t retry_count;
     enum imgz_on_error on_error;
-    struct imgz_watchdog *watchdog;          /* NULL: reads may take for ever */
+    struct imgz_watchdog *watchdog;          /* NULL: reads may take forever */
     const struct imgz_range_list *known_bad; /* NULL: nothing */
 
     /* A descriptor that a ring may read at the source's offsets, and that fadvise(2) knows; -1:
-     * there is none, and workers call read_at(). For this room alone. */
+     * there is none, and workers call read_at(). For io/source alone. */
     int fd;
 
     /* Valid with IMGZ_SOURCE_LOCAL. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much of a source has to be read, before it is: the chunks of a file that hold data; and how
- * much of them is free space (io/fs/free_space.h). A file system that answers
- * slowly, or a file in very many pieces, is not looked at for long; what lies behind is taken for
- * data.
+ * Finds out in advance how much of a source must be read: the chunks of a file that hold data, and
+ * how much of them is free space (io/fs/free_space.h). A file system that answers slowly, or a file
+ * in very many pieces, is not looked at for long; what lies beyond counts as data.
  *
  * Place: the reader's first step, for the meter.
  *
@@ -26,13 +25,13 @@ struct imgz_survey {
     uint32_t chunk_bytes;
     uint64_t size_bytes;
     uint64_t from_bytes;        /* where reading begins */
-    uint64_t ns_max;            /* not looked at for longer than this */
-    struct imgz_blanks *blanks; /* receives what is free, without the holes; NULL: do not look */
+    uint64_t ns_max;            /* the longest time to look */
+    struct imgz_blanks *blanks; /* receives what is free, without holes; NULL: do not look */
 
     /* Filled in by run(). */
-    struct imgz_survey_part before; /* that */
-    struct imgz_survey_part behind;
-    uint64_t end; /* as far as it was looked at */
+    struct imgz_survey_part before; /* from_bytes */
+    struct imgz_survey_part behind; /* after it */
+    uint64_t end;                   /* as far as it was looked at */
 };
 
 /* 'source' is a file or a device; a device is all data. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an interrupted run could not read. Zeros stand for it in the file that it left, which is
- * marked then (tempfile.h); only the map that was kept with it knows where. Without that the file
- * is refused. With a map, what lies behind its end is not to be taken over, marked or not: a mark
- * may get lost when the file is copied.
+ * What an interrupted run could not read. The file that it left has zeros for it, and is marked
+ * then (tempfile.h); only the map that was kept with it says where. Without that a marked file is
+ * refused. With a map, nothing after the map's end is taken over, marked or not: a mark may get
+ * lost when the file is copied.
  *
  * Threads    the job's.
  * Ownership  owns the list.
@@ -23,13 +23,13 @@ struct imgz_known_bad_config {
     uint64_t size_bytes;              /* of the disk */
 };
 
-/* Zero, nothing is known of. */
+/* All zero: nothing is known. */
 struct imgz_known_bad {
-    struct imgz_range_list bad; /* all that the map has; behind end_bytes, too */
-    uint64_t end_bytes;         /* of the disk: what lies behind must not be taken over */
+    struct imgz_range_list bad; /* all that the map has, even after end_bytes */
+    uint64_t end_bytes;         /* of the disk: what follows must not be taken over */
 };
 
-/* 'unread' may be uninitialized; in any case to be ended by fini. */
+/* 'known_bad' may be uninitialized; call fini in any case. */
 IMGZ_MUST_CHECK int imgz_known_bad_load(struct imgz_known_bad *known_bad, struct imgz_job *job,
                                         const struct imgz_known_bad_config *config);
 void imgz_known_bad_fini(struct imgz_known_bad *known_bad);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The map of what a capture has read and what could not be read (map_tracker.h): the user's, by
- * --map; or, with --on-error=zero, one of its own beside IMAGE.partial. Zeros stand in the image
- * for what could not be read, and without a map nobody could tell them from others and go on.
+ * --map; or, with --on-error=zero, one of its own beside IMAGE.partial. The image has zeros for
+ * what could not be read. Without a map nobody could tell these from other zeros, and go on.
  *
- * The capture's own lives as long as IMAGE.partial. It is taken up again by a run that goes on,
- * also by one that was not asked for zeros.
+ * The capture's own lives as long as IMAGE.partial. A run that resumes goes on with it, even
+ * without --on-error=zero.
  *
- * Place: of the job; moved on by the drain.
+ * Place: begun and ended by capture.c; moved on by the drain.
  *
  * Threads    one at a time.
  * Ownership  owns the name; the output must outlive it.
@@ -30,22 +30,22 @@ struct imgz_read_map {
     bool own;
 };
 
-/* Loads the user's, if one is wanted. To be called before the output is opened, which may remove
- * what an interrupted run left. In any case to be ended by fini(). */
+/* Loads the user's, if one is wanted. Call it before the output is opened, which may remove what an
+ * interrupted run left. Call fini in any case. */
 IMGZ_MUST_CHECK int imgz_read_map_load(struct imgz_read_map *map);
 
 /* The user's, or NULL. */
 const struct imgz_name *imgz_read_map_named(const struct imgz_read_map *map);
 
-/* True if this run will keep one of its own, as far as the output is a file. */
+/* True if this run will keep one of its own, should the output be a file. */
 bool imgz_read_map_keeps_own(const struct imgz_read_map *map);
 
-/* The one that tells what an interrupted run, which left 'output', could not read. */
+/* The map of what the interrupted run that left 'output' could not read. */
 const struct imgz_name *imgz_read_map_earlier(const struct imgz_read_map *map,
                                               const struct imgz_sink *output);
 
-/* With the output open: begins the user's, or its own; of the disk, what lies before 'done_bytes'
- * was read before. */
+/* With the output open: begins the user's, or its own; an earlier run read the disk up to
+ * 'done_bytes'. */
 IMGZ_MUST_CHECK int imgz_read_map_begin(struct imgz_read_map *map, const struct imgz_sink *output,
                                         uint64_t done_bytes);
 

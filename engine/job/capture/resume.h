@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goes on from what an interrupted capture left, if it is of the disk that is captured now.
+ * Goes on from what an interrupted capture left, if that is of the disk that is captured now.
  *
- * That the disk is the same is checked by samples (same_disk.h). What could not be read is known
- * from a map (known_bad.h).
+ * Samples show whether the disk is the same (same_disk.h). A map says what could not be read
+ * (known_bad.h).
  *
  * Threads    the job's; threads of its own while it runs.
  * Errors     raised: -EEXIST for another disk, or another chunk size; -EINVAL without the map that
@@ -19,14 +19,14 @@
 struct imgz_resume_config {
     const struct imgz_sink *output; /* was taken over */
     const struct imgz_source *source;
-    struct imgz_frame_header header;  /* what the image will say first */
+    struct imgz_frame_header header;  /* what the image begins with */
     const struct imgz_name *map_name; /* of the map that was kept with it, or NULL */
 };
 
-/* Zero, there was nothing. */
+/* All zero: there was nothing. */
 struct imgz_resume {
     struct imgz_valid_prefix whole;
-    struct imgz_known_bad known_bad; /* of which whole may not have all */
+    struct imgz_known_bad known_bad; /* 'whole' may end before some of it */
 };
 
 /* True if a file with these first bytes is an image, or what a run left of one: for the output. */

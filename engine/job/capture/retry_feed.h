@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Feeds an image that is to be mended: as image_feeder.h does, but a run of zeros of which
- * something is missing is cut, so that every chunk that will be read again has a slot of its own.
- * And so is one across the place up to which the new image is there already.
+ * Feeds the old image of a retry as image_feeder.h does, but cuts some runs of zeros. If something
+ * of a run is missing, every chunk that will be read again gets a slot of its own. A run is also
+ * cut where the part ends that the new image has already.
  *
  * A run has one note for all of it. So it is checked here, before it is cut: its pieces go to the
- * workers read (slot->read_deferred is not set), with nothing in their stored buffers. A run that
- * is wrong goes as a whole, with its fault.
+ * workers as read (slot->read_deferred is not set), with nothing in their stored buffers. A bad run
+ * goes as a whole, with its fault.
  *
  * Place: image -> [feeder] -> queue, in a retry.
  *

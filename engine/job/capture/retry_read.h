@@ -2,7 +2,7 @@
 /*
  * Reads again, from the source, what an image lacks of one chunk.
  *
- * Place: a retry's worker, between check and pack.
+ * Place: a retry's worker, between decoding and encoding.
  *
  * Threads    a worker's; the scratch is its own.
  * Errors     none: what is wrong is noted in the slot.
@@ -19,10 +19,9 @@ struct imgz_retry_read {
     unsigned char *scratch; /* as large as a slot's raw buffer */
 };
 
-/* The slot holds a chunk's raw bytes, as the image has them. Sectors of it that are missing and can
- * be read now replace those; what cannot be read stays as it is, and is marked in slot->bad_map.
- * Returns how many bytes were read. A source that fails otherwise leaves the slot with
- * IMGZ_FAULT_READ. */
+/* The slot holds a chunk's raw bytes, as the image has them. Missing sectors that can be read now
+ * replace those; what cannot be read stays as it is, and is marked in slot->unreadable_map. Returns
+ * how many bytes were read. A source that fails otherwise leaves the slot with IMGZ_FAULT_READ. */
 uint64_t imgz_retry_read_slot(const struct imgz_retry_read *reread, struct imgz_slot *slot);
 
 #endif /* IMGZ_RETRY_READ_H */

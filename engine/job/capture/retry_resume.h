@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an earlier, interrupted retry got done: the beginning of the new image,
- * IMAGE.partial, and IMAGE.partial.map, which tells what of that could not be read. What it did
- * read is not asked of the source again: a drive that fails may not give it twice.
+ * What an interrupted retry has done: the beginning of the new image, IMAGE.partial, and
+ * IMAGE.partial.map, which says what of that could not be read. What it did read is not read again:
+ * a failing drive may not give it twice.
  *
- * A chunk that lacked nothing must be the old image's: both indexes are gone through side by side.
- * One that did is taken on the word of its own hash.
+ * A chunk that lacked nothing must be the old image's: both indexes are compared. A chunk that
+ * lacked something need only match its own hash.
  *
- * Place: found by a retry before its threads start.
+ * Place: called by a retry before its threads start.
  *
  * Threads    the job's; threads of its own while it is found.
- * Errors     raised: -EEXIST for what was not begun to mend this image; otherwise the system's.
+ * Errors     raised: -EEXIST if it is not a retry of this image; otherwise the system's.
  */
 #ifndef IMGZ_RETRY_RESUME_H
 #define IMGZ_RETRY_RESUME_H
@@ -28,11 +28,11 @@ struct imgz_retry_resume_config {
     const struct imgz_range_list *missing;
 };
 
-/* Zero, it holds nothing. */
+/* All zero: it holds nothing. */
 struct imgz_retry_resume {
     struct imgz_valid_prefix whole;
-    struct imgz_known_bad known_bad; /* of which whole may not have all */
-    uint64_t regained_bytes;         /* so much of what was missing is there */
+    struct imgz_known_bad known_bad; /* 'whole' may end before some of it */
+    uint64_t regained_bytes;         /* of what was missing, what is there */
 };
 
 /* As imgz_valid_prefix_find(); job->unreadable, too, counts what is there. */

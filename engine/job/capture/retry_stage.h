@@ -23,13 +23,13 @@ struct imgz_retry_stage_was; /* what a slot held as it came from the image */
 
 struct imgz_retry_stage {
     struct imgz_job *job;
-    struct imgz_decode_stage decode;  /* the image as it is */
+    struct imgz_decode_stage decode;  /* the old image */
     const struct imgz_source *source; /* its on_error is ZERO */
     const struct imgz_range_list *missing;
-    struct imgz_sink *output;                 /* the image as it will be */
-    struct imgz_retry_resume earlier;         /* as much of that as is there already */
-    struct imgz_map_tracker *partial_map;     /* what it lacks as it grows */
-    char recorded[IMGZ_RECORDED_NAMES_BYTES]; /* digests that the image as it is has */
+    struct imgz_sink *output;                 /* the new image */
+    struct imgz_retry_resume earlier;         /* what of that is there already */
+    struct imgz_map_tracker *partial_map;     /* what the new image lacks as it grows */
+    char recorded[IMGZ_RECORDED_NAMES_BYTES]; /* digests that the old image has */
     time_t start_time;
 
     /* Made by prepare(). */
@@ -41,7 +41,7 @@ struct imgz_retry_stage {
     struct imgz_totals *old_tally; /* over what the image held: proves it as a whole */
     struct imgz_image_writer writer;
     struct imgz_meta meta;
-    uint64_t regained_bytes; /* so much could be read; 0: the output is not whole, nor needed */
+    uint64_t regained_bytes; /* could be read now; 0: the output is not complete, nor needed */
 };
 
 /* For an image and a source that are open. */

@@ -2,11 +2,11 @@
 /*
  * Whether a source is the disk that an image, or the beginning of one, was made of.
  *
- * By samples: some chunks, evenly from all that the image has, are read again and held against
- * their hashes; and some places of its zeros. What cannot be read now, and what could not be read
- * then, proves nothing either way.
+ * Samples decide: some chunks, spread evenly over the image, and some places of its zeros are read
+ * again and compared. What cannot be read now, and what could not be read then, proves nothing
+ * either way.
  *
- * Threads    the job's; reads in a thread of its own, which a hanging source keeps.
+ * Threads    the job's; reads in a thread of its own, which is left behind if the source hangs.
  * Errors     raised.
  */
 #ifndef IMGZ_SAME_DISK_H
@@ -22,11 +22,11 @@ struct imgz_same_disk {
     const struct imgz_index *index;          /* with its hashes */
     enum imgz_hash_kind hash;                /* which those are */
     uint64_t raw_bytes;                      /* of the disk, which the index covers */
-    const struct imgz_range_list *known_bad; /* for which zeros stand in the image, or may */
+    const struct imgz_range_list *known_bad; /* the image has zeros for it, or may have */
 };
 
-/* -EEXIST, not raised: it has other bytes, somewhere in the chunk at '*offset'. Unless that is
- * overridden (IMGZ_OVERRIDE_CHANGED): then nothing is looked at. */
+/* -EEXIST, not raised: it has other bytes, somewhere in the chunk at '*offset'. If that is
+ * overridden (IMGZ_OVERRIDE_CHANGED), nothing is looked at. */
 IMGZ_MUST_CHECK int imgz_same_disk_compare(const struct imgz_same_disk *samples,
                                            struct imgz_job *job, uint64_t *offset);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much is whole of what an interrupted run left of an image.
+ * How much of the image that an interrupted run left is valid.
  *
- * Nothing in it is trusted. Every item is inflated and held against its hashes, as verify does; the
- * first that is not right, or that is not all there, ends what counts.
+ * Nothing in it is trusted. Every item is inflated and checked by its hashes, as verify does. The
+ * first that is bad or incomplete ends what counts.
  *
  * Threads    the job's; threads of its own while it runs.
  * Errors     raised: -EEXIST for another size of disk or chunk; otherwise the system's.
@@ -19,8 +19,8 @@
 struct imgz_valid_prefix_config {
     const struct imgz_sink *output;  /* was taken over */
     const char *disk;                /* what the image is of, for errors */
-    struct imgz_frame_header header; /* what the image will say first */
-    uint64_t end_bytes;              /* of the disk: what lies behind does not count */
+    struct imgz_frame_header header; /* what the image begins with */
+    uint64_t end_bytes;              /* of the disk: what follows does not count */
 };
 
 struct imgz_valid_prefix {
@@ -30,7 +30,7 @@ struct imgz_valid_prefix {
 };
 
 /* job->totals and the job's figures afterwards count what is there, for a run that continues this
- * one. 'whole' may be uninitialized; in any case to be ended by fini. */
+ * one. 'whole' may be uninitialized; call fini in any case. */
 IMGZ_MUST_CHECK int imgz_valid_prefix_find(struct imgz_job *job,
                                            const struct imgz_valid_prefix_config *config,
                                            struct imgz_valid_prefix *whole);

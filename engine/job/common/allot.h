@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Allots slots and workers to a job by what memory there is: fewer where it is short, and a message
- * where it is too short for any. Else the system would end the process half-way, or the machine
- * come to a standstill.
+ * Allots slots and workers to a job by the memory there is: fewer if it is short, and an error if
+ * it is too short for any. Otherwise the system would kill the process half-way, or the machine
+ * would stall.
  *
- * Place: asked by imgz_job_prepare().
+ * Place: called by imgz_job_prepare().
  *
  * Threads    the caller's.
  * Errors     raised: -ENOMEM.

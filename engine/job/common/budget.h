@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many slots and workers a job gets: as many as keep each other busy, but no more than the disk
- * has chunks, and than fit into the memory that the job may take.
+ * How many slots and workers a job gets: as many as keep each other busy, but no more slots than
+ * the disk has chunks, and no more than the job's memory allows.
  *
- * Place: asked by job.c before a pipeline is made.
+ * Place: called by allot.c and job.c before a pipeline is made.
  *
  * Threads    any; no state.
- * Errors     -ENOMEM where not even the least fits.
+ * Errors     -ENOMEM if not even the least fits.
  */
 #ifndef IMGZ_BUDGET_H
 #define IMGZ_BUDGET_H
@@ -29,15 +29,15 @@ struct imgz_budget {
     uint32_t slot_count;
 };
 
-/* The slots that so many workers get where nothing is short. */
+/* How many slots this many workers get if memory is not short. */
 uint32_t imgz_budget_slot_count(uint32_t worker_count);
 
-/* 'memory_bytes' may be taken in all, or UNLIMITED. Where they are short there are fewer slots;
- * then fewer workers. */
+/* 'memory_bytes' may be taken in all, or UNLIMITED. If that is short, there are fewer slots, then
+ * fewer workers. */
 IMGZ_MUST_CHECK int imgz_budget_make(const struct imgz_budget_needs *needs, uint64_t memory_bytes,
                                      struct imgz_budget *result);
 
-/* What the least takes: below this, make() fails. */
+/* What the least takes: with less, make() fails. */
 uint64_t imgz_budget_bytes_min(const struct imgz_budget_needs *needs);
 
 #endif /* IMGZ_BUDGET_H */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job that may open no more than it needs (machine/confine.h): what an image, or a disk, from
- * outside may break has nowhere to go.
+ * A job that may open no more than it needs (machine/confine.h): if an image or a disk takes over
+ * the process, it can reach nothing else.
  *
- * Place: asked for by a job, with IMGZ_FLAG_CONFINE, once all that it reads and writes is open.
+ * Place: called by a job with IMGZ_FLAG_CONFINE, once all that it reads and writes is open.
  *
- * Threads    the caller's, and those that it starts from then on. It is for good.
- * Errors     none: where the kernel cannot do that, the job goes on and the log says so.
+ * Threads    the caller's, and those that it starts from then on, permanently.
+ * Errors     none: if the kernel cannot do that, the job goes on and the log says so.
  */
 #ifndef IMGZ_CONFINED_H
 #define IMGZ_CONFINED_H

@@ -2,8 +2,8 @@
 /*
  * What restore and verify share: an image, its inflaters, and what its chunks must add up to.
  *
- * Threads    as the threads: work() runs in the workers, the rest in the caller's thread or the
- *            drain.
+ * Threads    work() runs in the workers, feed() in the feeder, the rest in the caller's thread or
+ *            the drain.
  * Errors     raised.
  */
 #ifndef IMGZ_DECODE_STAGE_H
@@ -30,18 +30,17 @@ struct imgz_decode_stage {
     bool by_stored;  /* progress counts what is stored */
     bool continues;  /* the run before this one: see imgz_job_needs */
 
-    /* retry: so much room in a slot's buffers, for what is read and packed anew; 0: as the image
+    /* retry: room in a slot's buffers for what is read and encoded again; 0: what the image
      * needs */
     uint64_t raw_bytes_min;
     uint64_t stored_bytes_min;
     uint64_t worker_bytes; /* retry: of what a worker has beside its decoder */
 
-    /* restore: what is held already is not written; may be NULL */
+    /* restore: what it holds already is not written; may be NULL */
     const struct imgz_source *target;
-    bool by_bytes; /* ... which bytes tell, and not their hash */
+    bool by_bytes; /* ... which is found by its bytes, not by hashes */
 
-    uint32_t zero_cost; /* what zeros cost whoever takes them: see pipeline/meter.h; 0: next to
-                           nothing */
+    uint32_t zero_cost; /* what zeros cost the target: see pipeline/meter.h; 0: next to nothing */
 
     /* Made by prepare(). */
     struct imgz_decode_stage_worker *workers;
@@ -53,11 +52,11 @@ struct imgz_decode_stage {
     uint64_t hash_index; /* owned by the drain: of the next chunk, in the image's table of hashes */
 };
 
-/* For an image that is open: line, totals and workers. */
+/* For an image that is open: makes pipeline, totals and workers. */
 IMGZ_MUST_CHECK int imgz_decode_stage_prepare(struct imgz_decode_stage *decode,
                                               struct imgz_job *job);
-/* The work (pipeline/meter.h) that the first 'end_bytes' of the disk are, where an entry of the
- * index ends. */
+/* The work (pipeline/meter.h) in the first 'end_bytes' of the disk. An entry of the index must end
+ * there. */
 uint64_t imgz_decode_stage_weigh(const struct imgz_decode_stage *decode, const struct imgz_job *job,
                                  uint64_t end_bytes);
 
@@ -72,9 +71,9 @@ void imgz_decode_stage_work(struct imgz_decode_stage *decode, uint32_t worker_in
  * (A stream's table was compared as a whole by its feeder.) */
 void imgz_decode_stage_check_table(struct imgz_decode_stage *decode, struct imgz_slot *slot);
 
-/* Behind the last item, job->sum complete: size, CRC-32 and root hash must be what the end record
- * says, and digests what the metadata says. Not in the drain: a stream's end record is known once
- * its feeder has ended. */
+/* After the last item, with job->sum complete: size, CRC-32 and root hash must be what the end
+ * record says, and digests what the metadata says. Not in the drain: a stream's end record is known
+ * once its feeder has ended. */
 IMGZ_MUST_CHECK int imgz_decode_stage_check_sum(const struct imgz_decode_stage *decode,
                                                 struct imgz_job *job);
 

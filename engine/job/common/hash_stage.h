@@ -2,8 +2,8 @@
 /*
  * What hash and compare share: reading a raw disk and hashing its chunks.
  *
- * Threads    as the threads: feed() runs in the feeder, work() in the workers, accept() in the
- *            drain; the rest in the caller's thread.
+ * Threads    feed() runs in the feeder, work() in the workers, accept() in the drain; the rest in
+ *            the caller's thread.
  * Errors     raised.
  */
 #ifndef IMGZ_HASH_STAGE_H
@@ -23,9 +23,9 @@ struct imgz_hash_stage_worker {
 struct imgz_hash_stage {
     struct imgz_job *job;
     struct imgz_source *source;
-    const struct imgz_overlay *overlay; /* what it is taken to have; NULL: what it has */
+    const struct imgz_overlay *overlay; /* replaces some of what it has; NULL: nothing */
     uint64_t size_bytes; /* to read: the source's, or less; IMGZ_SIZE_UNKNOWN for a stream */
-    bool raw_wanted;     /* the raw bytes stay in the slot behind the hash */
+    bool raw_wanted;     /* the raw bytes are left in the slot */
 
     /* Made by prepare(). */
     struct imgz_hash_stage_worker *workers;
@@ -33,7 +33,7 @@ struct imgz_hash_stage {
     uint32_t worker_count;
 };
 
-/* Line and totals for the source in chunks of 'chunk_bytes'. To be released in any case. */
+/* Makes pipeline and totals for the source, in chunks of 'chunk_bytes'. Release it in any case. */
 IMGZ_MUST_CHECK int imgz_hash_stage_prepare(struct imgz_hash_stage *scan, uint32_t chunk_bytes,
                                             enum imgz_hash_kind hash);
 void imgz_hash_stage_release(struct imgz_hash_stage *scan);

@@ -6,7 +6,7 @@
  * A job's page reads: begin; open what is read and written; run the threads; commit; end.
  *
  * Threads    the caller's.
- * Errors     raised on job->stop, and returned.
+ * Errors     raised on job->latch, and returned.
  */
 #ifndef IMGZ_JOB_H
 #define IMGZ_JOB_H
@@ -34,7 +34,7 @@ enum imgz_job_kind {
 struct imgz_job_request {
     enum imgz_job_kind kind;
     const struct imgz_options *options; /* NULL: the defaults */
-    struct imgz_report *report;         /* NULL: not wanted; so for the next */
+    struct imgz_report *report;         /* NULL: not wanted; the same for the next */
     struct imgz_error *error;
     const char *against; /* verify: what is compared, or NULL */
 };
@@ -69,15 +69,15 @@ struct imgz_job {
     struct imgz_placement *placement;
     struct imgz_pipeline *pipeline;
     struct imgz_totals *totals;
-    uint32_t slot_count;     /* before: where nothing is short */
+    uint32_t slot_count;     /* before: what it is if memory is not short */
     bool worker_count_fixed; /* the first run decides it: what workers have is made once */
     uint32_t chunk_bytes;
     uint64_t raw_bytes_total; /* or IMGZ_SIZE_UNKNOWN */
 
     enum imgz_phase run_phase; /* what the next run is called in progress: COPY unless set */
 
-    /* Filled in on the way by who finds it out; imgz_job_end() adds the figures of the whole job.
-     * What the drain counts is its own while it runs, the warnings are the job's own thread's. */
+    /* Filled in on the way; imgz_job_end() adds the figures of the whole job. The drain owns what
+     * it counts while it runs; the job's own thread owns the warnings. */
     struct imgz_report report;
     struct imgz_totals_sum sum; /* complete if sum_done */
     bool sum_done;
@@ -85,20 +85,20 @@ struct imgz_job {
     uint64_t flush_ns;               /* of runs before the last */
     const char *io_name;
     struct imgz_range_list unreadable; /* owned by the drain while it runs */
-    uint64_t unlisted_bytes;           /* unreadable, too, as an image says that lists only some */
-    uint64_t unlisted_count;           /* in so many ranges */
+    uint64_t unlisted_bytes;           /* unreadable, too, in an image that lists only some */
+    uint64_t unlisted_count;           /* ... in how many ranges */
 };
 
-/* Checks and completes the options. 'job' may be uninitialized. To be ended in any case. */
+/* Checks and completes the options. 'job' may be uninitialized. Call imgz_job_end() in any case. */
 IMGZ_MUST_CHECK int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request);
 
-/* The options that 'options' (NULL: none) and the defaults make together. 0; -EINVAL: it was not
- * set up; -E2BIG: it has something set that is not known here. */
+/* Completes 'options' (NULL: none) with the defaults. 0; -EINVAL: it was not set up; -E2BIG: it
+ * sets something that is not known here. */
 IMGZ_MUST_CHECK int imgz_job_complete_options(const struct imgz_options *options,
                                               struct imgz_options *result);
 
 /* Gives the caller report and error and frees everything; nothing if a thread was left behind
- * (job->left). Returns 'rc', or -ECANCELED and the like as the latch has it. */
+ * (job->left). Returns 'rc', or the code that the latch has, such as -ECANCELED. */
 IMGZ_MUST_CHECK int imgz_job_end(struct imgz_job *job, int rc);
 
 /* The end of a job that could not even be made. Returns 'rc'. */
@@ -119,23 +119,24 @@ enum imgz_chunk_hash imgz_job_hash_named(enum imgz_hash_kind hash);
 IMGZ_MUST_CHECK int imgz_job_check_hash(struct imgz_job *job, const char *image_path,
                                         enum imgz_hash_kind hash);
 
-/* Opens what is read and written: what may block on a pipe, while a wish to cancel is heard. */
+/* Opens what is read and written by 'body', which may block on a pipe, and can be cancelled
+ * meanwhile. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
 
 /* Decides where workers and slots go. Called by imgz_job_prepare(). */
 IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);
 
-/* Line and totals for chunks of tally_config->chunk_bytes. A job may run again: what the last run
- * used is given back. */
+/* What imgz_job_prepare() makes pipeline and totals for. A job may run again: what the last run
+ * used is freed. */
 struct imgz_job_needs {
     struct imgz_totals_config totals;
-    uint64_t raw_bytes;    /* of a slot's raw buffer, as far as the disk is so large; 0: none */
+    uint64_t raw_bytes;    /* of a slot's raw buffer, unless the disk is smaller; 0: none */
     uint64_t stored_bytes; /* of a slot's stored buffer; 0: none */
     uint64_t worker_bytes; /* of what a worker has, beside the usual */
     uint64_t index_bytes;  /* of what grows on the way, if that is known */
     uint64_t raw_bytes_total;
     struct imgz_meter_config meter;
-    bool continues; /* the run before this one: its totals and figures count on */
+    bool continues; /* ... the run before this one: its totals and figures go on */
 };
 IMGZ_MUST_CHECK int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs);
 
@@ -151,10 +152,10 @@ IMGZ_MUST_CHECK int imgz_job_run(struct imgz_job *job, const struct imgz_job_bod
 /* For the drain: adds an item to the totals and the meter. */
 void imgz_job_count(struct imgz_job *job, const struct imgz_slot *slot, uint64_t image_bytes_done);
 
-/* For the drain, behind the last item: completes job->sum. */
+/* For the drain, after the last item: completes job->sum. */
 void imgz_job_sum_up(struct imgz_job *job);
 
-/* The last word to the progress callback of a job that succeeded. */
+/* The last call of the progress callback, for a job that succeeded. */
 void imgz_job_finish(struct imgz_job *job);
 
 /* "preparing: Cannot allocate memory; ...". */

@@ -3,7 +3,7 @@
  * Whether a job's options make sense: each by itself, for this job, and together. What can only be
  * known when source and target are open is checked by the job.
  *
- * Place: the first thing that a job does. The program has no rules of its own beside these.
+ * Place: the first thing that a job does. The program has no other rules.
  */
 #ifndef IMGZ_OPTIONS_CHECK_H
 #define IMGZ_OPTIONS_CHECK_H

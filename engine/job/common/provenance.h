@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an image says of where it comes from: the metadata of a capture, or of a mended image.
+ * Where an image comes from: the metadata of a capture, or of a retry.
  *
  * Place: the drain of capture and retry, once everything was read.
  *
@@ -16,8 +16,8 @@
 #include "io/source/source.h"
 #include "job/common/job.h"
 
-/* So many unreadable ranges are listed in the metadata: 160 KB at most. What a capture leaves
- * unread beyond them is counted. */
+/* The most unreadable ranges that are listed in the metadata: 160 KB. Further ones are only
+ * counted. */
 #define IMGZ_PROVENANCE_RANGES_MAX 4096u
 
 struct imgz_provenance {
@@ -26,14 +26,13 @@ struct imgz_provenance {
     time_t start_time;
 };
 
-/* Adds digests and unreadable ranges, and what there is to say of tool, machine and time unless the
- * image is to be reproducible. 'meta' is empty. */
+/* Adds digests and unreadable ranges and, unless the image must be reproducible, tool, machine and
+ * time. 'meta' is empty. */
 IMGZ_MUST_CHECK int imgz_provenance_add(const struct imgz_provenance *provenance,
                                         struct imgz_meta *meta);
 
-/* The same for an image that is made of another and its source, read again in places: what 'before'
- * says holds, but digests and unreadable ranges are those of now. -E2BIG: it says far more than any
- * capture does. */
+/* The same for the new image of a retry: it keeps what 'before', the old one's, says, except for
+ * digests and unreadable ranges. -E2BIG: that is far more than any capture says. */
 IMGZ_MUST_CHECK int imgz_provenance_renew(const struct imgz_provenance *provenance,
                                           const struct imgz_meta *before, struct imgz_meta *meta);
 

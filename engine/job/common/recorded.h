@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The digests of a disk beside those that an image records of it in its metadata.
+ * Compares the digests of a disk with those that an image records in its metadata.
  *
- * Place: behind the last chunk of every job that has both: verify, verify --against, restore, hash,
- * and retry with the image as it was.
+ * Place: after the last chunk of every job that has both: verify, verify --against, restore, hash,
+ * and retry with the old image.
  *
  * Threads    the caller's.
  * Errors     none: each job has its own words for a digest that differs.
@@ -21,12 +21,12 @@ struct imgz_recorded_difference {
     const char *recorded;
 };
 
-/* Holds each digest of the sum against the recorded one, where there is one: bit i of '*compared'
- * is then set for the i-th. False if one differs: the first is in '*difference'. */
+/* Compares each digest of the sum with the recorded one, if there is one: bit i of '*compared' is
+ * then set for the i-th. False if one differs: '*difference' is the first. */
 bool imgz_recorded_agree(const struct imgz_totals_sum *sum, const struct imgz_meta *meta,
                          uint32_t *compared, struct imgz_recorded_difference *difference);
 
-/* So many bytes has the longest list of names. */
+/* Room for the longest list of names. */
 #define IMGZ_RECORDED_NAMES_BYTES 64u
 
 /* The names of those that are recorded and known here, as options->digests takes them; "": none. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a source holds still while it is read. What is written to it meanwhile may be in an image
- * by halves: pages of before and of after. imgz cannot prevent that, so it warns.
+ * Whether a source changes while it is read. The image may then have old pages beside new ones.
+ * imgz cannot prevent that, so it warns.
  *
  * Place: capture, retry, hash and compare, around what they read.
  *
  * Threads    the job's own.
- * Errors     none: what cannot be told is not told. Who writes is asked at the beginning, and at
- *            the end whether anybody did.
+ * Errors     none: what is not known is not reported. The beginning looks for who may write, the
+ *            end for what was written.
  */
 #ifndef IMGZ_STEADY_H
 #define IMGZ_STEADY_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a job finds that does not stop it, but that people should know: in the report, and to
+ * Warnings: what does not stop a job, but should be known. They go into the report, and to
  * options->warning at once.
  *
  * Threads    the job's own.
- * Errors     none. What is too much for the report is still told.
+ * Errors     none. Warnings that do not fit in the report still go to options->warning.
  */
 #ifndef IMGZ_WARN_H
 #define IMGZ_WARN_H

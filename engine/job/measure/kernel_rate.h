@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Measures one kind of work: all workers do it over and over on the chunks of a sample set, until a
- * slice of time is over. No disk takes part. Packing and unpacking hash chunks as the options say.
+ * slice of time is over. No disk is used. Encoding and decoding hash chunks as the options say.
  *
- * The speed is the sum of the workers' own: what each did, by the time it took for that. Waiting
- * for the next chunk does not count, nor that at the end of a slice one worker still has one to
- * finish.
+ * The speed is the sum of the workers' speeds: the bytes of each, divided by the time it took for
+ * them. Waiting for a chunk does not count, nor does waiting for the last worker at the end of a
+ * slice.
  *
  * Threads    run() is called by one thread and starts the others.
  * Errors     as a job's: run() fills in 'error'.
@@ -22,9 +22,8 @@ enum imgz_kernel_rate_work {
     IMGZ_KERNEL_RATE_SHA256,
     IMGZ_KERNEL_RATE_CRC32,
     IMGZ_KERNEL_RATE_PACK,
-    IMGZ_KERNEL_RATE_PROVE, /* packs chunk_count chunks, each once, and checks them: see
-                             * sample_set.h
-                             */
+    IMGZ_KERNEL_RATE_PROVE, /* packs prove_count chunks, each once, and checks them: see
+                               sample_set.h */
     IMGZ_KERNEL_RATE_UNPACK,
 };
 
@@ -33,16 +32,16 @@ struct imgz_kernel_rate {
     enum imgz_kernel_rate_work work;
     int level;            /* PACK, PROVE */
     uint64_t slice_ns;    /* not of PROVE */
-    uint32_t prove_count; /* PROVE: so many chunks, in their turn */
-    bool keep;            /* PROVE: as the packed form */
+    uint32_t prove_count; /* PROVE: how many chunks */
+    bool keep;            /* PROVE: ... as their packed form */
 
     /* Filled in by run(). */
     uint64_t raw_bytes;    /* worked on; a chunk counts each time */
     uint64_t elapsed_ns;   /* that the workers together took for them; 0: not to be reported */
     uint64_t busy_ns;      /* each worker's time for that, added up */
-    uint64_t cpu_ns;       /* of it: that they had a processor */
-    uint64_t kernel_sum;   /* of a kernel's results, of a hash the first byte: nobody may leave the
-                            * kernel out, and tests can see which one it was */
+    uint64_t cpu_ns;       /* of it, with a processor */
+    uint64_t kernel_sum;   /* of a kernel's results, or of a hash's first bytes: so the compiler
+                              cannot drop the kernel, and tests see which one it was */
     uint64_t *image_bytes; /* PACK, PROVE: what each chunk costs in an image, 0 where it was not
                             * its turn; chunk_count of them, the caller's */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measures how fast a source is read, by the reader of a capture, whose workers read what is
- * left to them and do nothing with it. From its start, until a slice of time is over or enough was
- * read; holes do not count.
+ * Measures how fast the reader of a capture reads a source. Its workers read what is left to them
+ * and do nothing with it. It reads from the start until a slice of time is over or enough was read;
+ * holes do not count.
  *
  * Threads    run() is called by one thread and starts the others.
  * Errors     as a job's: run() fills in 'error'.

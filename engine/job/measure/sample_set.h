@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the bench measures on: chunks of a file or device, taken evenly from all of it that is no
- * hole, or of the built-in mix; in memory, raw and packed.
+ * What the bench measures on: chunks of a file or device, spread evenly over everything but holes,
+ * or of the built-in mix. They are in memory, raw and packed.
  *
  * Threads    made and loaded by one; then read by any. A chunk's packed form is written by the one
  *            that packs it.
  * Errors     raised.
- * Blocking   choose and load read the source; they hear a stop.
+ * Blocking   create and load read the source; they can be cancelled.
  * Memory     all in create(): at most 64 MiB of raw chunks, and as much of packed ones.
  */
 #ifndef IMGZ_SAMPLE_SET_H
@@ -39,8 +39,8 @@ struct imgz_sample_set {
     unsigned char *stored;
 };
 
-/* Chooses chunks of 'source', or of the mix if it is NULL, and gets memory for them. 'sample set'
- * may be uninitialized, and is to be given to fini() in any case. */
+/* Chooses chunks of 'source', or of the mix if it is NULL, and gets memory for them. 'samples' may
+ * be uninitialized; call fini in any case. */
 IMGZ_MUST_CHECK int imgz_sample_set_create(struct imgz_sample_set *samples,
                                            const struct imgz_source *source, uint32_t chunk_bytes,
                                            struct imgz_latch *latch);
@@ -51,7 +51,7 @@ IMGZ_MUST_CHECK int imgz_sample_set_load(struct imgz_sample_set *samples,
                                          const struct imgz_source *source,
                                          struct imgz_latch *latch);
 
-/* How much of the chosen data lies in the page cache, in percent; UINT32_MAX if nobody knows. */
+/* How much of the chosen data lies in the page cache, in percent; UINT32_MAX if it is not known. */
 uint32_t imgz_sample_set_cached_percent(const struct imgz_sample_set *samples,
                                         const struct imgz_source *cached_source);
 
@@ -93,7 +93,7 @@ enum imgz_fault imgz_sample_set_prove(struct imgz_sample_set *samples, uint32_t 
 void imgz_sample_set_unpack(const struct imgz_sample_set *samples, uint32_t index,
                             const struct imgz_chunk_decoder *decoder, struct imgz_slot *slot);
 
-/* ---- Jobs on them ------------------------------------------------------------------------- */
+/* ---- Jobs on a sample set ----------------------------------------------------------------- */
 
 /* Prepares a job whose slots hold one chunk each. Raised. */
 IMGZ_MUST_CHECK int imgz_sample_set_prepare_job(const struct imgz_sample_set *samples,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How small a sample becomes at one level after the other, when the slow ones come to some of its
- * chunks only: as much less than at the level before as those chunks that both came to. Levels next
- * to each other gain on the same chunks, so that this is much closer than the ratio of what was
+ * Estimates the size of a sample at each level, when slow levels see only some of its chunks. All
+ * chunks are taken to shrink, from the level before, as much as those that both levels saw.
+ * Neighbouring levels gain on the same chunks, so this is much closer than the ratio of what was
  * seen.
  *
  *     chunk           0     1     2     3      all
@@ -27,7 +27,7 @@ struct imgz_size_estimate {
     double before_all; /* all chunks at the level before */
 };
 
-/* 0, or -ENOMEM. To be given to fini() in any case. */
+/* 0, or -ENOMEM. Call fini in any case. */
 IMGZ_MUST_CHECK int imgz_size_estimate_init(struct imgz_size_estimate *estimate,
                                             uint32_t chunk_count);
 void imgz_size_estimate_fini(struct imgz_size_estimate *estimate);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file or block device opened in both ways there are to read it: past the page cache, and through
- * it.
+ * A file or block device opened in both ways: past the page cache, and through it.
  *
  * Threads    one at a time.
  * Errors     raised on the job's latch.
@@ -18,8 +17,8 @@ struct imgz_source_pair {
     struct imgz_source *cached;
 };
 
-/* As the job's options want it: AUTO opens a device directly, and a file in both ways where its
- * file system can. 'twoway' must be closed; what is open after a failure is to be closed too. */
+/* Opens what the job's options ask for: AUTO opens a device directly, and a file in both ways if
+ * its file system can. Close 'pair' in any case. */
 IMGZ_MUST_CHECK int imgz_source_pair_open(struct imgz_source_pair *pair, const char *path,
                                           struct imgz_job *job);
 void imgz_source_pair_close(struct imgz_source_pair *pair);

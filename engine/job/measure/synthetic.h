@@ -2,8 +2,8 @@
 /*
  * A disk that does not exist: what the bench measures on when it is given no file.
  *
- * It is synthetic. Its kinds of data and their shares are chosen so that levels compare as they do
- * on the system drives of desktops and servers; the ratio of a real drive can be anything.
+ * Its kinds of data and their shares are chosen so that levels compare as they do on the system
+ * drives of desktops and servers. The ratio of a real drive can be anything.
  *
  *     25 %     zeros, in runs of 1 MiB and more: free space
  *     18.75 %  random bytes: media, archives, encrypted files
@@ -30,10 +30,10 @@ enum imgz_synthetic_kind {
 };
 #define IMGZ_SYNTHETIC_KIND_COUNT 6u
 
-/* What is of one kind: the smallest chunk there is. */
+/* A piece is of one kind. It is as large as the smallest chunk. */
 #define IMGZ_SYNTHETIC_PIECE_BYTES ((size_t)64 << 10)
 
-/* After so many pieces, and in each further such stretch, the shares above are exact. */
+/* In every stretch of this many pieces, from the first on, the shares above are exact. */
 #define IMGZ_SYNTHETIC_CYCLE_PIECES 256u
 
 enum imgz_synthetic_kind imgz_synthetic_kind_at(uint64_t piece_index);

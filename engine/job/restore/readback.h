@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading back what a restore wrote: not from the page cache but from the drive, and held against
- * the hashes in the image. A drive that acknowledges what it does not keep (counterfeit flash, a
- * cache that lies, worn cells) is found out before the job is called done.
+ * Reads back what a restore wrote, not from the page cache but from the drive, and compares it with
+ * the hashes in the image. That detects a drive that does not keep what it acknowledged
+ * (counterfeit flash, a cache that lies, worn cells) before the job ends.
  *
  * Place: restore, after the flush and before the commit.
  *

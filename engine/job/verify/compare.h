@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Comparing a raw disk, or the disk in another image, with an image by hashes alone: imgz_verify()
- * with 'against'.
+ * Compares a raw disk, or the disk in another image, with an image: imgz_verify() with 'against'.
  *
  * Threads    the caller's.
  * Errors     raised; -EBADMSG if they differ, after the whole disk was read.

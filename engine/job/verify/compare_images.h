@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Comparing the disks in two images: imgz_verify() with an image as 'against'.
+ * Compares the disks in two images: imgz_verify() with an image as 'against'.
  *
- * The other image is decoded and checked as verify does. The chunks it gives are held against the
- * hashes of the first (expected.h), of which only these are read.
+ * The other image is decoded and checked as verify does. Its chunks are compared with the hashes of
+ * the first (expected.h), of which only these are read.
  *
  * Threads    the caller's.
  * Errors     raised: the other image is bad, or its disk has another size. Chunks that differ are

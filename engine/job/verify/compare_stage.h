@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Holds a raw source against an image, chunk by chunk: source -> reader -> workers (zero test,
+ * Compares a raw source with an image, chunk by chunk: source -> reader -> workers (zero test,
  * XXH3-128) -> comparison with the hashes in the image. With IMGZ_FLAG_PARANOID the workers inflate
  * the image's chunk as well, and compare bytes.
  *
@@ -8,7 +8,7 @@
  *
  * Threads    the caller's.
  * Errors     raised: the source cannot be read, or does not have the size of the disk in the image;
- *            the image's chunk is not right. Chunks that differ are counted in job->report:
+ *            the image's chunk is bad. Chunks that differ are counted in job->report:
  *            bad_chunk_count, and bad_offset of the first.
  */
 #ifndef IMGZ_COMPARE_STAGE_H

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A drive whose GPT has its backup at its end, and the image of a smaller disk, which has it
- * elsewhere: after a restore to a larger drive somebody moved it, as 'restore --fix-gpt' does. That
- * is no difference between the two.
+ * Finds a backup GPT that was moved to the drive's end after a restore to a larger drive, as
+ * 'restore --fix-gpt' does. That must not count as a difference from the image.
  *
  * Place: verify --against, before the comparison.
  *
  * Threads    the job's.
- * Errors     raised: -ENOMEM. Where the drive's table is not wholly right nothing was rightly
+ * Errors     raised: -ENOMEM. If the drive's table is not valid in every part, nothing counts as
  *            moved.
  */
 #ifndef IMGZ_MOVED_GPT_H
@@ -19,8 +18,8 @@
 
 /* Fills 'overlay' with what the disk had before its backup was moved, and sets the report's
  * gpt_moved; or does neither. What it covers: the fields of the header that tell where the backup
- * is, and its CRC-32; the size in a protective MBR; and the place of the old backup. To be ended by
- * the caller. */
+ * is, and its CRC-32; the size in a protective MBR; and the place of the old backup. The caller
+ * ends it. */
 IMGZ_MUST_CHECK int imgz_moved_gpt_find(struct imgz_job *job, const struct imgz_image *image,
                                         const struct imgz_source *source,
                                         struct imgz_overlay *overlay);

@@ -35,7 +35,7 @@ void imgz_rehash_destroy(struct imgz_rehash *rehash); /* accepts NULL */
 /* The next item, with its raw bytes: it begins where the last one ended. */
 void imgz_rehash_add(struct imgz_rehash *rehash, const struct imgz_slot *slot);
 
-/* The disk ends here: gives out the last chunk, which may be short. */
+/* The disk ends here: passes on the last chunk, which may be short. */
 void imgz_rehash_finish(struct imgz_rehash *rehash);
 
 #endif /* IMGZ_REHASH_H */

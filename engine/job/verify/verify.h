@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verifying an image within a job that has begun: what imgz_verify() does without 'against', and
+ * Verifies an image within a job that has begun: what imgz_verify() does without 'against', and
  * imgz_hash() with an image.
  *
  * Threads    the caller's.
