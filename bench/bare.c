@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bare libraries, which bench/rivals holds imgz against: threads that read, compress or inflate
+ * The bare libraries, which bench/rivals compares imgz with: threads that read, compress or inflate
  * and write chunks of 1 MiB, and do nothing else. No hash, no check, no order, no flush.
  *
  *     imgz_bare isal-LEVEL|libdeflate-LEVEL THREADS INPUT PACK
@@ -12,7 +12,7 @@
  * wall seconds from first to last chunk. Exit 77: built without ISA-L.
  *
  * Threads    a shared counter gives each its next chunk, another one its place in PACK.
- * Errors     said on stderr; exit 1. Memory that is not there counts as an error like others.
+ * Errors     printed on stderr; exit 1. A lack of memory is an error like any other.
  */
 #include <err.h>
 #include <fcntl.h>

@@ -23,7 +23,7 @@ namespace
 
 namespace fs = std::filesystem;
 
-/* ---- Made data ---------------------------------------------------------------------------- */
+/* ---- Generated data ----------------------------------------------------------------------- */
 
 /* xorshift64*. */
 class Random
@@ -39,7 +39,7 @@ class Random
         state ^= state >> 27;
         return state * 0x2545f4914f6cdd1du;
     }
-    /* From 0 up to but without 'limit'. */
+    /* From 0 up to, but not including, 'limit'. */
     size_t below(size_t limit)
     {
         return static_cast<size_t>((next() >> 32) * limit >> 32);
@@ -186,7 +186,7 @@ std::vector<fs::path> find_programs()
                 paths.push_back(at->path());
         }
     }
-    /* A fixed order, then a fixed shuffle: what is near in the tree is alike. */
+    /* A fixed order, then a fixed shuffle: neighbours in the tree are alike. */
     std::sort(paths.begin(), paths.end());
     Random random(1);
     for (size_t i = paths.size(); i > 1; i--)
@@ -222,7 +222,7 @@ std::string read_files(size_t want_bytes)
     return data;
 }
 
-/* Whole chunks of what was read; where that is too little, text. */
+/* Whole chunks of what was read; if that is too little, text. */
 void fill_files(std::vector<Chunk> &chunks)
 {
     const std::string data = read_files(chunks.size() * chunk_bytes);

@@ -38,7 +38,7 @@ bool is_same_note(const imgz_note &a, const imgz_note &b)
            a.payload_xxh3 == b.payload_xxh3 && imgz_hash_equal(&a.raw_hash, &b.raw_hash);
 }
 
-/* The other way round gives the same, and to any decoder a note is nothing. */
+/* Decoding gives the same note, and for any decoder a note has no output. */
 bool check_note(benchmark::State &state, const imgz_note &note, const unsigned char *carrier)
 {
     imgz_note decoded = {};
@@ -130,7 +130,7 @@ struct ZeroRun {
         imgz_zero_run_make(raw_bytes, segment.data());
     }
 
-    /* zlib inflates it to zeros: up to 64 MiB, which the longer runs do not differ from. */
+    /* zlib inflates it to zeros: up to 64 MiB; longer runs do not differ. */
     bool right() const
     {
         const ZeroRun judged(imgz_min(raw_bytes, 64 * chunk_bytes));
@@ -206,7 +206,7 @@ struct Index {
     }
 };
 
-/* Walks all of it; the sum of what it stands for, or 0 if it cannot be. */
+/* Walks all of it; the sum of what it stands for, or 0 if it is impossible. */
 uint64_t walk_index(const imgz_index &index, uint64_t *segment_bytes)
 {
     imgz_index_cursor cursor;

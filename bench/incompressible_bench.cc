@@ -18,8 +18,8 @@ double deflated_part(const Chunk &chunk)
            static_cast<double>(chunk.size());
 }
 
-/* Made data: yes for what does not get smaller, no for what does. Any machine's files may have
- * chunks that fool a sample: yes must not be far wrong, no costs nothing but time. */
+/* For generated data: yes for what does not get smaller, no for what does. Any machine's files may
+ * have chunks that fool a sample: yes must not be far wrong, no costs nothing but time. */
 bool answers_right(Kind kind, const Chunk &chunk)
 {
     const double part = deflated_part(chunk);

@@ -10,8 +10,9 @@
  *     false yes   stored untried, though deflating would have taken off more than 1/1024
  *     false no    deflated in vain: less than 1/1024 came off, or nothing
  *     lost        bytes that deflating would have taken off the chunks stored untried, in all and
- * as a part of the output saved       time of deflating the chunks stored untried, less the time of
- * testing all, as a part of the time of deflating everything
+ *                 as a part of the output
+ *     saved       time of deflating the chunks stored untried, less the time of testing all, as a
+ *                 part of the time of deflating everything
  *
  * With -v, a line for each false yes: where the chunk begins, and what it would have gained.
  */
@@ -147,7 +148,7 @@ static void finish_chunk(struct survey *survey)
 
 /* ---- Files -------------------------------------------------------------------------------- */
 
-/* Zeros up to the next block, as behind the end of any file on a disk. */
+/* Zeros up to the next block, as after the end of any file on a disk. */
 static void pad_chunk(struct survey *survey)
 {
     const size_t end = (size_t)imgz_align_up(survey->chunk_used_bytes, IMGZ_BLOCK_BYTES);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whole jobs through imgz.h, on a disk of size_mib() MiB in the page cache, in TMPDIR; see
- * write_disk() for what is on it. To a file a job's time has its flush in it, to /dev/null it has
- * not: the second is what the processors alone can do.
+ * write_disk() for what is on it. To a file, a job's time includes its flush. To /dev/null there is
+ * none: that shows what the processors alone can do.
  */
 #include <memory>
 #include <zlib.h>

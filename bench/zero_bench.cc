@@ -57,7 +57,7 @@ bool finds_single_bytes(const imgz_zero_variant &variant)
     return variant.test(chunk.data(), chunk.size());
 }
 
-/* A pass: what is read and tested at one go, in pieces. */
+/* A pass: what is read and tested in one go, in pieces. */
 struct Pass {
     size_t bytes;
     size_t piece_bytes;

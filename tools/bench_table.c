@@ -13,7 +13,7 @@
 /* The level people reach for when size matters more than time. */
 #define LEVEL_SMALL 6
 
-/* A smaller source is read before a drive comes to its speed. */
+/* A smaller source is read before a drive reaches its speed. */
 #define SOURCE_BYTES_MIN ((uint64_t)16 << 20)
 
 struct bench_level bench_level_name(int32_t level)
@@ -155,7 +155,7 @@ static void advise_level(const struct imgz_bench_result *result, const char *pat
                  speed_of(fast).text);
 }
 
-/* What holds captures up. */
+/* What limits captures. */
 static const char *limit_of(const struct imgz_bench_result *result,
                             const struct imgz_bench_row *fast, const struct imgz_bench_row *small)
 {
@@ -218,7 +218,7 @@ static void advise_restore(const struct imgz_bench_result *result, const char *f
         return;
     decode_speed = (double)decode->bytes / (double)decode->elapsed_ns;
     restore_speed = (double)restore->bytes / (double)restore->elapsed_ns;
-    /* What lies between them by a few percent is the copying, and chance. */
+    /* A difference of a few percent is the copying, and chance. */
     add_line(advice, "Restoring to %.60s: %s, limited by %s.", folder, speed_of(restore).text,
              restore_speed < 0.8 * decode_speed ? "the drive there" : "the processors");
 }

@@ -33,7 +33,7 @@ __attribute__((noreturn)) static void run_child(int (*body)(const struct options
     exit(exit_code);
 }
 
-/* No signal comes before it is known to whom it goes. */
+/* Signals are blocked until it is known to whom they go. */
 static pid_t fork_child(int (*body)(const struct options *options), const struct options *options)
 {
     const pid_t parent = getpid();

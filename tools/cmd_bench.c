@@ -112,7 +112,7 @@ static json_t *json_level(int32_t level)
     return level != IMGZ_BENCH_LEVEL_NONE ? json_string(bench_level_name(level).text) : json_null();
 }
 
-/* null where the job ended before it was settled. */
+/* null if the job ended before it was known. */
 static json_t *json_chunk_hash(enum imgz_chunk_hash hash)
 {
     return hash != IMGZ_CHUNK_HASH_DEFAULT ? json_string(imgz_chunk_hash_name(hash)) : json_null();

@@ -24,7 +24,7 @@ static void print_resumed(const struct imgz_report *report)
                  units_share(report->resumed_bytes, report->raw_bytes).text);
 }
 
-/* It went back for what the image lacked. */
+/* For a capture that only read what the image lacked. */
 static void print_mended(const struct options *options, const struct imgz_report *report)
 {
     const char *image = options->operands[1];

@@ -32,7 +32,7 @@ static void set_contents(char *text, size_t text_bytes, const char *contents, co
              contents[0] != '\0' ? " " : "", label);
 }
 
-/* What uses a disk of partitions stands beside them. */
+/* What uses a partitioned disk is shown beside its partitions. */
 static const char *disk_use(const struct imgz_device *device)
 {
     if (device->running_system)

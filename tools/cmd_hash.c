@@ -20,7 +20,7 @@ static void tag_of_digest(const char *name, char *tag, size_t size)
             *tag = (char)toupper((unsigned char)*tag);
 }
 
-/* "TAG (path) = hex", behind 'lead'. As coreutils do, a path with a line break or a backslash is
+/* "TAG (path) = hex", after 'lead'. As coreutils do, a path with a line break or a backslash is
  * escaped, and the line then starts with a backslash. */
 static void print_tag_line(const char *lead, const char *tag, const char *path, const char *hex)
 {

@@ -50,7 +50,7 @@ static void print_device_notes(const struct options *options, const struct imgz_
             report->backup_gpt_offset, path, path);
 }
 
-/* A drive to restore from, or the name of an image to restore to: the other way round is meant. */
+/* A drive to restore from, or the name of an image to restore to: the operands are swapped. */
 static bool looks_swapped(const char *image, const char *target)
 {
     struct stat status;
@@ -58,7 +58,7 @@ static bool looks_swapped(const char *image, const char *target)
     return peek_is_image_name(target) || (stat(image, &status) == 0 && S_ISBLK(status.st_mode));
 }
 
-/* The first bytes of what should be an image show that it is none. */
+/* The first bytes of what should be an image show that it is not one. */
 static bool is_no_image(int rc, const struct imgz_error *error)
 {
     return rc == -EBADMSG && error->stage == IMGZ_STAGE_READ_IMAGE && error->offset == 0;

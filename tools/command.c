@@ -100,7 +100,7 @@ static int fail_option_first(const char *option, bool json)
 
 /* ---- Standard streams ------------------------------------------------------------------------ */
 
-/* What speaks against "-" as this operand, or NULL. */
+/* Why this operand cannot be "-", or NULL. */
 static const char *refuse_stream(const struct options *options, enum operand_role role)
 {
     switch (role) {

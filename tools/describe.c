@@ -20,7 +20,7 @@ static void say_contents(FILE *out, const char *where, const char *contents, con
                 label[0] != '\0' ? " \"" : "", label, label[0] != '\0' ? "\"" : "", size);
 }
 
-/* Of the first of the list, whose partitions there are 'count' of. */
+/* The partitions of the first device in the list, which has 'count' of them. */
 static void say_partitions(FILE *out, const char *prefix, const struct imgz_devices *devices,
                            uint32_t count)
 {
@@ -68,7 +68,7 @@ static void say_now_on(FILE *out, const char *path, const char *contents, const 
 }
 
 /* Says what the device 'number', the first of the list or a partition of it, is, and fills in its
- * name; not if it is neither. */
+ * name; nothing if it is neither. */
 static void say_device(FILE *out, const struct imgz_devices *devices, dev_t number,
                        struct describe_name *name)
 {
@@ -108,7 +108,7 @@ struct describe_name describe_target(FILE *out, const char *path)
 
 /* ---- The image ------------------------------------------------------------------------------ */
 
-/* "" if the image does not tell. */
+/* "" if the image does not say. */
 static const char *find_meta(const struct imgz_image *image, const char *wanted)
 {
     const char *key, *value;

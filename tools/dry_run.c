@@ -29,7 +29,7 @@ static bool is_device(const char *path)
     return stat(path, &status) == 0 && S_ISBLK(status.st_mode);
 }
 
-/* ", a new file"; of what is no file "". */
+/* ", a new file"; "" if it is not a file. */
 struct aim {
     char text[160];
 };
@@ -79,7 +79,7 @@ static json_t *json_plan(const struct imgz_report *report)
 
 struct estimate {
     struct imgz_bench_result bench;
-    uint64_t image_bytes; /* UINT64_MAX: not known; so for the time */
+    uint64_t image_bytes; /* UINT64_MAX: not known; the same for the time */
     uint64_t elapsed_ns;
 };
 

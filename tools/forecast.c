@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The time left is what remains at the average of two speeds: the mean, and that of the last three
- * seconds. The mean alone is slow to notice that a drive's inner tracks are slower, and the other
- * alone jumps with whatever is read just now.
+ * seconds. The mean alone is slow to notice that a drive's inner tracks are slower. The other alone
+ * jumps about.
  *
- * Blanks (bytes that were read and turned out to be zeros) take as long as other data if the drive
- * is the limit, and a fraction of that if the processors are. So there are two costs in time per
- * byte: a for data, and b for blanks. The phase is cut into steps of a fifth of a second or more;
- * s is the blank share of a step. The costs must account for the time of all steps, and for the
- * time of all steps weighted by s:
+ * Blanks are bytes that were read and turned out to be zeros. They take as long as other data if
+ * the drive is the limit, and a fraction of that if the processors are. So there are two costs in
+ * time per byte: a for data, and b for blanks. The phase is cut into steps of a fifth of a second
+ * or more; s is the blank share of a step. The costs must account for the time of all steps, and
+ * for the time of all steps weighted by s:
  *
  *     sum(ns)     = a sum(data)     + b sum(blank)
  *     sum(s * ns) = a sum(s * data) + b sum(s * blank)
@@ -17,9 +17,9 @@
  * worse: chunks are finished in bursts, and noise in the byte counts makes its costs too small.
  * Until enough of both kinds was read, or if they are always mixed, a and b are both the mean.
  *
- * Both count the work of this run alone. What an earlier run did is passed over at a speed that
- * says nothing about the rest; so until there is work of its own nothing is foretold, and the clock
- * of the mean starts with it.
+ * Both count the work of this run alone. What an earlier run did is skipped at a speed that says
+ * nothing about the rest. So there is no forecast until this run has done work, and the clock of
+ * the mean starts with that.
  */
 #include "forecast.h"
 
@@ -131,7 +131,7 @@ static bool fit_costs(const struct forecast_fit *fit, const struct forecast_sums
 
 /* ---- Events --------------------------------------------------------------------------------- */
 
-/* The first begins with the job; the last is no phase, but the sum of all. */
+/* The first begins with the job; the last is not a phase, but the sum of all. */
 static void begin_phase(struct forecast *forecast, const struct imgz_progress *at)
 {
     const bool from_start = !forecast->begun || at->phase == IMGZ_PHASE_FINISH;
@@ -160,7 +160,7 @@ void forecast_add(struct forecast *forecast, const struct imgz_progress *at)
 {
     const struct forecast_moment moment = moment_of(at);
 
-    /* Less than before: it has begun anew, though it is called the same. */
+    /* Less than before: it has begun again, under the same name. */
     if (!forecast->begun || at->phase != forecast->at.phase ||
         at->elapsed_ns < forecast->at.elapsed_ns || moment.work_bytes < own_work(&forecast->at))
         begin_phase(forecast, at);
@@ -183,7 +183,7 @@ static struct forecast_moment oldest_moment(const struct forecast *forecast)
     return oldest.elapsed_ns > forecast->work_start.elapsed_ns ? oldest : forecast->work_start;
 }
 
-/* As far as there are phases whose end can be told. */
+/* True for phases whose end can be forecast. */
 static bool is_measured(const struct imgz_progress *at)
 {
     switch (at->phase) {

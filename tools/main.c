@@ -7,17 +7,17 @@
 #include "signals.h"
 #include "streams.h"
 
-/* The library asks hwloc for nodes and cores only. By itself hwloc would load plugins for graphics
- * cards, which takes longer than all the rest, and print on standard error what it thinks of the
- * machine's firmware. Whoever sets these in the environment means it. */
+/* The library asks hwloc for nodes and cores only. By default hwloc would load plugins for graphics
+ * cards, which takes longer than all the rest, and complain of the machine's firmware on standard
+ * error. What the environment sets already is kept. */
 static void calm_hwloc(void)
 {
     setenv("HWLOC_PLUGINS_PATH", "", 0);
     setenv("HWLOC_HIDE_ERRORS", "2", 0);
 }
 
-/* A core dump would hold what is read and written. Whoever looks for an error of imgz itself keeps
- * the limit of the shell, by IMGZ_CORE=1. */
+/* A core dump would hold what is read and written. To debug imgz itself, IMGZ_CORE=1 keeps the
+ * limit of the shell. */
 static void forbid_core_dumps(void)
 {
     const char *wanted = getenv("IMGZ_CORE");

@@ -56,7 +56,7 @@ static const struct advice advices[] = {
      "'gunzip -c {against} | imgz verify --paranoid {operand} --against -' does it"},
 };
 
-/* With a map this is where somebody wants to go back, and the map is not there. */
+/* With --map somebody wants to retry, but the map does not exist. */
 static const char go_back[] =
     "to go back for what it lacks, name the map that was kept with it, or make one (see --map in "
     "the manual); --force reads all of the source again";
@@ -83,8 +83,8 @@ __attribute__((format(printf, 2, 3))) static void add(struct imgz_error *error, 
     va_end(arguments);
 }
 
-/* Adds an advice, with what the command line names in the place of "{operand}", its first one, and
- * of "{against}". */
+/* Adds a piece of advice. "{operand}" is replaced by the first operand, "{against}" by the value of
+ * --against. */
 static void add_advice(const struct options *options, struct imgz_error *error, const char *text)
 {
     const struct {

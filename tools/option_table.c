@@ -145,7 +145,7 @@ static int apply_on_error(struct options *options, const char *value,
     return 0;
 }
 
-/* Each may take a drive many seconds: a larger number is a slip. */
+/* Each may take a drive many seconds: a larger number is a mistake. */
 #define RETRIES_MAX 1000
 
 static int apply_retries(struct options *options, const char *value,
@@ -164,7 +164,7 @@ static int apply_map(struct options *options, const char *value, struct options_
     return 0;
 }
 
-/* Longer than any device takes that will answer. */
+/* Longer than any device takes to answer, if it ever does. */
 #define TIMEOUT_SECONDS_MAX 86400u
 
 static int apply_timeout(struct options *options, const char *value,

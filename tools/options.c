@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * getopt_long() finds the options, and option_table says what each is. Two things getopt does not
- * do by itself: levels such as -12 are ten short options with optional arguments ("-1" with the
- * argument "2"), and abbreviations of long options are refused, because a script that uses one
+ * do by itself. Levels such as -12 are ten short options with optional arguments ("-1" with the
+ * argument "2"). And abbreviations of long options are refused, because a script that uses one
  * would break when an option is added.
  */
 #include "options.h"
@@ -41,8 +41,8 @@ bool options_takes(const struct command *command, enum option_id id)
 /* ---- The table, as getopt_long() wants it --------------------------------------------------- */
 
 /* A letter for each option that has one, and ten for the levels. "-": operands come in order, as
- * code 1, wherever they stand and whatever POSIXLY_CORRECT says; ":": a missing value is told
- * apart. */
+ * code 1, wherever they stand and whatever POSIXLY_CORRECT says; ":": a missing value is reported
+ * as such. */
 static void make_getopt_letters(char letters[LETTERS_BYTES])
 {
     size_t used = (size_t)snprintf(letters, LETTERS_BYTES, "-:0::1::2::3::4::5::6::7::8::9::");
@@ -206,7 +206,7 @@ static int check_topology(const struct options *options, struct options_problem 
                : 0;
 }
 
-/* What only the whole line can tell. */
+/* What only the whole line can show. */
 static int check_together(const struct options *options, struct options_problem *problem)
 {
     const struct command *command = options->command;

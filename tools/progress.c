@@ -15,8 +15,8 @@
 #define ERASE_REST "\033[K" /* of the line, from the cursor on */
 #define ERASE_LINE "\r" ERASE_REST
 
-/* One write(), so that a line is never torn by one from another thread. Nobody can be told if it
- * fails. */
+/* One write(), so that a line is never torn by one from another thread. If it fails, that cannot be
+ * reported. */
 static void put(const char *text, size_t bytes)
 {
     (void)streams_write(STDERR_FILENO, text, bytes);
@@ -71,7 +71,7 @@ static void show(const struct progress *progress, enum progress_mode mode,
         put(text, (size_t)length);
 }
 
-/* The bar and the lines end with the copy; JSON tells of the last phase too. */
+/* The bar and the lines end with the copy; JSON reports the last phase, too. */
 static bool is_due(const struct progress *progress, const struct imgz_progress *at)
 {
     if (progress->mode == PROGRESS_NONE)

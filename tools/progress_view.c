@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bar takes what the other fields leave of the terminal's width. Where that is too little,
- * fields are left out, the least important first.
+ * The bar takes what the other fields leave of the terminal's width. If that is too little, fields
+ * are left out, the least important first.
  */
 #include "progress_view.h"
 
@@ -43,13 +43,14 @@ static bool is_counted(enum imgz_phase phase)
     return phase != IMGZ_PHASE_OPEN && phase != IMGZ_PHASE_FLUSH;
 }
 
-/* Never "0:00": that is for what has not begun. */
+/* Never "0:00": that would look as if nothing had begun. */
 static struct units_text clock_of(uint64_t ns)
 {
     return units_clock(ns < NS_PER_S ? 1 : ns / NS_PER_S);
 }
 
-/* "1.50 GiB of 4 GiB". What an interrupted run left is an image, of unknown depth. */
+/* "1.50 GiB of 4 GiB". While what an interrupted run left is checked, these are bytes of the image,
+ * not of the disk. */
 static struct units_text size_of(const struct imgz_progress *at)
 {
     const bool image = at->phase == IMGZ_PHASE_CHECK;

@@ -52,7 +52,7 @@ static json_t *json_digests(const struct imgz_report *job)
     return object;
 }
 
-/* Those that an image records as well. */
+/* The digests that were compared with recorded ones. */
 static json_t *json_compared_digests(const struct imgz_report *job)
 {
     json_t *array = json_array();
@@ -63,7 +63,7 @@ static json_t *json_compared_digests(const struct imgz_report *job)
     return array;
 }
 
-/* Whether a device has nothing but zeros behind the disk; null: it ends there, or not known. */
+/* Whether a device has only zeros after the disk; null: it ends there, or that is not known. */
 static json_t *json_rest_zero(enum imgz_rest rest)
 {
     return rest == IMGZ_REST_ZEROS  ? json_true()
@@ -231,7 +231,8 @@ static void print_unreadable(const struct imgz_report *job)
                  units_count(job->unreadable_range_count, "place").text, job->unreadable[0].offset);
 }
 
-/* Zeros cost next to nothing, as holes that are not read: where they are the most, data counts. */
+/* Zeros cost next to nothing, like holes that are not read. If most of the disk is zeros, only data
+ * counts. */
 static bool is_mostly_zero(const struct imgz_report *job)
 {
     return job->zero_bytes > job->raw_bytes / 2;

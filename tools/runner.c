@@ -21,8 +21,8 @@
 #define SANITIZED 0
 #endif
 
-/* A sanitizer needs rights at the end, and a dry run opens the source again. JSON's library wants
- * /dev/urandom, once. */
+/* A sanitizer needs rights at the end, and a dry run opens the source again. The JSON library reads
+ * /dev/urandom once. */
 struct imgz_options runner_options(const struct options *options)
 {
     struct imgz_options job = options->job;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stop is often asked for twice within a moment: timeout(1) signals the program and then its
- * group, a shell that ends and the terminal that it leaves both send SIGHUP, and over the limit of
- * processor time SIGXCPU comes every second. Only somebody who has waited in vain, and asks again,
- * means that the cleaning up is to be skipped.
+ * A stop is often asked for twice within a moment. timeout(1) signals the program and then its
+ * group. A shell that ends and the terminal that it leaves both send SIGHUP. Over the limit of
+ * processor time SIGXCPU comes every second. Only somebody who has waited and asks again wants to
+ * skip the cleaning up.
  */
 #include "signals.h"
 
@@ -44,7 +44,7 @@ static bool insists(int number)
            now_ms() - (uint32_t)stop_ms >= PATIENCE_MS;
 }
 
-/* The kernel names the process itself as who sends these when one of its writes fails. */
+/* If a write fails, the kernel names the process itself as the sender of these. */
 static bool is_of_write(int number, const siginfo_t *info)
 {
     return (number == SIGPIPE || number == SIGXFSZ) && info->si_pid == getpid();

@@ -15,8 +15,8 @@
 
 void streams_fill_closed(void)
 {
-    /* The wrong way round: reading from 0 and writing to 1 or 2 fails. In ascending order, open()
-     * takes just the number that is free. */
+    /* Opened the wrong way round, so that reading from 0 and writing to 1 or 2 fails. In ascending
+     * order, open() takes just the number that is free. */
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
             _exit(EXIT_CODE_FAILED);

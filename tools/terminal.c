@@ -52,8 +52,8 @@ void terminal_close(struct terminal *terminal)
         fclose(terminal->out);
 }
 
-/* Until there is something to read: false if a stop signal came first. Signals are let in while
- * waiting only, so that none can come between the look for one and the wait. */
+/* Waits until there is something to read; false if a stop signal came first. Signals are let in
+ * only while it waits, so none is lost between the check for one and the wait. */
 static bool wait_for_input(int fd)
 {
     struct pollfd ready = {.fd = fd, .events = POLLIN};

@@ -34,7 +34,7 @@ struct usage {
     bool root;
 };
 
-/* A claim on the device 'path' itself, or on a part of it, joins the others. */
+/* Adds a claim on the device 'path' itself, or on a part of it, to the others. */
 static void add_use(struct usage *usage, const struct imgz_claim *claim, const char *path)
 {
     char text[640];
@@ -46,7 +46,7 @@ static void add_use(struct usage *usage, const struct imgz_claim *claim, const c
     (void)imgz_text_append(usage->in_use, sizeof(usage->in_use), "; ", text);
 }
 
-/* As far as it can be told: this is for people to read. */
+/* As far as it is known: this is for people to read. */
 static struct usage find_usage(const struct inventory *inventory, dev_t number, const char *path)
 {
     struct usage usage = {0};
@@ -89,7 +89,7 @@ static void describe_partition(const struct inventory *inventory, const char *fo
     partition->size_bytes = device.size_bytes;
 }
 
-/* True if it was the last: there is no memory for it. */
+/* True, to end the list, if there is no memory for it. */
 static bool add_partition(void *context, const char *folder)
 {
     struct inventory *inventory = context;

@@ -2,10 +2,10 @@
 /*
  * The disk in an image as if it were a device of this machine: imgz_image_disk().
  *
- * libblkid wants a file. It gets one in memory, as large as the disk and empty but for the chunks
- * that tell what is there: the first, and those where partitions begin and end. These are known
- * only when the table was read, and those of an extended partition only when the one before was;
- * so it is looked again until nothing new appears.
+ * libblkid needs a file. It gets one in memory, as large as the disk, and empty except for the
+ * chunks that show what is there: the first, and those where partitions begin and end. These are
+ * known only after the table was read, and those of an extended partition only after the one
+ * before. So the search is repeated until nothing new appears.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,11 +24,11 @@
 #define PARTITIONS_MAX 32u
 #define LOOKS_MAX      8u
 
-/* What says of a file system what it is lies in its first 128 KiB (btrfs: at 64 KiB), the table of
+/* What identifies a file system lies in its first 128 KiB (btrfs: at 64 KiB), the table of
  * partitions in the first 34 sectors. */
 #define HEAD_BYTES ((uint64_t)136 << 10)
 
-/* Of a chain of extended partitions the next link lies behind the partition before. */
+/* In a chain of extended partitions the next link lies after the partition before. */
 #define LINK_BYTES ((uint64_t)4 << 10)
 
 struct viewer {
@@ -67,8 +67,8 @@ static void destroy_viewer(struct viewer *viewer)
     free(viewer);
 }
 
-/* Puts what the item has of the range into the file. One that is damaged stays empty: who restores
- * or verifies it will be told. */
+/* Puts what the item has of the range into the file. A damaged one stays empty: a restore or verify
+ * will report it. */
 static void take_item(const struct viewer *viewer, const struct imgz_range *range)
 {
     const struct imgz_slot *slot = &viewer->chunks.slot;
@@ -80,7 +80,7 @@ static void take_item(const struct viewer *viewer, const struct imgz_range *rang
                       (off_t)from);
 }
 
-/* Not more than the range: by its table of partitions an image can ask for a lot of them. */
+/* Not more than the range: an image's partition table can ask for many of them. */
 static void take_range(struct viewer *viewer, uint64_t offset, uint64_t bytes)
 {
     const uint64_t disk_bytes = viewer->image->end.raw_bytes;
@@ -96,7 +96,7 @@ static void take_range(struct viewer *viewer, uint64_t offset, uint64_t bytes)
 
 /* ---- Partitions --------------------------------------------------------------------------- */
 
-/* A table is made for sectors of a size that the disk does not tell. */
+/* The disk does not say for which sector size its table is made. */
 static uint32_t find_partitions(struct viewer *viewer)
 {
     uint32_t count = 0;

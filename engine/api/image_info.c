@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking at an image without decoding it: imgz_image_open() and its kind.
+ * Looking at an image without decoding it: imgz_image_open() and the like.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names of what the public headers enumerate. The program's JSON and its options are made of them,
- * so they never change.
+ * Names of what the public headers enumerate. The program uses them in its JSON and options, so
+ * they never change.
  */
 #include <imgz/imgz.h>
 
-/* Of a value that no enumerator has, as a program that is newer than the library may give. */
+/* For a value that no enumerator has, such as a newer program may pass. */
 static const char unknown[] = "unknown";
 
 const char *imgz_stage_name(enum imgz_stage stage)

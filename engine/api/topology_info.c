@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Topology: nothing is read or written; a job is begun as far as its placement, and shown.
+ * Topology: nothing is read or written; a job is begun up to its placement, which is shown.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ int imgz_topology_open(const struct imgz_options *options, struct imgz_topology 
         free(topology);
         return rc;
     }
-    topology->job.request.error = NULL; /* the caller's, who may not have it any more */
+    topology->job.request.error = NULL; /* the caller's, which may not exist any more */
     *result = topology;
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Nobody has a struct of a size alone. */
+/* No struct consists of its size alone. */
 bool imgz_sized_is_set_up(const uint32_t *struct_bytes)
 {
     return *struct_bytes > sizeof(*struct_bytes) && *struct_bytes <= IMGZ_SIZED_BYTES_MAX;

@@ -49,7 +49,7 @@ struct imgz_text_words imgz_text_count(uint64_t count, const char *noun)
     return words;
 }
 
-/* Three digits, of which zeros behind the point are left out where the size is exactly that. */
+/* Three digits; zeros after the point are left out if the size is exactly that. */
 struct imgz_text_words imgz_text_size(uint64_t bytes)
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -70,7 +70,7 @@ struct imgz_text_words imgz_text_size(uint64_t bytes)
 
 /* ---- Texts on a terminal -------------------------------------------------------------------- */
 
-/* Length of the UTF-8 character at 'at' (RFC 3629), 0 if it is none. */
+/* Length of the UTF-8 character at 'at' (RFC 3629), 0 if there is none. */
 static size_t utf8_length(const unsigned char *at)
 {
     const size_t length = at[0] < 0x80                     ? 1

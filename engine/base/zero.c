@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The naive test looks at one byte, compares and goes on: one byte a cycle. OR-ing a stride of
- * eight wide words and comparing once does the same work with one branch a stride, so that the loop
- * runs as fast as memory delivers. The eight are written out, because gcc does not unroll loops at
- * -O2: rolled up they took 2.5 times the time from cache, and a fifth more from memory.
+ * eight wide words and comparing once does the same work with one branch a stride. So the loop runs
+ * as fast as memory delivers. The eight are written out, because gcc does not unroll loops at -O2:
+ * rolled up they took 2.5 times the time from cache, and a fifth more from memory.
  *
  * All variants share one plan: strides first, then single words, then one last word that ends
  * exactly where the buffer does and may overlap what was tested before. Nothing outside the buffer

@@ -15,8 +15,8 @@
  *     L x^(64+D) = x * L * K1   with K1 = x^(63+D) mod P
  *     H x^D      = x * H * K2   with K2 = x^(D-1)  mod P
  *
- * so two products, added to the 16 bytes that lie D bits behind, take the place of both. What is
- * left at the end are 16 bytes that have the message's CRC: the library makes it.
+ * so two products, added to the 16 bytes D bits further on, replace both. The 16 bytes left at the
+ * end have the message's CRC: the library computes it.
  */
 #include "checksum/crc32.h"
 
@@ -71,7 +71,7 @@ FOLD static __m256i load_pair(const unsigned char *at)
     return _mm256_loadu_si256((const __m256i *)(const void *)at);
 }
 
-/* Moves two times 16 bytes by a stride and adds what lies there. */
+/* Moves two times 16 bytes by a stride and adds the bytes there. */
 FOLD static __m256i fold_pair(__m256i pair, __m256i constants, __m256i there)
 {
     const __m256i low = _mm256_clmulepi64_epi128(pair, constants, 0x00);
@@ -113,7 +113,7 @@ FOLD static uint32_t update_vpclmul(uint32_t crc, const void *data, size_t bytes
         return libdeflate_crc32(crc, data, bytes);
     for (size_t i = 0; i < ACCUMULATORS; i++)
         accumulators[i] = load_pair(at + 32 * i);
-    /* A CRC goes on where its register, the complement, is added to the bytes that follow. */
+    /* To continue a CRC, its register, the complement, is added to the bytes that follow. */
     accumulators[0] =
         _mm256_xor_si256(accumulators[0], _mm256_zextsi128_si256(_mm_cvtsi32_si128((int)~crc)));
     for (at += STRIDE_BYTES, bytes -= STRIDE_BYTES; bytes >= STRIDE_BYTES;
@@ -122,7 +122,7 @@ FOLD static uint32_t update_vpclmul(uint32_t crc, const void *data, size_t bytes
             accumulators[i] = fold_pair(accumulators[i], constants, load_pair(at + 32 * i));
     }
     _mm_storeu_si128((__m128i *)(void *)joined, join(accumulators));
-    /* The register is in them already: it starts from nothing, the complement of all ones. */
+    /* The register is in them already, so this starts from zero, the complement of all ones. */
     return libdeflate_crc32(libdeflate_crc32(UINT32_MAX, joined, sizeof(joined)), at, bytes);
 }
 

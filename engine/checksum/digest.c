@@ -120,7 +120,8 @@ void imgz_digest_add(struct imgz_digest *digest, const void *data, size_t bytes)
 
 void imgz_digest_add_zeros(struct imgz_digest *digest, uint64_t bytes)
 {
-    /* Big enough that the call is nothing beside the hashing, small enough to stay in cache. */
+    /* Large enough that the call costs nothing beside the hashing, small enough to stay in
+     * cache. */
     static const unsigned char zeros[16384];
 
     if (digest->count == 0)

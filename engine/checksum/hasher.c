@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of OpenSSL's two interfaces this is the old one, which it would like to see replaced by EVP_*.
- * But that takes memory at every reset (3.0: it frees and makes its state anew), and a worker
- * resets for every chunk: it must neither fail there nor wait for an allocator. The code behind is
- * the same. */
+/* This is the older of OpenSSL's two interfaces, deprecated in favour of EVP_*. But EVP_* allocates
+ * at every reset (3.0 frees and recreates its state). A worker resets for every chunk, and must
+ * neither fail there nor wait for an allocator. The code behind both is the same. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To find the header of a DEFLATE stream's last block for certain, whatever it was made of, one has
- * to know where the block before it ends, and so on back to the start: the stream must be decoded.
- * But only its codes: nothing is written, and a match needs no window, so that all that counts of a
- * symbol is how many bits it takes and whether a distance follows.
+ * To find the header of a DEFLATE stream's last block for certain, without the raw bytes, the end
+ * of the block before it must be known, and so on back to the start. So the stream must be decoded.
+ * But nothing is written, and a match needs no window. All that counts of a symbol is how many bits
+ * it takes and whether a distance follows.
  *
  * The naive way looks up one symbol at a time by its code, then skips its extra bits. What it costs
  * is the chain from one lookup to the next (load, shift, mask: 8 cycles) and the branches between
- * literal, length and distance, which no processor can foresee. This walk shortens the chain and
+ * literal, length and distance, which no processor can predict. This walk shortens the chain and
  * has no such branches:
  *
  * - A table entry holds all that is left of a symbol: the bits it takes, with its extra bits, and
  *   which of the two tables is next. Choosing that is then an addition to the index.
  * - Where the index holds two whole codes, the entry takes both (skip_table.c).
  * - What is rare stops the walk: the end of a block, codes longer than the index, symbols that must
- *   not occur. Such a symbol is decoded alone, with every check, and the walk goes on behind it. So
+ *   not occur. Such a symbol is decoded alone, with every check, and the walk goes on after it. So
  *   are the symbols in the last bytes of the stream, where a load could reach beyond them.
  *
  * What a valid stream is: RFC 1951, and zlib's inflate where that leaves room. Codes must be
- * complete, except that the code of distances, or that of literals and lengths, may be one symbol
- * of one bit, whose other value is an error when met; of distances there may be none. Other
- * decoders allow more: a stream that passes here, all accept.
+ * complete, with one exception: the code of distances, or that of literals and lengths, may be one
+ * symbol of one bit, whose other value is an error when met. There may be no distances. Other
+ * decoders allow more, so all accept a stream that passes here.
  */
 #include "codec/deflate_reopen.h"
 
@@ -79,7 +79,7 @@ _Static_assert(LOOKUPS_PER_LOAD *IMGZ_SKIP_TABLE_SKIP_MAX <= LOAD_BITS_MIN, "no 
  *
  * 'bits' holds 'bit_count' bits that are before 'at', and what is above them agrees with the byte
  * at 'at', so that OR-ing it in again changes nothing. The table is chosen by a pointer, beside the
- * shift and not behind it: the chain is shift, mask, load.
+ * shift and not after it: the chain is shift, mask, load.
  */
 static void walk_tables(struct walk *walk, enum imgz_skip_table_next *next)
 {
@@ -177,7 +177,8 @@ static int walk_block(struct walk *walk, struct block *block)
 /* ---- The seam ----------------------------------------------------------------------------- */
 
 /* Closes the stream with an empty stored block; returns the segment's length. 'end_bit_index' may
- * be anywhere in the last byte; less than 3 bits left there, the block's header takes one more. */
+ * be anywhere in the last byte; with less than 3 bits left there, the block's header takes one
+ * more. */
 static size_t append_stored(unsigned char *data, uint64_t end_bit_index)
 {
     size_t end_bytes = imgz_div_up(end_bit_index, 8);

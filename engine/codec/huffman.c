@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* By turns in two places: neighbours often have one length, and adding to a place twice in a row
- * waits for the first time to end. */
+/* By turns in two places: neighbours often have the same length, and adding to one place twice in a
+ * row waits for the first addition. */
 static void count_lengths(struct imgz_huffman *code, const uint8_t *lengths, uint32_t symbol_count)
 {
     uint16_t counts[2][IMGZ_HUFFMAN_BITS_MAX + 1] = {0};
@@ -39,7 +39,7 @@ int imgz_huffman_init(struct imgz_huffman *code, const uint8_t *lengths, uint32_
         if (rule == IMGZ_HUFFMAN_COMPLETE || !single)
             return -EBADMSG;
     }
-    /* Without a branch: symbols that have no code come behind the others. */
+    /* Without a branch: symbols that have no code come after the others. */
     indexes[0] = (uint16_t)used_count;
     for (uint32_t i = 0; i < symbol_count; i++)
         code->symbols[indexes[lengths[i]]++] = (uint16_t)i;
@@ -69,9 +69,9 @@ int imgz_huffman_find(const struct imgz_huffman *code, uint64_t bits, uint32_t *
 }
 
 /*
- * The table for codes of up to n + 1 bits is the one for n bits twice, with the codes of n + 1 bits
- * put in their places, which had no code yet. The next longer code is that behind the last one with
- * a zero at its end, which reversed is the same number: so 'reversed' just goes on.
+ * The table for codes of up to n + 1 bits is the one for n bits twice. The codes of n + 1 bits are
+ * then put in their places, which had no code yet. The next longer code is the one after the last,
+ * with a zero at its end. Reversed, that is the same number, so 'reversed' just goes on.
  */
 void imgz_huffman_fill(const struct imgz_huffman *code, const struct imgz_huffman_entries *entries,
                        uint32_t index_bits, uint16_t *table)

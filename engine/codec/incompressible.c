@@ -14,21 +14,21 @@
  * estimates sum p^2 without bias. Of equally frequent bytes its excess is 0 with a deviation of
  * sqrt(2 * 255) / n, or 22.6 / n.
  *
- * The excess is taken over all windows together, which sees the weakest skew, and over each window
- * alone, which sees the few that differ in a chunk of otherwise random data (a video that ends in
- * zeros); there it would drown in the sum.
+ * The excess is taken over all windows together, which shows the weakest skew. It is also taken
+ * over each window alone, which shows the few that differ in a chunk of otherwise random data (a
+ * video that ends in zeros): in the sum they would be lost.
  *
  * Padding. A file system fills up a file's last block with zeros. Among small compressed files that
  * is often all there is to gain, 2 KiB a file, and windows far apart miss it. But it always ends
  * where a block ends: a glance at the last bytes of every block finds it all.
  *
- * Repeats. Equal frequencies prove nothing about matches: a counter, or a random block that
- * is repeated. Comparing every position with every other in reach is out of the question, but a
- * repeat is a repeat of everything inside it: of what stands behind one byte value, too. In a
- * region longer than DEFLATE's window the positions of that value are found at the speed of memchr,
- * and what the matches behind them would save, at any distance, is the least that DEFLATE would
- * save there. The value is zero: among random bytes as good as any other, and frequent in headers
- * and tables, which is what repeats in archives of small compressed files (zip, jar).
+ * Repeats. Equal frequencies prove nothing about matches: a counter, or a random block that is
+ * repeated. Comparing every position with every other in reach is out of the question, but a repeat
+ * repeats everything inside it, so also what follows one byte value. In a region longer than
+ * DEFLATE's window the positions of that value are found at the speed of memchr. What the matches
+ * after them would save, at any distance, is the least that DEFLATE would save there. The value is
+ * zero: among random bytes as good as any other, and frequent in headers and tables, which is what
+ * repeats in archives of small compressed files (zip, jar).
  */
 #include "codec/incompressible.h"
 
@@ -48,14 +48,14 @@ _Static_assert(WINDOW_COUNT *WINDOW_BYTES < 1u << 16, "counts have 16 bits, squa
 /*
  * Limits of the excess. All windows: 8 deviations, which for the whole sample is 0.011, a gain of
  * at most 0.2 %; files that are half compressed (fonts, archives with large indexes) begin there.
- * One window: 1, a gain of at most one bit in eight; compressed files have stretches of 1/2 that
- * DEFLATE makes nothing of.
+ * One window: 1, a gain of at most one bit in eight; compressed files have stretches of 1/2 on
+ * which DEFLATE gains nothing.
  */
 #define DEVIATIONS_MAX    8u
 #define WINDOW_EXCESS_MAX 1024u /* in 1/1024 */
 
-/* A gain of less than one byte in so many is not worth deflating a chunk for. Windows go by what
- * frequencies prove, a gain of 0.2 % at most; padding and repeats are held to the same. */
+/* A gain of less than one byte in so many is not worth deflating a chunk for. Windows are judged by
+ * what frequencies prove, a gain of 0.2 % at most; padding and repeats by the same. */
 #define GAIN_SHARE 512u
 
 /* At the end of a block; less than a cache line, and more zeros than data ends in by chance. */
@@ -68,8 +68,8 @@ _Static_assert(WINDOW_COUNT *WINDOW_BYTES < 1u << 16, "counts have 16 bits, squa
 #define MATCH_DISTANCE_MAX 32768u
 
 /* Random bytes give 192 candidates in a region. More means that the byte is a frequent one. Less
- * than a quarter, which random bytes never come to (of 4096 they do once in 10^4), means that it is
- * left out: by a counter, or a pattern that has not all bytes. */
+ * than a quarter, which random bytes never give (in 4096 bytes they do once in 10^4), means that
+ * the data lacks it: a counter, or a pattern without all bytes. */
 #define CANDIDATE_COUNT_MAX 1024u
 #define CANDIDATE_SHARE     1024u
 #define CANDIDATE_BYTE      0
@@ -163,7 +163,7 @@ static bool has_padding(const unsigned char *data, size_t bytes)
     return padding_bytes >= bytes / GAIN_SHARE;
 }
 
-/* 'b' is behind 'a'. */
+/* 'b' is after 'a'. */
 static size_t count_match(const unsigned char *a, const unsigned char *b, const unsigned char *end)
 {
     size_t bytes_max = imgz_min((size_t)(end - b), MATCH_BYTES_MAX);
@@ -176,7 +176,7 @@ static size_t count_match(const unsigned char *a, const unsigned char *b, const 
 
 static bool region_repeats(const unsigned char *region, size_t bytes)
 {
-    uint32_t seen_offsets[1u << HASH_BITS] = {0}; /* of the byte behind a candidate; 0: none */
+    uint32_t seen_offsets[1u << HASH_BITS] = {0}; /* of the byte after a candidate; 0: none */
     const unsigned char *end = region + bytes - PREFIX_BYTES;
     const unsigned char *at = region;
     size_t gain_bytes = 0;

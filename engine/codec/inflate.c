@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a decoder of our own: an image must be one disk to imgz and to every gunzip. A decoder that
- * is made for whole streams cannot say how a segment ends, which is no whole stream; whatever is
- * put behind to make it one, codes of the segment may reach into, and take for something else than
- * gunzip does, who finds the next note there. This one knows where the segment ends:
+ * Why a decoder of our own: an image must be one disk to imgz and to every gunzip. A segment is not
+ * a whole stream, and a decoder for whole streams cannot say how it ends. If something is appended
+ * to complete it, codes of the segment may reach into that; gunzip finds the next note there and
+ * reads something else. This decoder knows where the segment ends:
  *
- * 1. It never takes a bit behind the segment. So what follows has no part in what comes out.
+ * 1. It never takes a bit after the segment. So what follows does not change the output.
  * 2. It stops between two blocks, at the segment's last bit, which is the last one of a byte, and
- *    no block was final. So gunzip, which has taken the same bits, expects the header of a block
- *    where the next note begins, whose blocks make no output and are none but whole bytes.
- * 3. A match never reaches back before the segment's start. So what came before has no part either.
- * 4. A block is refused that zlib's inflate would refuse: counts of codes that are too high, codes
- *    that are not complete (but for a single one of one bit), no end of block, symbols that must
- * not occur. So every gunzip takes what passes here.
+ *    no block was final. So gunzip, which has taken the same bits, expects a block's header where
+ *    the next note begins. A note's blocks make no output and consist of whole bytes.
+ * 3. A match never reaches back before the segment's start. So what came before does not change
+ *    the output, either.
+ * 4. It refuses every block that zlib's inflate would refuse: counts of codes that are too high,
+ *    codes that are not complete (except a single one of one bit), no end of block, symbols that
+ *    must not occur. So every gunzip takes what passes here.
  *
- * By induction over the segments every decoder that does as RFC 1951 says makes of the whole image
- * what this one makes of its segments. FORMAT.md has the argument in full.
+ * By induction over the segments, every decoder that follows RFC 1951 makes of the whole image what
+ * this one makes of its segments. FORMAT.md has the argument in full.
  */
 #include "codec/deflate.h"
 
@@ -73,8 +74,8 @@ struct symbol {
     uint32_t extra; /* the value of its extra bits */
 };
 
-/* Whether the stream has all the bits that are taken is to be checked. 'code_shift' is where in an
- * entry the length of its code is. */
+/* The caller must check whether the stream has all the bits that are taken. 'code_shift' is where
+ * in an entry the length of its code is. */
 static struct symbol take_symbol(struct imgz_bits *bits, const uint32_t *table, uint32_t index_bits,
                                  uint32_t code_shift)
 {

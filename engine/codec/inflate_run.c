@@ -3,8 +3,8 @@
  * A match is copied in steps, without asking how long it is: most are shorter than two steps of 16
  * bytes. What is hard is one that reaches back less than a step: it repeats what it writes. The
  * portable variant goes through the cases. SSSE3 has an instruction that makes 16 bytes of any
- * pattern of up to 16, so there is no case, and no branch that a processor could foresee wrongly:
- * with that the loop is 4 % faster.
+ * pattern of up to 16, so there is no case, and no branch that a processor could mispredict: with
+ * that the loop is 4 % faster.
  */
 #include "codec/inflate_run.h"
 
@@ -39,7 +39,7 @@ static inline void copy_word(unsigned char *out, const unsigned char *from)
     memcpy(out, &word, sizeof(word));
 }
 
-/* All of these write up to 31 bytes behind 'end', and read none that is not there before. */
+/* All of these write up to 31 bytes after 'end', and read only bytes that were written before. */
 static inline void copy_far(unsigned char *out, uint32_t distance, const unsigned char *end)
 {
     const unsigned char *from = out - distance;
@@ -52,7 +52,7 @@ static inline void copy_far(unsigned char *out, uint32_t distance, const unsigne
     } while (out < end);
 }
 
-/* Of each word the first 'distance' bytes, or all 8, are right; the next one goes on there. */
+/* Of each word the first 'distance' bytes, or all 8, are right; the next one continues there. */
 static inline void copy_near(unsigned char *out, uint32_t distance, const unsigned char *end)
 {
     const uint32_t step_bytes = distance < 8 ? distance : 8;
@@ -92,7 +92,7 @@ static inline void copy_portable(unsigned char *out, uint32_t distance, const un
 #define BMI2 __attribute__((target("bmi,bmi2,ssse3")))
 
 /* BEXTR is made for it: the entry's lowest byte says where to start, the next one how many bits to
- * take. (A literal or length is not special, so that byte is nothing but the count.) */
+ * take. (A literal or length is not special, so that byte is the count alone.) */
 BMI2 static inline uint64_t next_bmi2(uint64_t bits, uint32_t entry, uint32_t count)
 {
     (void)count;
@@ -125,7 +125,7 @@ _Alignas(16) static const struct pattern patterns[STEP_BYTES + 1] = {
     PATTERN(13), PATTERN(14), PATTERN(15), PATTERN(16),
 };
 
-/* For the steps behind: as many bytes of whole patterns as the first two hold. */
+/* For the steps after these: as many bytes of whole patterns as the first two hold. */
 static const uint8_t period_bytes[STEP_BYTES] = {0,  32, 32, 30, 32, 30, 30, 28,
                                                  32, 27, 30, 22, 24, 26, 28, 30};
 

@@ -41,7 +41,8 @@ static uint32_t distance_entry(uint32_t symbol)
            imgz_distance_extra_bits[symbol];
 }
 
-/* The entry of a symbol with a code of 'code_bits'; in a subtable, of so many behind the index. */
+/* The entry of a symbol with a code of 'code_bits'; in a subtable, of so many bits after the
+ * index. */
 static uint32_t entry_of(const struct source *source, uint32_t symbol, uint32_t code_bits)
 {
     const uint32_t entry = source->entries[symbol];
@@ -51,9 +52,9 @@ static uint32_t entry_of(const struct source *source, uint32_t symbol, uint32_t 
 }
 
 /*
- * The table for codes of up to n + 1 bits is the one for n bits twice, with the codes of n + 1 bits
- * put in their places, which had none yet (imgz_huffman_fill() does the same). Returns the code
- * that follows, and in '*symbol' whose it is.
+ * The table for codes of up to n + 1 bits is the one for n bits twice. The codes of n + 1 bits are
+ * then put in their places, which had none yet (imgz_huffman_fill() does the same). Returns the
+ * code that follows, and in '*symbol' whose it is.
  */
 static uint32_t fill_index(const struct source *source, uint32_t *table, const uint16_t **symbol)
 {

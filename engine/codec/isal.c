@@ -29,15 +29,15 @@
 /*
  * ISA-L keeps the position of a string in a table, at the hash of the string's first four bytes. At
  * levels 1 and 2 (isal_deflate_icf_body_hash_hist_01, _02 and _04 of 2.30.0) it keeps position 2 at
- * another hash: that of bits 16 to 47 of the address of the stream, which a register still holds.
- * It never costs the data, for a match is compared byte for byte. But it can cost a match, or give
- * one, and then the output is another one: at the first strings of a chunk, and 64 Ki further on,
- * for the table keeps 16 bits of a position. So the same input gave other bytes at some addresses,
- * one in 10,000 for a chunk of 1 MiB.
+ * another hash: that of bits 16 to 47 of the stream's address, which are left in a register. The
+ * data is never wrong, because a match is compared byte for byte. But a match may be lost or found,
+ * and the output differs then: at the first strings of a chunk, and 64 Ki further on, as the table
+ * keeps 16 bits of a position. So the same input gave other bytes at some addresses, one in 10,000
+ * for a chunk of 1 MiB.
  *
- * So every compressor lies at a place whose bits 16 to 47 hash to the same value. Such places are
- * 2 GiB apart on average. A block of tokens ends where the level buffer is full, and its room
- * depends on its alignment; it lies beside the stream, so that is the same each time too.
+ * So every compressor lies at a place whose bits 16 to 47 hash to the same value. Such places are 2
+ * GiB apart on average. A block of tokens ends where the level buffer is full, and its room depends
+ * on its alignment. The buffer lies beside the stream, so that is the same each time, too.
  */
 #define PLACE_BYTES ((uintptr_t)65536) /* the bits that are hashed count these */
 #define HASH_MASK   0x7fffu            /* of the largest table of these levels */
@@ -149,7 +149,7 @@ int imgz_isal_compress(struct imgz_isal *isal, const unsigned char *raw, size_t 
     stream->next_out = out;
     stream->avail_out = (uint32_t)out_bytes;
     status = isal_deflate_stateless(stream);
-    /* ISA-L turns to stored blocks by itself, which end without a flush. */
+    /* ISA-L switches to stored blocks by itself; these end without a flush. */
     if (status == STATELESS_OVERFLOW || stream->total_out >= imgz_stored_segment_bytes(raw_bytes))
         return -ENOSPC;
     if (status != COMP_OK || stream->avail_in != 0 || !ends_in_flush(out, stream->total_out))

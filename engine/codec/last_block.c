@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A block's header may begin at any bit, and nothing marks it. But a header of dynamic codes is
- * hard to take something else for: BFINAL and BTYPE are 1, 0, 1; the counts of codes have values
- * that are not allowed; the code of code lengths must be complete; and so must be the codes whose
- * lengths it gives. From the end of the stream back every bit is tried for it, and almost all fail
- * the first of these tests, which are made for 48 bits at once, or the second, a few additions.
+ * A block's header may begin at any bit, and nothing marks it. But hardly anything else looks like
+ * a header of dynamic codes: BFINAL and BTYPE are 1, 0, 1; the counts of codes have values that are
+ * not allowed; the code of code lengths must be complete; and so must be the codes whose lengths it
+ * gives. From the end of the stream backwards every bit is tried. Almost all fail the first of
+ * these tests, which is made for 48 bits at once, or the second, a few additions.
  *
  * What passes is a header only if all that follows it, up to the end of the stream, is a block that
- * inflates to the end of the raw bytes: it is inflated and compared. Bits that are no header can
- * pass that only by chance, and the chance is below 2^-100: at least LITERALS_MIN literals, of
- * LITERAL_VALUES_MIN values, must be those of the raw bytes. A block with fewer is left to the
- * walk, which is quick where there are so few.
+ * inflates to the end of the raw bytes: it is inflated and compared. Other bits can pass that only
+ * by chance, and the chance is below 2^-100: at least LITERALS_MIN literals, of LITERAL_VALUES_MIN
+ * values, must be those of the raw bytes. A block with fewer is left to the walk, which is quick
+ * then.
  *
- * So each block is inflated twice: its length is known, and what it is to be compared with, when
- * its end is found.
+ * So each block is inflated twice: only when its end is found is it known how long it is, and what
+ * to compare it with.
  */
 #include "codec/last_block.h"
 
@@ -23,8 +23,8 @@
 #include "codec/huffman.h"
 #include "codec/symbols.h"
 
-/* Of the stream so much is searched: two in three last blocks of programs and libraries are found.
- * Where it is in vain, that adds a third to half to the time of the walk. */
+/* This share of the stream is searched: two in three last blocks of programs and libraries are
+ * found. A search in vain adds a third to half to the time of the walk. */
 #define SEARCH_SHARE 12u
 
 #define LITERALS_MIN       64u
@@ -124,7 +124,7 @@ struct inflation {
     struct decoder litlen;
     struct decoder distance;
 
-    /* Where the block's bytes are to be found; NULL: they are only counted. */
+    /* Where the block's bytes are; NULL: they are only counted. */
     const unsigned char *raw;
     uint64_t raw_index; /* of the next byte: in 'raw', or in the block */
 
@@ -142,7 +142,7 @@ static bool take_literal(struct inflation *inflation, uint32_t value)
     return inflation->raw == NULL || inflation->raw[at] == value;
 }
 
-/* A match; its distance follows in 'bits', behind the length's extra bits. */
+/* A match; its distance follows in 'bits', after the length's extra bits. */
 static bool take_match(struct inflation *inflation, uint32_t symbol, uint64_t bits,
                        uint32_t taken_bits)
 {
@@ -230,8 +230,8 @@ static bool ends_raw(const struct imgz_last_block_stream *stream, const struct i
     return true;
 }
 
-/* True if there is a header at the bit, and all behind it is the last block. Most candidates fail
- * at their lengths: nothing larger is touched before. */
+/* True if there is a header at the bit, and all that follows is the last block. Most candidates
+ * fail at their lengths: no larger memory is touched before that. */
 static bool is_last_block(const struct imgz_last_block_stream *stream, uint64_t header_bit_index,
                           struct imgz_last_block *last)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of single symbols comes straight from their codes. Where the index holds a second whole
- * code behind the first, the entry takes both: two literals, a literal and a length, or a length
- * and its distance. Extra bits need not be in the index, for they are skipped unseen.
+ * A table of single symbols comes straight from their codes. If the index holds a second whole code
+ * after the first, the entry takes both: two literals, a literal and a length, or a length and its
+ * distance. Extra bits need not be in the index, for they are skipped unseen.
  */
 #include "codec/skip_table.h"
 
@@ -82,7 +82,7 @@ static const struct imgz_huffman_entries distance_rule = {
     .none = STOP | DISTANCE,
 };
 
-/* From the top down, in place: behind its first code an index is a lower one (or 0 again), so the
+/* From the top down, in place: an index without its first code is a lower one (or 0 again), so the
  * entry found there is still single. */
 static void pair_entries(uint16_t *entries)
 {

@@ -11,8 +11,9 @@
  *   103           block header, the same for every n:
  *     0             BFINAL 0, BTYPE 10 (dynamic codes)
  *     3             HLIT 29: 286 literal and length codes; HDIST 0: 1 distance code; HCLEN 14: 18
- *                   code length codes: 1 bit for 18, 2 bits each for 1 and 2: 18 '0', 1 '10', 2
- * '11' 71            the lengths by those codes: 2 | 138 and 117 times 0 | 2 | 28 times 0 | 1 || 1
+ *                   code length codes
+ *     17            these: 1 bit for 18, 2 bits each for 1 and 2: 18 '0', 1 '10', 2 '11'
+ *     71            the lengths by those codes: 2 | 138 and 117 times 0 | 2 | 28 times 0 | 1 || 1
  *                   so that 285 (258 bytes) is '0', literal 0 is '10', end of block is '11';
  *                   and the only distance code (distance 1) is '0', which RFC 1951 section 3.2.7
  *                   allows to stand alone
@@ -23,8 +24,8 @@
  *   to a byte     zeros
  *   32            its LEN 0000 and NLEN FFFF
  *
- * The literals stand first, so that what depends on r is all in the head. 1032 zeros more are one
- * zero byte more in the body and change nothing else, so every segment is a short one, of a run
+ * The literals come first, so everything that depends on r is in the head. 1032 more zeros are one
+ * more zero byte in the body and change nothing else. So every segment is a short one, of a run
  * with 4 to 7 matches, and zero bytes inserted into its body.
  */
 #include "codec/zero_run.h"

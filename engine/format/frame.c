@@ -20,8 +20,8 @@ enum header_offset {
     HEADER_END = 34,
 };
 
-/* RFC 1952 section 2.3: deflate, FLG.FEXTRA, no time, no XFL, OS 255 (unknown: an image is no file
- * of this system); one subfield 'IZ' of 18 bytes. */
+/* RFC 1952 section 2.3: deflate, FLG.FEXTRA, no time, no XFL, OS 255 (unknown: an image is not a
+ * file of this system); one subfield 'IZ' of 18 bytes. */
 static const unsigned char header_fixed[AT_VERSION] = {0x1f, 0x8b, 8,  4, 0,   0,   0,  0,
                                                        0,    255,  22, 0, 'I', 'Z', 18, 0};
 
@@ -73,7 +73,7 @@ static bool chunk_bytes_valid(uint32_t bytes)
            (bytes & (bytes - 1)) == 0;
 }
 
-/* The bytes of a header, all there: whether they are as they were written. */
+/* Whether the bytes of a complete header are as they were written. */
 static bool header_sound(const unsigned char *data)
 {
     return memcmp(data, header_fixed, sizeof(header_fixed)) == 0 &&

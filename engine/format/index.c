@@ -89,7 +89,7 @@ void imgz_index_rewind(const struct imgz_index *index, uint64_t disk_bytes,
     };
 }
 
-/* Fills in length and kind of the entry at the cursor; false if it cannot be. */
+/* Fills in length and kind of the entry at the cursor; false if it is impossible. */
 static bool describe_entry(const struct imgz_index_cursor *cursor, struct imgz_index_item *item)
 {
     const uint32_t entry =

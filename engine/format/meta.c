@@ -26,7 +26,7 @@ void imgz_meta_fini(struct imgz_meta *meta)
     imgz_meta_init(meta);
 }
 
-/* A printable copy of 'value', in which '%' stands for nothing but what is escaped. */
+/* A printable copy of 'value', in which '%' is used for escapes alone. */
 static char *escape(const char *value)
 {
     const char *at = value;
@@ -58,7 +58,7 @@ static bool key_valid(const char *key)
     return length > 0 && length == strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-");
 }
 
-/* Puts a pair whose strings become the meta's at 'at', moving those behind it. */
+/* Puts a pair, whose strings become the meta's, at 'at', and moves those after it. */
 static int put_pair(struct imgz_meta *meta, uint32_t at, char *key, char *value)
 {
     struct imgz_meta_pair *pairs;
@@ -135,7 +135,8 @@ const char *imgz_meta_find(const struct imgz_meta *meta, const char *key)
     return NULL;
 }
 
-/* Without memory a stream of open_memstream(3) is marked, or only leaves NULL for a text. */
+/* Without memory a stream of open_memstream(3) has its error flag set, or only leaves NULL for a
+ * text. */
 int imgz_meta_encode(const struct imgz_meta *meta, char **text, size_t *bytes)
 {
     FILE *stream;
@@ -180,7 +181,8 @@ static bool unescape(char *value)
     return true;
 }
 
-/* A value has one form: escaping what it stands for gives it again. '*valid' is the answer. */
+/* A value has only one valid form: escaping what it stands for gives it again. '*valid' is the
+ * answer. */
 static int check_value(const char *value, bool *valid)
 {
     char *plain = strdup(value);

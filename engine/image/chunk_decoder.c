@@ -28,7 +28,7 @@ uint64_t imgz_chunk_stored_bytes(uint64_t segment_bytes)
     return IMGZ_NOTE_CARRIER_BYTES + segment_bytes;
 }
 
-/* True if the note says of the slot what its index entry, or the stream before it, said. */
+/* True if the note agrees with the index entry of the slot, or with the stream before it. */
 static bool note_fits(const struct imgz_note *note, const struct imgz_slot *slot)
 {
     const enum imgz_note_kind kind =
@@ -39,7 +39,7 @@ static bool note_fits(const struct imgz_note *note, const struct imgz_slot *slot
            note->payload_bytes == slot->stored_bytes - IMGZ_NOTE_CARRIER_BYTES;
 }
 
-/* A run of zeros is proven by its segment alone: it is the only one that stands for so many. */
+/* A run of zeros is proven by its segment alone, which is the only one for that length. */
 static enum imgz_fault check_zeros(const struct imgz_note *note, const unsigned char *segment)
 {
     static const struct imgz_hash no_hash;
@@ -51,7 +51,7 @@ static enum imgz_fault check_zeros(const struct imgz_note *note, const unsigned 
     return IMGZ_FAULT_NONE;
 }
 
-/* What of the slot can be told without inflating it. */
+/* What can be checked without inflating the slot. */
 static enum imgz_fault check_stored(const struct imgz_slot *slot, struct imgz_note *note)
 {
     const unsigned char *segment = slot->stored + IMGZ_NOTE_CARRIER_BYTES;

@@ -7,7 +7,7 @@
 #include "checksum/checksum.h"
 #include "image/image_feeder.h"
 
-/* The buffers of one item, one behind the other in one mapping: each begins with a page. */
+/* The buffers of one item, one after the other in one mapping: each begins with a page. */
 static int create_buffers(struct imgz_chunk_reader *chunks)
 {
     const struct imgz_image *image = chunks->image;
@@ -47,7 +47,7 @@ void imgz_chunk_reader_fini(struct imgz_chunk_reader *chunks)
     chunks->memory = NULL;
 }
 
-/* What the note says must be what the table of hashes says, which the root hash stands for. */
+/* The note must agree with the table of hashes, which the root hash covers. */
 static void check_table(const struct imgz_chunk_reader *chunks, struct imgz_slot *slot)
 {
     if (chunks->image->index.hashes == NULL)
@@ -62,7 +62,7 @@ void imgz_chunk_reader_seek(struct imgz_chunk_reader *chunks, uint64_t offset)
     struct imgz_slot *slot = &chunks->slot;
     int rc;
 
-    /* What failed is tried again: the error was of that call. */
+    /* What failed is tried again: an error belongs to one call. */
     if (slot->fault == IMGZ_FAULT_NONE && offset >= chunks->item.raw_offset &&
         offset < chunks->item.raw_offset + chunks->item.raw_bytes)
         return;

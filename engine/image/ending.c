@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Usually an image ends where its file does. If it does not, the padding behind it may be the rest
- * of a drive, so it is not read to be searched. Instead:
+ * Usually an image ends where its file does. If it does not, the padding after it may be the rest
+ * of a drive, which is too much to read. Instead:
  *
- * 1. A window that is longer than any run of zero bytes in an image tells on which side of its end
- *    the window lies: it holds something within the image, and only zeros behind it. So bisecting
- *    finds the last byte that is not zero: 22 windows of 1 MiB for 4 TiB. (The longest run is a
- *    segment of almost nothing else: before it are notes, which have FF FF in every five bytes, and
- *    behind it, too.) The image ends there, or up to eight bytes later: its last bytes are CRC-32
- *    and size, which may be zero, and before them is FF.
- * 2. If there is no tail, either something else follows, or the image is not whole. Its notes tell:
- *    each says where the next one is.
+ * 1. A window that is longer than any run of zero bytes in an image shows on which side of the
+ *    image's end it lies: after it all is zero, within it never. So bisecting finds the last byte
+ *    that is not zero: 22 windows of 1 MiB for 4 TiB. (The longest run is a segment of almost only
+ *    zeros; the notes before and after it have FF FF in every five bytes.) The image ends there, or
+ *    up to eight bytes later: its last bytes are CRC-32 and size, which may be zero, and before
+ *    them is FF.
+ * 2. If there is no tail, either something else follows, or the image is incomplete. Its notes show
+ *    which: each says where the next one is.
  */
 #include "image/ending.h"
 
@@ -28,8 +28,8 @@
 /* CRC-32 and ISIZE. */
 #define TRAILER_BYTES 8u
 
-/* A device is hardly ever as long as an image, and reading what is left of it could take hours: so
- * much is looked at. */
+/* A device is hardly ever exactly as long as an image, and reading the rest of it could take hours.
+ * This much is looked at. */
 #define DEVICE_BEHIND_BYTES ((uint64_t)64 << 20)
 
 struct search {
@@ -77,8 +77,8 @@ static int try_tail(const struct search *search, uint64_t image_bytes, struct im
     return 0;
 }
 
-/* The tail of another image that follows this one counts from where that begins: where this tail
- * has the metadata there must be it, or the tail itself. */
+/* Offsets in the tail of another image that follows this one count from where that one begins. So
+ * the metadata, or the tail itself, must be where this tail says. */
 static int check_own(const struct search *search, const struct imgz_ending *ending, bool *own)
 {
     const uint64_t tail_offset = ending->image_bytes - imgz_frame_tail_bytes(search->header->hash);
@@ -114,7 +114,8 @@ static int try_own_tail(const struct search *search, uint64_t image_bytes,
 
 /* ---- Zeros -------------------------------------------------------------------------------- */
 
-/* '*last_end': behind the last byte in 'bytes' at 'offset' that is not zero; 'offset' if all are.
+/* '*last_end': the end of the last byte in 'bytes' at 'offset' that is not zero; 'offset' if all
+ * are.
  */
 static int find_last(const struct search *search, uint64_t offset, uint64_t bytes,
                      uint64_t *last_end)
@@ -169,12 +170,12 @@ static uint64_t window_bytes(const struct search *search)
                          PIECE_BYTES);
 }
 
-/* '*end': behind the last byte that is not zero, if only zeros follow the image. */
+/* '*end': the end of the last byte that is not zero, if only zeros follow the image. */
 static int bisect(const struct search *search, uint64_t *end)
 {
     const uint64_t window = window_bytes(search);
     const uint64_t size_bytes = imgz_source_size(search->source);
-    uint64_t inside = 0; /* a window here holds something: the header, for one */
+    uint64_t inside = 0; /* a window here is not all zero: it has the header */
     uint64_t behind;     /* one here is all zero */
     int rc;
 
@@ -204,12 +205,12 @@ static int bisect(const struct search *search, uint64_t *end)
 /* Where the walk along the notes ended, and why. */
 enum walk_end {
     WALK_AT_TAIL,  /* a tail begins here */
-    WALK_CUT,      /* the file ends here, or before what is said to be here does */
-    WALK_UNKNOWN,  /* this is no note that can be */
+    WALK_CUT,      /* the file ends here, or before the note's segment does */
+    WALK_UNKNOWN,  /* this is not a possible note */
     WALK_MISMATCH, /* a tail that contradicts itself */
 };
 
-/* Bytes from this note to the next; 0 if it cannot be. */
+/* Bytes from this note to the next; 0 if it is impossible. */
 static uint64_t note_step(const struct search *search, const struct imgz_note *note)
 {
     if (note->kind != IMGZ_NOTE_CHUNK && note->kind != IMGZ_NOTE_ZERO)
@@ -273,8 +274,8 @@ static int raise_mismatch(const struct search *search, uint64_t image_bytes)
                                   "the gzip trailer does not fit the end record");
 }
 
-/* There is no end where one should be. 'last_end': behind the last byte that is not zero, if only
- * zeros are behind some place. */
+/* There is no end where one should be. 'last_end': the end of the last byte that is not zero, if
+ * only zeros follow somewhere. */
 static int look_from_front(const struct search *search, uint64_t last_end,
                            struct imgz_ending *ending)
 {
@@ -295,7 +296,7 @@ static int look_from_front(const struct search *search, uint64_t last_end,
     case WALK_UNKNOWN:
         break;
     }
-    /* Zeros instead of a note, or of the rest of one, to the very end. */
+    /* Zeros in place of a note, or of the rest of one, up to the very end. */
     if (last_end < at + IMGZ_NOTE_CARRIER_BYTES && last_end < imgz_source_size(search->source))
         return imgz_image_error_raise_cut(search->latch, search->source, last_end);
     return imgz_image_error_raise(search->latch, search->source, at,
@@ -319,7 +320,7 @@ static int find_end(const struct search *search, struct imgz_ending *ending)
     return rc < 0 || tail_rc == 0 ? rc : look_from_front(search, last_end, ending);
 }
 
-/* Zeros behind the image are padding; in a file the holes among them are not read. */
+/* Zeros after the image are padding; in a file the holes among them are not read. */
 static int check_padding(const struct search *search, const struct imgz_ending *ending)
 {
     const struct imgz_source *source = search->source;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loading begins at the end: the end record says where the index lies, the index how long every
- * entry is. All of it is checked against each other until it fits without gap or overlap:
+ * Loading begins at the end: the end record says where the index lies, and the index how long every
+ * entry is. These are compared until everything fits without gap or overlap:
  *
  *     header | entries: sum of the index | INDEX | HASHES | META | END | final block, trailer
  *
@@ -125,7 +125,7 @@ static int read_end(struct imgz_image *image, struct imgz_latch *latch, struct i
 
 /* ---- Index and metadata ------------------------------------------------------------------- */
 
-/* A section of the file: a note and its carried payload, exactly from 'offset' to 'end'. */
+/* A section of the file: a note and its carried payload, from 'offset' to exactly 'end'. */
 struct section {
     enum imgz_note_kind kind;
     uint64_t offset;
@@ -336,8 +336,8 @@ uint64_t imgz_image_raw_bytes(const struct imgz_image *image)
     return image->seekable ? image->end.raw_bytes : image->header.raw_bytes;
 }
 
-/* A disk shorter than the smallest chunk passes for one of that size: the segments of its runs of
- * zeros are longer than they. */
+/* A disk shorter than the smallest chunk counts as one of that size, because the segments of its
+ * runs of zeros are longer than they are. */
 uint64_t imgz_image_data_bytes_max(const struct imgz_image *image)
 {
     return image->seekable ? image->data_bytes_max

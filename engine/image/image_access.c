@@ -108,7 +108,7 @@ static int take_reader(const struct imgz_image *image, uint64_t offset, struct r
 
 /* ---- Errors ------------------------------------------------------------------------------- */
 
-/* A latch of this call's own. Without memory for one there is the code alone. */
+/* With a latch of this call's own. Without memory for one there is only the code. */
 static int fail(const struct imgz_image *image, const struct imgz_slot *slot, int rc,
                 struct imgz_error *error)
 {
@@ -128,7 +128,7 @@ static int fail(const struct imgz_image *image, const struct imgz_slot *slot, in
 
 /* ---- Reading ------------------------------------------------------------------------------ */
 
-/* As much as the reader's item has of what is wanted. */
+/* Copies as much as the reader's item has of what is wanted. */
 static size_t copy_item(const struct imgz_slot *slot, uint64_t offset, unsigned char *to,
                         size_t bytes)
 {

@@ -46,7 +46,7 @@ int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_
 /* No gzip file is shorter (RFC 1952): 10 bytes of header, 2 of data, 8 of trailer. */
 #define GZIP_BYTES_MIN 20u
 
-/* It begins as an image does, or as one may. */
+/* True if it begins as an image does, or as one may. */
 static bool header_cut(enum imgz_frame_probe sort, size_t bytes)
 {
     return (sort == IMGZ_FRAME_GZIP && bytes < GZIP_BYTES_MIN) ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The index says where every item lies, so the items are not read here: a slot tells its worker
- * what to read, and the kernel is told ahead.
+ * what to read, and the kernel is asked to read ahead.
  */
 #include <errno.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stream is only believed as far as it has been seen: every note must continue where the last one
- * ended, lengths are bounded before anything is read for them, and what comes after the chunks must
- * say what the chunks said.
+ * A stream is only believed as far as it has been seen. Every note must continue where the last one
+ * ended. Lengths are bounded before anything is read for them. What comes after the chunks must
+ * agree with the chunks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -73,9 +73,9 @@ static int read_note(struct stream_feeder *feeder)
 
 /* ---- Chunks and runs ---------------------------------------------------------------------- */
 
-/* True if the current note continues the disk, within the size that the header has for it, and its
- * lengths are possible. Only the last item may end within a chunk: an item behind it would not
- * begin at a whole chunk. */
+/* True if the current note continues the disk, within the size in the header, and its lengths are
+ * possible. Only the last item may end within a chunk: an item after it would not begin at a whole
+ * chunk. */
 static bool item_plausible(const struct stream_feeder *feeder)
 {
     const struct imgz_note *note = &feeder->note;
@@ -191,7 +191,7 @@ static int read_meta(struct stream_feeder *feeder)
     return rc;
 }
 
-/* Reads on behind the image to the end, as who writes to a pipe expects. Zeros are padding: see
+/* Reads what follows the image to the end, as the writer of a pipe expects. Zeros are padding: see
  * ending.h. */
 static int read_padding(struct stream_feeder *feeder)
 {
@@ -251,7 +251,7 @@ static int check_end(const struct stream_feeder *feeder, const struct imgz_frame
     return raise_damage(feeder, feeder->note_offset, "the end record does not fit the image");
 }
 
-/* From the INDEX note, which is at hand, to the last byte. */
+/* From the current note, INDEX, to the last byte. */
 static int read_rest(struct stream_feeder *feeder)
 {
     const struct imgz_index *index = &feeder->image->index;
@@ -280,7 +280,7 @@ static int read_rest(struct stream_feeder *feeder)
     return rc < 0 ? rc : read_padding(feeder);
 }
 
-/* Up to the first note that is of no item. */
+/* Up to the first note that is not an item's. */
 static int feed_items(struct stream_feeder *feeder)
 {
     int rc;

@@ -18,7 +18,7 @@ struct imgz_totals {
     struct imgz_hasher *piece;       /* of zeros */
     unsigned char *zeros;            /* chunk_bytes of them */
     struct imgz_hasher_sums zero_chunk;
-    /* CRC-32 of the zero run met last: runs of one length follow each other. */
+    /* CRC-32 of the last zero run: runs of one length follow each other. */
     uint64_t zero_run_bytes;
     uint32_t zero_run_crc32;
 };

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * By example, version 2, in a container that sees its own groups only:
+ * Example: version 2, in a container that sees only its own groups:
  *
  *     /proc/self/cgroup     0::/job
  *     /proc/self/mountinfo  30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
  *
- * so the groups are /sys/fs/cgroup/job and /sys/fs/cgroup. Where the mount shows only a part of the
- * tree (its root is /docker/ab12), that part is taken off the process's path. Version 1 is the same
- * by other names: the line says "4:cpu,cpuacct:/job" and the mount has "cpu" among its options.
+ * so the groups are /sys/fs/cgroup/job and /sys/fs/cgroup. If the mount shows only a part of the
+ * tree (its root is /docker/ab12), that prefix is removed from the process's path. Version 1 is the
+ * same under other names: the line says "4:cpu,cpuacct:/job" and the mount has "cpu" among its
+ * options.
  */
 #include "machine/cgroup.h"
 
@@ -75,7 +76,7 @@ struct mount {
     char *options; /* those of the file system */
 };
 
-/* Takes back what the kernel does to blanks: "\040" is one. */
+/* Undoes what the kernel does to blanks: "\040" is one. */
 static void unescape(char *text)
 {
     char *to = text;
@@ -120,7 +121,7 @@ static bool is_mount_of(const struct hierarchy *hierarchy, const struct mount *m
     return strcmp(mount->type, "cgroup") == 0 && has_word(mount->options, hierarchy->controller);
 }
 
-/* What is left of the group's path below the mount's root: "" where that does not lie above it. */
+/* What is left of the group's path below the mount's root: "" if the root is not above it. */
 static const char *path_below(const char *group, const char *mount_root)
 {
     size_t length = strlen(mount_root);

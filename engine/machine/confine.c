@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What Landlock can take away has grown with its versions; each is asked for as far as the kernel
- * knows it. The numbers are those of the kernel's interface (linux/landlock.h), which an older
- * system's headers lack.
+ * Each version of Landlock can take away more rights than the one before. All that the kernel knows
+ * are taken away. The numbers are those of the kernel's interface (linux/landlock.h), which an
+ * older system's headers lack.
  *
  *     1  Linux 5.13  files and folders
  *     2        5.19  renames between folders
@@ -37,7 +37,7 @@
 #define FS_TRUNCATE    (UINT64_C(1) << 14)
 #define FS_IOCTL_DEV   (UINT64_C(1) << 15)
 
-/* All rights of the versions up to so many. */
+/* All rights of the versions up to this one. */
 #define FS_VERSION_1 ((UINT64_C(1) << 13) - 1)
 #define FS_VERSION_2 ((UINT64_C(1) << 14) - 1)
 #define FS_VERSION_3 ((UINT64_C(1) << 15) - 1)
@@ -45,7 +45,7 @@
 #define NET_ALL      ((UINT64_C(1) << 2) - 1)
 #define SCOPE_ALL    ((UINT64_C(1) << 2) - 1)
 
-/* Those that a file has; the others are of folders. */
+/* Rights on files; the others are for folders. */
 #define FS_OF_FILE (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
 struct ruleset {
@@ -78,7 +78,7 @@ static struct ruleset make_ruleset(long version)
     return ruleset;
 }
 
-/* So much of the structure is known to this version. */
+/* How much of the structure this version knows. */
 static size_t ruleset_bytes(long version)
 {
     if (version >= 6)
@@ -120,7 +120,7 @@ static int add_grant(int ruleset_fd, const struct ruleset *ruleset,
     return 0;
 }
 
-/* A process that may not gain rights by executing a program is asked for by the kernel. */
+/* The kernel demands that the process cannot gain rights by executing a program. */
 static int restrict_self(int ruleset_fd)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What goes through the pipe: a header, the nodes, the processors, as they lie in memory; both ends
- * are the same program. The parent believes none of it before it has looked at every number.
+ * Through the pipe go a header, the nodes and the processors, as they lie in memory: both ends are
+ * the same program. The parent checks every number before it uses any.
  */
 #include "machine/hwloc_probe.h"
 
@@ -30,7 +30,7 @@ struct header {
 
 /* ---- The child ---------------------------------------------------------------------------- */
 
-/* NULL if hwloc cannot tell. */
+/* NULL if hwloc does not know. */
 static hwloc_topology_t load_topology(const struct imgz_hwloc_probe_config *config)
 {
     hwloc_topology_t topology = NULL;
@@ -38,7 +38,8 @@ static hwloc_topology_t load_topology(const struct imgz_hwloc_probe_config *conf
 
     if (hwloc_topology_init(&topology) < 0)
         return NULL;
-    /* Devices are left out unless asked for. Groups and packages must stay: nodes hang on them. */
+    /* Devices are left out unless asked for. Groups and packages must stay: nodes are attached to
+     * them. */
     rc = hwloc_topology_set_cache_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
     if (rc == 0)
         rc = hwloc_topology_set_flags(topology, LOAD_FLAGS);
@@ -52,7 +53,7 @@ static hwloc_topology_t load_topology(const struct imgz_hwloc_probe_config *conf
 }
 
 /* Each processor belongs to the first node that has it: a second node of the same processors
- * (slower or faster memory, which is not what buffers need) is passed over. */
+ * (slower or faster memory, which is not what buffers need) is ignored. */
 static uint32_t find_node(hwloc_topology_t topology, hwloc_obj_t processor)
 {
     hwloc_obj_t node = NULL;
@@ -73,7 +74,7 @@ static void send_nodes(hwloc_topology_t topology, int fd)
     while ((object = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, object)) != NULL) {
         struct imgz_hwloc_probe_node node;
 
-        memset(&node, 0, sizeof(node)); /* also what lies between the members */
+        memset(&node, 0, sizeof(node)); /* also the padding */
         node.os_index = object->os_index;
         node.memory_bytes = object->attr->numanode.local_memory;
         imgz_subprocess_write(fd, &node, sizeof(node));
@@ -96,7 +97,7 @@ static void send_processors(hwloc_topology_t topology, int fd)
     }
 }
 
-/* In the child; without an answer where hwloc cannot tell. */
+/* In the child. Sends no answer if hwloc does not know. */
 static void ask(const void *context, int fd)
 {
     hwloc_topology_t topology = load_topology(context);

@@ -10,7 +10,7 @@
 
 #include "machine/hwloc_probe.h"
 
-/* hwloc needs 1 ms on a small machine and 20 on a large one; but that may be busy. */
+/* hwloc needs 1 ms on a small machine and 20 ms on a large one; more if that is busy. */
 #define PROBE_LIMIT_MS 5000u
 
 /* Linux knows 8192 processors at most. */
@@ -42,7 +42,7 @@ static int ask_system(hwloc_bitmap_t processors)
     return rc;
 }
 
-/* Where even that is denied: as many as are online. */
+/* If even that is denied: as many as are online. */
 static int assume_processors(hwloc_bitmap_t processors)
 {
     const long online_count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -55,7 +55,7 @@ static const char *explain(int rc)
     return rc == -ETIMEDOUT ? "hwloc does not answer" : "hwloc does not know this machine";
 }
 
-/* hwloc is not even asked where it would ask the system for ever. */
+/* hwloc is not asked if it would loop forever. */
 static void ask_hwloc(struct imgz_machine *machine, const struct imgz_machine_config *config,
                       int affinity_rc, struct imgz_hwloc_probe *probe)
 {
@@ -74,7 +74,7 @@ static void ask_hwloc(struct imgz_machine *machine, const struct imgz_machine_co
     machine->bindable = probe->this_system;
 }
 
-/* Those of the probe that may be used. Where there are none, what hwloc says is of no use. */
+/* Keeps the processors that the probe has, too. If there are none, hwloc's answer is of no use. */
 static int restrict_to_probe(struct imgz_machine *machine, const struct imgz_machine_config *config,
                              struct imgz_hwloc_probe *probe)
 {
@@ -118,8 +118,8 @@ static int find_processors(struct imgz_machine *machine, const struct imgz_machi
 
 /* ---- Nodes and cores ---------------------------------------------------------------------- */
 
-/* Those of the probe's node 'index', as far as they are not in another one yet; NONE: all that are
- * not. */
+/* Adds a node with those processors of the probe's node 'index' that are not in another one yet;
+ * NONE: with all that are in no other. */
 static int add_node(struct imgz_machine *machine, const struct imgz_hwloc_probe *probe,
                     uint32_t index, hwloc_bitmap_t unassigned)
 {
@@ -224,7 +224,7 @@ static int add_known_cores(struct imgz_machine *machine, const struct imgz_hwloc
     return rc;
 }
 
-/* Where cores are not known each processor passes for one. */
+/* If cores are not known, each processor counts as one. */
 static int add_assumed_cores(struct imgz_machine *machine)
 {
     int rc = 0;

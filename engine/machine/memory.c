@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A group's files count as used what the page cache holds, which the kernel takes back when memory
- * gets short. So what is left is
+ * A group's usage includes its page cache, which the kernel takes back when memory gets short. So
+ * what is left is
  *
  *     memory.max - (memory.current - active_file - inactive_file - slab_reclaimable)
  */
@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "machine/cgroup.h"
 
-/* Room for memory.stat as far as it matters: some sixty lines. */
+/* Room for the part of memory.stat that matters: some sixty lines. */
 #define STAT_BYTES 4096u
 
 /* What glibc reserves for a thread's own heap (HEAP_MAX_SIZE). */
@@ -25,8 +25,8 @@
 
 /* ---- Control groups ----------------------------------------------------------------------- */
 
-/* The number at the beginning; UNLIMITED for "max", for what is none, and for what version 1 has
- * instead of "max": all that a signed number of pages can say. */
+/* The number at the beginning; UNLIMITED for "max", for what is not a number, and for what version
+ * 1 has instead of "max": the largest signed number of pages. */
 static uint64_t parse_bytes(const char *text)
 {
     char *end;
@@ -77,7 +77,7 @@ static uint64_t held_bytes(const struct imgz_cgroup *group)
     return used_bytes > cache_bytes ? used_bytes - cache_bytes : 0;
 }
 
-/* Takes over a limit that leaves less than the others. */
+/* Keeps a limit that leaves less than the others. */
 static void add_limit(struct imgz_memory *memory, uint64_t limit_bytes, uint64_t used_bytes,
                       const char *name)
 {

@@ -2,7 +2,7 @@
 /*
  * Workers are dealt out in rounds: in the first each core gets one, in the second each core with a
  * second processor gets another, and so on; when every processor has its worker it starts over.
- * Within a round the nodes take turns in proportion to what they have. By example, node 0 with the
+ * Within a round the nodes take turns in proportion to what they have. Example: node 0 with the
  * cores a (2 processors), b (2), c (1) and node 1 with the core d (2):
  *
  *     worker   0  1  2  3 | 4  5  6 | 7 ...
@@ -11,8 +11,8 @@
  * Workers are bound to cores only if each core has one. Fewer are bound to nodes: two jobs of four
  * threads each on a machine of eight cores would otherwise share the same four.
  *
- * A slot lies on the node of the worker that its number falls to, workers taken in turn; then slots
- * are sorted by node, so that a node's slots are one range of memory.
+ * Slots are dealt out to workers in turn, and each lies on its worker's node. Then slots are sorted
+ * by node, so that a node's slots are one range of memory.
  */
 #include "machine/placement.h"
 
@@ -30,13 +30,13 @@
 
 /* ---- Workers ------------------------------------------------------------------------------ */
 
-/* One round, or more of them, of dealing out cores. */
+/* One or more rounds of dealing out cores. */
 struct deal {
     const struct imgz_machine *machine;
     uint32_t *seats;     /* of each worker: index of machine->cores */
     uint32_t seat_count; /* to be filled */
     uint32_t done_count;
-    uint32_t *next_cores;     /* of each node: where to look on */
+    uint32_t *next_cores;     /* of each node: where to continue */
     uint32_t *given_counts;   /* of each node: seats of this round */
     uint32_t *waiting_counts; /* of each node: cores that still get a seat in this round */
 };
@@ -316,7 +316,7 @@ int imgz_placement_bind_thread(const struct imgz_placement *placement,
     return rc;
 }
 
-/* A preference (MPOL_PREFERRED), no rule: a node that is full does not kill. */
+/* A preference (MPOL_PREFERRED), not a rule: a full node must not get the process killed. */
 int imgz_placement_bind_memory(const struct imgz_placement *placement, uint32_t node_index,
                                const void *memory, uint64_t bytes)
 {

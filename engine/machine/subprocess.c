@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 
-/* What the child may take beyond what the process has already. */
+/* Memory that the child may take beyond what the process has already. */
 #define CHILD_BYTES_MAX ((uint64_t)256 << 20)
 
-/* Processor time: the end of a loop, should there be nobody left to end it. */
+/* Processor time: ends a loop even if nobody is left to kill the child. */
 #define CHILD_SECONDS_MAX 10u
 
 /* ---- The child ---------------------------------------------------------------------------- */
@@ -56,8 +56,8 @@ static void limit_child(void)
         lower_limit(RLIMIT_AS, bytes + CHILD_BYTES_MAX);
 }
 
-/* Leaves nothing open but the pipe, whose new number is returned: the standard streams are there,
- * for libraries that complain, and say nothing. */
+/* Closes all but the pipe, whose new number is returned. The standard streams are /dev/null, for
+ * libraries that complain. */
 static int close_all_but(int pipe_fd)
 {
     const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -107,7 +107,7 @@ void imgz_subprocess_write(int pipe_fd, const void *data, size_t bytes)
 
 /* ---- The parent --------------------------------------------------------------------------- */
 
-/* With every signal blocked, which the child leaves so. */
+/* Every signal is blocked; the child leaves it so. */
 static int fork_child(const struct imgz_subprocess_config *config, int pipe_fd, pid_t *result)
 {
     const pid_t parent = getpid();
@@ -125,7 +125,7 @@ static int fork_child(const struct imgz_subprocess_config *config, int pipe_fd, 
     return rc;
 }
 
-/* Exactly this one. -ECHILD: somebody else has, as in a process that ignores SIGCHLD. */
+/* For exactly this one. ECHILD: somebody else has done so, as in a process that ignores SIGCHLD. */
 static void wait_for(pid_t child)
 {
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
@@ -159,7 +159,7 @@ int imgz_subprocess_start(const struct imgz_subprocess_config *config,
     return 0;
 }
 
-/* 1: there is something to read, or the end. */
+/* 0: there is something to read, or the end. */
 static int wait_readable(const struct imgz_subprocess *apart)
 {
     struct pollfd wait = {.fd = apart->pipe_fd, .events = POLLIN};
@@ -196,8 +196,8 @@ int imgz_subprocess_read(const struct imgz_subprocess *apart, void *data, size_t
     return 0;
 }
 
-/* Nothing that the child still does is wanted. One that has closed its end of the pipe is about to
- * end by itself, and may be gone, its number given to another. */
+/* True if the child must be killed. One that has closed its end of the pipe is about to end by
+ * itself, or may be gone, and another process may have its number. */
 static bool holds_pipe(const struct imgz_subprocess *apart)
 {
     struct pollfd look = {.fd = apart->pipe_fd, .events = POLLIN};

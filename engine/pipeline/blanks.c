@@ -7,7 +7,7 @@
  * Inside a region only what is certain counts. Example: a region of 100 chunks, 40 of them free, of
  * which 70 have been read. At least 10 of the 70 were free, even if all 60 used chunks came first.
  * If 15 of the 70 were blank, 15 were free. So if a file system fills a region from its start, the
- * end of that region is still expected to be free, although no free space was met there yet.
+ * region's end is still expected to be free, even before any free space was met there.
  *
  * A few zeros at the beginning (a table of inodes, a log) prove nothing about terabytes. Until a
  * 256th of the free space has been read, free space counts mostly like the rest. If nothing is
@@ -66,7 +66,7 @@ void imgz_blanks_add(struct imgz_blanks *blanks, const struct imgz_free_region *
     blanks->free_bytes_ahead += added.free_bytes;
 }
 
-/* The first region that ends behind 'offset'. */
+/* The first region that ends after 'offset'. */
 static uint32_t find_region(const struct imgz_blanks *blanks, uint64_t offset)
 {
     uint32_t low = 0;

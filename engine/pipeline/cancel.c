@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A wish to stop from any thread, or from a signal handler: imgz_cancel_request(). Nothing but a
- * flag: whoever waits for a job looks at it every progress interval.
+ * A request to stop from any thread, or from a signal handler: imgz_cancel_request(). It is only a
+ * flag: the thread that waits for a job looks at it every progress interval.
  */
 #include <errno.h>
 #include <imgz/imgz.h>
@@ -12,8 +12,8 @@
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler may take no lock");
 
 struct imgz_cancel {
-    /* Set with release order by request(), read with acquire order by requested(): what a program
-     * did before it asked is seen by who finds that it did. */
+    /* Set with release order by request(), read with acquire order by requested(): whoever sees the
+     * request also sees what the program did before it. */
     atomic_bool requested;
 };
 

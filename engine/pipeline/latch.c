@@ -55,7 +55,7 @@ void imgz_latch_destroy(struct imgz_latch *latch)
     free(latch);
 }
 
-/* What there is to tell, apart from the words. */
+/* What an error says, apart from the words. */
 struct finding {
     struct imgz_cause cause;
     int code;

@@ -20,7 +20,7 @@ void imgz_meter_init(struct imgz_meter *meter, const struct imgz_meter_config *c
     atomic_store_explicit(&meter->blank_bytes_ahead, IMGZ_SIZE_UNKNOWN, memory_order_relaxed);
 }
 
-/* At most UINT64_MAX / 2 of each, so that the sum is one that can be. */
+/* At most UINT64_MAX / 2 of each, so that the sum does not overflow. */
 uint64_t imgz_meter_weigh(const struct imgz_meter *meter, uint64_t data_bytes, uint64_t zero_bytes)
 {
     const uint64_t cost = meter->config.zero_cost;

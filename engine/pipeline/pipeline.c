@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-/* A slot that is not where it should be is only slower. */
+/* A slot on another node than planned is only slower. */
 static void place_pool(struct imgz_pipeline *pipeline)
 {
     int rc = imgz_pool_place(pipeline->pool, pipeline->placement);

@@ -45,7 +45,7 @@ int imgz_queue_create_nodes(uint32_t capacity_count, uint32_t node_count,
     queue = calloc(1, sizeof(*queue) + node_count * sizeof(queue->lanes[0]));
     if (queue == NULL)
         return -ENOMEM;
-    /* All slots may come to lie in one lane. */
+    /* All slots may end up in one lane. */
     queue->slots = calloc((size_t)node_count * capacity_count, sizeof(struct imgz_slot *));
     if (queue->slots == NULL) {
         free(queue);

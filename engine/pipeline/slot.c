@@ -10,8 +10,8 @@
 #include "base/pages.h"
 #include "machine/placement.h"
 
-/* Slots are registered up to chunks of 2 MiB. By 16 MiB a request is so long that the kernel's own
- * pinning, page by page, is lost in it. */
+/* Slots are registered up to chunks of 2 MiB. At 16 MiB a request takes so long that the kernel's
+ * own pinning, page by page, does not matter. */
 #define PINNED_SLOT_BYTES_MAX ((uint64_t)5 << 20)
 
 struct imgz_pool {

@@ -28,13 +28,13 @@ struct threads {
     struct imgz_threads_watch watch;
     struct imgz_latch *latch;
     struct imgz_pipeline *pipeline; /* NULL for a call */
-    struct imgz_threads_plan plan;  /* empty for a call; a copy, for those that are left behind */
+    struct imgz_threads_plan plan;  /* empty for a call; a copy, for threads that are left behind */
     int (*call)(void *context);
     void *call_context;
 
     /* Owned by the caller's thread. */
     struct imgz_stopwatch stopwatch; /* unless there is one for all of the job */
-    uint64_t stuck_ns;               /* when it learned that a thread is stuck; 0: not yet */
+    uint64_t stuck_ns;               /* when it found that a thread is stuck; 0: not yet */
 
     /* Guarded by lock. */
     struct imgz_mutex lock;
@@ -47,8 +47,8 @@ struct threads {
 
 #define FEEDER_AND_DRAIN 2u
 
-/* A thread's stack, one line per part. By itself a thread gets the size of RLIMIT_STACK, which may
- * be 64 KiB, or without a limit. Pages that are not touched cost address space only. */
+/* A thread's stack, one line per part. By default a thread gets the size of RLIMIT_STACK, which may
+ * be 64 KiB or unlimited. Pages that are not touched cost address space only. */
 #define STACK_ENGINE_BYTES                                                                         \
     ((size_t)256                                                                                   \
      << 10) /* io/device/device_stack.c: 8 devices deep, 17 KiB each, and 40           \
@@ -59,7 +59,7 @@ struct threads {
 #define STACK_BYTES                                                                                \
     (STACK_ENGINE_BYTES + STACK_LIBRARIES_BYTES + STACK_CALLER_BYTES + STACK_SPARE_BYTES)
 
-/* Binds the calling thread. Where that fails it runs where the system puts it. */
+/* Binds the calling thread. If that fails, it runs where the system puts it. */
 static void bind_member(const struct member *member, const char *who,
                         hwloc_const_cpuset_t processors)
 {
@@ -130,7 +130,7 @@ static void destroy_crew(struct threads *threads)
     free(threads);
 }
 
-/* The threads belongs to the caller's thread as long as that waits. */
+/* 'threads' belongs to the caller's thread as long as that waits. */
 static void end_member(struct member *member)
 {
     struct threads *threads = member->threads;
@@ -154,7 +154,7 @@ static void *run_member(void *argument)
     struct threads *threads = member->threads;
 
     if (member->body(member) < 0) {
-        /* Otherwise the job would pass for done. */
+        /* Otherwise the job would seem to be done. */
         IMGZ_ASSERT(imgz_latch_raised(threads->latch));
         close_line(threads);
     }
@@ -258,7 +258,7 @@ static int create_crew(uint32_t member_count, const struct imgz_threads_watch *w
     return 0;
 }
 
-/* Starts every member, or closes the pipeline and tells why; returns how many run. */
+/* Starts every member, or closes the pipeline and raises why; returns how many run. */
 static uint32_t start_all(struct threads *threads, uint32_t member_count)
 {
     const struct imgz_location nowhere = {IMGZ_STAGE_SETUP, NULL, IMGZ_OFFSET_NONE};
@@ -291,12 +291,12 @@ static bool has_ended(struct threads *threads, const struct member *member)
     return ended;
 }
 
-/* How long the others are given once a thread is stuck: those that wait for each other end at once,
+/* How much time the others get once a thread is stuck: those that wait for each other end at once,
  * the drain when its writes have ended. */
 #define GRACE_NS_MIN ((uint64_t)1000000000)
 #define GRACE_NS_MAX ((uint64_t)10000000000)
 
-/* True when nobody is to be waited for any more. Who writes is the last to be given up. */
+/* True when nobody is waited for any more. The writer is given up last. */
 static bool patience_ends(struct threads *threads, const struct member *writer)
 {
     uint64_t waited_ns;
@@ -343,7 +343,7 @@ static void sum_up_usage(const struct threads *threads, struct imgz_threads_usag
         usage->work_cpu_ns += threads->members[FEEDER_AND_DRAIN + i].cpu_ns;
 }
 
-/* Frees the threads, or leaves that to the last of those who still hold it. */
+/* Frees 'threads', or leaves that to the last thread that still uses it. */
 static void give_away(struct threads *threads, const struct imgz_threads_left *left)
 {
     bool all_ended = !left->any;
@@ -359,8 +359,7 @@ static void give_away(struct threads *threads, const struct imgz_threads_left *l
         destroy_crew(threads);
 }
 
-/* Starts the threads and watches until all have ended, or some are given up. The threads is gone
- * then.
+/* Starts the threads and watches until all have ended, or some are given up. Frees 'threads'.
  */
 static int run_crew(struct threads *threads, uint32_t member_count,
                     struct imgz_threads_usage *usage)

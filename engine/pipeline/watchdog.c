@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 struct entry {
-    /* The clock when the read began; 0: none is under way. Written with release order behind
+    /* The clock when the read began; 0: none is under way. Written with release order after
      * 'offset', read with acquire order by tick(). */
     _Atomic(uint64_t) since_ns;
     _Atomic(uint64_t) offset;
@@ -17,7 +17,7 @@ struct imgz_watchdog {
     struct imgz_watchdog_config config;
 
     /* Time that has passed, from 1 on. Relaxed order: written by the watching thread only, and no
-     * other data hangs on it. */
+     * other data depends on it. */
     _Atomic(uint64_t) clock_ns;
 
     /* Owned by the watching thread. */

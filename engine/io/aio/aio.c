@@ -25,7 +25,7 @@ struct imgz_aio {
     struct entry entries[];
 };
 
-/* Opens the ring, or plain system calls where the kernel, a sandbox or a limit refuses it. */
+/* Opens the ring, or plain system calls if the kernel, a sandbox or a limit refuses it. */
 static int open_best(struct imgz_aio *io, const struct imgz_aio_config *config)
 {
     int rc = imgz_aio_uring.open(config, &io->state);
@@ -166,7 +166,7 @@ static bool book_outcome(struct entry *entry, int64_t outcome, int *rc)
         return true;
     if (outcome > 0)
         return false;
-    /* Nothing moved: the end for a read; a write that moves nothing would do so for ever. */
+    /* Nothing moved: the end for a read; a write that moves nothing would do so forever. */
     if (request->kind == IMGZ_AIO_WRITE)
         *rc = -EIO;
     return true;

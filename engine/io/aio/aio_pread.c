@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backend of plain system calls: each transfer is done when it is queued, its outcome waits in
- * a first-in first-out until it is asked for.
+ * The backend of plain system calls: each transfer is done when it is queued, and its outcome waits
+ * in a queue until it is asked for.
  */
 #include <errno.h>
 #include <fcntl.h>

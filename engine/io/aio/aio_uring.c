@@ -45,9 +45,9 @@ static bool register_memory(struct ring *ring, unsigned char *memory, uint64_t b
     return io_uring_register_buffers(&ring->uring, pieces, count) == 0;
 }
 
-/* SINGLE_ISSUER and DEFER_TASKRUN (kernel 6.1): completions are worked off by this thread when it
- * asks for them, without interrupts. TASKRUN_FLAG (5.19) lets a peek see that there is something to
- * work off. Older kernels answer EINVAL. */
+/* SINGLE_ISSUER and DEFER_TASKRUN (kernel 6.1): this thread handles completions when it asks for
+ * them, without interrupts. TASKRUN_FLAG (5.19) lets a peek see that there are some. Older kernels
+ * answer EINVAL. */
 static int init_uring(struct io_uring *uring, uint32_t depth_count)
 {
     struct io_uring_params modern = {
@@ -94,8 +94,9 @@ static void ring_close(void *state)
 {
     struct ring *ring = state;
 
-    /* The kernel tears a ring down later, in the background. What is unregistered first is let go
-     * at once: otherwise the files would stay open for a moment after close(), and umount fail. */
+    /* The kernel tears a ring down later, in the background. What is unregistered first is released
+     * at once. Otherwise the files would stay open for a moment after close(), and umount would
+     * fail. */
     if (ring->fixed_files)
         (void)io_uring_unregister_files(&ring->uring);
     if (ring->fixed_buffers)

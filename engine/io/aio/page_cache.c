@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <sys/uio.h>
 
-/* preadv2(2): with RWF_NOWAIT only what is in memory is read, anything else is EAGAIN. (mincore(2)
- * answers for the owner of a file only.) */
+/* preadv2(2): RWF_NOWAIT reads only what is in memory; anything else is EAGAIN. (mincore(2) answers
+ * only the owner of a file.) */
 int imgz_page_cache_has(int fd, uint64_t offset, bool *cached)
 {
     unsigned char byte;

@@ -3,8 +3,8 @@
 
 #include <fcntl.h>
 
-/* Asked for at a time, and kept asked for: enough for a disk of several GB/s to have work while the
- * slots in circulation are filled. */
+/* How much is asked for at a time, and how far ahead: enough to keep a disk of several GB/s busy
+ * while the slots in circulation are filled. */
 #define STEP_BYTES  ((uint64_t)4 << 20)
 #define AHEAD_BYTES ((uint64_t)24 << 20)
 

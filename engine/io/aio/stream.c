@@ -12,7 +12,7 @@
 #include "io/file/handle.h"
 
 /* Waits until 'fd' is ready for 'events' or the job is stopped. Errors and hang-ups of the stream
- * count as ready: the call that follows tells which. */
+ * count as ready: the next call shows which. */
 static int wait_ready(int fd, short events, int stop_fd)
 {
     struct pollfd polls[2] = {{.fd = fd, .events = events}, {.fd = stop_fd, .events = POLLIN}};
@@ -24,7 +24,7 @@ static int wait_ready(int fd, short events, int stop_fd)
     return polls[1].revents != 0 ? -ECANCELED : 0;
 }
 
-/* How often it is looked whether a FIFO has a reader now: nothing tells. */
+/* How often to look whether a FIFO has a reader: nothing announces one. */
 #define LOOK_MS 50
 
 /* Whether it is worth waiting for a reader, after an open that said ENXIO. */
@@ -53,7 +53,7 @@ int imgz_stream_open(int handle, int stop_fd)
     const int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY;
     int fd;
 
-    /* fifo(7): ENXIO, nobody reads. An open that waits could not be woken. */
+    /* fifo(7): ENXIO, nobody reads. An open that waits could not be woken up. */
     while ((fd = imgz_handle_open(handle, flags)) == -ENXIO) {
         int rc = check_fifo(handle);
 
@@ -100,9 +100,9 @@ int imgz_stream_read(int fd, int stop_fd, void *buffer, size_t bytes, size_t *do
     return 0;
 }
 
-/* A regular file takes all at once. A pipe or socket that polls as writable has room for something,
- * not for all: a plain write would then sleep where no stop can reach it. RWF_NOWAIT writes what
- * fits. What does not know it (terminals, pipes of older kernels) gets a plain write of one page.
+/* A regular file takes all at once. A pipe or socket that polls as writable may have room for only
+ * a part: a plain write would then sleep where a stop cannot wake it. RWF_NOWAIT writes what fits.
+ * Where it is not known (terminals, pipes of older kernels) one page is written.
  */
 static ssize_t write_some(int fd, bool regular, const void *buffer, size_t bytes)
 {

@@ -11,12 +11,12 @@
 #include "base/text.h"
 #include "io/file/preflight.h"
 
-/* So often the file is saved at most: what a crash loses is read again in about that time. Sooner
- * when a bad place was found, because those are what costs. */
+/* How often the file is saved at most: what a crash loses is read again in about that time. Sooner
+ * if a bad place was found, because these cost time. */
 #define INTERVAL_NS     ((uint64_t)1000000000)
 #define INTERVAL_BAD_NS ((uint64_t)200000000)
 
-/* And it waits so many times as long as saving took, so that a large map on a slow drive takes a
+/* It also waits this many times as long as saving took, so that a large map on a slow drive takes a
  * twentieth of the drain's time. */
 #define COST_FACTOR 19u
 
@@ -43,7 +43,7 @@ static int save_made(const struct imgz_map_tracker *keep, enum imgz_mapfile_stat
     return rc;
 }
 
-/* The file is as it was, if that said that something was finished: it is about another image. */
+/* Leaves the file as it was if it had something finished: that is about another image. */
 static int save_lost(const struct imgz_map_tracker *keep)
 {
     if (imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED) > 0)
@@ -89,7 +89,7 @@ int imgz_map_tracker_open_name(struct imgz_name *name, const char *path, struct 
     return imgz_latch_raise_system(latch, rc, location, "opening");
 }
 
-/* True if a file of the map's would take the place of one of the image's, or the other way. */
+/* True if one of the map's files would replace one of the image's, or the other way round. */
 static bool clashes_with_image(const struct imgz_name *map, const char *image_path)
 {
     struct imgz_name image;
@@ -130,8 +130,8 @@ static int check_size(const struct imgz_map_tracker *keep, struct imgz_latch *la
         "a map needs a source that can be read again: a file or a block device");
 }
 
-/* A map that has something finished: its image is another, and would be lost to ddrescue, and to
- * whoever goes back to it. */
+/* Refuses a map that has something finished: it belongs to another image, which could not be
+ * retried without it. */
 static int check_claims(const struct imgz_map_tracker *keep, struct imgz_latch *latch)
 {
     const uint64_t finished_bytes = imgz_mapfile_bytes(&keep->before, IMGZ_MAPFILE_FINISHED);

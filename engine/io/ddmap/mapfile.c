@@ -101,7 +101,7 @@ int imgz_mapfile_fit(struct imgz_mapfile *map, uint64_t size_bytes)
 
     if (imgz_mapfile_end(map) <= size_bytes)
         return add_up_to(map, size_bytes, IMGZ_MAPFILE_UNTRIED);
-    /* ddrescue writes a last block without an end while it does not know the size. */
+    /* ddrescue writes a last block without an end as long as it does not know the size. */
     last = &map->blocks[map->count - 1];
     if (last->status != IMGZ_MAPFILE_UNTRIED || last->offset > size_bytes)
         return -ERANGE;
@@ -128,7 +128,7 @@ int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t position, bool 
     for (size_t i = 0; i < map->count; i++)
         fprintf(stream, "0x%08" PRIX64 "  0x%08" PRIX64 "  %c\n", map->blocks[i].offset,
                 map->blocks[i].bytes, (char)map->blocks[i].status);
-    /* Without memory the stream is marked, or only leaves NULL for a text. */
+    /* Without memory the stream has its error flag set, or only leaves NULL for a text. */
     failed = ferror(stream) != 0;
     if (fclose(stream) == 0 && !failed && *text != NULL)
         return 0;
@@ -184,13 +184,13 @@ int imgz_mapfile_add_missing(const struct imgz_mapfile *map, struct imgz_range_l
 
 /* ---- Parsing ------------------------------------------------------------------------------ */
 
-/* Where the reading of a text is. */
+/* Where the parser is in a text. */
 struct scan {
     const char *at;
     const char *end; /* of the line, without its comment */
     struct imgz_mapfile *map;
     bool status_seen;
-    const char *what; /* wrong with the line */
+    const char *what; /* is wrong with the line */
 };
 
 static bool is_blank(char byte)
@@ -204,7 +204,7 @@ static void skip_blanks(struct scan *scan)
         scan->at += 1;
 }
 
-/* Cuts off what a '#' begins, at the start of the line or behind a blank. */
+/* Cuts off what follows a '#' at the start of the line or after a blank. */
 static void cut_comment(struct scan *scan)
 {
     for (const char *at = scan->at; at < scan->end; at++) {
@@ -286,8 +286,8 @@ static int take_end(struct scan *scan)
     return scan->at == scan->end ? 0 : refuse(scan, "there is more in it than belongs there");
 }
 
-/* "0x00120000  ?  1": of no use here, but without it this is no map. Before ddrescue 1.20 there was
- * no pass. */
+/* "0x00120000 ? 1": of no use here, but without it the text is not a map. Before ddrescue 1.20
+ * there was no pass. */
 static int take_status_line(struct scan *scan)
 {
     uint64_t number;

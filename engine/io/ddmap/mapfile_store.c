@@ -34,7 +34,7 @@ static int raise_problem(struct imgz_latch *latch, const char *path,
         path, problem->line, problem->what);
 }
 
-/* O_NONBLOCK: a FIFO must not hold up the opening; it is refused then. */
+/* O_NONBLOCK: opening must not wait for a FIFO, which is then refused. */
 static int open_plain_file(const struct imgz_name *name, uint64_t *bytes)
 {
     int fd = openat(name->directory_fd, name->base,
@@ -58,7 +58,7 @@ static int open_plain_file(const struct imgz_name *name, uint64_t *bytes)
     return fd;
 }
 
-/* '*text' is to be freed. */
+/* The caller frees '*text'. */
 static int read_text(const struct imgz_name *name, char **text, size_t *text_bytes)
 {
     uint64_t bytes = 0;
@@ -97,10 +97,10 @@ int imgz_mapfile_load(const struct imgz_name *name, struct imgz_latch *latch,
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
-/* A new one is like an image: nobody else's business, nor to be written by anybody else. */
+/* A new one is like an image: nobody else may read or write it. */
 #define FILE_MODE 0600
 
-/* The mode of the file that is replaced, or is to be made. */
+/* The mode of the file that is replaced, or of a new one. */
 static int find_mode(const struct imgz_name *name, mode_t *mode)
 {
     struct stat status;
@@ -113,7 +113,7 @@ static int find_mode(const struct imgz_name *name, mode_t *mode)
     return S_ISREG(status.st_mode) ? 0 : -EEXIST;
 }
 
-/* A file that a killed run left is no use to anybody. */
+/* Replaces a file that a killed run left, which is of no use. */
 static int create_temporary(const struct imgz_name *name, mode_t mode)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
@@ -125,7 +125,7 @@ static int create_temporary(const struct imgz_name *name, mode_t mode)
         fd = openat(name->directory_fd, name->base, flags, FILE_MODE);
     if (fd < 0)
         return -errno;
-    /* File systems exist where files have no modes. */
+    /* On some file systems files have no modes. */
     (void)!fchmod(fd, mode);
     return fd;
 }
@@ -145,7 +145,7 @@ static int write_all(int fd, const char *text, size_t bytes)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* File systems exist that cannot flush a directory (EINVAL). */
+/* Some file systems cannot flush a directory (EINVAL). */
 static int flush_directory_of(const struct imgz_name *name)
 {
     return fsync(name->directory_fd) < 0 && errno != EINVAL ? -errno : 0;

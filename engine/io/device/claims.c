@@ -17,7 +17,7 @@ struct search {
 
 /* ---- Claims ------------------------------------------------------------------------------- */
 
-/* The next claim to be filled in; one that is counted only, if the list is full. */
+/* The next claim to be filled in. If the list is full it is only counted: NULL. */
 static struct imgz_claim *add_claim(struct imgz_claims *claims, enum imgz_override kind)
 {
     struct imgz_claim *claim = NULL;
@@ -180,8 +180,7 @@ static bool add_loop(void *context, const char *loop)
     return false;
 }
 
-/* Loop devices hold nothing that sysfs shows below: their file, or the device they are made of,
- * tells. */
+/* sysfs does not show what loop devices hold: their file, or the device they are made of, does. */
 static void find_loops(struct search *search)
 {
     char folder[PATH_MAX];

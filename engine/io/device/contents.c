@@ -8,7 +8,7 @@
 
 #include "machine/subprocess.h"
 
-/* The first of two values that there is. */
+/* The first of two values that exists. */
 static void look_up(blkid_probe probe, const char *first, const char *second, char *text,
                     size_t text_bytes)
 {
@@ -55,7 +55,7 @@ void imgz_contents_probe_part(int fd, uint64_t offset, uint64_t bytes,
     blkid_free_probe(probe);
 }
 
-/* ---- Not for ever ------------------------------------------------------------------------- */
+/* ---- With a time limit -------------------------------------------------------------------- */
 
 static void probe_apart(const void *path, int pipe_fd)
 {
@@ -65,8 +65,8 @@ static void probe_apart(const void *path, int pipe_fd)
     imgz_subprocess_write(pipe_fd, &contents, sizeof(contents));
 }
 
-/* A thread that the kernel does not let go of, deep in a read of a device that does not answer,
- * would keep the whole process from ending. So it is a process that reads, and nobody waits for it.
+/* A thread that hangs in a read of a device that does not answer would keep the whole process from
+ * ending. So a child process reads, and nobody waits for it.
  */
 void imgz_contents_probe(const char *path, struct imgz_contents *contents)
 {

@@ -122,7 +122,7 @@ bool imgz_device_written(dev_t number, uint64_t *bytes)
     return count > STAT_SECTORS_WRITTEN;
 }
 
-/* As kpartx and multipath name what they make of a partition: "part1-" before the disk's own. */
+/* kpartx and multipath begin the names of partitions with this: "part1-", then the disk's name. */
 #define MAPPED_PARTITION "part"
 
 int imgz_device_find_part(int fd, struct imgz_device_part *part)
@@ -169,7 +169,7 @@ void imgz_device_describe(dev_t number, struct imgz_device *device)
     find_identity(&sysfs, disk, device);
 }
 
-/* Drives themselves say nothing; the PCI device above them does, "-1" on a machine of one node. */
+/* Drives themselves do not say; the PCI device above them does: "-1" on a machine of one node. */
 int imgz_device_node_above(const char *directory)
 {
     struct imgz_sysfs sysfs = {.root = ""};

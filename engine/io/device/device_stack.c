@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * By example, the target being /dev/sdb:
+ * Example: the target is /dev/sdb.
  *
  *     /home      on dm-0, which sysfs says has the slave sdb2   --> lies on sdb2, of sdb: mounted
  *     /dev/loop3 has the file /mnt/a.img, on sdb1               --> lies on sdb1, of sdb: held
@@ -8,7 +8,7 @@
  *     /          on sda1, of sda                                --> no claim on sdb
  *
  * So what is in use is followed down (lies_on), from device to slaves and to the device of a loop's
- * file, until a device is found that shares sectors with the target, or nothing is below.
+ * file. It ends at a device that shares sectors with the target, or when nothing is below.
  */
 #include "io/device/device_stack.h"
 
@@ -23,12 +23,12 @@
 #include "io/device/sysfs.h"
 #include "io/file/name.h"
 
-/* Devices stacked on devices: no real stack is as deep, and no loop in it can hang us. */
+/* Devices stacked on devices: no real stack is as deep, and a loop in it cannot hang us. */
 #define DEPTH_MAX 8
 
 /* ---- The tables ----------------------------------------------------------------------------- */
 
-/* Read so often while it changes. */
+/* How often it is read while it changes. */
 #define TRIES_MAX 10
 
 /* A table, and how to read it. */
@@ -60,8 +60,8 @@ static int count_lines(const char *path, int *count)
     return (int)length;
 }
 
-/* Where memory ends libmount leaves out a line, or ends the table there, and says 0 (2.38): so the
- * lines are counted. -EAGAIN: there are others. */
+/* Without memory libmount leaves out a line, or ends the table there, and returns 0 (2.38). So the
+ * lines are counted. -EAGAIN: the count differs. */
 static int parse(const struct table_kind *kind, const char *path, struct libmnt_table *table)
 {
     int count = 0;
@@ -107,7 +107,7 @@ int imgz_device_stack_open(const struct imgz_device_stack_config *config,
     stack->sysfs.root = config->root != NULL ? config->root : "";
     stack->stat = config->stat != NULL ? config->stat : stat;
     stack->mounts = read_table(stack, &mount_table, &rc);
-    /* Without /proc nothing can be told. */
+    /* Without /proc nothing can be found out. */
     imgz_sysfs_note(&stack->sysfs, rc == -ENOENT ? -ENOTSUP : rc);
     /* A system without swap has not even the file. */
     stack->swaps = read_table(stack, &swap_table, &rc);
@@ -180,8 +180,8 @@ static bool is_device_path(struct imgz_device_stack *stack, const char *path, de
     return true;
 }
 
-/* The device a mount is of. Some file systems (btrfs) have numbers of no device: there the source's
- * own number counts. 0: none. */
+/* The device a mount is of. Some file systems (btrfs) have numbers that are no device's: there the
+ * source's own number counts. 0: none. */
 dev_t imgz_device_stack_device_of_mount(struct imgz_device_stack *stack, struct libmnt_fs *mount)
 {
     const char *source = mnt_fs_get_srcpath(mount);
@@ -229,10 +229,10 @@ static bool is_deleted(const char *path)
     return length > strlen(mark) && strcmp(path + length - strlen(mark), mark) == 0;
 }
 
-/* The device that a path is, or lies on; 0: none. A path that is on no device is not looked at: its
- * server may not answer, which is no concern of ours. Any other must be there, unless it is
- * deleted: a loop device's file may be of another mount namespace, and its path means nothing
- * here. One that cannot be looked at is taken to be there. */
+/* The device that a path is, or lies on; 0: none. A path that is on no device is not looked at, as
+ * its server may not answer. Any other must exist, unless it is deleted: a loop device's file may
+ * be of another mount namespace, and its path means nothing here. One that cannot be looked at
+ * counts as existing. */
 dev_t imgz_device_stack_device_of_path(struct imgz_device_stack *stack, const char *path)
 {
     struct stat status;
@@ -286,7 +286,7 @@ static bool parts_lie_on(struct descent *descent, dev_t device)
     return path[0] != '\0' && lies_on(descent, imgz_device_stack_device_of_path(stack, path));
 }
 
-/* True if 'device' shares sectors with the target, or lies on what does: descent->on. */
+/* True if 'device' shares sectors with the target, or lies on something that does: descent->on. */
 static bool lies_on(struct descent *descent, dev_t device)
 {
     bool found;

@@ -72,11 +72,11 @@ uint32_t imgz_partitions_find(int fd, uint32_t sector_bytes, struct imgz_partiti
 
 /* ---- A whole disk? ------------------------------------------------------------------------- */
 
-/* Larger than any disk, for one whose size is not known: it must hold what its table says. */
+/* For a disk whose size is not known. Larger than any, because it must hold what its table says. */
 #define DISK_BYTES_MAX ((uint64_t)1 << 60)
 
-/* libblkid knows tables that lie within a partition, too, as those of BSD: they are none of a whole
- * disk. "PMBR": only the part of a GPT that protects it. */
+/* libblkid also knows tables within a partition, such as those of BSD; they do not count here.
+ * "PMBR": only the part of a GPT that protects it. */
 static void name_table(blkid_partlist found, char table[16])
 {
     const blkid_parttable root = blkid_partlist_get_table(found);
@@ -88,7 +88,7 @@ static void name_table(blkid_partlist found, char table[16])
         imgz_text_copy(table, 16, type);
 }
 
-/* Finds nothing only where there is nothing: libblkid tells that from not having been able to look.
+/* Finds nothing only if there is nothing: libblkid distinguishes that from a failure to look.
  */
 static int probe_head(int fd, uint32_t sector_bytes, char table[16])
 {
@@ -126,7 +126,7 @@ int imgz_partitions_find_table(const unsigned char *head, size_t head_bytes, uin
     if (ftruncate(fd, (off_t)imgz_min(disk_bytes, DISK_BYTES_MAX)) < 0)
         rc = -errno;
     else if (pwrite(fd, head, bytes, 0) != (ssize_t)bytes)
-        rc = -ENOMEM; /* that is all that a file in memory may lack */
+        rc = -ENOMEM; /* nothing else can fail for a file in memory */
     for (uint32_t sector_bytes = IMGZ_SECTOR_BYTES;
          rc == 0 && table[0] == '\0' && sector_bytes <= IMGZ_BLOCK_BYTES; sector_bytes *= 8)
         rc = probe_head(fd, sector_bytes, table);

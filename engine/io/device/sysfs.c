@@ -13,7 +13,7 @@
 
 void imgz_sysfs_note(struct imgz_sysfs *sysfs, int rc)
 {
-    /* ENODEV, ENXIO: a device that went while its attribute was read. */
+    /* ENODEV, ENXIO: the device went away while its attribute was read. */
     const bool absent = rc == -ENOENT || rc == -ENOTDIR || rc == -ENODEV || rc == -ENXIO;
 
     if (rc < 0 && !absent && sysfs->failed_rc == 0)

@@ -20,7 +20,7 @@
     ((uint32_t)(IMGZ_OVERRIDE_MOUNTED | IMGZ_OVERRIDE_SWAP | IMGZ_OVERRIDE_HELD |                  \
                 IMGZ_OVERRIDE_ROOT))
 
-/* Small enough for a wish to stop to be heard soon. */
+/* Small enough to be cancelled soon. */
 #define DISCARD_BYTES ((uint64_t)1 << 30)
 
 /* Why a device is refused. */
@@ -29,7 +29,7 @@ struct refusal {
     struct imgz_latch *latch;
     struct imgz_log *log;
     dev_t device;       /* whose claims were looked for */
-    uint32_t overruled; /* of these claims */
+    uint32_t overruled; /* kinds of these claims that are overridden */
 };
 
 static struct imgz_location place_of(const struct refusal *refusal)
@@ -44,7 +44,7 @@ static int raise_system(const struct refusal *refusal, int rc)
 
 /* ---- Claims ------------------------------------------------------------------------------- */
 
-/* 'never': those of the kinds that cannot be overruled. */
+/* 'never': the kinds that cannot be overridden. */
 static int raise_claims(const struct refusal *refusal, const struct imgz_claims *claims,
                         uint32_t kinds, uint32_t never)
 {
@@ -78,7 +78,7 @@ static int raise_claims(const struct refusal *refusal, const struct imgz_claims 
                                   undo, undo[0] != '\0' ? ")" : "");
 }
 
-/* Never overruled: a disk that is read while it is overwritten is neither read nor written. */
+/* Never overridden: a disk cannot be read while it is overwritten. */
 static int raise_same(const struct refusal *refusal)
 {
     return imgz_latch_raise_usage(
@@ -88,7 +88,7 @@ static int raise_same(const struct refusal *refusal)
         refusal->config->path);
 }
 
-/* The name of what is read: standard input may be a file, too. */
+/* The path of what is read: standard input may be a file, too. */
 static int find_source_path(int fd, char path[PATH_MAX])
 {
     char link[64];
@@ -102,7 +102,7 @@ static int find_source_path(int fd, char path[PATH_MAX])
     return 0;
 }
 
-/* Whoever cannot be told to use a device may use it. */
+/* If it is not known whether a device is in use, it may be. */
 static int raise_unknown(const struct refusal *refusal, int rc)
 {
     const char *path = refusal->config->path;
@@ -114,8 +114,8 @@ static int raise_unknown(const struct refusal *refusal, int rc)
                             rc == -ENODEV || rc == -ENOTSUP ? "; are /proc and /sys mounted?" : "");
 }
 
-/* Swap is protected by the system itself: since Linux 5.4 writing to it is ETXTBSY. Through its
- * disk it can be written. */
+/* Swap is protected by the system itself: since Linux 5.4 writing to it is ETXTBSY. But its disk
+ * can be written. */
 static uint32_t find_protected(const struct imgz_claims *claims)
 {
     uint32_t never = 0;

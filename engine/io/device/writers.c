@@ -15,10 +15,10 @@
 
 #define CAPACITY_MIN ((size_t)16)
 
-/* Who is there no longer then has only looked, as losetup does for a device that is free. */
+/* A program that is gone by then has only looked, as losetup does for a free device. */
 #define LOOK_AGAIN_NS 200000000
 
-/* Where links in /proc/PID/fd lead that are followed. */
+/* Only links in /proc/PID/fd that lead there are followed. */
 #define DEVICES "/dev/"
 
 /* One process. */
@@ -74,8 +74,8 @@ static int add(const struct visit *visit, dev_t device)
     return 0;
 }
 
-/* A link in /proc/PID/fd has the permissions of the open file, proc(5). 0: of no block device that
- * is written. */
+/* A link in /proc/PID/fd has the permissions of the open file, proc(5). 0: it is not a block device
+ * that is written. */
 static dev_t written_device(int folder, const char *name)
 {
     char target[sizeof(DEVICES)];
@@ -90,7 +90,7 @@ static dev_t written_device(int folder, const char *name)
     return status.st_rdev;
 }
 
-/* Calls for each entry that is a number, until it fails; takes the descriptor. */
+/* Calls 'call' for each entry that is a number, until it fails; takes the descriptor. */
 static int each_number(int folder, int (*call)(void *context, int folder, const char *name),
                        void *context)
 {

@@ -13,7 +13,7 @@ int imgz_handle_get(const char *path)
     return handle < 0 ? -errno : handle;
 }
 
-/* open(2), O_PATH: through /proc/self/fd the very file is opened, also one whose name is gone. */
+/* open(2), O_PATH: /proc/self/fd opens that very file, even if its name is gone. */
 int imgz_handle_open(int handle, int flags)
 {
     char name[32];

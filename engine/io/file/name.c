@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * realpath() would give a path, and each later use of that would resolve it anew: whoever can
- * rename one of its directories chooses what it means then. So the links are followed here, one by
- * one, each from the directory it lies in, and that directory stays open.
+ * realpath() would give a path, and each later use would resolve it again: whoever can rename one
+ * of its directories would choose what it means. So the links are followed here, one by one, each
+ * from the directory it lies in, and that directory stays open.
  */
 #include "io/file/name.h"
 
@@ -65,7 +65,7 @@ static bool is_trusted(uid_t owner)
     return owner == 0 || owner == geteuid();
 }
 
-/* 'fd' is the link itself: its owner and its text are of the same one. */
+/* 'fd' is the link itself, so its owner and its text are those of the same link. */
 static int follow(struct walk *walk, int fd, const struct stat *link)
 {
     char text[PATH_MAX];

@@ -47,7 +47,7 @@ static bool is_held_by_sticky_bit(const struct imgz_name *name, const struct sta
            status->stx_uid != geteuid();
 }
 
-/* What rename() would say, with a reason. */
+/* What rename() would return, with a reason. */
 static int find_obstacle(const struct imgz_name *name, const char **why)
 {
     struct statx status;
@@ -85,8 +85,8 @@ int imgz_preflight_replace(const struct imgz_name *name, enum imgz_stage stage,
 
 /* ---- Place -------------------------------------------------------------------------------- */
 
-/* Where devices are (a file system of its own) a file is a device's name misspelt, and would fill
- * memory. */
+/* In the folder of devices (a file system of its own) a file is a device's name misspelt, and would
+ * fill memory. */
 static bool is_among_devices(int directory_fd)
 {
     struct stat directory;
@@ -125,7 +125,7 @@ int imgz_preflight_data(const struct imgz_preflight_data *data, struct imgz_loca
         imgz_text_size(room_bytes).text);
 }
 
-/* Some file systems, of networks or made up, tell nothing but zeros. */
+/* Some file systems (network or virtual ones) report only zeros. */
 uint64_t imgz_preflight_room(int fd)
 {
     struct statvfs status;

@@ -11,13 +11,13 @@
 
 /* ---- The ways ------------------------------------------------------------------------------- */
 
-/* What a file system says that does not know a kind of rename (renameat2(2): EINVAL). */
+/* The errors of a file system that does not know a kind of rename (renameat2(2): EINVAL). */
 static bool is_unknown(int rc)
 {
     return rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP;
 }
 
-/* Likewise for links, where EPERM is the usual word (link(2)). */
+/* Likewise for links, where EPERM is the usual one (link(2)). */
 static bool is_link_unknown(int rc)
 {
     return is_unknown(rc) || rc == -EPERM || rc == -EACCES || rc == -EMLINK;
@@ -45,7 +45,7 @@ static int rename_if_free(int directory_fd, const char *from, const char *to)
     return errno == ENOENT ? rename_to(directory_fd, from, to, 0) : -errno;
 }
 
-/* A link replaces nothing, but a file that is to be replaced may not be there. */
+/* A link replaces nothing, but there may be no file to replace. */
 static int replace(int directory_fd, const char *from, const char *to)
 {
     const int rc = rename_to(directory_fd, from, to, 0);
@@ -73,7 +73,7 @@ int imgz_publish(int directory_fd, const char *from, const char *to, bool force,
 /* ---- Trying -----------------------------------------------------------------------------------
  */
 
-/* There a file could be made, and neither named nor removed. */
+/* In such a folder a file could be made, but neither renamed nor removed. */
 static bool keeps_all_names(int directory_fd)
 {
     struct statx status;

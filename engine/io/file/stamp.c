@@ -29,8 +29,8 @@ static bool has_attribute(int fd)
 
 #define FIRST_WORDS "imgz has not completed the file beside this one: "
 
-/* File systems exist that number their files anew when they are mounted (FAT); these know times of
- * birth. So both are reported, and one is enough. */
+/* Some file systems number their files again when they are mounted (FAT), but know times of birth.
+ * So both are recorded, and one is enough. */
 static int describe(const struct imgz_stamp_place *place, uint64_t *inode, int64_t *born_ns)
 {
     struct statx status;
@@ -49,7 +49,7 @@ static void name_beside(const struct imgz_stamp_place *place, char name[NAME_MAX
     (void)snprintf(name, NAME_MAX + 32, "%s.stamp", place->name);
 }
 
-/* The length of what it says, or -errno; -EEXIST if that is nothing that imgz wrote. */
+/* The length of what it says, or -errno; -EEXIST if imgz did not write that. */
 static int read_beside(const struct imgz_stamp_place *place, char text[TEXT_BYTES_MAX])
 {
     char name[NAME_MAX + 32];

@@ -12,11 +12,11 @@
 #include "io/file/publish.h"
 #include "io/file/stamp.h"
 
-/* A disk image holds everything the disk held: nobody else's business until it is complete, and not
- * then unless its owner says so. */
+/* A disk image holds everything the disk held. Nobody else may read it until it is complete, and
+ * then only if its owner says so. */
 #define FILE_MODE 0600
 
-/* More often than this a name is not lost to others by chance. */
+/* Nobody loses a name to others by chance more often than this. */
 #define CREATE_TRIES_MAX 100
 
 static void close_fd(int *fd)
@@ -81,7 +81,7 @@ bool imgz_tempfile_would_replace(const struct imgz_tempfile *temp, const struct 
     return means_file(temp, file) || imgz_name_means(&temp->map, "", file);
 }
 
-/* Of the file, or of one that was there before. */
+/* The map of the file, or of one that was there before. */
 static void remove_map(const struct imgz_tempfile *temp)
 {
     (void)unlinkat(temp->map.directory_fd, temp->map.base, 0);
@@ -89,7 +89,7 @@ static void remove_map(const struct imgz_tempfile *temp)
 
 /* ---- Creating it -------------------------------------------------------------------------- */
 
-/* Opens what lies under the temporary name. -ENOENT: nothing does. */
+/* Opens what has the temporary name. -ENOENT: nothing has. */
 static int open_stale(const struct imgz_tempfile *temp)
 {
     const int fd =
@@ -98,7 +98,8 @@ static int open_stale(const struct imgz_tempfile *temp)
 
     if (fd >= 0)
         return fd;
-    /* File systems exist that open no file twice, and say that it is not there: see lock_file(). */
+    /* Some file systems do not open a file twice, and report that it does not exist: see
+     * lock_file(). */
     if (errno == ENOENT &&
         fstatat(temp->directory_fd, temp->temp_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
         return -EBUSY;
@@ -128,7 +129,8 @@ static int check_origin(struct imgz_tempfile *temp, int fd)
     return temp->begins(head, (size_t)bytes) ? 0 : -ENOTUNIQ;
 }
 
-/* A job that ended between giving the file its final name and taking the temporary one away. */
+/* True if a job ended after giving the file its final name and before removing the temporary
+ * one. */
 static bool is_second_name(const struct imgz_tempfile *temp, const struct stat *status)
 {
     struct stat final;
@@ -156,8 +158,8 @@ static int check_stale(struct imgz_tempfile *temp, int fd, bool discard)
 }
 
 /* Removes what an interrupted run left behind. Its writer held a lock that died with it; a lock
- * that lives means a writer that lives. Between opening and locking the name may have come to mean
- * another file: then there is nothing to remove. */
+ * that is held means a live writer. If the name means another file since it was opened, there is
+ * nothing to remove. */
 static int remove_stale(struct imgz_tempfile *temp, bool discard)
 {
     int fd = open_stale(temp);
@@ -173,9 +175,9 @@ static int remove_stale(struct imgz_tempfile *temp, bool discard)
     return rc;
 }
 
-/* A description of the file for its lock. File systems exist that open no file twice, whatever they
- * call that; there it is the one of 'fd', which is there: then the lock may outlive a killed
- * process for the moment that a ring holds the file open. */
+/* Opens the file again for its lock. Some file systems do not open a file twice, with whatever
+ * error. There the lock shares the description of 'fd', and may outlive a killed process for as
+ * long as a ring holds the file open. */
 static int open_for_lock(const struct imgz_tempfile *temp, int fd)
 {
     int again = openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -190,10 +192,10 @@ static int open_for_lock(const struct imgz_tempfile *temp, int fd)
     return again < 0 ? -errno : again;
 }
 
-/* Locks the temporary file just opened. The lock lives on a descriptor of its own: fd is closed
- * before the file has its final name, because close() may fail, and a ring may hold fd's file open
- * for a moment after the process was killed. -ESTALE if the file was taken for stale between its
- * creation and the lock. */
+/* Locks the temporary file just opened. The lock has a descriptor of its own, for two reasons. 'fd'
+ * is closed before the file has its final name, because close() may fail. And a ring may hold its
+ * file open for a moment after the process was killed. -ESTALE if the file was taken for stale
+ * between its creation and the lock. */
 static int lock_file(struct imgz_tempfile *temp, int fd)
 {
     int rc;
@@ -201,14 +203,14 @@ static int lock_file(struct imgz_tempfile *temp, int fd)
     temp->lock_fd = open_for_lock(temp, fd);
     if (temp->lock_fd < 0)
         return temp->lock_fd;
-    /* File systems without locks exist; there a stale file is not told from a live one. */
+    /* Some file systems have no locks; there a stale file cannot be told from a live one. */
     if (flock(temp->lock_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return -ESTALE;
     rc = check_name(temp, temp->lock_fd);
     return rc < 0 ? rc : check_name(temp, fd);
 }
 
-/* -EEXIST: something has the name. -ESTALE: something else has it by now. */
+/* -EEXIST: the name exists. -ESTALE: something else has it by now. */
 static int create_exclusive(struct imgz_tempfile *temp, int *fd)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
@@ -217,8 +219,8 @@ static int create_exclusive(struct imgz_tempfile *temp, int *fd)
     *fd = openat(temp->directory_fd, temp->temp_name, flags, FILE_MODE);
     if (*fd < 0)
         return -errno;
-    /* A umask may have taken from the owner what is needed to open it again. File systems exist
-     * where files have no modes. */
+    /* A umask may have taken away rights that the owner needs to open it again. On some file
+     * systems files have no modes. */
     (void)!fchmod(*fd, FILE_MODE);
     rc = lock_file(temp, *fd);
     if (rc == -ESTALE) {
@@ -230,7 +232,8 @@ static int create_exclusive(struct imgz_tempfile *temp, int *fd)
     return rc;
 }
 
-/* On stable storage, before anything else of the file. A run that cannot stamp it leaves nothing.
+/* Stamps it on stable storage, before anything else is written. A run that cannot stamp it leaves
+ * nothing.
  */
 static int put_stamp(struct imgz_tempfile *temp, int fd)
 {
@@ -269,7 +272,7 @@ static int look_at(int fd, struct stat *status)
     return S_ISREG(status->st_mode) && imgz_tempfile_ours_alone(status) ? 0 : -EPERM;
 }
 
-/* Where the file system knows no sticky bit, that there is a map is the mark. */
+/* If the file system has no sticky bit, the existence of a map is the mark. */
 static bool is_marked(const struct imgz_tempfile *temp, const struct stat *status)
 {
     struct stat map;
@@ -277,7 +280,7 @@ static bool is_marked(const struct imgz_tempfile *temp, const struct stat *statu
     return (status->st_mode & S_ISVTX) != 0 || imgz_name_stat(&temp->map, &map) == 0;
 }
 
-/* Where a write failed, memory may have what the drive has not. */
+/* After a write that failed, memory may have what the drive lacks. */
 static int drop_cache(int fd)
 {
     if (fsync(fd) < 0)
@@ -298,7 +301,7 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
     if (rc == 0)
         rc = lock_file(temp, *fd);
     if (rc == 0)
-        rc = look_at(*fd, &status); /* its writer may have lived until now */
+        rc = look_at(*fd, &status); /* its writer may have run until now */
     if (rc == 0 && status.st_size > 0)
         rc = check_origin(temp, *fd);
     if (rc < 0)
@@ -317,7 +320,7 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
     return rc;
 }
 
-/* Another imgz holds it no longer than this looks. */
+/* This locks out another imgz only for a moment. */
 static int look_at_left(struct imgz_tempfile *temp, int fd, struct stat *left)
 {
     struct stat status;
@@ -354,7 +357,7 @@ int imgz_tempfile_open_direct(const struct imgz_tempfile *temp)
                   O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* File systems exist that cannot flush a directory (EINVAL). */
+/* Some file systems cannot flush a directory (EINVAL). */
 int imgz_tempfile_flush_name(const struct imgz_tempfile *temp)
 {
     return fsync(temp->directory_fd) < 0 && errno != EINVAL ? -errno : 0;
@@ -391,7 +394,7 @@ bool imgz_tempfile_is_left(const struct imgz_tempfile *temp)
 
 /* ---- Ending it ---------------------------------------------------------------------------- */
 
-/* Only now that the file is shown: until then it may be taken over. */
+/* Only now that the file is published: until then it may be taken over. */
 static void take_mark_away(const struct imgz_tempfile *temp)
 {
     struct stat status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Appending to a file: what is appended is gathered in buffers of whole blocks, each written when
- * it is full, several under way at once: directly where the file system can, so that no dirty pages
- * pile up that the flush at the end would have to wait for.
+ * Appends to a file. What is appended is gathered in buffers of whole blocks. Each is written when
+ * it is full, several at once, past the page cache if the file system can. So there are no dirty
+ * pages for the flush at the end to wait for.
  */
 #include "io/sink/append.h"
 
@@ -23,13 +23,13 @@
 #define BUFFERS      8u
 #define MEMORY_BYTES (BUFFERS * BUFFER_BYTES)
 
-/* The file is made longer ahead of its data by this much at a time: a direct write that extends a
- * file is done one at a time by most file systems, one into a hole need not be. */
+/* The file is extended ahead of its data by this much at a time. Most file systems do direct writes
+ * that extend a file one at a time; writes into a hole can overlap. */
 #define SIZE_STEP_BYTES ((uint64_t)64 << 20)
 
 enum file_index {
     FILE_MAIN,   /* direct where possible */
-    FILE_CACHED, /* through the page cache: the last bytes, which are no whole block */
+    FILE_CACHED, /* through the page cache: the last bytes, which are not a whole block */
 };
 
 struct buffer {
@@ -45,8 +45,8 @@ struct file_append {
     struct buffer *filling;
     uint64_t filling_offset; /* in the file; a multiple of the buffers' size */
     uint64_t settled_offset; /* up to here all is written */
-    uint64_t sized_bytes;    /* the file was made so long ahead of its data */
-    bool sizing_refused;     /* and will not be any more */
+    uint64_t sized_bytes;    /* the file was extended to this */
+    bool sizing_refused;     /* do not try again */
 };
 
 static struct file_append *file_of(struct imgz_append *append)
@@ -90,7 +90,7 @@ static int init_buffers(struct file_append *file)
     return 0;
 }
 
-/* The current buffer begins with what its part of the file holds: it is written as a whole. */
+/* Loads the start of the current buffer from the file, because it is written as a whole. */
 static int load_filling(struct file_append *file)
 {
     const size_t bytes = (size_t)(file->append.offset - file->filling_offset);
@@ -182,8 +182,8 @@ static bool hole_was_filled(const struct file_append *file)
            (uint64_t)status.st_blocks * 512 > SIZE_STEP_BYTES / 2;
 }
 
-/* Makes the file reach beyond the current buffer. A refusal does not matter: the write itself will
- * extend the file, or tell why it cannot. */
+/* Makes the file reach beyond the current buffer. A refusal does not matter: the write itself
+ * extends the file, or fails with a reason. */
 static void size_ahead(struct file_append *file)
 {
     const bool first = file->sized_bytes == 0;
@@ -252,8 +252,8 @@ static int settle(struct imgz_append *append)
     return rc;
 }
 
-/* What is in memory of a file that is to be resumed; and the file is no longer than that.
- * After a failure others may be under way, each of which may be tried once more. */
+/* Writes what is in memory of a file that will be resumed, and cuts the file there. After a failure
+ * other writes may be under way, and each may be tried once more. */
 static void keep_rest(struct file_append *file)
 {
     if (!file->append.sink->keep || file->settled_offset == file->append.offset)
@@ -276,7 +276,7 @@ static void close_append(struct imgz_append *append)
     free(file);
 }
 
-/* The last buffer: whole blocks as before, what is left through the page cache. */
+/* Writes the last buffer: whole blocks as before, the rest through the page cache. */
 static int write_rest(struct file_append *file)
 {
     const uint64_t used_bytes = file->append.offset - file->filling_offset;

@@ -29,7 +29,7 @@ void imgz_sink_init(struct imgz_sink *sink, const struct imgz_sink_ops *ops,
 
 /* ---- Opening ------------------------------------------------------------------------------ */
 
-/* What opening needs before there is a sink: its name, for errors. */
+/* A sink before it is opened: only what errors need. */
 static struct imgz_sink nameless(const struct imgz_sink_config *config, struct imgz_latch *latch,
                                  struct imgz_log *log)
 {
@@ -39,7 +39,7 @@ static struct imgz_sink nameless(const struct imgz_sink_config *config, struct i
     return sink;
 }
 
-/* An existing file: allowed only by force, and never the source. (A device: see target.h.) */
+/* Checks an existing file: it needs force, and must not be the source. (A device: see target.h.) */
 static int check_existing(const struct imgz_sink_config *config, const struct stat *status,
                           struct imgz_latch *latch, struct imgz_log *log)
 {
@@ -56,7 +56,7 @@ static int check_existing(const struct imgz_sink_config *config, const struct st
     return S_ISDIR(status->st_mode) ? imgz_sink_raise(&sink, -EISDIR, "creating") : 0;
 }
 
-/* By what it is, which is looked at once: 'handle' stays that. */
+/* Opens it as the kind that it is. That is looked up once, and 'handle' stays the same. */
 static int open_existing(const struct imgz_sink_config *config, int handle,
                          struct imgz_latch *latch, struct imgz_log *log, struct imgz_sink **result)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A new file. It is written under a temporary name (tempfile.h) and gets its own at commit(); until
- * then what was there before is there still. No other module knows the temporary name.
+ * then what was there before is still there. No other module knows the temporary name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ static struct imgz_location location_of(const struct file_sink *file)
 
 /* ---- Making it ---------------------------------------------------------------------------- */
 
-/* 'plain': what to say if it is no plain file. */
+/* 'plain': what to say if it is not a plain file. */
 static const char *explain_temporary(int rc, const char *plain)
 {
     switch (rc) {
@@ -64,7 +64,7 @@ static const char *explain_temporary(int rc, const char *plain)
     }
 }
 
-/* 'doing' it with the temporary file failed. */
+/* Raises that 'doing' the temporary file failed. */
 static int raise_temporary(const struct file_sink *file, int rc, const char *doing,
                            const char *plain)
 {
@@ -104,7 +104,7 @@ static int take_over(struct file_sink *file)
                            "is no plain file of yours that nobody else can write to; move it away");
 }
 
-/* Before the first read it is found out that the end will work. */
+/* Finds out before the first read whether publishing will work. */
 static int try_publishing(const struct file_sink *file)
 {
     enum imgz_publish_way way;
@@ -152,7 +152,7 @@ static int open_name(const struct file_sink *file, const struct stat *existing,
     return imgz_sink_raise_changed(&file->sink);
 }
 
-/* What would fail only at the end. */
+/* Refuses what would otherwise fail at the end. */
 static int foresee(const struct imgz_sink_config *config, const struct file_sink *file,
                    const struct imgz_name *name, bool exists)
 {
@@ -164,7 +164,7 @@ static int foresee(const struct imgz_sink_config *config, const struct file_sink
                              : rc;
 }
 
-/* 'held_bytes': of it, an interrupted run wrote so many. */
+/* 'held_bytes': what an interrupted run has written of it. */
 static int check_room(const struct imgz_sink_config *config, const struct file_sink *file,
                       uint64_t held_bytes)
 {
@@ -176,7 +176,7 @@ static int check_room(const struct imgz_sink_config *config, const struct file_s
     return imgz_preflight_data(&data, location_of(file), file->sink.latch);
 }
 
-/* Finds out what making it would, and changes nothing. */
+/* Finds out whether it could be made, and changes nothing. */
 static int look_at_file(const struct imgz_sink_config *config, struct file_sink *file)
 {
     struct stat partial = {0};
@@ -206,7 +206,7 @@ static int make_file(const struct imgz_sink_config *config, struct file_sink *fi
     return rc;
 }
 
-/* What others may know of it. */
+/* Tells the sink what others may know of the file. */
 static void show_state(struct file_sink *file)
 {
     file->sink.taken_over = file->temp.taken_over;
@@ -254,8 +254,8 @@ static int mark(struct imgz_sink *sink)
     return imgz_sink_flush(sink);
 }
 
-/* Exactly the mode that was asked for, whatever the umask. As the last step: an image that is not
- * complete is nobody else's business. */
+/* Exactly the mode that was asked for, whatever the umask. This is the last step, as nobody else
+ * may read an incomplete image. */
 static int give_mode(const struct file_sink *file)
 {
     const mode_t mark = file->temp.marked ? S_ISVTX : 0;
@@ -267,7 +267,7 @@ static int give_mode(const struct file_sink *file)
                : 0;
 }
 
-/* The result is complete, and stays whatever comes of this. */
+/* The result is complete, and stays even if this fails. */
 static int show(struct file_sink *file, struct imgz_location location)
 {
     int rc = imgz_tempfile_publish(&file->temp, file->force);
@@ -307,8 +307,8 @@ static int commit(struct imgz_sink *sink)
 
 /* ---- What is left of it ------------------------------------------------------------------- */
 
-/* What is corrupt, or did not come back as it was written, is nothing to go on from; but what an
- * earlier run left is not given up for it. */
+/* A run cannot go on from corrupt data, or from what did not read back as written. But what an
+ * earlier run left is not given up for that. */
 static bool proved_bad(const struct file_sink *file)
 {
     return imgz_latch_error(file->sink.latch)->code == -EBADMSG && !file->resume;
@@ -323,7 +323,7 @@ static bool keeps(const struct imgz_sink *sink)
             (sink->taken_over || sink->stored_bytes > file->head_bytes));
 }
 
-/* What is removed is said to be gone when it is. */
+/* Reports the file as removed only if it is. */
 static void remove_file(struct file_sink *file)
 {
     int rc = imgz_tempfile_remove(&file->temp);
@@ -345,7 +345,7 @@ static void tell_kept(const struct file_sink *file)
     imgz_latch_set_resumable(file->sink.latch);
 }
 
-/* A file has its final name only when it is complete, so what was there before is there still. */
+/* A file has its final name only when it is complete, so what was there before is still there. */
 static void end_file(struct file_sink *file)
 {
     if (file->sink.committed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sink that takes everything and keeps nothing: what a dry run has, and what tells how fast
- * everything before it is.
+ * A sink that takes everything and keeps nothing: for a dry run, and to measure how fast everything
+ * before it is.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@ int imgz_sparse_open(struct imgz_sink *sink, struct imgz_pipeline *pipeline, uin
                      struct imgz_sparse **result)
 {
     IMGZ_ASSERT(imgz_sink_is(sink, IMGZ_SINK_RANDOM));
-    /* A new file is there already; a device is as it was until there is something to put. */
+    /* A new file exists already; a device is unchanged until there is something to put. */
     sink->begun = imgz_sink_is(sink, IMGZ_SINK_NAMED);
     return sink->ops->open_sparse(sink, pipeline, raw_bytes, result);
 }

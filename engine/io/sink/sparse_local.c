@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs and alignment by example, with direct I/O and a disk of 10,000 bytes (blocks of 4096: the
+ * Example of runs and alignment, with direct I/O and a disk of 10,000 bytes (blocks of 4096: the
  * third has 1,808):
  *
  *     block   0 data   1 zero   2 data (short)
  *     file    write [0, 4096) direct; hole; write [8192, 10000) through the page cache
  *
- * Direct writes need whole blocks, so the part behind the last whole block goes through the page
+ * Direct writes need whole blocks, so the part after the last whole block goes through the page
  * cache. The two never touch the same page.
  */
 #include "io/sink/sparse_local.h"
@@ -40,8 +40,8 @@ static struct imgz_sparse_local *local_of(struct imgz_sparse *sparse)
     return (struct imgz_sparse_local *)(void *)sparse;
 }
 
-/* Books the result of a write for the slot that owns it: gives the slot back to the pipeline when
- * it was the slot's last, or raises the failure. */
+/* Books the result of a write for the slot that owns it: gives the slot back to the pipeline if it
+ * was the slot's last, or raises the failure. */
 static int book(struct imgz_sparse_local *local, const struct imgz_aio_result *result)
 {
     struct imgz_sink *sink = local->sparse.sink;
@@ -59,8 +59,8 @@ static int book(struct imgz_sparse_local *local, const struct imgz_aio_result *r
     return 0;
 }
 
-/* A device that cannot zero ranges by itself; EBUSY: one that is mounted nevertheless, of which the
- * file system keeps a page in memory (blkdev_fallocate, Linux 6.18). */
+/* The device cannot zero ranges by itself. EBUSY: it is mounted nevertheless, and the file system
+ * keeps a page of it in memory (blkdev_fallocate, Linux 6.18). */
 static bool refuses_zeroing(int rc)
 {
     return rc == -EOPNOTSUPP || rc == -EINVAL || rc == -EBUSY;
@@ -183,9 +183,9 @@ static int write_zeros(struct imgz_sparse_local *local, uint64_t offset, uint64_
     return 0;
 }
 
-/* Zeros on a device: whole blocks by its own means, what is left of the last one by writing. Not
- * smaller units: the write goes through the page cache, which holds whole pages, and would bring
- * back what the page held before the device zeroed its first sectors. */
+/* Zeros on a device: the device zeroes whole blocks itself, and the rest of the last one is
+ * written. Not smaller units: the write goes through the page cache, which holds whole pages, and
+ * would bring back what the page held before the device zeroed its first sectors. */
 static int zero_device(struct imgz_sparse_local *local, struct imgz_slot *slot, uint64_t offset,
                        uint64_t bytes)
 {
@@ -253,7 +253,7 @@ static int skip_run(struct imgz_sparse_local *local, struct imgz_slot *slot, uin
     return zero_device(local, slot, offset, bytes);
 }
 
-/* One past the last block from 'block' on that is as zero as it. On a device a zero run too short
+/* Where the run of zeros, or of data, that begins at 'block' ends. On a device a zero run too short
  * for a request of its own counts as data. */
 static uint64_t find_run_end(const struct imgz_sparse_local *local, const struct imgz_slot *slot,
                              uint64_t block, uint64_t block_count)
@@ -302,8 +302,8 @@ static int put_data(struct imgz_sparse_local *local, struct imgz_slot *slot)
     return 0;
 }
 
-/* A run from an image that lies about its length must not reach beyond the device: a stream tells
- * the disk's size only at its end. */
+/* A run from an image that lies about its length must not reach beyond the device: the disk's size
+ * comes only at the end of a stream. */
 static int check_fits(struct imgz_sparse_local *local, const struct imgz_slot *slot)
 {
     const struct imgz_sink *sink = local->sparse.sink;
@@ -335,7 +335,7 @@ static int punch_before_write(struct imgz_sparse_local *local, const struct imgz
                                : raise_write(local, -errno, slot->raw_offset);
 }
 
-/* How much of a run of zeros lies on the device: what it has no room for may be left out. */
+/* How much of a run of zeros lies on the device: what does not fit may be left out. */
 static uint64_t zero_bytes_within(const struct imgz_sink *sink, const struct imgz_slot *slot)
 {
     if (slot->raw_offset >= sink->size_bytes)

@@ -10,8 +10,8 @@ int imgz_extent_next(int fd, uint64_t from, uint64_t size_bytes, struct imgz_ext
     off_t hole;
 
     if (data < 0) {
-        /* lseek(2): ENXIO, no data behind 'from'; EINVAL, SEEK_DATA is not known here (block
-         * devices answer so). */
+        /* lseek(2): ENXIO, no data after 'from'; EINVAL, SEEK_DATA is not known here (as for block
+         * devices). */
         if (errno == ENXIO) {
             *result = (struct imgz_extent){size_bytes, size_bytes};
             return 0;
@@ -25,7 +25,7 @@ int imgz_extent_next(int fd, uint64_t from, uint64_t size_bytes, struct imgz_ext
     if (hole < 0 && errno != ENXIO)
         return -errno;
     result->offset = imgz_min((uint64_t)data, size_bytes);
-    /* ENXIO: the file was cut short between the two calls; the read will tell. */
+    /* ENXIO: the file was cut short between the two calls; the read will show it. */
     result->end = hole < 0 ? size_bytes : imgz_min((uint64_t)hole, size_bytes);
     return 0;
 }

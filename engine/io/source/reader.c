@@ -12,7 +12,7 @@
 #include "io/source/source_ops.h"
 #include "io/source/survey.h"
 
-/* A hole shorter than this inside a chunk is read along with its neighbours: one request more costs
+/* A hole shorter than this inside a chunk is read along with its neighbours: another request costs
  * about as much as copying 64 KiB. */
 #define GAP_BYTES_MIN ((uint64_t)64 << 10)
 
@@ -20,7 +20,7 @@
  * when it is full the reader handles results first. */
 #define REQUESTS_PER_SLOT 2u
 
-/* Nobody waits longer to be told how long it will take. */
+/* Nobody waits longer for a forecast. */
 #define SURVEY_NS_MAX ((uint64_t)100000000)
 
 struct reader {
@@ -29,7 +29,7 @@ struct reader {
     struct imgz_aio_loop loop;
     struct imgz_read_ahead read_ahead;
     struct imgz_extent extent; /* the data at or after the place that is looked at */
-    uint64_t surveyed_end;     /* holes behind it are news to the meter */
+    uint64_t surveyed_end;     /* the meter does not know holes after it */
 };
 
 static int raise_short(struct imgz_latch *latch, const struct imgz_source *source, uint64_t offset)
@@ -62,7 +62,7 @@ static int handle_result(void *context, const struct imgz_aio_result *result)
 
     slot->pending_count -= 1;
     if (result->rc < 0 && imgz_rescue_worthwhile(result->rc))
-        slot->read_deferred = true; /* and so again, by its worker */
+        slot->read_deferred = true; /* its worker reads it again */
     else if (result->rc < 0)
         return imgz_latch_raise_system(reader->pipeline->latch, result->rc,
                                        imgz_source_location(reader->config->source, end),
@@ -129,7 +129,7 @@ static int look_up_extent(struct reader *reader, uint64_t from)
     return 0;
 }
 
-/* It was taken for data. */
+/* It was counted as data. */
 static void correct_total(struct reader *reader, uint64_t hole_bytes)
 {
     struct imgz_meter *meter = &reader->pipeline->meter;
@@ -161,7 +161,7 @@ static int feed_hole(struct reader *reader, uint64_t from, uint64_t end)
 }
 
 /* Queues a read of disk bytes 'from' to 'end' into their place in the slot. A direct read asks for
- * whole blocks: at the end of the disk for more than there is. */
+ * whole blocks: at the end of the disk, more than there is. */
 static int submit_read(struct reader *reader, struct imgz_slot *slot, uint64_t from, uint64_t end)
 {
     const bool direct = imgz_source_is(reader->config->source, IMGZ_SOURCE_DIRECT);
@@ -208,7 +208,8 @@ static int read_extents(struct reader *reader, struct imgz_slot *slot)
     return 0;
 }
 
-/* Left to the worker: what is all data and not read directly, and what no ring can read. */
+/* True for what is left to the worker: all data that is not read directly, and what a ring cannot
+ * read. */
 static bool is_deferred(const struct reader *reader, uint64_t from, uint64_t end)
 {
     const struct imgz_source *source = reader->config->source;
@@ -217,8 +218,8 @@ static bool is_deferred(const struct reader *reader, uint64_t from, uint64_t end
                               reader->extent.offset <= from && reader->extent.end >= end);
 }
 
-/* Reads the chunk that the current extent has data of, or leaves it to its worker; so is one of
- * which not all is to be tried. */
+/* Reads the chunk in which the current extent has data, or leaves it to its worker, as it does if a
+ * part must not be tried. */
 static int read_chunk(struct reader *reader, uint64_t from, uint64_t end)
 {
     const struct imgz_source *source = reader->config->source;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * By example, with sectors of 512 bytes, sector 5 bad, and 8 KiB (16 sectors) to read:
+ * Example: sectors of 512 bytes, sector 5 bad, and 8 KiB (16 sectors) to read.
  *
  *     [0, 16) fails; [0, 8) fails; [0, 4) is read; [4, 12) fails; [4, 8) fails; [4, 6) fails;
  *     [4, 5) is read; [5, 7) fails; [5, 6) fails, is tried again, and is bad; [6, 7), [7, 9),
  *     [9, 13) and [13, 16) are read
  *
- * One bad sector costs about twice the logarithm of the step in failing reads, a stretch of bad
- * ones a read for each: a drive may take seconds for every one of them, so none is read twice that
- * need not be.
+ * One bad sector costs about twice the logarithm of the step in failing reads; a stretch of bad
+ * ones costs a read for each. A drive may take seconds for each of these, so none is read twice
+ * without need.
  */
 #include "io/source/rescue.h"
 
@@ -18,7 +18,7 @@
 bool imgz_rescue_worthwhile(int rc)
 {
     switch (-rc) {
-    case EIO:       /* what most drivers say */
+    case EIO:       /* from most drivers */
     case ENODATA:   /* a medium error (BLK_STS_MEDIUM) */
     case EILSEQ:    /* a checksum that does not match (BLK_STS_PROTECTION) */
     case EREMOTEIO: /* a target's error (BLK_STS_TARGET) */
@@ -58,8 +58,8 @@ static size_t settle(struct walk *walk, const unsigned char *data, size_t bytes,
 }
 
 /* Reads one piece: whole sectors, or up to what is wanted; 0 at the end, or why not. Fewer bytes
- * than asked for end before a bad sector, or at the end of the source: the next read tells. A part
- * of a sector is no sector. */
+ * than asked for end before a bad sector, or at the end of the source: the next read shows which. A
+ * part of a sector does not count. */
 static int64_t read_piece(const struct walk *walk, size_t bytes)
 {
     const struct imgz_rescue *rescue = walk->rescue;
@@ -89,7 +89,7 @@ static size_t next_step(const struct walk *walk, size_t step)
     return imgz_min(imgz_min(step, IMGZ_RESCUE_STEP_BYTES), left);
 }
 
-/* One read, and what follows from it. 1 at the end of the source. */
+/* One read and its consequences. 1 at the end of the source. */
 static int take_step(struct walk *walk)
 {
     const struct imgz_rescue *rescue = walk->rescue;

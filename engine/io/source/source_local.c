@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sources of this system: regular files, block devices, and whatever else can be read as a stream
- * (pipes, sockets, terminals, files that are made up as they are read).
+ * (pipes, sockets, terminals, files made up as they are read).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -73,8 +73,8 @@ static const struct imgz_source_ops stream_ops = {
 
 /* ---- Opening ------------------------------------------------------------------------------ */
 
-/* O_NONBLOCK: opening a FIFO does not wait for its writer where no stop can be heard; reading polls
- * first. To files and devices it means nothing. */
+/* O_NONBLOCK: opening a FIFO must not wait for its writer, because a stop could not end that;
+ * reading polls first. It has no effect on files and devices. */
 #define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 
 static int open_path(const char *path, bool direct)
@@ -92,8 +92,8 @@ int imgz_source_open_again(int fd, bool *direct)
     return *direct ? again : imgz_handle_open(fd, OPEN_FLAGS);
 }
 
-/* Direct I/O is tried where it is wanted. AUTO means devices: their page cache may be stale beside
- * a mounted file system, and a drive read once is not worth caching. */
+/* Tries direct I/O if it is wanted. AUTO means devices: their page cache may be stale beside a
+ * mounted file system, and a drive read once is not worth caching. */
 static int open_wanted(const struct imgz_source_config *config, bool device, bool *direct)
 {
     const bool wanted =
@@ -125,9 +125,9 @@ static int open_fd(const struct imgz_source_config *config, bool *direct)
     return open_wanted(config, S_ISBLK(status.st_mode), direct);
 }
 
-/* The size of a file that is made up as it is read is made up, too: those of /proc have none, those
- * of /sys a page, whatever is in them. A file's last block tells. What cannot be read there is no
- * sign: whoever reads it is to tell; an empty file has nothing that cannot be read. */
+/* If a file is made up as it is read, so is its size: in /proc it is 0, in /sys a page, whatever
+ * the contents. Reading the last block shows that. A read that fails proves nothing: the job will
+ * report it. */
 static bool size_is_made_up(const struct imgz_source *source)
 {
     _Alignas(IMGZ_BLOCK_BYTES) unsigned char block[IMGZ_BLOCK_BYTES];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The workers' reads, and what becomes of those that fail.
+ * The workers' reads, and how failed ones are tried again.
  *
- * Where reads have a deadline, a rescue reads by a ring of its own: a thread that waits for a ring
- * can be killed, one that sleeps in pread() on a block device cannot before the device answers, and
+ * If reads have a deadline, a rescue reads by a ring of its own. A thread that waits for a ring can
+ * be killed. One that sleeps in pread() on a block device cannot be before the device answers, and
  * the process would stay as long.
  */
 #include <errno.h>
@@ -17,10 +17,10 @@
 #include "io/source/rescue.h"
 #include "io/source/source_ops.h"
 
-/* So much in one stretch, all bad, is a reason to ask whether the source is there at all. */
+/* If this much in one stretch is bad, it is time to check whether the source is there at all. */
 #define DOUBT_BYTES IMGZ_RESCUE_STEP_BYTES
 
-/* It is gone when none of so many places, from its beginning to its end, can be read. */
+/* It is gone if none of this many places, from its beginning to its end, can be read. */
 #define PLACES 5u
 
 /* One slot's rescue. */
@@ -31,15 +31,14 @@ struct rescue {
     struct imgz_aio *io; /* NULL: without a ring */
     unsigned char *bounce;
     uint64_t stopped_at; /* the sector that ended it */
-    uint64_t bad_end;    /* of the stretch of bad sectors at hand */
+    uint64_t bad_end;    /* of the current stretch of bad sectors */
     uint64_t bad_bytes;
     bool doubted;
 };
 
 /* ---- Reading ------------------------------------------------------------------------------ */
 
-/* Without a ring it is pread(): then a read that hangs is reported all the same. NULL, too, where
- * nobody watches. */
+/* NULL: pread() is used. Then a read that hangs is still reported. Also NULL without a watchdog. */
 static struct imgz_aio *create_ring(const struct imgz_source *source, const int *fd)
 {
     const struct imgz_aio_config config = {.depth_count = 1, .fds = fd, .fd_count = 1};
@@ -137,8 +136,8 @@ int imgz_source_read_watched(const struct imgz_source *source, uint64_t offset, 
 
 /* ---- Is it there at all? ------------------------------------------------------------------ */
 
-/* A device that went away may answer as if every sector were bad, for ever: a whole disk of zeros
- * would be the result, and its map would call all of it tried. */
+/* A device that went away may answer forever as if every sector were bad. The result would be a
+ * disk of zeros, and its map would call all of it tried. */
 static bool is_gone(struct rescue *rescue)
 {
     const struct imgz_source *source = rescue->source;

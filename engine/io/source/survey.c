@@ -20,7 +20,7 @@ static void add(struct imgz_survey *survey, uint64_t at, uint64_t from, uint64_t
     survey->behind.data_bytes += end - from - data_before;
 }
 
-/* The next stretch of chunks with data, at or behind 'at', which is where a chunk begins. */
+/* The next stretch of chunks with data, at or after 'at', where a chunk begins. */
 static int find_stretch(const struct imgz_survey *survey, const struct imgz_source *source,
                         uint64_t at, struct imgz_extent *stretch)
 {

@@ -69,10 +69,10 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-/* What is told of single places while the job runs: the report has them all. */
+/* How many bad places are logged while the job runs: the report has them all. */
 #define BAD_LINES_MAX 10u
 
-/* Keeps what could not be read of a chunk. */
+/* Records what could not be read of a chunk. */
 static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot)
 {
     struct imgz_range_list *list = &capture->job.unreadable;
@@ -211,8 +211,8 @@ static int check_resumable(const struct capture *capture)
                                   cannot_be_resumed);
 }
 
-/* A pipe cannot be read again from where it stopped. And a map speaks for one image: by force it
- * was begun anew, but if that fails, for the one that is there. */
+/* A pipe cannot be read again from where it stopped. And a map describes only one image: if a run
+ * with force fails, the map describes the existing one again. */
 static bool can_go_on(const struct capture *capture)
 {
     const bool map_returns = capture->job.options.map_path != NULL && !wants_resume(capture) &&
@@ -246,7 +246,7 @@ static int open_output(struct capture *capture)
     return imgz_sink_open(&config, capture->job.latch, &capture->job.log, &capture->output);
 }
 
-/* What is read and written. */
+/* Opens what is read and written. */
 static int open_both(void *context)
 {
     struct capture *capture = context;
@@ -271,8 +271,9 @@ static int open_both(void *context)
     return rc < 0 ? rc : open_output(capture);
 }
 
-/* Whoever fails to read a disk often ends without a byte: what comes of it must not look like an
- * image of something. A file that is empty is there to be seen. */
+/* A program that fails to read a disk often ends without writing a byte. That must not give
+ * something that looks like an image. An empty file is a different matter: anybody can see that it
+ * is empty. */
 static int check_not_empty(void *context)
 {
     struct capture *capture = context;
@@ -333,8 +334,8 @@ static int create_packers(struct capture *capture)
     return 0;
 }
 
-/* A drive with more chunks than the table of hashes can hold is refused before it is read. Not a
- * file: its holes do not count. */
+/* A drive with more chunks than the table of hashes can hold is refused before it is read. A file
+ * is not: its holes do not count. */
 static int check_chunk_count(const struct capture *capture)
 {
     const uint32_t chunk_bytes = capture->job.options.chunk_bytes;
@@ -382,13 +383,13 @@ static int prepare(struct capture *capture)
     capture->job.write_fd = imgz_sink_local_fd(capture->output);
     if (rc == 0)
         rc = imgz_job_prepare(&capture->job, &needs);
-    /* For progress. Buffers are made for whatever may come. */
+    /* For progress only: buffers are made for any size. */
     if (!imgz_source_is(capture->source, IMGZ_SOURCE_RANDOM))
         capture->job.raw_bytes_total = capture->job.options.source_bytes;
     return rc < 0 ? rc : create_packers(capture);
 }
 
-/* Of a source that became shorter nothing can be gone on with. */
+/* If the source became shorter, no later run can go on. */
 static void judge_output(struct capture *capture)
 {
     if (capture->output != NULL && imgz_latch_error(capture->job.latch)->code == -ENODATA &&
@@ -404,7 +405,7 @@ static enum imgz_map_tracker_end end_of_map(const struct capture *capture, int r
                                                                        : IMGZ_MAP_TRACKER_LOST;
 }
 
-/* Ends what is written; 'rc': how the job went until here. */
+/* Ends what is written; 'rc' is the job's result so far. */
 static int end_written(struct capture *capture, int rc)
 {
     int map_rc;
@@ -433,7 +434,7 @@ static void release(struct capture *capture)
     imgz_source_close(capture->source);
 }
 
-/* Instead of all that reads and writes. */
+/* A dry run: instead of reading and writing. */
 static int plan(struct capture *capture)
 {
     int rc = check_chunk_count(capture);
@@ -448,7 +449,7 @@ static int plan(struct capture *capture)
     return rc;
 }
 
-/* Who may write to the source is found all over the system: before no more of it can be seen. */
+/* First looks for who may write to the source, because that takes the rights that are given up. */
 static void confine(struct capture *capture)
 {
     const struct imgz_confined kept = {.source = capture->source,
@@ -493,7 +494,7 @@ static int run(struct capture *capture, const struct imgz_job_request *request)
     return rc;
 }
 
-/* On the heap: a thread that is left behind may come back to it. */
+/* On the heap: a thread that is left behind may still use it. */
 static struct capture *create(const char *source, const char *image)
 {
     struct capture *capture = calloc(1, sizeof(*capture));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "job/capture/read_map.h"
 
-/* An empty one is but a mark (tempfile.h). */
+/* An empty one is only a mark (tempfile.h). */
 static bool is_there(const struct imgz_name *name)
 {
     struct stat status;

@@ -132,7 +132,7 @@ static int open_output(struct retry *retry)
     const struct imgz_sink_config config = {
         .path = retry->image_path,
         .stage = IMGZ_STAGE_WRITE_IMAGE,
-        .force = true, /* it replaces the image it is made of, to which it adds */
+        .force = true, /* it replaces the image that it is made from */
         .replaces = imgz_source_status(retry->stage.decode.image.source),
         .resume = wants_resume(retry),
         .dry_run = is_dry(retry),
@@ -175,7 +175,7 @@ static int open_all(void *context)
 
 /* ---- The job ------------------------------------------------------------------------------ */
 
-/* A digest that the image has is made anew, unless others are asked for. */
+/* Digests that the image has are computed again, unless others are asked for. */
 static void adopt_digests(struct retry *retry)
 {
     imgz_recorded_list(&retry->stage.decode.image.meta, retry->stage.recorded);
@@ -183,7 +183,7 @@ static void adopt_digests(struct retry *retry)
         retry->job.options.digests = retry->stage.recorded;
 }
 
-/* What the image does have must be what the disk has. */
+/* What the image has must be what the disk has. */
 static int check_disk(struct retry *retry)
 {
     const struct imgz_image *image = &retry->stage.decode.image;
@@ -244,7 +244,7 @@ static int begin_partial_map(struct retry *retry)
                                            retry->stage.earlier.whole.raw_bytes, retry->job.latch);
 }
 
-/* The image replaces the old one, then the map tells of it. */
+/* The image replaces the old one, then the map is saved. */
 static int commit(struct retry *retry)
 {
     const char *map_path = retry->job.options.map_path;
@@ -255,7 +255,7 @@ static int commit(struct retry *retry)
     if (retry->stage.regained_bytes > 0)
         rc = imgz_sink_commit(retry->output);
     else
-        /* It is the same again: nothing is to be gone on with. */
+        /* It equals the old one: there is nothing to resume. */
         imgz_sink_set_useless(retry->output);
     if (rc < 0)
         return rc;
@@ -317,7 +317,7 @@ static void release(struct retry *retry)
     imgz_source_close(retry->source);
 }
 
-/* As after a crash, if a thread was left that writes: what there is so far stays. */
+/* If a thread that writes was left behind, what there is so far stays, as after a crash. */
 static void end_written(struct retry *retry)
 {
     if (retry->job.left.drain)
@@ -378,7 +378,7 @@ static int run(struct retry *retry, const struct imgz_job_request *request)
     return rc;
 }
 
-/* On the heap: a thread that is left behind may come back to it. */
+/* On the heap: a thread that is left behind may still use it. */
 static struct retry *create(const char *source, const char *image)
 {
     struct retry *retry = calloc(1, sizeof(*retry));

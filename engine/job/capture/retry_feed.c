@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * By example, with chunks of 1 MiB, a run of 100 MiB from 0 on, and 512 bytes missing at 5 MiB and
- * at 5 MiB + 4096:
+ * Example: chunks of 1 MiB, a run of 100 MiB from 0 on, and 512 bytes missing at 5 MiB and at 5 MiB
+ * + 4096:
  *
  *     [0, 5), [5, 6), [6, 100)    and only the second one is read again
  */

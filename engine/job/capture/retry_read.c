@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Takes over the sectors from 'from' to 'end' (offsets on the disk) that are not marked. */
+/* Copies the sectors from 'from' to 'end' (offsets on the disk) that are not marked. */
 static uint64_t take_good(const struct imgz_retry_read *reread, struct imgz_slot *slot,
                           uint64_t from, uint64_t end)
 {
@@ -29,7 +29,7 @@ uint64_t imgz_retry_read_slot(const struct imgz_retry_read *reread, struct imgz_
 
     for (size_t i = imgz_range_list_index(missing, slot->raw_offset);
          imgz_range_list_part(missing, i, slot->raw_offset, slot->raw_bytes, &part); i++) {
-        /* For the error, should it fail. */
+        /* For the error, if it fails. */
         slot->read_bytes = part.offset - slot->raw_offset;
         imgz_source_fetch(reread->source, part.offset, reread->scratch + slot->read_bytes,
                           (size_t)part.bytes, slot);

@@ -40,7 +40,7 @@ static bool lacked(const struct imgz_range_list *missing, const struct imgz_inde
     return imgz_range_list_within(missing, item->raw_offset, item->raw_bytes);
 }
 
-/* The walk is at an item of what was left. False, with the place, if the old image has another one
+/* 'left' is at an item of what was left. False, with the place, if the old image has another one
  * there. */
 static bool fits(const struct walk *left, struct walk *old, const struct imgz_range_list *missing,
                  uint64_t *offset)
@@ -118,7 +118,7 @@ static int raise_lacking(const struct imgz_retry_resume_config *config, uint64_t
                             imgz_sink_partial_path(config->output), path, offset);
 }
 
-/* What the map has as bad is a part of what is missing. */
+/* What the map calls bad must be a part of what is missing. */
 static int check_unread(const struct imgz_retry_resume_config *config,
                         const struct imgz_range_list *known_bad)
 {

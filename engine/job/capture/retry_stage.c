@@ -63,14 +63,14 @@ static bool is_stored(const struct imgz_slot *slot)
                IMGZ_NOTE_CARRIER_BYTES + imgz_stored_segment_bytes((size_t)slot->raw_bytes);
 }
 
-/* True if the new image has the item already. No item that is fed is there in part. */
+/* True if the new image has the item already. No item that is fed is there only in part. */
 static bool is_there(const struct imgz_retry_stage *stage, const struct imgz_slot *slot)
 {
     return slot->raw_offset < stage->earlier.whole.raw_bytes;
 }
 
-/* A slot that the feeder has read is a part of a run of zeros, and checked; or wrong, and to be
- * told. */
+/* A slot that the feeder has read is either a part of a run of zeros, and checked, or bad, and will
+ * be reported. */
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {
     struct imgz_retry_stage *stage = context;
@@ -101,7 +101,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-/* Holds what the image said of the item against the rest of the image. */
+/* Compares what the image said of the item with the rest of the image. */
 static int accept_old(struct imgz_retry_stage *stage, const struct imgz_slot *slot)
 {
     const struct imgz_retry_stage_was *was = &stage->was[slot->slot_index];
@@ -175,7 +175,7 @@ static int write_items(struct imgz_retry_stage *stage)
     return rc == -ENODATA ? 0 : rc;
 }
 
-/* The old image as a whole, then the new one's sums. */
+/* Checks the old image as a whole, then makes the new one's sums. */
 static int sum_up(struct imgz_retry_stage *stage)
 {
     struct imgz_totals_sum old;
@@ -204,7 +204,7 @@ static int add_meta(struct imgz_retry_stage *stage)
     return rc < 0 ? imgz_job_raise_memory(stage->job) : 0;
 }
 
-/* Where nothing was gained the image stays as it is. */
+/* If nothing was gained, the image stays as it is. */
 static int finish_image(struct imgz_retry_stage *stage)
 {
     int rc = sum_up(stage);

@@ -9,15 +9,14 @@
 #include "checksum/checksum.h"
 #include "checksum/hasher.h"
 
-/* Chunks of data, and of zeros, that are read again. A chance hit of another disk needs all of them
- * to be equal; more would only cost time on a slow one. */
+/* Chunks of data, and of zeros, that are read again. Another disk passes only if all of them are
+ * equal by chance. More would only cost time on a slow disk. */
 #define SAMPLE_COUNT 16u
 
-/* A drive that fails is not asked for more than it must: after so many reads that failed the rest
- * is let be. */
+/* A failing drive is read as little as possible: after so many failed reads the rest is skipped. */
 #define FAILURES_MAX 2u
 
-/* On the heap: a thread that is left behind may come back to it. */
+/* On the heap: a thread that is left behind may still use it. */
 struct comparison {
     struct imgz_same_disk samples;
     unsigned char *raw; /* room for a chunk, in whole blocks */
@@ -78,7 +77,7 @@ static void compare_zeros(struct comparison *comparison, const struct imgz_index
     }
 }
 
-/* Every so many chunks of data, and so many runs of zeros; the last of each too. */
+/* Compares every n-th chunk of data and every n-th run of zeros, and the last of each. */
 static int compare_items(void *context)
 {
     struct comparison *comparison = context;

@@ -12,7 +12,7 @@ struct search {
     const struct imgz_valid_prefix_config *config;
     struct imgz_decode_stage decode;
     struct imgz_valid_prefix *whole;
-    bool ended; /* an item was not right: what follows does not count */
+    bool ended; /* an item was bad: what follows does not count */
 };
 
 /* ---- The threads' bodies -------------------------------------------------------------------- */
@@ -48,7 +48,7 @@ static int add_item(struct search *search, const struct imgz_slot *slot)
     return 0;
 }
 
-/* Behind an item that does not end so there can be no other. */
+/* Whether the item ends as one that counts must: at a whole chunk or the end of the disk. */
 static bool ends_well(const struct search *search, const struct imgz_slot *slot)
 {
     const struct imgz_frame_header *header = &search->config->header;

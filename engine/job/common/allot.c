@@ -34,7 +34,7 @@ static struct imgz_budget_needs make_needs(const struct imgz_job *job,
     };
 }
 
-/* A limit is a limit; what the machine has left, and what an allocator would like to reserve, is no
+/* Limits hold. What the machine has left, and what an allocator would like to reserve, are no
  * reason to refuse the least. */
 static uint64_t find_allowance(const struct imgz_memory *memory,
                                const struct imgz_budget_needs *wanted)

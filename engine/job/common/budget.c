@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * By example, two workers and slots of 2 MiB: 12 slots where there is room for 24 MiB, 5 where
- * there is room for 10; with room for 8 there are 4 slots and one worker. More slots let reading,
- * working and writing overlap; a worker without a slot of its own is idle, and so goes first.
+ * Example: two workers and slots of 2 MiB. There are 12 slots in 24 MiB and 5 slots in 10 MiB; in 8
+ * MiB there are 4 slots and one worker. More slots let reading, working and writing overlap; a
+ * worker without a slot of its own is idle, and so goes first.
  */
 #include "job/common/budget.h"
 
@@ -13,13 +13,12 @@
 #define SLOTS_DRAIN      4u /* being written, or waiting for their turn in disk order */
 #define SLOTS_PER_WORKER 2u /* one worked on, one waiting in the queue */
 
-/* With so many a job runs, too, one thing after the other: one being read, two with the drain, of
- * which it may hold back one, and one in work with each worker. */
+/* With only these a job still runs, without overlap: one slot is read, two are with the drain,
+ * which may hold back one, and one is in work with each worker. */
 #define SLOTS_SPARE_MIN 3u
 
-/* Slots take no more than this in all, unless it is less than the least: an image may have chunks
- * of 16 MiB, and the machine a hundred processors. Slots of the default size get here with 240
- * workers.
+/* Slots take no more than this in all, unless the least is more: an image may have chunks of 16
+ * MiB, and the machine a hundred processors. Slots of the default size get here with 240 workers.
  */
 #define SLOTS_BYTES_MAX ((uint64_t)1 << 30)
 
@@ -28,7 +27,7 @@ uint32_t imgz_budget_slot_count(uint32_t worker_count)
     return SLOTS_FEEDER + SLOTS_DRAIN + SLOTS_PER_WORKER * worker_count;
 }
 
-/* The least for so many workers; a disk of few chunks needs no more slots than those. */
+/* The least for this many workers; a disk of few chunks needs no more slots than those. */
 static uint64_t slots_min(const struct imgz_budget_needs *needs, uint32_t worker_count)
 {
     return imgz_min(SLOTS_SPARE_MIN + worker_count,
@@ -40,7 +39,7 @@ static uint64_t slots_that_fit(const struct imgz_budget_needs *needs, uint64_t b
     return needs->slot_bytes == 0 ? IMGZ_BUDGET_UNLIMITED : bytes / needs->slot_bytes;
 }
 
-/* Slots that there is room for beside so many workers. */
+/* How many slots there is room for beside this many workers. */
 static uint64_t slots_beside(const struct imgz_budget_needs *needs, uint32_t worker_count,
                              uint64_t memory_bytes)
 {

@@ -10,7 +10,7 @@
 #include "io/device/device.h"
 #include "machine/confine.h"
 
-/* Two that are read, what is written, a map, and what the system tells of devices. */
+/* Two that are read, what is written, a map, and sysfs. */
 #define GRANTS_MAX 5u
 
 struct grants {
@@ -50,7 +50,7 @@ static bool is_device(const struct imgz_source *source)
     return source != NULL && imgz_source_is(source, IMGZ_SOURCE_DEVICE);
 }
 
-/* At the end of a job it is looked who has written to a device, and whether it is a partition. */
+/* At its end a job looks who has written to a device, and whether it is a partition. */
 static int open_sysfs(const struct imgz_confined *kept)
 {
     const bool wanted = is_device(kept->source) || is_device(kept->other) ||
@@ -91,7 +91,7 @@ static void tell(struct imgz_job *job, const struct imgz_confined *kept, int rc)
                       imgz_sink_path(kept->output));
 }
 
-/* What is looked up on the way is looked up before. */
+/* What would be looked up later is looked up before. */
 void imgz_confined_begin(struct imgz_job *job, const struct imgz_confined *kept)
 {
     int rc;

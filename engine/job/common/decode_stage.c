@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where nobody wants the raw bytes behind the worker, a slot has no buffers: it is lent the
- * worker's own while it is worked on. These are used for one chunk after the other and stay in the
- * cache; slots take turns, and the 2 MiB of each would be fetched from memory every time (verify of
- * 1 GiB: 1.02 s instead of 1.07, medians of five runs in turn).
+ * If nobody needs the raw bytes after the worker, a slot has no buffers: the worker lends it its
+ * own. These are used for one chunk after the other and stay in the cache. With buffers for each
+ * slot, 2 MiB would be fetched from memory every time (verify of 1 GiB: 1.02 s instead of 1.07,
+ * medians of five runs in turn).
  */
 #include "job/common/decode_stage.h"
 
@@ -50,7 +50,7 @@ static uint64_t lent_bytes(const struct imgz_decode_stage *decode)
     return sizes.raw_bytes + sizes.stored_bytes + sizes.map_bytes;
 }
 
-/* Buffers for every worker, one behind the other; all from one mapping, so that each begins with a
+/* Buffers for every worker, one after the other; all from one mapping, so that each begins with a
  * page. */
 static int create_lent(struct imgz_decode_stage *decode, struct imgz_job *job)
 {
@@ -167,7 +167,7 @@ int imgz_decode_stage_feed(struct imgz_decode_stage *decode, struct imgz_job *jo
     return imgz_image_feed(&decode->image, job->pipeline);
 }
 
-/* By hash, what is held need not be inflated; by bytes there is nothing else to compare it with. */
+/* By hash, a chunk that the target holds need not be inflated. To compare bytes, it must be. */
 static void check_beside_target(const struct imgz_decode_stage *decode,
                                 const struct imgz_decode_stage_worker *worker,
                                 struct imgz_slot *slot)
@@ -282,7 +282,7 @@ int imgz_decode_stage_check_sum(const struct imgz_decode_stage *decode, struct i
     IMGZ_ASSERT(job->sum_done);
     job->report.image_bytes = decode->image.image_bytes;
     rc = check_frame(decode, job->latch, &job->sum);
-    if (decode->scrub) /* as it takes the raw hashes, on the word of who captured */
+    if (decode->scrub) /* which does not check it, as it does not check raw hashes */
         job->sum.root_sha256 = decode->image.end.root_sha256;
     return rc < 0 ? rc : check_digests(decode, job, &job->sum, &job->report.compared_digests);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hashing keeps nothing of what it reads, so a chunk from the page cache need not come to lie in
- * its slot: the worker takes it piece by piece through one small buffer that stays in its second
- * cache level, where zero test and hash then find it. Copying a whole chunk first would push its
- * beginning out to memory before it is hashed.
+ * Hashing keeps nothing of what it reads, so a chunk from the page cache need not be copied to its
+ * slot. The worker takes it piece by piece through one small buffer that stays in its second cache
+ * level, where zero test and hash find it. Copying a whole chunk first would push its beginning out
+ * to memory before it is hashed.
  */
 #include "job/common/hash_stage.h"
 
@@ -17,8 +17,8 @@
 #include "io/source/reader.h"
 
 /* Half of the smallest second cache level in use (256 KiB). The buffers begin with a page, as the
- * kernel's own do: to an address 1 to 31 bytes behind that of its source, modulo 4096, a Zen 3
- * copies at 2 GB/s instead of 8 (REP MOVSB), and malloc() gives 16. */
+ * kernel's own do. If an address is 1 to 31 bytes after that of the source, modulo 4096, a Zen 3
+ * copies at 2 GB/s instead of 8 (REP MOVSB); malloc() gives 16. */
 #define PIECE_BYTES ((size_t)128 << 10)
 
 static int create_workers(struct imgz_hash_stage *scan, enum imgz_hash_kind hash)

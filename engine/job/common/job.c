@@ -84,7 +84,7 @@ static uint32_t worker_count(const struct imgz_job *job)
     return (uint32_t)imgz_min(job->options.thread_count, IMGZ_THREADS_MAX);
 }
 
-/* Time that the watching thread did not see does not count: twice what lies between its looks. */
+/* At most twice the interval counts between two looks: in the rest this thread did not run. */
 static int create_deadline(struct imgz_job *job)
 {
     const struct imgz_watchdog_config config = {
@@ -98,7 +98,7 @@ static int create_deadline(struct imgz_job *job)
     return imgz_watchdog_create(&config, &job->watchdog) < 0 ? imgz_job_raise_memory(job) : 0;
 }
 
-/* What threads and slots are counted by. */
+/* Finds out what the numbers of threads and slots depend on. */
 static int look_at_machine(struct imgz_job *job)
 {
     int rc = load_machine(job);
@@ -130,7 +130,7 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request)
     rc = imgz_latch_create(&job->latch);
     if (rc == 0)
         rc = adopt_options(job);
-    /* To open an image takes no threads, so the machine does not matter. */
+    /* Opening an image takes no threads, so the machine does not matter. */
     return rc < 0 || request->kind == IMGZ_JOB_OPEN_IMAGE ? rc : look_at_machine(job);
 }
 
@@ -157,7 +157,7 @@ int imgz_job_check_hash(struct imgz_job *job, const char *image_path, enum imgz_
                                   imgz_chunk_hash_name(job->options.chunk_hash));
 }
 
-/* ---- Line and threads ------------------------------------------------------------------------ */
+/* ---- Pipeline and threads -------------------------------------------------------------------- */
 
 int imgz_job_raise_memory(struct imgz_job *job)
 {
@@ -195,13 +195,13 @@ int imgz_job_place(struct imgz_job *job)
     return imgz_placement_create(job->machine, &config, &job->placement);
 }
 
-/* A chunk of a small disk is no larger than that. */
+/* A chunk of a small disk is no larger than the disk. */
 static uint64_t raw_capacity_bytes(const struct imgz_job_needs *needs)
 {
     return imgz_min(needs->raw_bytes, imgz_max(needs->raw_bytes_total, IMGZ_CHUNK_BYTES_MIN));
 }
 
-/* Digests are made of every byte, be it in a hole. */
+/* Digests are made of every byte, even in a hole. */
 static void init_meter(struct imgz_job *job, const struct imgz_job_needs *needs)
 {
     struct imgz_meter_config config = needs->meter;
@@ -285,7 +285,7 @@ int imgz_job_prepare(struct imgz_job *job, const struct imgz_job_needs *needs)
     return 0;
 }
 
-/* Told to the threads as 'stuck'. */
+/* Given to the threads as 'stuck'. */
 static bool reads_hang(void *context)
 {
     struct imgz_job *job = context;
@@ -403,7 +403,7 @@ void imgz_job_finish(struct imgz_job *job)
 
 /* ---- Report and error --------------------------------------------------------------------- */
 
-/* How far the job came. */
+/* How far the job got. */
 static void report_progress(struct imgz_job *job, struct imgz_report *report)
 {
     report->elapsed_ns = imgz_clock_ns() - job->start_ns;
@@ -448,7 +448,7 @@ static void complete_report(struct imgz_job *job)
 
     report_progress(job, report);
     if (job->left.drain)
-        return; /* which has its threads on the rest */
+        return; /* which still owns the rest */
     report_unreadable(job, report);
     if (job->io_name != NULL)
         imgz_text_copy(report->io_name, sizeof(report->io_name), job->io_name);
@@ -458,7 +458,7 @@ static void complete_report(struct imgz_job *job)
         report_sums(job, report);
 }
 
-/* The latch's story, or a plain one where there is no latch. */
+/* The latch's error, or a plain one if there is no latch. */
 static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *error)
 {
     *error = (struct imgz_error){.offset = IMGZ_OFFSET_NONE};
@@ -475,7 +475,7 @@ static void fill_error(const struct imgz_job *job, int rc, struct imgz_error *er
              imgz_advice_find(rc, IMGZ_ADVICE_INPUT));
 }
 
-/* What has no size is left alone: who gave it is told so by the code alone. */
+/* A struct without its size is not written to: its owner only gets the code. */
 static void answer(struct imgz_job *job, int rc)
 {
     const struct imgz_job_request *request = &job->request;

@@ -120,7 +120,7 @@ int imgz_provenance_add(const struct imgz_provenance *provenance, struct imgz_me
     return rc;
 }
 
-/* What is copied of an older image: a capture writes a few hundred bytes of it. */
+/* The most that is copied from an older image: a capture writes a few hundred bytes. */
 #define COPIED_BYTES_MAX ((size_t)IMGZ_META_BYTES_MAX / 2)
 
 static bool begins_with(const char *text, const char *prefix)
@@ -128,7 +128,7 @@ static bool begins_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* What is not true any more once the image has other contents. */
+/* True for what does not hold any more once the image has other contents. */
 static bool is_outdated(const char *key)
 {
     return begins_with(key, "digest.") || begins_with(key, "unreadable.") ||

@@ -27,7 +27,7 @@ static bool find_path(const struct imgz_sink *output, char path[PATH_MAX])
     return length > 0;
 }
 
-/* What is worth a warning of one kind: the first such claim, and how many more. */
+/* Claims of one kind that are worth a warning: the first, and how many more. */
 struct found {
     const struct imgz_claim *first;
     uint32_t more_count;

@@ -17,7 +17,7 @@ static uint64_t end_of(const struct imgz_range_list *list)
     return last->offset + last->bytes;
 }
 
-/* ---- The image's word: "1049088+512 2097152+1536" ------------------------------------------- */
+/* ---- The metadata: "1049088+512 2097152+1536" ----------------------------------------------- */
 
 /* Decimal digits; false where there are none, or too many. */
 static bool take_number(const char **text, uint64_t *number)
@@ -62,7 +62,7 @@ static int add_listed(const char *text, uint64_t size_bytes, struct imgz_range_l
     return rc;
 }
 
-/* A number of all ranges, listed or not; without it the list is all there is. */
+/* A total of all ranges, listed or not; without it there are only the listed ones. */
 static bool take_total(const struct imgz_meta *meta, const char *key, uint64_t listed,
                        uint64_t *unlisted)
 {
@@ -75,7 +75,7 @@ static bool take_total(const struct imgz_meta *meta, const char *key, uint64_t l
     return true;
 }
 
-/* The ranges that are not listed must have room behind those that are. */
+/* The ranges that are not listed must have room after those that are. */
 static int add_totals(const struct imgz_meta *meta, uint64_t size_bytes,
                       struct imgz_unreadable_record *record)
 {
@@ -157,8 +157,8 @@ static int merge(const struct imgz_range_list *one, const struct imgz_range_list
     return rc;
 }
 
-/* Ranges that the image counts and does not list are the map's to name. If it has less than these,
- * it is of another image, or made up: they may be anywhere behind those that are listed. */
+/* Ranges that the image counts but does not list must be in the map. If it has less than these, it
+ * belongs to another image or is made up. Then they may be anywhere after the listed ones. */
 static int add_unlisted(const struct imgz_range_list *mapped, uint64_t size_bytes,
                         struct imgz_unreadable_record *record)
 {

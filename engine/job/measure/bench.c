@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bench: reads the source, takes a sample of it into memory (or makes one up), and does to that,
- * one after the other, what jobs do, each for its share of the time.
+ * Bench: reads the source and takes a sample of it into memory (or makes one up). It then does what
+ * jobs do to the sample, one thing after the other, each for its share of the time.
  *
- * A row is a small job of its own, with threads and a latch of its own, so that its end is not the
- * end of the others; a story that ends all of it is taken over.
+ * A row is a small job with its own threads and latch, so its end does not end the others. An error
+ * that ends all of the bench is passed on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@
 
 #define BENCH_MS_DEFAULT 30000u
 
-/* Of a source; enough for the fastest drive to come to its speed, and no more than a page cache
- * takes without harm to others. */
+/* Of a source: enough for the fastest drive to reach its speed, but not so much that it displaces
+ * the rest of the page cache. */
 #define READ_BYTES_MAX ((uint64_t)2 << 30)
 
 /* Of the temporary file. */
@@ -52,7 +52,7 @@ struct bench {
     struct imgz_size_estimate estimate;
     uint64_t busy_ns; /* of the workers, in all rows that only compute */
     uint64_t cpu_ns;
-    bool packed; /* the sample set is; then there is something to compare levels with */
+    bool packed; /* the sample set is, so there is something to compare levels with */
 
     struct imgz_options options; /* of the rows */
     struct imgz_error story;     /* of the row that failed */
@@ -74,7 +74,7 @@ static void publish(struct bench *bench)
         IMGZ_SIZED_GIVE(bench->shown, &bench->result);
 }
 
-/* A row's own progress says nothing about all of it. */
+/* A row's own progress says nothing about the whole bench. */
 static int on_progress(const struct imgz_progress *progress, void *context)
 {
     struct bench *bench = context;
@@ -112,7 +112,7 @@ static int adopt_story(struct bench *bench, int rc)
 
 /* ---- The sample -------------------------------------------------------------------------- */
 
-/* Better now than when all else has been measured. */
+/* Better now than after all else was measured. */
 static int check_folder(struct bench *bench)
 {
     const char *folder = bench->job.options.bench_folder;
@@ -302,8 +302,8 @@ static int measure_work(struct bench *bench, struct imgz_bench_row *row,
     return rc;
 }
 
-/* Packs the whole sample set at level fast: what decoding starts from, and what the first level is
- * compared with. All of it is proven. */
+/* Packs the whole sample set at level fast, and proves all of it. Decoding starts from this, and
+ * the first level is compared with it. */
 static int pack_sample(struct bench *bench)
 {
     struct imgz_kernel_rate gauge = {
@@ -325,8 +325,7 @@ static int pack_sample(struct bench *bench)
     return 0;
 }
 
-/* That a level gives back what it was given is shown, by a chunk for each worker, before it is
- * timed. */
+/* Before a level is timed, a chunk for each worker proves that it decodes to the same bytes. */
 static int prove_level(struct bench *bench, int level)
 {
     struct imgz_kernel_rate gauge = {
@@ -370,7 +369,7 @@ static int measure_capture(struct bench *bench, struct imgz_bench_row *row)
     if (rc < 0)
         return rc;
     estimate_source(bench, row);
-    /* Storing is no compressing. */
+    /* Storing does not compress. */
     if (row->level == 0)
         return 0;
     imgz_size_estimate_advance(&bench->estimate);
@@ -429,7 +428,7 @@ static bool is_read(const struct imgz_bench_row *row)
     return row->kind == IMGZ_BENCH_READ_DIRECT || row->kind == IMGZ_BENCH_READ_CACHED;
 }
 
-/* The sample is loaded behind the reading: what is in the page cache should not come from there. */
+/* The sample is loaded after the reading, so that it does not fill the page cache before. */
 static int measure_all(struct bench *bench)
 {
     struct imgz_bench_result *result = &bench->result;
@@ -443,7 +442,7 @@ static int measure_all(struct bench *bench)
             rc = imgz_job_call(&bench->job, load_sample, bench);
             loaded = true;
         }
-        /* How each of forty runs has its threads would be too much to say. */
+        /* Where each of forty runs has its threads would be too much to log. */
         bench->options.log = is_read(row) ? bench->job.options.log : NULL;
         if (rc == 0)
             rc = measure_row(bench, row);

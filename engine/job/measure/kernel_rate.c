@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads is that of a job. The feeder has nothing to read and threads out turns: a slot's
- * number is its turn, and says which chunks the worker has to look up in the sample set.
+ * The threads are those of a job. The feeder has nothing to read and hands out turns: a slot's
+ * number is its turn, and says which chunks of the sample set the worker takes.
  */
 #include "job/measure/kernel_rate.h"
 
@@ -17,7 +17,7 @@
 #include "job/common/job.h"
 
 /* What a turn covers of work that runs at the speed of memory: with less, handing out turns would
- * keep the processors from it. */
+ * slow it down. */
 #define KERNEL_TURN_BYTES ((uint64_t)8 << 20)
 
 /* What a worker has of its own. */
@@ -105,7 +105,7 @@ static void work_on_chunk(struct run *run, struct rate_worker *worker, uint32_t 
     worker->raw_bytes += raw_bytes;
 }
 
-/* Turns that come too late are skipped: the feeder runs ahead of the workers by some, and each may
+/* Turns that come too late are skipped: the feeder is some turns ahead of the workers, and each may
  * take long. */
 static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
 {

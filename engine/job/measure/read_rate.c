@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader reads until its source ends. What ends it before is a stop, as a user's would be: the
- * drain raises one on this run's own latch when it has seen enough.
+ * A reader reads until its source ends. To end it earlier, the drain raises a stop on this run's
+ * own latch when it has seen enough, as a user would.
  */
 #include "job/measure/read_rate.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chunks of a sparse file by example: 300 MiB of data lie in two extents, and 64 chunks are wanted.
- * Laid end to end, the data is looked at every 300 / 64 = 4.7 MiB; the chunk that each of these
- * places belongs to is taken as a capture would cut it. Places are at least a chunk apart, in the
- * data and so in the file too: no chunk is taken twice.
+ * Example: 300 MiB of data in a sparse file lie in two extents, and 64 chunks are wanted. If the
+ * data is laid end to end, a place is chosen every 300 / 64 = 4.7 MiB. The chunk that it belongs to
+ * is taken as a capture would cut it. Places are at least a chunk apart, in the data and so in the
+ * file too: no chunk is taken twice.
  */
 #include "job/measure/sample_set.h"
 
@@ -39,7 +39,7 @@ struct walk {
     uint64_t data_end; /* bytes of data up to and with this extent */
 };
 
-/* Moves on to the extent behind. -ENODATA: there is none. */
+/* Moves on to the next extent. -ENODATA: there is none. */
 static int walk_on(struct walk *walk, struct imgz_latch *latch)
 {
     const struct imgz_source *source = walk->source;
@@ -201,7 +201,7 @@ static int raise_short(const struct imgz_source *source, uint64_t offset, struct
                             imgz_source_path(source), offset, imgz_source_size(source));
 }
 
-/* A direct read asks for whole blocks: at the end of the source for more than there is. */
+/* A direct read asks for whole blocks: at the end of the source, more than there is. */
 static int read_chunk(const struct imgz_sample_set_chunk *chunk, const struct imgz_source *source,
                       unsigned char *to, struct imgz_latch *latch)
 {
@@ -278,7 +278,7 @@ uint32_t imgz_sample_set_cached_percent(const struct imgz_sample_set *samples,
 
 /* ---- Packing and unpacking ------------------------------------------------------------------ */
 
-/* The slot as the worker of a capture would have it, its raw bytes where they lie already. */
+/* The slot as the worker of a capture would have it, with its raw bytes left where they are. */
 static struct imgz_slot view_chunk(const struct imgz_sample_set *samples, uint32_t index,
                                    const struct imgz_slot *slot)
 {
@@ -353,12 +353,12 @@ void imgz_sample_set_unpack(const struct imgz_sample_set *samples, uint32_t inde
     slot->raw_offset = chunk->source_offset;
     slot->raw_bytes = chunk->raw_bytes;
     slot->stored_bytes = chunk->stored_bytes;
-    /* As from the page cache; and what lies behind a segment is the inflater's to overwrite. */
+    /* Copied as from the page cache; besides, the inflater may overwrite what follows a segment. */
     memcpy(slot->stored, imgz_sample_set_stored(samples, index), chunk->stored_bytes);
     imgz_chunk_decode(decoder, slot);
 }
 
-/* ---- Jobs on them --------------------------------------------------------------------------- */
+/* ---- Jobs on a sample set ------------------------------------------------------------------- */
 
 int imgz_sample_set_prepare_job(const struct imgz_sample_set *samples, struct imgz_job *job)
 {

@@ -18,8 +18,8 @@ static int refuse(struct imgz_job *job, const struct imgz_source *source)
     return 0;
 }
 
-/* Adds the direct way to a file. Its failure is the job's only if it says something about the
- * machine; so it is raised on a latch of its own first. */
+/* Adds the direct way to a file. Its failure ends the job only if it is about the machine, so it is
+ * raised on a latch of its own first. */
 static int add_direct(struct imgz_source_pair *pair, const char *path, struct imgz_job *job)
 {
     const struct imgz_source_config config = {.path = path,

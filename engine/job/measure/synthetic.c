@@ -2,7 +2,7 @@
 /*
  * The disk is laid out in units of 1 MiB: free space and large files come in long runs, which whole
  * chunks see. Sixteen units are a cycle: four of zeros, three of random bytes and nine of files, in
- * an order that each cycle shuffles anew. A unit of files has six pieces of code, four of text,
+ * an order that is shuffled for each cycle. A unit of files has six pieces of code, four of text,
  * four of records and two of pixels, in turn.
  */
 #include "job/measure/synthetic.h"
@@ -41,7 +41,7 @@ static uint64_t seed_of(uint64_t index)
     return state;
 }
 
-/* ---- Where what lies ------------------------------------------------------------------------ */
+/* ---- The layout ----------------------------------------------------------------------------- */
 
 enum unit {
     UNIT_FILES,
@@ -131,7 +131,7 @@ static size_t put_instruction(uint64_t *state, unsigned char *data, size_t at)
     return at - begin;
 }
 
-/* What was there before comes again, as files do it: some bytes from up to 64 KiB ago. */
+/* Repeats what was there before, as files do: some bytes from up to 64 KiB ago. */
 static size_t put_again(uint64_t *state, unsigned char *data, size_t at, uint32_t length_max)
 {
     const size_t back = 1 + draw_skewed(state, (uint32_t)at);

@@ -19,7 +19,7 @@ struct run {
     struct imgz_chunk_decoder *decoders; /* one per worker */
     struct imgz_sink *output;
     char *path;
-    uint64_t turn_count; /* at most, for want of room */
+    uint64_t turn_count; /* at most, for lack of room */
     uint64_t deadline_ns;
 };
 
@@ -142,7 +142,7 @@ static int prepare(struct run *run)
         if (imgz_chunk_decoder_init(&run->decoders[i], imgz_job_hash(&run->job)) < 0)
             return imgz_job_raise_memory(&run->job);
     }
-    /* Two that measure in one folder at the same time do not meet. */
+    /* Two runs in one folder at the same time must not have the same name. */
     if (asprintf(&run->path, "%s/imgz-bench-%d-%" PRIx64, run->rate->folder, (int)getpid(),
                  imgz_clock_ns()) < 0) {
         run->path = NULL;

@@ -44,7 +44,7 @@ static int check_fix_gpt(const struct imgz_job *job, const struct imgz_sink *out
     return 0;
 }
 
-/* The end of the disk is not there to be compared. */
+/* The end of the disk was left out, so it cannot be compared. */
 static int check_read_back(const struct imgz_job *job, const struct imgz_sink *output)
 {
     if (imgz_sink_left_out_bytes(output) == 0 || !imgz_job_has(job, IMGZ_FLAG_READ_BACK))
@@ -119,7 +119,7 @@ static int check_sectors(struct imgz_job *job, const struct imgz_sink *output,
         imgz_sink_path(output), sector_bytes, gpt.sector_bytes);
 }
 
-/* What looks for a partition table looks at the beginning of a disk, not of a partition. */
+/* Systems look for a partition table at the beginning of a disk, not of a partition. */
 static int check_partition(struct imgz_job *job, const struct imgz_sink *output,
                            const struct imgz_slot *first)
 {
@@ -194,7 +194,7 @@ static int move_backup(struct imgz_job *job, const struct imgz_sink *output)
     return 0;
 }
 
-/* The system keeps the partitions that it found before, until it is told to look again. */
+/* The system keeps the partitions that it found before, until it is asked to look again. */
 static void reread_table(struct imgz_job *job, const struct imgz_sink *output)
 {
     struct imgz_device_part part;

@@ -51,7 +51,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     return 0;
 }
 
-/* Counts an item that is right, or tells why it is not. */
+/* Counts a good item, or raises what is wrong with it. */
 static int accept_item(struct restore *restore, struct imgz_slot *slot)
 {
     imgz_decode_stage_check_table(&restore->decode, slot);
@@ -61,7 +61,7 @@ static int accept_item(struct restore *restore, struct imgz_slot *slot)
     return 0;
 }
 
-/* The target holds it already: from an interrupted run, or all along. */
+/* The target holds it already, from an interrupted run or from before. */
 static void skip_item(struct restore *restore, struct imgz_slot **slot)
 {
     if (has_flag(restore, IMGZ_FLAG_RESUME))
@@ -173,7 +173,7 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 
 /* ---- Reading the target ------------------------------------------------------------------- */
 
-/* A pipe does not give the image twice, which comparing what was read back takes. */
+/* Comparing what was read back needs the image twice, which a pipe cannot give. */
 static int check_paranoid(const struct restore *restore)
 {
     const struct imgz_location location =
@@ -192,7 +192,7 @@ static int check_paranoid(const struct restore *restore)
 static const char nothing_to_keep[] = "is no block device: it is written anew, there is nothing to "
                                       "keep";
 
-/* What speaks against a pipe as the target: it keeps nothing that could be read. */
+/* Flags that rule out a pipe as the target: it keeps nothing that could be read. */
 static const struct stream_rule {
     enum imgz_flag flag;
     const char *why;
@@ -203,7 +203,7 @@ static const struct stream_rule {
     {IMGZ_FLAG_ONLY_CHANGED, nothing_to_keep},
 };
 
-/* NULL: nothing does. */
+/* NULL: there is none. */
 static const struct stream_rule *find_stream_rule(const struct restore *restore)
 {
     for (size_t i = 0; i < IMGZ_COUNT_OF(stream_rules); i++)
@@ -222,7 +222,7 @@ static int check_readable(const struct restore *restore)
                                   "%s %s", imgz_sink_path(restore->output), nothing_to_keep);
 }
 
-/* Found out before it is written, not after. */
+/* Finds out before it is written, not after. */
 static int try_reading(const struct restore *restore)
 {
     bool direct;
@@ -317,7 +317,7 @@ static int open_both(void *context)
     return imgz_sink_open(&config, restore->job.latch, &restore->job.log, &restore->output);
 }
 
-/* All that is known before the first byte is read. */
+/* Checks all that is known before the first byte is read. */
 static int allow(struct restore *restore)
 {
     int rc = check_readable(restore);
@@ -359,7 +359,7 @@ static int run(struct restore *restore)
 
 /* ---- Without writing ---------------------------------------------------------------------- */
 
-/* What a run looks at with the first item; through a pipe there is none yet. */
+/* Checks what a run checks with the first item; from a pipe there is none yet. */
 static int check_first(struct restore *restore)
 {
     const struct imgz_image *image = &restore->decode.image;

@@ -9,8 +9,8 @@
 
 #define PIECE_BYTES ((uint64_t)1 << 20)
 
-/* At least so much is read where the disk is small. Of a large drive with a small disk on it the
- * rest would take hours, for a remark. */
+/* At least this much is read if the disk is small. Reading the rest of a large drive would take
+ * hours, only for a remark. */
 #define LOOK_BYTES_MIN ((uint64_t)1 << 30)
 
 struct look {
@@ -21,7 +21,7 @@ struct look {
 };
 
 /* Reads a piece that begins at 'at', a whole block, and has 'skip' bytes of the disk. Moves on if
- * all behind these is zero; otherwise tells what it is. */
+ * all after these is zero; otherwise records what it is. */
 static bool look_at_piece(const struct look *look, uint64_t at, uint64_t skip)
 {
     struct imgz_job *job = look->job;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compare: a source, or the disk in another image, is held against the hashes of an image
- * (compare_stage.h, compare_images.h), and what differs is told. Of the first image only its end,
- * sizes and hashes are read.
+ * Compares a source, or the disk in another image, with the hashes of an image (compare_stage.h,
+ * compare_images.h), and reports what differs. Of the first image only its end, sizes and hashes
+ * are read.
  */
 #include "job/verify/compare.h"
 
@@ -29,8 +29,8 @@ struct compare {
     struct imgz_source *source;
 };
 
-/* The table of hashes is bound to the image by the root hash alone: a table of another disk would
- * be whole in itself. */
+/* Only the root hash binds the table of hashes to the image: a table of another disk would be valid
+ * by itself. */
 static int check_root(const struct compare *compare)
 {
     const struct imgz_image *image = &compare->image;
@@ -41,8 +41,8 @@ static int check_root(const struct compare *compare)
                                   "the table of hashes does not fit the root hash");
 }
 
-/* The hashes find accidents. Whoever changes a disk on purpose can keep them, but not a digest that
- * was made for that. */
+/* The hashes find accidents. Whoever changes a disk on purpose can keep them the same, but not a
+ * digest that was made against that. */
 static int check_digests(const struct compare *compare)
 {
     struct imgz_location location = imgz_source_location(compare->source, IMGZ_OFFSET_NONE);
@@ -98,8 +98,8 @@ static int look_behind(const struct compare *compare)
     return imgz_beyond_end_look(compare->job, compare->source, disk_bytes);
 }
 
-/* An image stands for the disk in it; unless the disk in the first image is itself an image, and
- * by the sizes this one. */
+/* An image stands for the disk in it, unless the disk in the first image is itself an image, of
+ * this one's size. */
 static int look_inside(void *context)
 {
     struct compare *compare = context;

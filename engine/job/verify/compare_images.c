@@ -2,9 +2,9 @@
 /*
  * other image -> feeder -> workers (inflate, check) -> comparison.
  *
- * Where chunks have the same size and hash in both, their hashes are compared as they are.
- * Otherwise the drain hashes the bytes anew in chunks of the first image's size, which is many
- * times faster than to inflate them, and sums these up in a totals of their own.
+ * If chunks have the same size and hash in both, their hashes are compared as they are. Otherwise
+ * the drain hashes the bytes again in chunks of the first image's size, and adds these up in totals
+ * of their own. That is many times faster than inflating them.
  */
 #include "job/verify/compare_images.h"
 
@@ -22,7 +22,7 @@ struct twins {
     struct imgz_decode_stage decode; /* of the other */
     struct imgz_expected expected;
 
-    /* NULL where chunks have the same size and hash. */
+    /* NULL if chunks have the same size and hash. */
     struct imgz_rehash *rehash;
     struct imgz_totals *totals;
 };
@@ -96,7 +96,7 @@ static int load_other(void *context)
                            &twins->job->log);
 }
 
-/* For chunks of another size, or of another hash: what makes those of the first image of them. */
+/* Prepares to make chunks of the first image's size and hash, if those of the other differ. */
 static int prepare_rehash(struct twins *twins)
 {
     const uint32_t chunk_bytes = twins->image->header.chunk_bytes;
@@ -114,7 +114,7 @@ static int prepare_rehash(struct twins *twins)
     return 0;
 }
 
-/* Bytes are compared by workers that have a chunk of the image's size: not here. */
+/* Only workers that have chunks of the image's size can compare bytes: not here. */
 static int check_paranoid(const struct twins *twins)
 {
     const struct imgz_source *other = twins->decode.image.source;

@@ -16,7 +16,7 @@ struct match {
     const struct imgz_image *image;
     struct imgz_expected expected;       /* owned by the drain */
     struct imgz_hash_stage scan;         /* of the source */
-    struct imgz_chunk_reader *unpackers; /* one per worker, to compare bytes; NULL: hashes do */
+    struct imgz_chunk_reader *unpackers; /* one per worker, to compare bytes; NULL: hashes are */
 };
 
 static int feed(void *context, struct imgz_pipeline *pipeline)
@@ -29,7 +29,7 @@ static int feed(void *context, struct imgz_pipeline *pipeline)
 
 /* ---- By bytes: in the workers ------------------------------------------------------------- */
 
-/* Whether the current item has the bytes of the slot at 'offset', up to a chunk of them. */
+/* Whether the item begins with the same 'bytes' as the slot, at most a chunk. */
 static bool is_equal(const struct imgz_slot *slot, const struct imgz_slot *item, uint64_t bytes)
 {
     if (slot->kind == IMGZ_SLOT_ZERO)
@@ -47,7 +47,7 @@ static void note_failure(struct imgz_slot *slot, const struct imgz_slot *item)
     slot->read_bytes = item->read_bytes;
 }
 
-/* What a stream has behind the disk is reported by the drain. */
+/* What a stream has after the disk is reported by the drain. */
 static void compare_bytes(const struct match *match, struct imgz_chunk_reader *chunks,
                           struct imgz_slot *slot)
 {
@@ -145,8 +145,8 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
                                                    : raise_size(match, match->job->sum.raw_bytes);
 }
 
-/* A device may be larger than the disk that was restored to it: only so much is read. Anything else
- * must have its size. */
+/* A device may be larger than the disk that was restored to it: only the disk's size is read.
+ * Anything else must have its size. */
 static int find_size(struct match *match)
 {
     struct imgz_hash_stage *scan = &match->scan;

@@ -10,7 +10,7 @@
 #include "image/chunk_reader.h"
 #include "io/device/gpt.h"
 
-/* Larger than any table in use (128 entries of 128 bytes): what a disk can make us read. */
+/* Larger than any table in use (128 entries of 128 bytes); bounds what a disk can make us read. */
 #define ENTRIES_BYTES_MAX ((uint64_t)1 << 20)
 
 /* The protective MBR: four entries of 16 bytes. */
@@ -37,9 +37,9 @@ struct finder {
     struct imgz_gpt_header old;
 };
 
-/* ---- Is all of the drive's table right, and its backup at the end? ------------------------ */
+/* ---- Is the drive's table valid, and its backup at the end? ------------------------------- */
 
-/* Reads whole blocks of the drive, as direct I/O wants it. '*at': where 'offset' is in '*memory',
+/* Reads whole blocks of the drive, as direct I/O needs. '*at': where 'offset' is in '*memory',
  * which is the caller's. False if there is less. */
 static bool read_drive(const struct finder *finder, uint64_t offset, uint64_t bytes,
                        unsigned char **memory, const unsigned char **at)
@@ -96,7 +96,7 @@ static bool is_drive_right(struct finder *finder)
 
 /* ---- What was there before ---------------------------------------------------------------- */
 
-/* The first sectors of the disk in the image; NULL if they cannot be told. */
+/* The first sectors of the disk in the image; NULL if they cannot be read. */
 static const unsigned char *unpack_head(struct finder *finder)
 {
     const struct imgz_slot *slot = &finder->chunks.slot;
@@ -142,8 +142,8 @@ static int cover_mbr(struct finder *finder, const unsigned char *head)
     return rc;
 }
 
-/* Behind the table itself and all that partitions may use. An image that says otherwise would have
- * differences overlooked there. */
+/* True if the old backup lies after the table itself and all that partitions may use. Otherwise an
+ * image could hide differences there. */
 static bool is_old_right(const struct finder *finder)
 {
     const struct imgz_gpt_header *old = &finder->old;
@@ -156,7 +156,7 @@ static bool is_old_right(const struct finder *finder)
            old->last_usable_lba > old->entries_lba;
 }
 
-/* Where the old backup was there may be anything: it is no part of the table any more. */
+/* The place of the old backup may hold anything: it is not part of the table any more. */
 static int cover_backup(struct finder *finder)
 {
     const uint64_t table_bytes = imgz_align_up(finder->old.entries_bytes, finder->sector_bytes);

@@ -13,7 +13,7 @@ struct imgz_rehash {
     struct imgz_rehash_config config;
     struct imgz_hasher *hasher;
     uint64_t offset;     /* on the disk: where the chunk begins that is being filled */
-    uint64_t fill_bytes; /* of it, that were hashed */
+    uint64_t fill_bytes; /* of it, hashed so far */
 };
 
 int imgz_rehash_create(const struct imgz_rehash_config *config, struct imgz_rehash **result)

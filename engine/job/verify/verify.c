@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Verify: image -> feeder -> workers (inflate, check) -> sums. Nothing is written; a bad chunk does
- * not end the job, so that the report says how many there are. To scrub is the same without
- * inflating: the notes' sums take the place of those of the raw bytes.
+ * not end the job, so that the report says how many there are. A scrub is the same without
+ * inflating: the notes' sums replace those of the raw bytes.
  */
 #include "job/verify/verify.h"
 
@@ -19,7 +19,7 @@
 struct verify {
     struct imgz_job *job;
     struct imgz_decode_stage decode;
-    struct imgz_slot bad_slot; /* a copy of the first, for its story; its buffers are not used */
+    struct imgz_slot bad_slot; /* a copy of the first, for its error; its buffers are not used */
 };
 
 static int feed(void *context, struct imgz_pipeline *pipeline)
