@@ -46,8 +46,8 @@ const std::vector<Chunk> &corpus(Kind kind);
 /* The length of all chunks of 'kind'. */
 size_t corpus_bytes(Kind kind);
 
-/* Writes a disk of size_mib() MiB to 'path': half FILES, an eighth made data, an eighth random,
- * an eighth zeros, an eighth holes. False if that failed. */
+/* Writes a disk of size_mib() MiB to 'path': half FILES, an eighth generated data, an eighth
+ * random, an eighth zeros, an eighth holes. False if that failed. */
 bool write_disk(const char *path);
 
 } // namespace bench

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What people type who know gzip, zstd, dd or qemu-img, and how the same is written here. imgz
- * refuses it like anything unknown, but says how.
+ * refuses it like anything unknown, but says how to write it.
  */
 #ifndef IMGZ_TOOLS_HABITS_H
 #define IMGZ_TOOLS_HABITS_H

@@ -54,8 +54,8 @@ _Static_assert(WINDOW_COUNT *WINDOW_BYTES < 1u << 16, "counts have 16 bits, squa
 #define DEVIATIONS_MAX    8u
 #define WINDOW_EXCESS_MAX 1024u /* in 1/1024 */
 
-/* A gain of less than one byte in so many is not worth deflating a chunk for. Windows are judged by
- * what frequencies prove, a gain of 0.2 % at most; padding and repeats by the same. */
+/* A gain of less than one byte in this many is not worth deflating a chunk for. Windows are judged
+ * by what frequencies prove, a gain of 0.2 % at most; padding and repeats by the same. */
 #define GAIN_SHARE 512u
 
 /* At the end of a block; less than a cache line, and more zeros than data ends in by chance. */

@@ -41,8 +41,7 @@ static uint32_t distance_entry(uint32_t symbol)
            imgz_distance_extra_bits[symbol];
 }
 
-/* The entry of a symbol with a code of 'code_bits'; in a subtable, of so many bits after the
- * index. */
+/* The entry of a symbol with a code of 'code_bits'; in a subtable, of the bits after the index. */
 static uint32_t entry_of(const struct source *source, uint32_t symbol, uint32_t code_bits)
 {
     const uint32_t entry = source->entries[symbol];

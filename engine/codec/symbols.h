@@ -18,7 +18,7 @@
 #define IMGZ_SYMBOL_LENGTH_COUNT   29u
 #define IMGZ_SYMBOL_DISTANCE_COUNT 30u
 
-/* The length of a match is the base plus so many extra bits; so is its distance. */
+/* The length of a match is its base plus the value of its extra bits; so is the distance. */
 extern const uint16_t imgz_length_bases[IMGZ_SYMBOL_LENGTH_COUNT];
 extern const uint8_t imgz_length_extra_bits[IMGZ_SYMBOL_LENGTH_COUNT];
 extern const uint16_t imgz_distance_bases[IMGZ_SYMBOL_DISTANCE_COUNT];

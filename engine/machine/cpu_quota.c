@@ -9,7 +9,7 @@
 
 #define MILLIS_PER_PROCESSOR 1000u
 
-/* "150000 100000" or "max 100000": microseconds of processor time in each period of so many. */
+/* "150000 100000" or "max 100000": microseconds of processor time, and of the period. */
 static uint64_t read_group(const struct imgz_cgroup *group)
 {
     char quota[64];

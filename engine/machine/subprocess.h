@@ -24,7 +24,7 @@
 #include "base/base.h"
 
 enum imgz_subprocess_kind {
-    IMGZ_SUBPROCESS_CHILD,  /* killed by the parent, and with it */
+    IMGZ_SUBPROCESS_CHILD,  /* killed by the parent, or when it dies */
     IMGZ_SUBPROCESS_ORPHAN, /* nobody waits for it: one that hangs in the kernel cannot be killed */
 };
 

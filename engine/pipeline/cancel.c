@@ -12,8 +12,8 @@
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler may take no lock");
 
 struct imgz_cancel {
-    /* Set with release order by request(), read with acquire order by requested(): whoever sees the
-     * request also sees what the program did before it. */
+    /* Set with release order by request(), read with acquire order by requested(): a thread that
+     * sees the request also sees what the program did before it. */
     atomic_bool requested;
 };
 

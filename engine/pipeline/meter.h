@@ -11,7 +11,7 @@
  * time than other data, because they are not compressed. So they are also counted separately, with
  * an estimate of how many are still ahead (blanks.h).
  *
- * Place: one per pipeline. the feeder or the job sets the total, the drain counts, the caller's
+ * Place: one per pipeline. The feeder or the job sets the total, the drain counts, the caller's
  * thread reads.
  *
  * Threads    add() and take_over(): the drain, or another before it has anything to count;

@@ -73,7 +73,7 @@ struct imgz_slot {
     bool fed_zero;             /* it was fed as zeros: nothing had to be read for it */
     bool read_deferred;        /* the feeder left reading to the worker: see source.h */
     int read_rc;               /* how that ended: a negative errno, or 0 where the source ended */
-    uint64_t read_bytes;       /* ... after so many bytes */
+    uint64_t read_bytes;       /* ... after this many bytes */
     bool unchanged;            /* restore: the target holds these bytes already */
     bool image_failed;         /* compared with an image: the fault is that of the image's item */
     uint32_t differ_count;     /* ... by bytes: chunks that differ */

@@ -76,7 +76,7 @@ IMGZ_MUST_CHECK int imgz_threads_call(int (*body)(void *context), void *context,
                                       struct imgz_latch *latch);
 
 /* Runs one function in a thread of its own and waits for it: for what needs more stack than the
- * caller may have. Returns what it returns, or why no thread could be started. */
+ * caller may have. Returns the function's result, or why no thread could be started. */
 IMGZ_MUST_CHECK int imgz_threads_call_deep(int (*body)(void *context), void *context);
 
 #endif /* IMGZ_THREADS_H */

@@ -6,8 +6,8 @@
  * waits for it: the caller's thread looks here once every interval. When a read takes too long, it
  * ends the job without the thread that is stuck (threads.h).
  *
- * Time passes only in tick(), at most 'tick_ns_max' in each. So none passes while the whole process
- * is stopped (Ctrl-Z, a machine that sleeps).
+ * Time passes only in tick(), at most 'tick_ns_max' in each. So hardly any passes while the whole
+ * process is stopped (Ctrl-Z, a machine that sleeps).
  *
  * Place: the source and the reader note their reads; job.c calls tick().
  *

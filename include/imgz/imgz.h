@@ -220,7 +220,7 @@ enum imgz_on_error {
     IMGZ_ON_ERROR_ZERO, /* capture: put zeros for exactly these, go on, and report them */
 };
 
-/* How chunks, and from their hashes the disk, are hashed. */
+/* The hash of chunks; the root hash is made from these. */
 enum imgz_chunk_hash {
     IMGZ_CHUNK_HASH_DEFAULT, /* XXH3; for an image, its own */
     IMGZ_CHUNK_HASH_XXH3,    /* XXH3-128, at the speed of memory: finds accidents */
@@ -410,11 +410,11 @@ struct imgz_report {
 /* ---- Jobs --------------------------------------------------------------------------------- */
 
 /* Reads the file, block device or pipe 'source' and writes the image 'image', which is called
- * IMAGE.partial until it is complete. If the run fails, what it wrote stays there, unless 'source'
- * is a pipe, which cannot be read again, or the written data proved to be bad; error.text says
- * which. Such a partial image is replaced only with IMGZ_FLAG_DISCARD_PARTIAL or IMGZ_FLAG_FORCE;
- * otherwise -ENOTEMPTY. A file of that name that may be something else is never touched
- * (-ENOTUNIQ).
+ * IMAGE.partial until it is complete. If the run fails, what it wrote stays there. It is removed if
+ * 'source' is a pipe, which cannot be read again, or if the written data proved to be bad;
+ * error.text says which. Such a partial image is replaced only with IMGZ_FLAG_DISCARD_PARTIAL or
+ * IMGZ_FLAG_FORCE; otherwise -ENOTEMPTY. A file of that name that may be something else is never
+ * touched (-ENOTUNIQ).
  *
  * With IMGZ_FLAG_RESUME both must be files or devices. What an interrupted run left in
  * IMAGE.partial is checked, and only the rest is read. With the same options the image is the one

@@ -102,7 +102,7 @@ int imgz_stream_read(int fd, int stop_fd, void *buffer, size_t bytes, size_t *do
 
 /* A regular file takes all at once. A pipe or socket that polls as writable may have room for only
  * a part: a plain write would then sleep where a stop cannot wake it. RWF_NOWAIT writes what fits.
- * Where it is not known (terminals, pipes of older kernels) one page is written.
+ * Where the kernel does not know it (terminals, pipes of older kernels) one page is written.
  */
 static ssize_t write_some(int fd, bool regular, const void *buffer, size_t bytes)
 {

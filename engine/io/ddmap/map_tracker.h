@@ -29,7 +29,7 @@ struct imgz_map_tracker_config {
     uint64_t size_bytes;               /* of the source; IMGZ_SIZE_UNKNOWN is refused */
     const struct imgz_range_list *bad; /* grown by the drain; must outlive it */
     bool force;                        /* replace a map that has something finished */
-    bool resume;                       /* ... unless begin() finds that it is resumed */
+    bool resume;                       /* such a map may be the one to resume: begin() finds out */
 };
 
 /* How a run begins. */

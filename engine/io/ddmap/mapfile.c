@@ -204,7 +204,7 @@ static void skip_blanks(struct scan *scan)
         scan->at += 1;
 }
 
-/* Cuts off what follows a '#' at the start of the line or after a blank. */
+/* Cuts off a comment, which begins with '#' at the start of the line or after a blank. */
 static void cut_comment(struct scan *scan)
 {
     for (const char *at = scan->at; at < scan->end; at++) {

@@ -111,9 +111,9 @@ IMGZ_MUST_CHECK int imgz_mapfile_make(struct imgz_mapfile *map, uint64_t size_by
 IMGZ_MUST_CHECK int imgz_mapfile_format(const struct imgz_mapfile *map, uint64_t position,
                                         bool finished, char **text, size_t *bytes);
 
-/* Writes the file beside it under a temporary name (NAME.partial), flushes and renames it. So there
- * is always either this map or the one before, whose mode it keeps. -EEXIST: the name is not that
- * of a regular file. Errors are not raised. */
+/* Writes the file under a temporary name beside it (NAME.partial), flushes it and renames it. So
+ * there is always either this map or the one before, whose mode it keeps. -EEXIST: the name is not
+ * that of a regular file. Errors are not raised. */
 IMGZ_MUST_CHECK int imgz_mapfile_save(const struct imgz_mapfile *map, const struct imgz_name *name,
                                       uint64_t position, bool finished);
 

@@ -6,7 +6,7 @@
  * Place: used by claims.h and its callers.
  *
  * Threads    any; a stack belongs to one.
- * Errors     kept, as by ferror(3): what does not exist or cannot be found out is left out;
+ * Errors     kept, as with ferror(3): what does not exist or cannot be found out is left out;
  *            sysfs.failed_rc then says if something could not be found out.
  * Blocking   files that lie on no device are not looked at, so a server that hangs holds nobody up.
  */

@@ -5,7 +5,7 @@
  * Place: used by device.h (what a device is) and device_stack.h (what lies on it).
  *
  * Threads    any; a view belongs to one.
- * Errors     kept, as by ferror(3): what does not exist or cannot be read is "" or 0 or no entry;
+ * Errors     kept, as with ferror(3): what does not exist or cannot be read is "" or 0 or no entry;
  *            failed_rc then says if something exists but cannot be read.
  */
 #ifndef IMGZ_SYSFS_H

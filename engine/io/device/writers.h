@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs that have a block device open for writing, such as a virtual machine its disk. open(2)
- * with O_EXCL does not notice them.
+ * Programs that have a block device open for writing, such as a virtual machine with its disk.
+ * open(2) with O_EXCL does not notice them.
  *
  * Place: read by a stack (device_stack.h) when it is opened.
  *

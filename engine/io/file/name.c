@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * realpath() would give a path, and each later use would resolve it again: whoever can rename one
- * of its directories would choose what it means. So the links are followed here, one by one, each
- * from the directory it lies in, and that directory stays open.
+ * realpath() would give a path, and each later use would resolve it again: somebody who can rename
+ * one of its directories could choose what it means. So the links are followed here, one by one,
+ * each from the directory it lies in, and that directory stays open.
  */
 #include "io/file/name.h"
 

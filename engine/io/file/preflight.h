@@ -8,7 +8,7 @@
  * Place: called by sink_file.c and map_tracker.c, before anything is made.
  *
  * Threads    any.
- * Errors     raised: what a function below says does not hold.
+ * Errors     raised, if what a function below states does not hold.
  */
 #ifndef IMGZ_PREFLIGHT_H
 #define IMGZ_PREFLIGHT_H

@@ -175,9 +175,9 @@ static int remove_stale(struct imgz_tempfile *temp, bool discard)
     return rc;
 }
 
-/* Opens the file again for its lock. Some file systems do not open a file twice, with whatever
- * error. There the lock shares the description of 'fd', and may outlive a killed process for as
- * long as a ring holds the file open. */
+/* Opens the file again for its lock. Some file systems do not open a file twice, whatever the error
+ * is. There the lock shares the description of 'fd', and may outlive a killed process for as long
+ * as a ring holds the file open. */
 static int open_for_lock(const struct imgz_tempfile *temp, int fd)
 {
     int again = openat(temp->directory_fd, temp->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -315,7 +315,7 @@ int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd)
     } else {
         rc = drop_cache(*fd);
     }
-    /* File systems exist where files have no modes. */
+    /* On some file systems files have no modes. */
     (void)!fchmod(*fd, temp->marked ? FILE_MODE | S_ISVTX : FILE_MODE);
     return rc;
 }

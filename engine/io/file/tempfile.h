@@ -70,8 +70,8 @@ IMGZ_MUST_CHECK int imgz_tempfile_create(struct imgz_tempfile *temp, bool discar
 IMGZ_MUST_CHECK int imgz_tempfile_take_over(struct imgz_tempfile *temp, int *fd);
 
 /* What create(), or take_over() with 'resume', would return; nothing is changed. '*left' is the
- * file that would be taken over; without one it is not written. Also -EACCES, -EROFS: no file can
- * be made there. */
+ * file that take_over() would open; it is not set if there is none. Also -EACCES, -EROFS: no file
+ * can be made there. */
 IMGZ_MUST_CHECK int imgz_tempfile_look(struct imgz_tempfile *temp, bool resume, bool discard,
                                        struct stat *left);
 

@@ -7,7 +7,7 @@
  * Threads    the drain's.
  * Ownership  the caller's bytes are copied, or written, before append returns.
  * Errors     raised.
- * Blocking   bytes, while the most writes are under way that may be.
+ * Blocking   bytes, while the maximum number of writes is under way.
  * Memory     all in open().
  */
 #ifndef IMGZ_APPEND_H
@@ -37,13 +37,13 @@ struct imgz_append {
 IMGZ_MUST_CHECK int imgz_append_open(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
                                      struct imgz_append **result);
 
-/* Before the first byte: goes on after the first 'offset' bytes of a sink that was taken over. What
- * it holds after them is cut off. */
+/* Before the first byte: goes on after the first 'offset' bytes of a sink that an earlier run left.
+ * The rest is cut off. */
 IMGZ_MUST_CHECK int imgz_append_resume(struct imgz_append *append, uint64_t offset);
 
 IMGZ_MUST_CHECK int imgz_append_bytes(struct imgz_append *append, const void *data, uint64_t bytes);
 
-/* Waits until all that was appended is written: it survives the process, but is not flushed. */
+/* Waits until all appended bytes are written: they survive the process, but are not flushed. */
 IMGZ_MUST_CHECK int imgz_append_settle(struct imgz_append *append);
 
 /* Waits until all is written, gives a file its size, and flushes the sink. */

@@ -4,8 +4,9 @@
  *
  * Place: for io/sink alone. Others include sink.h, append.h, sparse.h.
  *
- * A new kind is one file: it allocates a structure that begins with a struct imgz_sink, fills in
- * imgz_sink_init() and its own members, and is added to imgz_sink_open(). No job changes.
+ * A new kind is one file: it allocates a structure that begins with a struct imgz_sink, calls
+ * imgz_sink_init() on that, fills in its own members, and is added to imgz_sink_open(). No job
+ * changes.
  *
  * Threads    one at a time.
  * Ownership  close() ends what the kind has opened and frees the structure.

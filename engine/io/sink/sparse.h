@@ -7,7 +7,7 @@
  * Threads    the drain's.
  * Ownership  put takes the slot and gives it back to the pipeline once nothing of it is under way.
  * Errors     raised. Nothing is written of a slot that was not checked: asserted.
- * Blocking   take until a slot is there; put while the most requests are under way that may be.
+ * Blocking   take until a slot is there; put while the maximum number of requests is under way.
  * Memory     all in open().
  */
 #ifndef IMGZ_SPARSE_H

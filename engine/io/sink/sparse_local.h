@@ -18,7 +18,7 @@ struct imgz_sparse_local {
     struct imgz_sparse sparse;
     struct imgz_aio_loop loop;
     unsigned char *zero_buffer; /* for a device that cannot zero by itself */
-    bool zeroing_refused;       /* it refused to */
+    bool zeroing_refused;       /* it refused to zero */
 };
 
 #endif /* IMGZ_SPARSE_LOCAL_H */

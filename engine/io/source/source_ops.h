@@ -4,8 +4,9 @@
  *
  * Place: for io/source alone. Others include source.h.
  *
- * A new kind is one file: it allocates a structure that begins with a struct imgz_source, fills in
- * imgz_source_init() and its own members, and is added to imgz_source_open(). No job changes.
+ * A new kind is one file: it allocates a structure that begins with a struct imgz_source, calls
+ * imgz_source_init() on that, fills in its own members, and is added to imgz_source_open(). No job
+ * changes.
  *
  * Threads    read_at and next_extent from several at once, on different ranges; the rest by one.
  * Ownership  close() ends what the kind has opened and frees the structure.

@@ -20,7 +20,7 @@
 /* If this much in one stretch is bad, it is time to check whether the source is there at all. */
 #define DOUBT_BYTES IMGZ_RESCUE_STEP_BYTES
 
-/* It is gone if none of this many places, from its beginning to its end, can be read. */
+/* It is gone if not one of this many places, from its beginning to its end, can be read. */
 #define PLACES 5u
 
 /* One slot's rescue. */

@@ -2,8 +2,8 @@
 /*
  * What an interrupted run could not read. The file that it left has zeros for it, and is marked
  * then (tempfile.h); only the map that was kept with it says where. Without that a marked file is
- * refused. With a map, nothing after the map's end is taken over, marked or not: a mark may get
- * lost when the file is copied.
+ * refused. With a map, nothing after the map's end is kept, marked or not: a mark may get lost when
+ * the file is copied.
  *
  * Threads    the job's.
  * Ownership  owns the list.
@@ -18,7 +18,7 @@
 #include "job/common/job.h"
 
 struct imgz_known_bad_config {
-    const struct imgz_sink *output;   /* was taken over */
+    const struct imgz_sink *output;   /* left by an interrupted run */
     const struct imgz_name *map_name; /* NULL, or not there: the file must not be marked */
     uint64_t size_bytes;              /* of the disk */
 };
@@ -26,7 +26,7 @@ struct imgz_known_bad_config {
 /* All zero: nothing is known. */
 struct imgz_known_bad {
     struct imgz_range_list bad; /* all that the map has, even after end_bytes */
-    uint64_t end_bytes;         /* of the disk: what follows must not be taken over */
+    uint64_t end_bytes;         /* of the disk: what follows must not be kept */
 };
 
 /* 'known_bad' may be uninitialized; call fini in any case. */

@@ -17,7 +17,7 @@
 #include "job/capture/valid_prefix.h"
 
 struct imgz_resume_config {
-    const struct imgz_sink *output; /* was taken over */
+    const struct imgz_sink *output; /* left by an interrupted run */
     const struct imgz_source *source;
     struct imgz_frame_header header;  /* what the image begins with */
     const struct imgz_name *map_name; /* of the map that was kept with it, or NULL */

@@ -22,7 +22,7 @@
 
 struct imgz_retry_resume_config {
     struct imgz_latch *latch;
-    const struct imgz_sink *output; /* was taken over */
+    const struct imgz_sink *output; /* left by an interrupted run */
     const char *disk;               /* what the image is of, for errors */
     const struct imgz_image *old;   /* loaded with its hashes */
     const struct imgz_range_list *missing;

@@ -13,7 +13,7 @@
 #include "job/capture/retry_read.h"
 #include "job/common/provenance.h"
 
-/* What a worker has of its own. */
+/* The private state of one worker. */
 struct imgz_retry_worker {
     struct imgz_chunk_encoder encoder;
     struct imgz_retry_read reread;

@@ -18,7 +18,7 @@
 #include "job/common/decode_stage.h"
 #include "job/common/recorded.h"
 
-struct imgz_retry_worker;    /* what a worker has of its own */
+struct imgz_retry_worker;    /* the private state of one worker */
 struct imgz_retry_stage_was; /* what a slot held as it came from the image */
 
 struct imgz_retry_stage {

@@ -13,7 +13,8 @@
  * equal by chance. More would only cost time on a slow disk. */
 #define SAMPLE_COUNT 16u
 
-/* A failing drive is read as little as possible: after so many failed reads the rest is skipped. */
+/* A failing drive is read as little as possible: after this many failed reads the rest is
+ * skipped. */
 #define FAILURES_MAX 2u
 
 /* On the heap: a thread that is left behind may still use it. */

@@ -17,7 +17,7 @@
 #include "job/common/job.h"
 
 struct imgz_valid_prefix_config {
-    const struct imgz_sink *output;  /* was taken over */
+    const struct imgz_sink *output;  /* left by an interrupted run */
     const char *disk;                /* what the image is of, for errors */
     struct imgz_frame_header header; /* what the image begins with */
     uint64_t end_bytes;              /* of the disk: what follows does not count */

@@ -2,7 +2,7 @@
 /*
  * Example: two workers and slots of 2 MiB. There are 12 slots in 24 MiB and 5 slots in 10 MiB; in 8
  * MiB there are 4 slots and one worker. More slots let reading, working and writing overlap; a
- * worker without a slot of its own is idle, and so goes first.
+ * worker without a slot is idle, so it is dropped first.
  */
 #include "job/common/budget.h"
 

@@ -13,7 +13,7 @@
 #include "image/image_feeder.h"
 #include "job/common/job.h"
 
-/* What a worker has of its own. The buffers are lent to the slots that have none, see
+/* The private state of one worker. The buffers are lent to the slots that have none, see
  * decode_stage.c. */
 struct imgz_decode_stage_worker {
     struct imgz_chunk_decoder decoder; /* empty to scrub */

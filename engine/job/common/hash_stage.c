@@ -17,8 +17,8 @@
 #include "io/source/reader.h"
 
 /* Half of the smallest second cache level in use (256 KiB). The buffers begin with a page, as the
- * kernel's own do. If an address is 1 to 31 bytes after that of the source, modulo 4096, a Zen 3
- * copies at 2 GB/s instead of 8 (REP MOVSB); malloc() gives 16. */
+ * kernel's own do. If the target's address is 1 to 31 bytes after the source's, modulo 4096, a Zen
+ * 3 copies at 2 GB/s instead of 8 (REP MOVSB); malloc() gives 16. */
 #define PIECE_BYTES ((size_t)128 << 10)
 
 static int create_workers(struct imgz_hash_stage *scan, enum imgz_hash_kind hash)

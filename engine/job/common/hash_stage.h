@@ -14,7 +14,7 @@
 #include "io/source/source.h"
 #include "job/common/job.h"
 
-/* What a worker has of its own. */
+/* The private state of one worker. */
 struct imgz_hash_stage_worker {
     struct imgz_hasher *hasher;
     unsigned char *piece; /* see hash_stage.c */

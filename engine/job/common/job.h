@@ -119,7 +119,7 @@ enum imgz_chunk_hash imgz_job_hash_named(enum imgz_hash_kind hash);
 IMGZ_MUST_CHECK int imgz_job_check_hash(struct imgz_job *job, const char *image_path,
                                         enum imgz_hash_kind hash);
 
-/* Opens what is read and written by 'body', which may block on a pipe, and can be cancelled
+/* Runs 'body', which opens what is read and written: it may block on a pipe, and can be cancelled
  * meanwhile. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
 

@@ -126,7 +126,8 @@ int imgz_unreadable_tell(const struct imgz_image *image, struct imgz_job *job)
 
 /* ---- Both ----------------------------------------------------------------------------------- */
 
-/* Adds a range that may overlap what is there, as whole sectors; ranges come by their offsets. */
+/* Adds a range that may overlap what is there, as whole sectors; ranges come in order of their
+ * offsets. */
 static int add_sectors(struct imgz_range_list *list, const struct imgz_range *range,
                        uint64_t size_bytes)
 {

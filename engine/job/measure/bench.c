@@ -428,7 +428,7 @@ static bool is_read(const struct imgz_bench_row *row)
     return row->kind == IMGZ_BENCH_READ_DIRECT || row->kind == IMGZ_BENCH_READ_CACHED;
 }
 
-/* The sample is loaded after the reading, so that it does not fill the page cache before. */
+/* The sample is loaded after the reading, so that it does not fill the page cache before that. */
 static int measure_all(struct bench *bench)
 {
     struct imgz_bench_result *result = &bench->result;

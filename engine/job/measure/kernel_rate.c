@@ -20,7 +20,7 @@
  * slow it down. */
 #define KERNEL_TURN_BYTES ((uint64_t)8 << 20)
 
-/* What a worker has of its own. */
+/* The private state of one worker. */
 struct rate_worker {
     struct imgz_chunk_encoder encoder;
     struct imgz_chunk_decoder decoder;

@@ -33,7 +33,7 @@ struct imgz_kernel_rate {
     int level;            /* PACK, PROVE */
     uint64_t slice_ns;    /* not of PROVE */
     uint32_t prove_count; /* PROVE: how many chunks */
-    bool keep;            /* PROVE: ... as their packed form */
+    bool keep;            /* PROVE: keep the result as their packed form */
 
     /* Filled in by run(). */
     uint64_t raw_bytes;    /* worked on; a chunk counts each time */

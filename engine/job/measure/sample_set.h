@@ -95,7 +95,7 @@ void imgz_sample_set_unpack(const struct imgz_sample_set *samples, uint32_t inde
 
 /* ---- Jobs on a sample set ----------------------------------------------------------------- */
 
-/* Prepares a job whose slots hold one chunk each. Raised. */
+/* Prepares a job whose slots hold one chunk each. Errors are raised. */
 IMGZ_MUST_CHECK int imgz_sample_set_prepare_job(const struct imgz_sample_set *samples,
                                                 struct imgz_job *job);
 

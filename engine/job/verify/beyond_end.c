@@ -10,7 +10,7 @@
 #define PIECE_BYTES ((uint64_t)1 << 20)
 
 /* At least this much is read if the disk is small. Reading the rest of a large drive would take
- * hours, only for a remark. */
+ * hours, just for a remark. */
 #define LOOK_BYTES_MIN ((uint64_t)1 << 30)
 
 struct look {
