@@ -38,8 +38,7 @@ void bench_table_print_head(const struct imgz_bench_result *result, const char *
     char source[80] = "";
 
     if (path != NULL)
-        snprintf(source, sizeof(source), ": %s, of which a sample",
-                 units_size(result->source_bytes).text);
+        snprintf(source, sizeof(source), " (%s): a sample", units_size(result->source_bytes).text);
     streams_print("%s%s of %s; %s, chunks of %s%s%s", path != NULL ? path : "A synthetic mix",
                   source, units_size(result->sample_bytes).text,
                   units_count(result->thread_count, "thread").text,
@@ -163,7 +162,7 @@ static const char *limit_of(const struct imgz_bench_result *result,
         return "";
     if (small->keeps_up)
         return " The drive is the limit.";
-    return fast->keeps_up ? " The drive is the limit at fast, the processors are at 6."
+    return fast->keeps_up ? " At level fast the drive is the limit, at level 6 the processors are."
                           : " The processors are the limit.";
 }
 
@@ -177,7 +176,7 @@ static void advise_whole(const struct imgz_bench_result *result, struct bench_ad
     if (fast == NULL || small == NULL)
         return;
     if (data_bytes == 0) {
-        add_line(advice, "All of it is a hole: there is nothing to read and to compress.");
+        add_line(advice, "All of it is a hole: there is nothing to read or compress.");
         return;
     }
     add_line(advice, "A capture of all of it takes about %s at level fast, %s at level %d.%s",
@@ -186,13 +185,13 @@ static void advise_whole(const struct imgz_bench_result *result, struct bench_ad
     if (result->source_hole_bytes > 0)
         snprintf(holes, sizeof(holes), "%s are holes, ",
                  units_size(result->source_hole_bytes).text);
-    add_line(advice,
-             "The image has about %s at level fast, %s at level %d; %s%s of the sample is "
-             "zeros.",
-             units_size(fast->source_image_bytes).text, units_size(small->source_image_bytes).text,
-             LEVEL_SMALL, holes, units_share(result->sample_zero_bytes, result->sample_bytes).text);
+    add_line(
+        advice,
+        "The image would be about %s at level fast, %s at level %d; %s%s of the sample is zeros.",
+        units_size(fast->source_image_bytes).text, units_size(small->source_image_bytes).text,
+        LEVEL_SMALL, holes, units_share(result->sample_zero_bytes, result->sample_bytes).text);
     if (data_bytes < SOURCE_BYTES_MIN)
-        add_line(advice, "With so little data the speeds say little: try a larger file.");
+        add_line(advice, "With so little data the speeds mean little: try a larger file.");
 }
 
 /* No drive is known: what the levels would keep up with. */

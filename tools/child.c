@@ -96,7 +96,7 @@ enum child_end child_run(int (*body)(const struct options *options), const struc
         return CHILD_SILENT;
     child = fork_child(body, options);
     if (child < 0)
-        return say_broken(options, -errno, "no process for it can be started:", strerror(errno));
+        return say_broken(options, -errno, "cannot start a process for it:", strerror(errno));
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
             return say_broken(options, -errno, "its process was lost:", strerror(errno));

@@ -224,7 +224,7 @@ static int run(const struct options *options)
 const struct command cmd_bench = {
     .name = "bench",
     .bit = COMMAND_BENCH,
-    .summary = "measure what this machine can do, with a file or drive or without",
+    .summary = "measure what this machine can do, alone or with a file or drive",
     .about = "Measures how fast FILE, a file or block device, is read. Also measures how fast all\n"
              "threads hash, capture (at each level) and decode a sample of it. Shows which level\n"
              "keeps up with the drive, and how long a capture would take and how large the image\n"

@@ -19,7 +19,7 @@ static void print_headline(const struct options *options, const struct imgz_repo
 
 static void print_resumed(const struct imgz_report *report)
 {
-    streams_note("resumed    %s (%s) were there already, and were not read again",
+    streams_note("resumed    after %s (%s), captured before and not read again",
                  units_size(report->resumed_bytes).text,
                  units_share(report->resumed_bytes, report->raw_bytes).text);
 }
@@ -30,11 +30,12 @@ static void print_mended(const struct options *options, const struct imgz_report
     const char *image = options->operands[1];
 
     if (report->missing_bytes == 0)
-        streams_note("mended     nothing: %s and its map lack nothing of %s", image,
+        streams_note("mended     nothing: %s and its map have all of %s", image,
                      options->operands[0]);
     else if (report->regained_bytes == 0)
-        streams_note("mended     nothing: the %s that %s lacks cannot be read; it is as it was",
-                     units_size(report->missing_bytes).text, image);
+        streams_note(
+            "mended     nothing: the %s that %s lacks still cannot be read; it is unchanged",
+            units_size(report->missing_bytes).text, image);
     else
         streams_note("mended     %s, with %s of %s that it lacked", image,
                      units_size(report->regained_bytes).text,
@@ -73,7 +74,7 @@ const struct command cmd_capture = {
              "image appears under its name once it is complete and flushed. '-' is standard\n"
              "input or output.\n"
              "\n"
-             "--resume and --map go on with an image that exists in part. If the source has\n"
+             "--resume and --map go on with an incomplete image. If the source has\n"
              "changed since, imgz refuses; --override changed overrides that.\n",
     .examples = "  imgz capture /dev/sda disk.img.gz\n"
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"

@@ -83,7 +83,7 @@ static int run(const struct options *options)
 const struct command cmd_hash = {
     .name = "hash",
     .bit = COMMAND_HASH,
-    .summary = "print the hashes of a drive, file, pipe or of the disk in an image",
+    .summary = "print the hashes of a drive, file or pipe, or of the disk in an image",
     .about = "Prints the root hash of SOURCE, or of the disk inside it if it is an image. The\n"
              "same disk has the same root hash however it is stored. --digest adds standard\n"
              "digests, in lines that sha256sum --check and the like accept.\n",

@@ -119,9 +119,9 @@ const struct command cmd_info = {
     .about = "Shows sizes, hashes and metadata of IMAGE. Reads its end and its index, not its\n"
              "data; 'imgz verify' checks those.\n"
              "\n"
-             "With --topology: shows the nodes, cores and processors of this machine, how far\n"
-             "this process may use them (affinity, control groups), and where a capture would\n"
-             "put its workers and buffers.\n",
+             "With --topology: shows the nodes, cores and processors of this machine, which\n"
+             "of them this process may use (affinity, control groups), and where a capture\n"
+             "would put its workers and buffers.\n",
     .examples = "  imgz info disk.img.gz\n"
                 "  imgz info --json disk.img.gz\n"
                 "  imgz info --topology\n",

@@ -25,7 +25,7 @@ static void print_headline(const struct options *options, const struct imgz_repo
 
 static void print_same(const struct imgz_report *report)
 {
-    streams_note("same       %s (%s) were there already, and were not written",
+    streams_note("same       %s (%s) already there, and not written",
                  units_size(report->same_bytes).text,
                  units_share(report->same_bytes, report->raw_bytes).text);
 }
@@ -98,8 +98,8 @@ const struct command cmd_restore = {
     .summary = "write the disk in an image to a drive, file or pipe",
     .about = "Writes the disk in IMAGE to TARGET: a new sparse file, a block device that is large\n"
              "enough, or '-' for standard output. Every chunk is checked before it is written.\n"
-             "If there is a terminal, you must type the name of a device to confirm that it is\n"
-             "overwritten; only --yes skips that.\n"
+             "At a terminal, you must type the name of a device before imgz overwrites it; only\n"
+             "--yes skips that.\n"
              "\n"
              "imgz refuses to write for these reasons. --override takes a list of them:\n"
              "  mounted      the device, or what is on it, is mounted\n"
@@ -110,7 +110,7 @@ const struct command cmd_restore = {
              "  sector-size  the disk's GPT counts in sectors of another size\n"
              "  too-small    there is no room for zeros at the end of the disk\n"
              "  partition    the device is a partition, and the image is of a whole disk\n"
-             "  no-room      the target is a file, and less is free than the disk has data\n",
+             "  no-room      the target is a file, and too little space is free for the data\n",
     .examples = "  imgz restore disk.img.gz /dev/sdb\n"
                 "  imgz restore --read-back disk.img.gz /dev/sdb\n"
                 "  imgz restore --yes --discard disk.img.gz /dev/sdb\n"

@@ -18,7 +18,7 @@ static void print_not_recorded(const struct options *options, const struct imgz_
 
     for (uint32_t i = 0; i < report->digest_count; i++)
         if ((report->compared_digests >> i & 1) == 0)
-            streams_note("note       %s records no %s, so it was compared with nothing; 'imgz "
+            streams_note("note       %s records no %s, so there was nothing to compare with; 'imgz "
                          "capture --digest %s' records one",
                          image, report->digests[i].name, report->digests[i].name);
 }
@@ -31,15 +31,15 @@ static void print_rest(const struct options *options, const struct imgz_report *
     case IMGZ_REST_NONE:
         break;
     case IMGZ_REST_ZEROS:
-        streams_note("behind it  %s has %s more, all zeros", options->against, size.text);
+        streams_note("after it   %s has %s more, all zeros", options->against, size.text);
         break;
     case IMGZ_REST_DATA:
         streams_note(
-            "behind it  %s has %s more, not all zeros: the first other byte is at %" PRIu64,
+            "after it   %s has %s more, not all zeros: the first other byte is at %" PRIu64,
             options->against, size.text, report->raw_bytes + report->rest_zero_bytes);
         break;
     case IMGZ_REST_UNKNOWN:
-        streams_note("behind it  %s has %s more, zeros in the first %s; the rest was not read",
+        streams_note("after it   %s has %s more, zeros in the first %s; the rest was not read",
                      options->against, size.text, units_size(report->rest_zero_bytes).text);
         break;
     }
@@ -61,10 +61,9 @@ static void print_good(const struct options *options, const struct imgz_report *
                      units_size(report->image_bytes).text, units_size(report->raw_bytes).text,
                      units_count(report->chunk_count, "chunk").text);
     if (report->gpt_moved != 0)
-        streams_note(
-            "note       the backup of the partition table (GPT) was moved to the end of %s, "
-            "where it is right; what moving changes was not compared",
-            options->against);
+        streams_note("note       the backup of the partition table (GPT) was moved to the end of "
+                     "%s, where it belongs; what the move changes was not compared",
+                     options->against);
     print_rest(options, report);
     if (!options->is_one_of_several || options_has(options, OPTION_VERBOSE))
         report_print_summary(options, report);
@@ -141,10 +140,10 @@ const struct command cmd_verify = {
     .bit = COMMAND_VERIFY,
     .summary = "check an image, or compare a drive with it",
     .about = "Decodes IMAGE and checks everything in it: structure, hashes, CRC-32, size, and the\n"
-             "digests named by --digest. '-' is standard input. Of several images each gets a\n"
+             "digests named by --digest. '-' is standard input. Each of several images gets a\n"
              "line, or a JSON object on a line; the exit code is the highest of all.\n"
              "\n"
-             "With --against SOURCE is read and compared with the hashes in the image, and\n"
+             "With --against, SOURCE is read and compared with the hashes in the image, and\n"
              "nothing is decoded. If SOURCE is an image itself, it is decoded, and the disk in it\n"
              "is compared. With --scrub every chunk is checked as it is stored, without decoding\n"
              "it: as fast as IMAGE can be read.\n"

@@ -93,7 +93,7 @@ static int fail_option_first(const char *option, bool json)
     const char *habit = habits_of_option(option);
     char text[256];
 
-    snprintf(text, sizeof(text), "a command comes first, then its options%s%s",
+    snprintf(text, sizeof(text), "the command comes first, then its options%s%s",
              habit != NULL ? "; " : "", habit != NULL ? habit : "");
     return fail_usage(NULL, NULL, json, text);
 }
@@ -134,7 +134,7 @@ static const char *check_streams(const struct options *options)
         stream_count += 1;
     }
     if (refusal == NULL && stream_count > 1 && options->command->several)
-        return "standard input can be read once only";
+        return "standard input can be read only once";
     if (refusal == NULL && options->against != NULL && strcmp(options->against, "-") == 0)
         refusal = refuse_stream(options, OPERAND_SOURCE);
     return refusal;
@@ -208,7 +208,7 @@ static int run_help(int argc, char **argv)
     const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
 
     if (argc > 2)
-        return fail_usage(NULL, NULL, false, "help takes one command, or nothing");
+        return fail_usage(NULL, NULL, false, "help takes one command, or none");
     if (argc > 1 && command == NULL)
         return fail_unknown(argv[1], false);
     if (command != NULL)

@@ -32,7 +32,7 @@ static int ask(struct terminal *terminal, const char *name)
 
     snprintf(shown, sizeof(shown), "%s", name);
     imgz_make_printable(shown);
-    fprintf(terminal->out, "All that is on %s will be lost. Type its name to go on: ", shown);
+    fprintf(terminal->out, "Everything on %s will be lost. Type its name to go on: ", shown);
     if (!terminal_read(terminal, answer, sizeof(answer))) {
         fputc('\n', terminal->out);
         return -ECANCELED;
@@ -65,7 +65,7 @@ int confirm_overwrite(const struct imgz_image *image, void *context)
         return ask_at(&terminal, options, image);
     case TERMINAL_BACKGROUND:
         streams_error("a background job cannot ask at its terminal whether to overwrite %s; bring "
-                      "it to the foreground, or give --yes if it is the right one",
+                      "it to the foreground, or give --yes if it is the right device",
                       options->operands[1]);
         return -ECANCELED;
     case TERMINAL_NONE:

@@ -144,7 +144,7 @@ void describe_image(FILE *out, const char *path, const struct imgz_image *image)
 
     say_image(out, path, image);
     if (imgz_image_disk(image, &devices) < 0) {
-        streams_say(out, "  in it: not known before its end");
+        streams_say(out, "  in it: unknown until the whole image is read");
         return;
     }
     (void)imgz_devices_get(devices, 0, &disk);

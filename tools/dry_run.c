@@ -41,11 +41,11 @@ static struct aim aim_at(const char *path, const struct imgz_report *report)
     if (report->room_bytes == IMGZ_SIZE_UNKNOWN && !is_file(path))
         return aim;
     if (report->partial_bytes > 0)
-        snprintf(aim.text, sizeof(aim.text), ", going on with %s of an interrupted run",
+        snprintf(aim.text, sizeof(aim.text), ", going on from %s of an interrupted run",
                  units_size(report->partial_bytes).text);
     else
         snprintf(aim.text, sizeof(aim.text), "%s",
-                 is_file(path) ? ", replacing the file that is there" : ", a new file");
+                 is_file(path) ? ", replacing an existing file" : ", a new file");
     return aim;
 }
 
@@ -59,7 +59,7 @@ static void print_room(const struct imgz_report *report, uint64_t need_bytes)
     streams_note("room       %s free there%s", units_size(report->room_bytes).text,
                  !known                             ? ""
                  : need_bytes <= report->room_bytes ? ", enough"
-                                                    : ", which will hardly do");
+                                                    : ", probably too little");
 }
 
 static json_t *json_plan(const struct imgz_report *report)
@@ -111,7 +111,7 @@ static int measure(struct runner *runner, const char *source, struct estimate *e
 static void print_size(const struct options *options, const struct imgz_report *report,
                        const struct estimate *estimate)
 {
-    streams_note("size       about %s (%s) at level %s, by a sample of %s",
+    streams_note("size       about %s (%s) at level %s, from a sample of %s",
                  units_size(estimate->image_bytes).text,
                  units_ratio(report->raw_bytes, estimate->image_bytes).text,
                  bench_level_name(options->job.level).text,
@@ -154,7 +154,7 @@ static void print_capture(const struct options *options, const struct imgz_repor
         print_size(options, report, estimate);
         print_time(estimate);
     } else if (report->raw_bytes != 0) {
-        streams_note("size       cannot be told: a pipe is read once only");
+        streams_note("size       unknown: a pipe can be read only once");
     }
     print_room(report, estimate->image_bytes);
 }
@@ -217,7 +217,7 @@ static void print_restore(const struct options *options, const struct imgz_repor
     if (is_device(target))
         describe(options);
     if (known && report->image_bytes > 0)
-        snprintf(size, sizeof(size), " (%s, of it %s data)", units_size(report->raw_bytes).text,
+        snprintf(size, sizeof(size), " (%s, %s of it data)", units_size(report->raw_bytes).text,
                  units_size(report->written_bytes).text);
     streams_note("dry run    would restore %s%s to %s%s; nothing was written",
                  report_path(options->operands[0], OPERAND_IMAGE), size,

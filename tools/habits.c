@@ -35,7 +35,7 @@ static const struct habit of_commands[] = {
 };
 
 static const struct habit of_options[] = {
-    {"name '-' as what is to be written", {"-c", "--stdout", "--to-stdout"}},
+    {"name '-' as the output", {"-c", "--stdout", "--to-stdout"}},
     {"imgz never removes what it reads", {"-k", "--keep"}},
     {RESTORE, {"-d", "--decompress", "--uncompress", "--extract"}},
     {CAPTURE, {"-z", "--compress"}},

@@ -10,11 +10,11 @@
 
 static const char exit_codes[] =
     "Exit codes:\n"
-    "  0      done, and right\n"
-    "  1      failed: input or output, the system\n"
+    "  0      success\n"
+    "  1      failed: input, output or the system\n"
     "  2      the command line is wrong\n"
     "  3      the data is bad: a corrupt image, a wrong hash, a drive that differs\n"
-    "  4      done, but sectors of the source cannot be read\n"
+    "  4      done, but some sectors of the source could not be read\n"
     "  128+n  stopped by signal n\n";
 
 static void print_synopsis(const struct command *command, const char *lead)

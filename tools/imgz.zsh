@@ -45,7 +45,7 @@ _imgz_add_spec() {
     seconds) specs+=('--seconds=[total time]:seconds:(5 10 30 60)') ;;
     write-to) specs+=('--write-to=[also measure a restore, to a file there]:folder:_directories') ;;
     on-error) specs+=('--on-error=[unreadable sectors]:what:(stop zero)') ;;
-    retries) specs+=('--retries=[how often to try an unreadable sector again]:number:(0 1 3 10)') ;;
+    retries) specs+=('--retries=[how many times to retry an unreadable sector]:number:(0 1 3 10)') ;;
     map) specs+=('--map=[keep a map of what was read]:file:_files') ;;
     size) specs+=('--size=[how large SOURCE must be]:size:') ;;
     timeout) specs+=('--timeout=[end the job if a read takes longer]:seconds:(30 60 120 300)') ;;
@@ -64,7 +64,7 @@ _imgz_add_spec() {
     mode) specs+=('--mode=[permissions of a new file]:octal:(0600 0640 0644)') ;;
     reproducible) specs+=('--reproducible[leave times and names out of the image]') ;;
     dry-run)
-        specs+=('(-n --dry-run)'{-n,--dry-run}'[show what would be done, and write nothing]')
+        specs+=('(-n --dry-run)'{-n,--dry-run}'[show what imgz would do, and write nothing]')
         ;;
     allow-empty) specs+=('--allow-empty[accept an empty pipe as an empty disk]') ;;
     json) specs+=('--json[print one JSON object on standard output]') ;;

@@ -20,7 +20,7 @@ static const struct advice advices[] = {
     {IMGZ_REASON_TAMPERED, COMMAND_VERIFY,
      "verify the image alone with the same --digest, and if it is right, restore it"},
     {IMGZ_REASON_CHUNK_HASH, COMMAND_HASH,
-     "leave out --chunk-hash, or take the disk in it: 'imgz restore IMAGE - | imgz hash "
+     "leave out --chunk-hash, or hash the disk in it: 'imgz restore IMAGE - | imgz hash "
      "--chunk-hash HASH -'"},
     {IMGZ_REASON_CHUNK_HASH, COMMAND_CAPTURE, "leave out --chunk-hash, or name another image"},
     {IMGZ_REASON_MEMORY, COMMAND_CAPTURE | COMMAND_HASH | COMMAND_BENCH,
@@ -28,18 +28,17 @@ static const struct advice advices[] = {
     {IMGZ_REASON_MEMORY, COMMAND_RESTORE | COMMAND_VERIFY,
      "use fewer --threads, or capture with a smaller --chunk-size"},
     {IMGZ_REASON_TIMEOUT, ALL_COMMANDS, "a slow device needs a longer --timeout"},
-    {IMGZ_REASON_CHUNK_BYTES, ALL_COMMANDS,
-     "use the --chunk-size that it has, or name another image"},
+    {IMGZ_REASON_CHUNK_BYTES, ALL_COMMANDS, "use its --chunk-size, or name another image"},
     {IMGZ_REASON_RESUME_OPTIONS, ALL_COMMANDS,
-     "give the --chunk-size and --chunk-hash it was begun with, or remove it"},
+     "use the --chunk-size and --chunk-hash it was started with, or remove it"},
     {IMGZ_REASON_RESUME_CHANGED, ALL_COMMANDS,
-     "start over with --discard-partial instead, or go on all the same with --override changed"},
+     "start over with --discard-partial instead, or go on anyway with --override changed"},
     {IMGZ_REASON_SOURCE_CHANGED, ALL_COMMANDS,
-     "name the right one, or go on all the same with --override changed"},
+     "name the right one, or go on anyway with --override changed"},
     {IMGZ_REASON_MAP_NEEDED, ALL_COMMANDS, "give the --map that was kept with it, or remove it"},
     {IMGZ_REASON_MAP_OTHER, ALL_COMMANDS,
      "name the image that has them, go on with --resume if that capture was interrupted, or read "
-     "all again: with another map, or --force"},
+     "everything again: with another map, or --force"},
     {IMGZ_REASON_MAP_STREAM, ALL_COMMANDS, "leave out --map"},
     {IMGZ_REASON_EXISTS, ALL_COMMANDS, "use --force to replace it"},
     {IMGZ_REASON_INTERRUPTED, ALL_COMMANDS,
@@ -51,15 +50,14 @@ static const struct advice advices[] = {
     {IMGZ_REASON_DIRECT, COMMAND_CAPTURE | COMMAND_HASH | COMMAND_VERIFY | COMMAND_BENCH,
      "try --direct=off"},
     {IMGZ_REASON_UNREADABLE, COMMAND_CAPTURE,
-     "--on-error=zero goes on without what cannot be read"},
+     "--on-error=zero goes on, with zeros for what cannot be read"},
     {IMGZ_REASON_TWO_IMAGES, ALL_COMMANDS,
      "'gunzip -c {against} | imgz verify --paranoid {operand} --against -' does it"},
 };
 
 /* With --map somebody wants to retry, but the map does not exist. */
-static const char go_back[] =
-    "to go back for what it lacks, name the map that was kept with it, or make one (see --map in "
-    "the manual); --force reads all of the source again";
+static const char go_back[] = "to read what it lacks, name the map that was kept with it, or make "
+                              "one (see --map in the manual); --force reads the whole source again";
 
 static const char *find(const struct options *options, enum imgz_reason reason)
 {
@@ -122,7 +120,7 @@ static void add_flags(struct imgz_error *error)
 
 static void add_overrides(struct imgz_error *error)
 {
-    const char *before = ", or overrule that with --override ";
+    const char *before = ", or use --override ";
 
     for (uint32_t bit = 1; bit != 0; bit <<= 1) {
         if ((error->overrides & bit) == 0)
@@ -138,7 +136,7 @@ void option_advice_complete(const struct options *options, struct imgz_error *er
 
     if (error->resumable != 0)
         add(error, ": %s",
-            options_has(options, OPTION_RESUME) ? "the same command goes on from there"
+            options_has(options, OPTION_RESUME) ? "run the same command to go on from there"
                                                 : "add --resume to go on from there");
     if (error->reason == IMGZ_REASON_FLAG)
         add_flags(error);

@@ -21,7 +21,7 @@ static int apply_level(struct options *options, const char *value, struct option
         return 0;
     }
     if (units_parse_number(value, &level) < 0 || level > IMGZ_LEVEL_MAX)
-        return options_refuse(problem, "there is no level '%s': it is fast, or 0 to %d", value,
+        return options_refuse(problem, "there is no level '%s': use fast, or 0 to %d", value,
                               IMGZ_LEVEL_MAX);
     options->job.level = (int32_t)level;
     return 0;
@@ -41,7 +41,7 @@ static int parse_count(const struct count_rule *rule, const char *value, uint32_
     uint64_t number;
 
     if (units_parse_number(value, &number) < 0 || number < rule->min || number > rule->max)
-        return options_refuse(problem, "--%s '%s': a %s from %u to %u is needed", rule->option,
+        return options_refuse(problem, "--%s '%s': it must be a %s from %u to %u", rule->option,
                               value, rule->what, rule->min, rule->max);
     *count = (uint32_t)number;
     return 0;
@@ -62,7 +62,7 @@ static int apply_chunk_size(struct options *options, const char *value,
 
     if (units_parse_size(value, &bytes) < 0 || bytes < IMGZ_CHUNK_BYTES_MIN ||
         bytes > IMGZ_CHUNK_BYTES_MAX || (bytes & (bytes - 1)) != 0)
-        return options_refuse(problem, "--chunk-size '%s': a power of two from %s to %s is needed",
+        return options_refuse(problem, "--chunk-size '%s': it must be a power of two from %s to %s",
                               value, "64K", "16M");
     options->job.chunk_bytes = (uint32_t)bytes;
     return 0;
@@ -79,13 +79,13 @@ static int apply_chunk_hash(struct options *options, const char *value,
             return 0;
         }
     }
-    return options_refuse(problem, "--chunk-hash '%s': it is xxh3 or sha256", value);
+    return options_refuse(problem, "--chunk-hash '%s': it must be xxh3 or sha256", value);
 }
 
 static int apply_digest(struct options *options, const char *value, struct options_problem *problem)
 {
     if (value[0] == '\0')
-        return options_refuse(problem, "--digest: a list such as sha256,md5 is needed");
+        return options_refuse(problem, "--digest needs a list, such as sha256,md5");
     options->job.digests = value;
     return 0;
 }
@@ -94,7 +94,7 @@ static int apply_against(struct options *options, const char *value,
                          struct options_problem *problem)
 {
     if (value[0] == '\0')
-        return options_refuse(problem, "--against: a file or device is needed");
+        return options_refuse(problem, "--against needs a file or device");
     options->against = value;
     return 0;
 }
@@ -115,7 +115,7 @@ static int apply_write_to(struct options *options, const char *value,
                           struct options_problem *problem)
 {
     if (value[0] == '\0')
-        return options_refuse(problem, "--write-to: a folder is needed");
+        return options_refuse(problem, "--write-to needs a folder");
     options->job.bench_folder = value;
     return 0;
 }
@@ -129,7 +129,7 @@ static int apply_direct(struct options *options, const char *value, struct optio
     else if (strcmp(value, "off") == 0)
         options->job.direct = IMGZ_DIRECT_OFF;
     else
-        return options_refuse(problem, "--direct '%s': it is auto, on or off", value);
+        return options_refuse(problem, "--direct '%s': it must be auto, on or off", value);
     return 0;
 }
 
@@ -141,7 +141,7 @@ static int apply_on_error(struct options *options, const char *value,
     else if (strcmp(value, "zero") == 0)
         options->job.on_error = IMGZ_ON_ERROR_ZERO;
     else
-        return options_refuse(problem, "--on-error '%s': it is stop or zero", value);
+        return options_refuse(problem, "--on-error '%s': it must be stop or zero", value);
     return 0;
 }
 
@@ -159,7 +159,7 @@ static int apply_retries(struct options *options, const char *value,
 static int apply_map(struct options *options, const char *value, struct options_problem *problem)
 {
     if (value[0] == '\0' || strcmp(value, "-") == 0)
-        return options_refuse(problem, "--map: a file is needed");
+        return options_refuse(problem, "--map needs a file");
     options->job.map_path = value;
     return 0;
 }
@@ -179,7 +179,7 @@ static int apply_size(struct options *options, const char *value, struct options
 {
     if (units_parse_size(value, &options->job.source_bytes) < 0 ||
         options->job.source_bytes > INT64_MAX)
-        return options_refuse(problem, "--size '%s': a size is needed, such as 512110190592 or 2G",
+        return options_refuse(problem, "--size '%s': it must be a size, such as 512110190592 or 2G",
                               value);
     return 0;
 }
@@ -236,12 +236,12 @@ static int apply_mode(struct options *options, const char *value, struct options
 
     for (const char *at = value; *at != '\0'; at++) {
         if (*at < '0' || *at > '7' || mode > 0777)
-            return options_refuse(problem, "--mode '%s': an octal number up to 0777, such as 0640",
-                                  value);
+            return options_refuse(problem,
+                                  "--mode '%s': it must be octal, up to 0777, such as 0640", value);
         mode = mode * 8 + (uint32_t)(*at - '0');
     }
     if (mode == 0 || mode > 0777)
-        return options_refuse(problem, "--mode '%s': an octal number up to 0777, such as 0640",
+        return options_refuse(problem, "--mode '%s': it must be octal, up to 0777, such as 0640",
                               value);
     options->job.file_mode = mode;
     return 0;
@@ -266,7 +266,7 @@ static int apply_progress(struct options *options, const char *value,
             return 0;
         }
     }
-    return options_refuse(problem, "--progress '%s': it is auto, bar, json or none", value);
+    return options_refuse(problem, "--progress '%s': it must be auto, bar, json or none", value);
 }
 
 /* ---- The table ------------------------------------------------------------------------------ */
@@ -305,7 +305,7 @@ const struct option_spec option_table[OPTION_COUNT] = {
     [OPTION_ON_ERROR] = {"on-error", 0, "WHAT", CAPTURE, 0, apply_on_error,
                          "unreadable sectors: stop (the default), or zero them"},
     [OPTION_RETRIES] = {"retries", 0, "N", CAPTURE, 0, apply_retries,
-                        "how often to try an unreadable sector again (1)"},
+                        "how many times to retry an unreadable sector (1)"},
     [OPTION_MAP] = {"map", 0, "FILE", CAPTURE, 0, apply_map,
                     "keep a map in ddrescue's format; read again what it lacks"},
     [OPTION_TIMEOUT] = {"timeout", 0, "SECONDS", CAPTURE, 0, apply_timeout,
@@ -334,7 +334,7 @@ const struct option_spec option_table[OPTION_COUNT] = {
     [OPTION_FORCE] = {"force", 'f', NULL, CAPTURE | RESTORE, IMGZ_FLAG_FORCE, NULL,
                       "replace an existing file"},
     [OPTION_DRY_RUN] = {"dry-run", 'n', NULL, CAPTURE | RESTORE, IMGZ_FLAG_DRY_RUN, NULL,
-                        "show what would be done, and write nothing"},
+                        "show what imgz would do, and write nothing"},
     [OPTION_MODE] = {"mode", 0, "OCTAL", CAPTURE | RESTORE, 0, apply_mode,
                      "permissions of a new file (0600)"},
     [OPTION_REPRODUCIBLE] = {"reproducible", 0, NULL, CAPTURE, IMGZ_FLAG_REPRODUCIBLE, NULL,

@@ -137,7 +137,7 @@ static int add_operand(struct options *options, const char *value, struct option
     const char *habit = habits_of_operand(value);
 
     if (habit != NULL)
-        return options_refuse(problem, "%s; a file of the name '%s' is './%s'", habit, value,
+        return options_refuse(problem, "%s; for a file named '%s', write './%s'", habit, value,
                               value);
     if (options->operand_count == command->operand_count && !command->several)
         return options_refuse(problem, "'%s' is one argument too many", value);
@@ -198,10 +198,10 @@ static int check_topology(const struct options *options, struct options_problem 
 {
     if (!options_has(options, OPTION_TOPOLOGY))
         return options_has(options, OPTION_THREADS) || options_has(options, OPTION_CHUNK_SIZE)
-                   ? options_refuse(problem, "--threads and --chunk-size go with --topology")
+                   ? options_refuse(problem, "--threads and --chunk-size need --topology")
                    : 0;
     return options->operand_count > 0
-               ? options_refuse(problem, "--topology is about this machine: no %s is needed",
+               ? options_refuse(problem, "--topology describes this machine: leave out %s",
                                 options->command->operands[0].name)
                : 0;
 }
@@ -224,7 +224,7 @@ static int check_together(const struct options *options, struct options_problem 
         return options_refuse(problem, "%s is missing",
                               command->operands[options->operand_count].name);
     if (options_has(options, OPTION_AGAINST) && options->operand_count > 1)
-        return options_refuse(problem, "--against goes with one image: leave out '%s'",
+        return options_refuse(problem, "--against takes one image: leave out '%s'",
                               options->operands[1]);
     if (options_has(options, OPTION_QUIET) && options_has(options, OPTION_VERBOSE))
         return options_refuse(problem, "--quiet and --verbose contradict each other");

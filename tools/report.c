@@ -258,7 +258,7 @@ static void print_time(const struct imgz_report *job)
         snprintf(speed, sizeof(speed), ", %s%s", units_speed(worked_bytes, job->elapsed_ns).text,
                  is_mostly_zero(job) && job->mended == 0 ? " of data" : "");
     if (job->flush_ns >= 10 * 1000 * 1000)
-        snprintf(flush, sizeof(flush), ", of it %s to flush", units_duration(job->flush_ns).text);
+        snprintf(flush, sizeof(flush), ", %s of it to flush", units_duration(job->flush_ns).text);
     streams_note("time       %s%s%s", units_duration(job->elapsed_ns).text, speed, flush);
 }
 

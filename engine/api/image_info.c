@@ -32,8 +32,7 @@ static int load(struct imgz_image *image, struct imgz_job *job)
     if (!imgz_source_is(image->source, IMGZ_SOURCE_RANDOM))
         return imgz_latch_raise_usage(
             job->latch, imgz_source_location(image->source, IMGZ_OFFSET_NONE),
-            "what an image holds is written at its end: give it as a file instead "
-            "of a pipe");
+            "an image's index is at its end: give the image as a file instead of a pipe");
     imgz_confined_begin(job, &(struct imgz_confined){.source = image->source});
     return imgz_image_load(image, IMGZ_IMAGE_SIZES, job->latch, &job->log);
 }

@@ -101,8 +101,7 @@ int imgz_chunk_encode_raise(struct imgz_latch *latch, const struct imgz_source *
     location.stage = IMGZ_STAGE_COMPRESS;
     return imgz_latch_raise_cause(
         latch, imgz_cause(IMGZ_REASON_LEVEL), -EPROTO, location,
-        "compressing %s at offset %llu: %s made a stream that cannot be used; "
-        "please report this",
+        "compressing %s at offset %llu: %s made an invalid stream; please report this",
         imgz_source_path(source), (unsigned long long)slot->raw_offset,
         imgz_deflate_level_name(level));
 }

@@ -271,7 +271,7 @@ static int walk(const struct search *search, struct imgz_ending *ending, uint64_
 static int raise_mismatch(const struct search *search, uint64_t image_bytes)
 {
     return imgz_image_error_raise(search->latch, search->source, image_bytes - 13,
-                                  "the gzip trailer does not fit the end record");
+                                  "the gzip trailer does not match the end record");
 }
 
 /* There is no end where one should be. 'last_end': the end of the last byte that is not zero, if
@@ -367,7 +367,8 @@ int imgz_ending_find(const struct imgz_source *source, const struct imgz_frame_h
     free(search.piece);
     if (rc == 0 && ending->image_bytes < imgz_source_size(source))
         imgz_log_line(log,
-                      "the image in %s ends at byte %" PRIu64 "; %" PRIu64 " follow, as padding",
+                      "the image in %s ends at byte %" PRIu64 "; the %" PRIu64
+                      " bytes after it are padding",
                       imgz_source_path(source), ending->image_bytes,
                       imgz_source_size(source) - ending->image_bytes);
     return rc;

@@ -138,7 +138,7 @@ static int raise_section(const struct imgz_image *image, struct imgz_latch *latc
 {
     char what[64];
 
-    snprintf(what, sizeof(what), "the %s cannot be right", section->name);
+    snprintf(what, sizeof(what), "the %s is invalid", section->name);
     return imgz_image_error_raise(latch, image->source, section->offset, what);
 }
 

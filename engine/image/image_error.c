@@ -17,14 +17,14 @@ int imgz_image_error_raise(struct imgz_latch *latch, const struct imgz_source *s
 int imgz_image_error_raise_cut(struct imgz_latch *latch, const struct imgz_source *source,
                                uint64_t offset)
 {
-    return imgz_latch_raise(latch, -EBADMSG, imgz_source_location(source, offset),
-                            "reading %s at offset %" PRIu64
-                            ": the input ended early, before the image does; was the transfer "
-                            "interrupted? %s",
-                            imgz_source_path(source), offset,
-                            !imgz_source_is(source, IMGZ_SOURCE_RANDOM)
-                                ? "see whether the command that sends it failed, and run again"
-                                : "copy all of it again");
+    return imgz_latch_raise(
+        latch, -EBADMSG, imgz_source_location(source, offset),
+        "reading %s at offset %" PRIu64
+        ": the input ended early, so the image is incomplete; was the transfer interrupted? %s",
+        imgz_source_path(source), offset,
+        !imgz_source_is(source, IMGZ_SOURCE_RANDOM)
+            ? "check whether the command that sends it failed, and run again"
+            : "copy all of it again");
 }
 
 int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_source *source,
@@ -32,15 +32,15 @@ int imgz_image_error_raise_trailing(struct imgz_latch *latch, const struct imgz_
 {
     const bool stream = !imgz_source_is(source, IMGZ_SOURCE_RANDOM);
 
-    return imgz_latch_raise(
-        latch, -EBADMSG, imgz_source_location(source, image_bytes),
-        "reading %s at offset %" PRIu64
-        ": %s follow%s the image, which ends here; they are no padding (zeros), "
-        "and some decoders would unpack them, too; 'head -c %" PRIu64
-        "%s%s' passes the image alone",
-        imgz_source_path(source), image_bytes, imgz_text_count(behind_bytes, "byte").text,
-        behind_bytes == 1 ? "s" : "", image_bytes, stream ? "" : " ",
-        stream ? "" : imgz_source_path(source));
+    return imgz_latch_raise(latch, -EBADMSG, imgz_source_location(source, image_bytes),
+                            "reading %s at offset %" PRIu64
+                            ": %s follow%s the image, not just zeros (padding); some decoders "
+                            "would unpack them too; 'head -c %" PRIu64
+                            "%s%s' prints the image alone",
+                            imgz_source_path(source), image_bytes,
+                            imgz_text_count(behind_bytes, "byte").text,
+                            behind_bytes == 1 ? "s" : "", image_bytes, stream ? "" : " ",
+                            stream ? "" : imgz_source_path(source));
 }
 
 /* No gzip file is shorter (RFC 1952): 10 bytes of header, 2 of data, 8 of trailer. */
@@ -70,9 +70,8 @@ int imgz_image_error_raise_not_image(struct imgz_latch *latch, const struct imgz
     case IMGZ_FRAME_GZIP:
         return imgz_latch_raise(
             latch, -EBADMSG, location,
-            "reading %s at offset 0: this is a plain gzip file, not an image of "
-            "imgz; unpack it with gunzip, then 'imgz capture' makes an image of "
-            "it",
+            "reading %s at offset 0: this is a plain gzip file, not an imgz image; unpack it with "
+            "gunzip, then make an image with 'imgz capture'",
             imgz_source_path(source));
     case IMGZ_FRAME_IMAGE_NEWER:
         return imgz_latch_raise(latch, -EBADMSG, location,
@@ -82,7 +81,7 @@ int imgz_image_error_raise_not_image(struct imgz_latch *latch, const struct imgz
                                 imgz_source_path(source), IMGZ_VERSION, IMGZ_FRAME_VERSION_MAX);
     case IMGZ_FRAME_IMAGE:
     case IMGZ_FRAME_IMAGE_BAD:
-        return imgz_image_error_raise(latch, source, 0, "the header of the image is not right");
+        return imgz_image_error_raise(latch, source, 0, "the image header is invalid");
     case IMGZ_FRAME_OTHER:
         break;
     }

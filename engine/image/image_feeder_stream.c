@@ -150,7 +150,7 @@ static int expect_section(struct stream_feeder *feeder, enum imgz_note_kind kind
 
     if (feeder->note.kind != kind || feeder->note.payload_bytes != bytes ||
         !imgz_note_is_bare(&feeder->note))
-        return raise_damage(feeder, feeder->note_offset, "the index does not fit the chunks");
+        return raise_damage(feeder, feeder->note_offset, "the index does not match the chunks");
     payload = malloc((size_t)bytes + 1);
     if (payload == NULL)
         return imgz_latch_raise_system(feeder->pipeline->latch, -ENOMEM,
@@ -162,7 +162,7 @@ static int expect_section(struct stream_feeder *feeder, enum imgz_note_kind kind
         rc = -EBADMSG;
     free(payload);
     if (rc == -EBADMSG)
-        return raise_damage(feeder, feeder->note_offset, "the index does not fit the chunks");
+        return raise_damage(feeder, feeder->note_offset, "the index does not match the chunks");
     return rc;
 }
 
@@ -173,7 +173,7 @@ static int read_meta(struct stream_feeder *feeder)
     int rc;
 
     if (bytes > IMGZ_META_BYTES_MAX || !imgz_note_is_bare(&feeder->note))
-        return raise_damage(feeder, feeder->note_offset, "the metadata cannot be right");
+        return raise_damage(feeder, feeder->note_offset, "the metadata is invalid");
     text = malloc(bytes + 1u);
     rc = text == NULL ? -ENOMEM : 0;
     if (rc == 0)
@@ -182,7 +182,7 @@ static int read_meta(struct stream_feeder *feeder)
         rc = imgz_meta_decode((const char *)text, bytes, &feeder->image->meta);
     free(text);
     if (rc == -EBADMSG)
-        return raise_damage(feeder, feeder->note_offset, "the metadata cannot be right");
+        return raise_damage(feeder, feeder->note_offset, "the metadata is invalid");
     if (rc == -ENOMEM)
         return imgz_latch_raise_system(feeder->pipeline->latch, rc,
                                        imgz_source_location(feeder->image->source,
@@ -233,8 +233,8 @@ static int read_tail(struct stream_feeder *feeder)
     rc = imgz_frame_decode_tail(hash, tail, &image->end);
     if (rc < 0)
         return raise_damage(feeder, feeder->note_offset,
-                            rc == -EPROTO ? "the gzip trailer does not fit the end record"
-                                          : "the end record cannot be right");
+                            rc == -EPROTO ? "the gzip trailer does not match the end record"
+                                          : "the end record is invalid");
     return 0;
 }
 
@@ -248,7 +248,7 @@ static int check_end(const struct stream_feeder *feeder, const struct imgz_frame
         end->hashes_offset == seen->hashes_offset && end->meta_offset == seen->meta_offset &&
         (image->header.raw_bytes == IMGZ_SIZE_UNKNOWN || image->header.raw_bytes == end->raw_bytes))
         return 0;
-    return raise_damage(feeder, feeder->note_offset, "the end record does not fit the image");
+    return raise_damage(feeder, feeder->note_offset, "the end record does not match the image");
 }
 
 /* From the current note, INDEX, to the last byte. */

@@ -60,7 +60,7 @@ saved "$LOOP"
 ranges_are '[(1049088, 512)]'
 expect_exit 4 "$IMGZ" capture --force -v --on-error=zero "$LOOP" out.gz
 expect_text '^unreadable 512 B in 1 place, the first at byte 1049088'
-expect_text "$LOOP cannot be read at offset 1049088"
+expect_text "$LOOP is unreadable at offset 1049088"
 expect_exit 0 "$IMGZ" info out.gz
 expect_out 'unreadable.bytes  *512'
 expect_out 'unreadable.ranges  *1049088\+512'
@@ -122,7 +122,7 @@ for lie in 'bytes 18446744073709551615' 'bytes 1000000000000000000000' 'bytes 0'
         # shellcheck disable=SC2086
         expect_exit 0 "$IMGZ" $job -v --json
         expect_out '"unreadable_bytes": 0, "unreadable_range_count": 0, "unreadable": \[\]'
-        expect_text 'what lie.gz calls unreadable cannot be right'
+        expect_text 'list of unreadable ranges in lie.gz is invalid'
     done
     ok "the disk is there" same back wanted
 done

@@ -32,7 +32,7 @@ reported() {
 title "capture: size, time and room"
 dry 0 "$IMGZ" capture --dry-run disk out/new.gz
 expect_text '^dry run    would capture disk \(60 MiB\) to out/new.gz, a new file; nothing was'
-expect_text '^size       about .* at level fast, by a sample of '
+expect_text '^size       about .* at level fast, from a sample of '
 expect_text '^time       about .*: read at .*, compressed at .* by '
 expect_text '^room       .* free there, enough'
 dry 0 "$IMGZ" capture -n --json -6 disk out/new.gz
@@ -45,7 +45,7 @@ dry 0 "$IMGZ" capture -n disk -
 expect_text 'to standard output; nothing was written'
 equal "nothing on standard output" "$(wc -c <"$OUT")" 0
 dry 0 "$IMGZ" capture -n - out/new.gz <disk
-expect_text '^size       cannot be told'
+expect_text '^size       unknown'
 dry 0 "$IMGZ" capture -n --json - out/new.gz < <(cat disk)
 reported 'r["raw_bytes"] is None and r["estimated_image_bytes"] is None'
 : >empty
@@ -53,9 +53,9 @@ dry 0 "$IMGZ" capture -n empty out/new.gz
 
 title "what would fail fails"
 dry 1 "$IMGZ" capture -n disk disk.gz
-expect_text '^imgz: disk.gz exists and was left as it is'
+expect_text '^imgz: disk.gz exists and was not changed'
 dry 0 "$IMGZ" capture -n -f disk disk.gz
-expect_text ', replacing the file that is there'
+expect_text ', replacing an existing file'
 dry 1 "$IMGZ" capture -n missing out/new.gz
 dry 1 "$IMGZ" capture -n disk nowhere/new.gz
 dry 2 "$IMGZ" capture -n disk disk
@@ -78,18 +78,18 @@ fi
 title "what an interrupted run left"
 head -c 3000000 disk.gz >out/new.gz.partial
 dry 1 "$IMGZ" capture -n disk out/new.gz
-expect_text 'has what an interrupted run did'
+expect_text 'is left from an interrupted run'
 dry 0 "$IMGZ" capture -n --discard-partial disk out/new.gz
 expect_text ', a new file'
 dry 0 "$IMGZ" capture -n --json --resume disk out/new.gz
 reported 'r["partial_bytes"] == 3000000'
 dry 0 "$IMGZ" capture -n --resume disk out/new.gz
-expect_text 'going on with .* of an interrupted run'
+expect_text 'going on from .* of an interrupted run'
 echo precious >out/new.gz.partial
 for flag in "" --resume --discard-partial; do
     # shellcheck disable=SC2086 # nothing, or a word
     dry 1 "$IMGZ" capture -n $flag disk out/new.gz
-    expect_text 'is not known to be what an interrupted run left'
+    expect_text 'may not be from an interrupted run'
 done
 rm out/new.gz.partial
 
@@ -102,7 +102,7 @@ expect_text '^dry run    would read the 4 KiB of disk that mapped.gz lacks; noth
 
 title "restore"
 dry 0 "$IMGZ" restore -n disk.gz out/copy
-expect_text 'would restore disk.gz \(60 MiB, of it .* data\) to out/copy, a new file; nothing'
+expect_text 'would restore disk.gz \(60 MiB, .* of it data\) to out/copy, a new file; nothing'
 expect_text '^room       .* free there, enough'
 dry 0 "$IMGZ" restore -n --json disk.gz out/copy
 reported 'r["dry_run"] and r["raw_bytes"] == 60 << 20 and 0 < r["written_bytes"] <= 41 << 20'
@@ -117,9 +117,9 @@ if have_root; then
         dry 1 "$IMGZ" restore -n disk.gz tight/copy
         expect_text 'only .* are free'
         dry 0 "$IMGZ" restore -n --override no-room disk.gz tight/copy
-        expect_text '^room       8 MiB free there, which will hardly do'
+        expect_text '^room       8 MiB free there, probably too little'
         dry 0 "$IMGZ" capture -n -0 disk tight/new.gz
-        expect_text '^room       8 MiB free there, which will hardly do'
+        expect_text '^room       8 MiB free there, probably too little'
         umount_at tight
     else
         skip "no room" "no file system can be mounted here"

@@ -309,7 +309,7 @@ ok "JSON has the name as it is" python3 -c '
 import json, sys
 assert json.load(open(sys.argv[1]))["image"] == sys.argv[2]' "$OUT" "$name.gz"
 expect_exit 0 "$IMGZ" bench -q --seconds 1 "$name"
-expect_out "^$no_tricks: "
+expect_out "^$no_tricks \\("
 
 title "more descriptors and less memory"
 rm -f new

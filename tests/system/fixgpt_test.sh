@@ -189,16 +189,16 @@ expect_exit 0 "$IMGZ" restore --json --fix-gpt disk.gz "$LOOP"
 equal "no GPT" "$(moved "$OUT")" False
 expect_exit 0 "$IMGZ" verify -q disk.gz --against "$LOOP"
 detach "$LOOP"
-expect_error 2 "is no block device.*--fix-gpt" -- "$IMGZ" restore --fix-gpt disk.gz back
+expect_error 2 "is not a block device.*--fix-gpt" -- "$IMGZ" restore --fix-gpt disk.gz back
 absent back
-expect_error 2 "is no block device.*--fix-gpt" -- "$IMGZ" restore --fix-gpt disk.gz - >/dev/null
+expect_error 2 "is not a block device.*--fix-gpt" -- "$IMGZ" restore --fix-gpt disk.gz - >/dev/null
 
 title "the system looks for partitions"
 make 512
 fresh $((SIZE + MIB)) -P
 whole=$LOOP
 expect_exit 0 "$IMGZ" restore -v --fix-gpt disk.gz "$whole"
-expect_text "$whole: the system has looked for its partitions"
+expect_text "$whole: the system has read its partition table again"
 partx -u "$whole" >/dev/null 2>&1 # some kernels do not know this table
 if [[ -b ${whole}p1 ]]; then
     # One of them is in use: the system goes on with it.

@@ -37,7 +37,7 @@ title "zeros behind the disk"
 on_drive $((3 * MIB + 1024))
 rest_is 247 247 True
 expect_exit 0 "$IMGZ" verify disk.gz --against "$LOOP"
-expect_text '^behind it .*247 B more, all zeros'
+expect_text '^after it .*247 B more, all zeros'
 on_drive $((7 * MIB))
 for option in --direct=on --direct=off --paranoid --digest=sha256; do
     rest_is $((4 * MIB - 777)) $((4 * MIB - 777)) True $option
@@ -47,7 +47,7 @@ title "something else"
 printf 'y' | dd of=drive bs=1 seek=$((7 * MIB - 1)) conv=notrunc status=none
 rest_is $((4 * MIB - 777)) $((4 * MIB - 778)) False
 expect_exit 0 "$IMGZ" verify disk.gz --against "$LOOP"
-expect_text "^behind it .*not all zeros: the first other byte is at $((7 * MIB - 1))$"
+expect_text "^after it .*not all zeros: the first other byte is at $((7 * MIB - 1))$"
 printf 'y' | dd of=drive bs=1 seek=$SIZE conv=notrunc status=none
 rest_is $((4 * MIB - 777)) 0 False
 expect_exit 0 "$IMGZ" verify -q disk.gz --against "$LOOP"
@@ -56,7 +56,7 @@ title "a small disk on a large drive"
 on_drive $((1030 * MIB))
 rest_is $((1027 * MIB - 777)) $((1024 * MIB + MIB - 777 % 4096)) None
 expect_exit 0 "$IMGZ" verify disk.gz --against "$LOOP"
-expect_text '^behind it .*zeros in the first .*; the rest was not read'
+expect_text '^after it .*zeros in the first .*; the rest was not read'
 
 title "behind a difference nothing is looked for"
 printf 'y' | dd of=drive bs=1 seek=5 conv=notrunc status=none
@@ -72,7 +72,7 @@ attach mnt/disk --direct-io=on
 rule "fail r $((5 * MIB)) 512 5 -1"
 run "$IMGZ" verify -v --json disk.gz --against "$LOOP"
 equal "exit code" "$CODE" 0
-expect_text 'cannot be read behind the disk'
+expect_text 'cannot be read after the end of the disk'
 ok "it is not known" grep -q '"rest_zero": null' "$OUT"
 
 title "smaller, or no device"

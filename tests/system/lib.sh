@@ -237,7 +237,7 @@ rest_as_told() {
     if grep -qF -e "; $1.partial is kept: " "$ERR"; then
         ok "$1.partial is kept" test -s "$1.partial"
         rm -f "$1.partial"
-    elif grep -qE -e "; (nothing is left of $1|$1 is as it was before)\$" "$ERR"; then
+    elif grep -qE -e "; (nothing is left of $1|$1 is unchanged)\$" "$ERR"; then
         no "$1.partial is not there" test -e "$1.partial"
     else
         fail "it is not said what is left of $1" "$(tail -n 3 "$ERR" | cut -c 1-400)"

@@ -79,7 +79,7 @@ expect_out "digest.sha256  *$(sha256sum <wanted | cut -c 1-64)"
 title "nothing more can be read"
 cp disk.gz before.gz
 expect_exit 4 "$IMGZ" capture --map disk.map "$LOOP" disk.gz
-expect_text '^mended  *nothing: the 1 KiB that disk.gz lacks cannot be read'
+expect_text '^mended  *nothing: the 1 KiB that disk.gz lacks still cannot be read'
 ok "the image is as it was" same disk.gz before.gz
 absent disk.gz.partial
 map_is disk.map $((12582912 - 1024)) 1024 0
@@ -98,7 +98,7 @@ title "another disk of the same size"
 fill mixed 12582912 7 >other-disk
 cp disk.gz before.gz
 cp disk.map before.map
-expect_error 1 'mending disk\.gz: other-disk has other bytes at offset 0 ' \
+expect_error 1 'mending disk\.gz: other-disk differs from the image at offset 0:' \
     'another disk, or has changed' '--override changed' -- \
     "$IMGZ" capture --map disk.map other-disk disk.gz
 ok "the image is as it was" same disk.gz before.gz
@@ -124,7 +124,7 @@ rule clear
 expect_exit 0 "$IMGZ" capture -q --reproducible --digest sha256 "$LOOP" right.gz
 ok "and the same, byte for byte, as of a disk that was good all the time" same disk.gz right.gz
 expect_exit 0 "$IMGZ" capture --map disk.map "$LOOP" disk.gz
-expect_text '^mended  *nothing: disk.gz and its map lack nothing'
+expect_text '^mended  *nothing: disk.gz and its map have all of'
 ok "an image that lacks nothing is left" same disk.gz right.gz
 
 title "a map that is lost"
@@ -213,7 +213,7 @@ expect_error 1 'File too large' 'is kept: add --resume' -- \
 no "nothing has its name" test -e limit.gz
 ok "ddrescuelog reads its map" ddrescuelog -t limit.map
 ok "what is kept of it is called read" grep -q ' +$' limit.map
-expect_error 1 'File too large' 'the same command goes on from there' -- \
+expect_error 1 'File too large' 'run the same command to go on from there' -- \
     "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
 ok "ddrescuelog reads what is kept" ddrescuelog -t limit.map
 ok "some of it is there" test -s limit.gz.partial
@@ -221,7 +221,7 @@ expect_exit 4 "$IMGZ" capture -q --on-error=zero --resume --map limit.map "$LOOP
 map_is limit.map $((12582912 - 12 * 512)) $((12 * 512)) 0
 cp limit.gz limit-before.gz
 rule clear "${RULES[@]:6}"
-expect_error 1 'File too large' 'the same command goes on from there' -- \
+expect_error 1 'File too large' 'run the same command to go on from there' -- \
     "${LIMITED[@]}" --resume --map limit.map "$LOOP" limit.gz
 ok "it is as it was" same limit.gz limit-before.gz
 expect_exit 4 "$IMGZ" capture -q --resume --map limit.map "$LOOP" limit.gz
@@ -257,7 +257,7 @@ rule clear
 expect_error 1 'were read before' 'none.gz' -- "$IMGZ" capture --map before.map "$LOOP" none.gz
 absent none.gz
 ok "the map is as it was" same before.map stop.map
-expect_error 1 'exists and was left' 'name the map that was kept with it' -- \
+expect_error 1 'exists and was not changed' 'name the map that was kept with it' -- \
     "$IMGZ" capture --map none.map "$LOOP" stop.gz
 absent none.map
 rule clear 'fail r 12000256 512 5 -1'
@@ -283,22 +283,22 @@ printf '0x0 + 1\n0x0 0x2000000 +\n' >large.map
 expect_error 2 'another disk' -- "$IMGZ" capture --map large.map "$LOOP" stop.gz
 head -c 1000000 disk >short
 expect_error 2 'another disk' -- "$IMGZ" capture --map stop.map short stop.gz
-expect_error 1 'no plain file' -- "$IMGZ" capture --map /dev/null "$LOOP" none.gz
+expect_error 1 'not a regular file' -- "$IMGZ" capture --map /dev/null "$LOOP" none.gz
 expect_error 2 'file or a block device' -- "$IMGZ" capture --map pipe.map - none.gz
-expect_error 2 'both of the map' -- "$IMGZ" capture --map none.gz "$LOOP" none.gz
+expect_error 2 'both a map file' -- "$IMGZ" capture --map none.gz "$LOOP" none.gz
 touch clash
 ln -s clash link.gz
 for pair in 'a.gz.partial a.gz' 'a.gz.partial.map ./a.gz' "m $PWD/m.partial" 'clash link.gz'; do
     read -r map image <<<"$pair"
-    expect_error 2 'both of the map' -- "$IMGZ" capture --force --map "$map" "$LOOP" "$image"
+    expect_error 2 'both a map file' -- "$IMGZ" capture --force --map "$map" "$LOOP" "$image"
     absent a.gz a.gz.partial m m.partial m.partial.partial
 done
 cp disk m.partial
-expect_error 2 'both of the map' -- "$IMGZ" capture --map m m.partial none.gz
+expect_error 2 'both a map file' -- "$IMGZ" capture --map m m.partial none.gz
 ok "the source is as it was" same m.partial disk
 rm m.partial
 expect_error 1 'No such file' -- "$IMGZ" capture --map nowhere/m "$LOOP" none.gz
-expect_error 2 'a file is needed' -- "$IMGZ" capture --map - "$LOOP" none.gz
+expect_error 2 '--map needs a file' -- "$IMGZ" capture --map - "$LOOP" none.gz
 expect_error 2 'takes no --map' -- "$IMGZ" hash --map m "$LOOP"
 absent none.gz
 

@@ -122,7 +122,7 @@ cp disk other
 printf 'other' | dd of=other bs=1 seek=500000 conv=notrunc status=none
 expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-size 64K other other.gz
 from_old other.gz $((WHOLE / 2))
-expect_error 1 'disk\.gz\.partial has other bytes at offset 458752' -- \
+expect_error 1 'disk\.gz\.partial does not belong to it: they differ at offset 458752' -- \
     "$IMGZ" capture --resume "${OPTIONS[@]}" "$LOOP" disk.gz
 unchanged
 ok "nor is what was left" cmp -n $((WHOLE / 2)) disk.gz.partial other.gz
@@ -130,12 +130,12 @@ rm disk.gz.partial
 resumed "when it is removed"
 from_old right.gz
 rm disk.gz.partial.map
-expect_error 1 'without a disk\.gz\.partial\.map' -- \
+expect_error 1 'without its map disk\.gz\.partial\.map' -- \
     "$IMGZ" capture --resume "${OPTIONS[@]}" "$LOOP" disk.gz
 chmod 666 disk.map
 mv disk.map disk.gz.partial.map
 cp old.map disk.map
-expect_error 1 'without a disk\.gz\.partial\.map of yours' -- \
+expect_error 1 'useless without its map disk\.gz\.partial\.map' -- \
     "$IMGZ" capture --resume "${OPTIONS[@]}" "$LOOP" disk.gz
 unchanged
 rm disk.gz.partial
@@ -143,7 +143,7 @@ resumed "when it is removed"
 from_old right.gz
 printf '0x0 ? 1\n0x0 0x1000 +\n0x1000 0x200 -\n0x1200 0x%x +\n' $((SIZE - 0x1200)) \
     >disk.gz.partial.map
-expect_error 1 'disk\.gz\.partial lacks what disk\.gz has, at offset 4096' -- \
+expect_error 1 'marks offset 4096 of the disk unreadable, but disk\.gz has it' -- \
     "$IMGZ" capture --resume "${OPTIONS[@]}" "$LOOP" disk.gz
 unchanged
 
@@ -168,7 +168,7 @@ ok "nothing is left" test ! -e disk.gz.partial
 
 title "without --resume"
 from_old right.gz
-expect_error 1 'disk\.gz\.partial has what an interrupted run did' \
+expect_error 1 'disk\.gz\.partial is left from an interrupted run' \
     'with --resume, or start over with --discard-partial' -- \
     "$IMGZ" capture "${OPTIONS[@]}" "$LOOP" disk.gz
 unchanged
@@ -199,21 +199,21 @@ for how in --resume ''; do
     reap
     equal "exit code" "$CODE" 130
     unchanged
-    advice='the same command goes on'
+    advice='run the same command to go on'
     [[ -n $how ]] || advice='add --resume to go on'
-    expect_text "disk\\.gz is as it was before; disk\\.gz\\.partial is kept: $advice from there"
+    expect_text "disk\\.gz is unchanged; disk\\.gz\\.partial is kept: $advice from there"
     ok "it is kept" test -s disk.gz.partial
     resumed "after a signal"
 done
 from_old
 rule clear "fail r ${A[*]} 5 -1" "fail r ${C[*]} 19 -1"
-expect_error 1 "offset ${C[0]}" 'is kept: the same command goes on' -- \
+expect_error 1 "offset ${C[0]}" 'is kept: run the same command' -- \
     "$IMGZ" capture --resume "${OPTIONS[@]}" "$LOOP" disk.gz
 unchanged
 ok "it lacks something, and is marked" test -k disk.gz.partial
 # Also by who does not name the map: its own tells what it lacks. Several reads are under way when
 # the drive is gone: any of them may be the first to fail.
-expect_error 1 "offset (6|7)[0-9]{6}:" 'is kept: the same command goes on' -- \
+expect_error 1 "offset (6|7)[0-9]{6}:" 'is kept: run the same command' -- \
     "$IMGZ" capture --force --resume --reproducible --chunk-size 64K "$LOOP" disk.gz
 unchanged
 rule clear "fail r ${A[*]} 5 -1"

@@ -89,8 +89,8 @@ for option in '' --paranoid; do
 done
 
 title "only a device holds something before"
-expect_error 2 'no block device' -- "$IMGZ" restore --only-changed disk.gz file
+expect_error 2 'not a block device' -- "$IMGZ" restore --only-changed disk.gz file
 absent file
-expect_error 2 'no block device' -- "$IMGZ" restore --only-changed disk.gz -
+expect_error 2 'not a block device' -- "$IMGZ" restore --only-changed disk.gz -
 
 finish

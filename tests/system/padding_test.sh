@@ -58,7 +58,7 @@ ok "gunzip takes it, too" bash -c 'gunzip -c padded.gz 2>/dev/null | cmp - disk'
 expect_exit 0 "$IMGZ" hash padded.gz
 expect_out "= $root$"
 expect_exit 0 "$IMGZ" verify -v padded.gz
-expect_text "ends at byte $size; 5000001 follow, as padding"
+expect_text "ends at byte $size; the 5000001 bytes after it are padding"
 ok "a reader by FORMAT.md takes it" python3 "$HERE/imgz_reader.py" check padded.gz
 
 title "an image that ends in zeros itself"

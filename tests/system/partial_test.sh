@@ -59,7 +59,7 @@ for job in "${JOBS[@]}"; do
             cp $content new.partial
             chmod 600 new.partial
             # shellcheck disable=SC2086
-            expect_error 1 'new\.partial is not known to be what an interrupted run left' -- \
+            expect_error 1 'new\.partial may not be from an interrupted run' -- \
                 "$IMGZ" $job $flags new
             ok "$job $flags: it is as it was" same new.partial $content
             no "$job $flags: and nothing else" test -e new
@@ -77,7 +77,7 @@ for job in "${JOBS[@]}"; do
     interrupted "$job"
     before=$(sha256sum <new.partial)
     # shellcheck disable=SC2086
-    expect_error 1 'new\.partial has what an interrupted run did; .*--resume, .*--discard-partial' \
+    expect_error 1 'new\.partial is left from an interrupted run; .*--resume, .*--discard-partial' \
         -- "$IMGZ" $job new
     equal "$job: it is as it was" "$(sha256sum <new.partial)" "$before"
     # shellcheck disable=SC2086
@@ -104,7 +104,7 @@ done
 title "an empty file is as good as none"
 : >new.partial
 chmod 600 new.partial
-expect_error 1 'File too large.*; new\.partial is kept: the same command' -- bash -c \
+expect_error 1 'File too large.*; new\.partial is kept: run the same command' -- bash -c \
     'ulimit -f 5000; exec "$@"' - "$IMGZ" capture --reproducible --resume disk new
 expect_exit 0 "$IMGZ" capture -q --reproducible --resume disk new
 right capture
@@ -156,7 +156,7 @@ equal "exit code" "$CODE" 3
 expect_text '; nothing is left of new'
 absent new
 interrupted "restore disk.gz"
-expect_error 3 'new\.partial is kept: the same command' -- "$IMGZ" restore --resume bad.gz new
+expect_error 3 'new\.partial is kept: run the same command' -- "$IMGZ" restore --resume bad.gz new
 expect_exit 0 "$IMGZ" restore -q --resume disk.gz new
 right restore
 
@@ -166,7 +166,7 @@ for round in 1 2; do
     wait_until test -s new.partial
     kill -KILL "$CHILD"
     reap
-    expect_error 1 'new\.partial has what an interrupted run did' -- "$IMGZ" capture busy new
+    expect_error 1 'new\.partial is left from an interrupted run' -- "$IMGZ" capture busy new
     if ((round == 1)); then
         expect_exit 0 "$IMGZ" capture -q --resume busy new
     else
@@ -197,7 +197,7 @@ if have_root; then
             equal "$job: its stamp lies beside it" "$(cd back && echo *)" \
                 "new.partial new.partial.stamp"
             # shellcheck disable=SC2086
-            expect_error 1 'mnt/new\.partial has what' -- "$IMGZ" $job mnt/new
+            expect_error 1 'mnt/new\.partial is left' -- "$IMGZ" $job mnt/new
             # shellcheck disable=SC2086
             expect_exit 0 "$IMGZ" $job -q $flag mnt/new
             equal "$job: nothing else is left" "$(ls -A back)" new
@@ -211,7 +211,7 @@ if have_root; then
         mv mnt/new.partial mnt/away
         cp precious mnt/new.partial
         # shellcheck disable=SC2086
-        expect_error 1 'new\.partial is not known' -- "$IMGZ" $job --force mnt/new
+        expect_error 1 'new\.partial may not be from' -- "$IMGZ" $job --force mnt/new
         equal "$job: it is as it was" "$(cat mnt/new.partial)" precious
         rm mnt/new.partial mnt/away
         cp precious mnt/new.partial.stamp

@@ -68,7 +68,7 @@ for name in gpt dos; do
 done
 refused "${whole}p1" large.gz gpt
 expect_exit 0 "$IMGZ" restore -v --override partition dos.gz "${whole}p1"
-expect_text "overruled: ${whole}p1 is a partition"
+expect_text "overridden: ${whole}p1 is a partition"
 ok "then it is written" cmp -n $((8 * MIB)) disk.dos "${whole}p1"
 expect_exit 0 "$IMGZ" restore -q --override partition,sector-size large.gz "${whole}p1"
 ok "then it is written, too" cmp -n $((8 * MIB)) disk.large "${whole}p1"

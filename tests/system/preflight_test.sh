@@ -62,9 +62,9 @@ fi
 
 title "a name that is too long"
 long=$(printf '%0248d' 1)
-expect_error 1 "too long by 1 bytes: .partial is added" -- "$IMGZ" restore disk.gz "$long"
-expect_error 1 "too long by 1 bytes: .partial is added" -- "$IMGZ" capture disk "$long"
-expect_error 1 "too long by 1 bytes: .partial is added" -- "$IMGZ" capture --map "$long" disk new
+expect_error 1 "1 bytes: imgz adds .partial to it" -- "$IMGZ" restore disk.gz "$long"
+expect_error 1 "1 bytes: imgz adds .partial to it" -- "$IMGZ" capture disk "$long"
+expect_error 1 "1 bytes: imgz adds .partial to it" -- "$IMGZ" capture --map "$long" disk new
 absent new
 expect_exit 0 "$IMGZ" restore -q disk.gz "${long:1}"
 ok "one byte less is fine" same disk "${long:1}"
@@ -72,7 +72,7 @@ rm "${long:1}"
 # A map has .partial.map while the image is written anew, and is written in the same way.
 expect_exit 0 "$IMGZ" capture -q disk "${long:12}"
 printf '0 + 1\n0 65536 ?\n65536 4934464 +\n' >old.map
-expect_error 1 "too long by 1 bytes: .partial.map.partial is added" -- \
+expect_error 1 "1 bytes: imgz adds .partial.map.partial to it" -- \
     "$IMGZ" capture --map old.map disk "${long:12}"
 
 title "no room"

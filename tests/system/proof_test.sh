@@ -129,7 +129,7 @@ rm back
 title "the chunk hash sha256: going on and going back"
 expect_exit 0 "$IMGZ" capture -q --reproducible --chunk-hash sha256 disk whole.gz
 head -c $(($(stat -c %s whole.gz) / 2)) whole.gz >long.gz.partial
-expect_error 1 'begun with the chunk hash sha256' -- "$IMGZ" capture --resume disk long.gz
+expect_error 1 'started with the chunk hash sha256' -- "$IMGZ" capture --resume disk long.gz
 cp long.gz.partial kept
 expect_exit 0 "$IMGZ" capture --resume --reproducible --chunk-hash sha256 disk long.gz
 expect_text '^resumed'
@@ -137,7 +137,8 @@ ok "the same image" cmp long.gz whole.gz
 # The samples are compared by it: the twin is another disk.
 rm long.gz
 cp kept long.gz.partial
-expect_error 1 'has other bytes' -- "$IMGZ" capture --resume --chunk-hash sha256 twin long.gz
+expect_error 1 'differs from long.gz.partial' -- \
+    "$IMGZ" capture --resume --chunk-hash sha256 twin long.gz
 rm long.gz.partial
 printf '0 + 1\n0 %d +\n%d 512 ?\n%d %d +\n' $((5 * MIB)) $((5 * MIB)) $((5 * MIB + 512)) \
     $((3 * MIB - 512)) >sha.map
@@ -176,7 +177,7 @@ attach changed --direct-io=on
 for option in --only-changed --resume; do
     expect_exit 0 "$IMGZ" restore -q $option plain.gz "$LOOP"
     no "$option left it" cmp -s disk "$LOOP"
-    expect_error 3 'sha256' 'held already' -- \
+    expect_error 3 'sha256' 'target already held' -- \
         "$IMGZ" restore --yes $option --digest sha256 disk.gz "$LOOP"
     expect_exit 0 "$IMGZ" restore --json --paranoid $option plain.gz "$LOOP"
     ok "$option --paranoid wrote that chunk" python3 -c 'import json, sys

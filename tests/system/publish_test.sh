@@ -32,7 +32,7 @@ for job in "${JOBS[@]}"; do
             refuse link EPERM
             # shellcheck disable=SC2086 # words
             expect_exit 0 "$IMGZ" $job $flags -v mnt/new
-            [[ -n $flags ]] || expect_text 'can neither rename without replacing nor link'
+            [[ -n $flags ]] || expect_text 'cannot rename without replacing, nor link'
             made "$job"
             # shellcheck disable=SC2086
             [[ $flags == --force ]] || expect_error 1 'mnt/new exists' -- "$IMGZ" $job mnt/new
@@ -63,7 +63,7 @@ for job in "capture gate" "restore gate"; do
         exec 3<>gate
         head -c 1000 disk.gz >&3
         # shellcheck disable=SC2086
-        expect_error 1 'creating mnt/new: a file in that folder cannot be renamed' -- \
+        expect_error 1 'creating mnt/new: files in that folder cannot be renamed' -- \
             "$IMGZ" $job $flags mnt/new
         exec 3>&-
         equal "$job: nothing is there" "$(ls -A back)" ""
@@ -101,10 +101,10 @@ for job in "capture gate" "restore gate"; do
         equal "$job, $why: exit code" "$CODE" 1
         expect_text '; mnt/new\.partial is complete, and is kept: rename it yourself'
         if [[ $why == refused ]]; then
-            expect_text 'giving its final name to mnt/new: Input/output error;'
+            expect_text 'giving mnt/new its final name: Input/output error;'
             no "nothing has its name" test -e mnt/new
         else
-            expect_text 'completing mnt/new: a file of that name appeared meanwhile'
+            expect_text 'completing mnt/new: a file of that name has appeared'
             equal "what appeared is as it was" "$(cat mnt/new)" precious
         fi
         allow_all
@@ -132,7 +132,7 @@ for job in "${JOBS[@]}"; do
     made "$job"
     echo precious >mnt/new
     # shellcheck disable=SC2086
-    expect_error 1 'mnt/new: Operation not supported; .*new\.partial is complete, and is kept' -- \
+    expect_error 1 'Operation not supported; .*new\.partial is complete, and is kept' -- \
         "$IMGZ" $job --force mnt/new
     equal "$job: what a link cannot replace is as it was" "$(cat mnt/new)" precious
     rm mnt/new mnt/new.partial
@@ -159,7 +159,7 @@ for job in "capture gate" "restore gate"; do
     reap
     exec 3>&-
     equal "$job: exit code" "$CODE" 130
-    expect_text '; mnt/new\.partial is left, and of no use: removing it failed \(Operation not perm'
+    expect_text '; mnt/new\.partial is useless, but removing it failed \(Operation not perm'
     no "nothing else is said of it" grep -q 'nothing is left' "$ERR"
     ok "it is there" test -e mnt/new.partial
     allow_all
@@ -168,7 +168,7 @@ done
 if have chattr && mkdir append && chattr +a append 2>/dev/null; then
     for job in "${JOBS[@]}"; do
         # shellcheck disable=SC2086
-        expect_error 1 'creating append/new: a file in that folder cannot be renamed' -- \
+        expect_error 1 'creating append/new: files in that folder cannot be renamed' -- \
             "$IMGZ" $job append/new
         equal "$job: nothing is made there" "$(ls -A append)" ""
     done

@@ -38,7 +38,7 @@ for answer in yes y '' sdb "$name " "$LOOP/" loop '^D'; do
     at_terminal 1 "$answer" "$IMGZ" restore disk.gz "$LOOP"
     expect_text "writing to $LOOP: 16 MiB, loop"
     expect_text "now on $LOOP: ext4 \"precious\""
-    expect_text "All that is on $LOOP will be lost. Type its name to go on:"
+    expect_text "Everything on $LOOP will be lost. Type its name to go on:"
     expect_text "imgz: writing to $LOOP was not confirmed; nothing was written"
     equal "unchanged after '$answer'" "$(digest_of "$LOOP")" "$before"
 done
@@ -157,7 +157,7 @@ expect_text 'in it, partition 3: nothing known "three", 8 MiB'
 AT=(--input table.gz)
 at_terminal 1 no "$IMGZ" restore - "$LOOP"
 expect_text "the image standard input: 64 MiB"
-expect_text "in it: not known before its end"
+expect_text "in it: unknown until the whole image is read"
 AT=()
 # A chain of extended partitions, and chunks of the smallest size.
 printf 'label: dos\n,8M\n,,E\n,8M\n,8M\n,8M\n,8M\n' | sfdisk -q table.img 2>sfdisk.log

@@ -93,7 +93,7 @@ title "capture: another disk"
 fill mixed "$RAW" 7 >other
 expect_exit 0 "$IMGZ" capture -q other other.gz
 head -c $(($(stat -c %s other.gz) / 2)) other.gz >disk.gz.partial
-refused 'has other bytes at offset'
+refused 'differs from disk.gz.partial at offset'
 head -c $((WHOLE / 2)) whole.gz >disk.gz.partial
 refused 'chunks of 1024 KiB' --chunk-size 64K
 # A blank disk leaves nothing but zeros; the other has data at its start only, or at its end.
@@ -105,7 +105,7 @@ for place in 5000 $((RAW - 3)); do
     truncate -s "$RAW" disk
     python3 "$LAYOUT" put disk "$place" text 3 3
     head -c $(($(stat -c %s blank.gz) - 700)) blank.gz >disk.gz.partial
-    refused 'has other bytes at offset'
+    refused 'differs from disk.gz.partial at offset'
     mv kept disk
 done
 head -c $((WHOLE / 2)) whole.gz >disk.gz.partial
@@ -117,23 +117,23 @@ resumed "after all" $((5 * MIB))
 title "capture: somebody else's file"
 cp whole.gz mine
 ln -s mine disk.gz.partial
-expect_error 1 'no plain file of yours' -- "$IMGZ" capture --resume disk disk.gz
+expect_error 1 'not a regular file of yours' -- "$IMGZ" capture --resume disk disk.gz
 ok "the link is still there" test -L disk.gz.partial
 rm disk.gz.partial
 ln mine disk.gz.partial
-refused 'no plain file of yours'
+refused 'not a regular file of yours'
 rm disk.gz.partial
 cp whole.gz disk.gz.partial
 chmod 666 disk.gz.partial
-refused 'no plain file of yours'
+refused 'not a regular file of yours'
 rm disk.gz.partial
 mkfifo disk.gz.partial
-expect_error 1 'no plain file of yours' -- "$IMGZ" capture --resume disk disk.gz
+expect_error 1 'not a regular file of yours' -- "$IMGZ" capture --resume disk disk.gz
 rm disk.gz.partial
 if have_root; then
     cp whole.gz disk.gz.partial
     chown 1 disk.gz.partial
-    refused 'no plain file of yours'
+    refused 'not a regular file of yours'
     rm disk.gz.partial
 fi
 cp whole.gz disk.gz.partial
@@ -151,7 +151,7 @@ title "capture: what fails is kept, by request"
 )
 equal "it fails" "$(cat code)" 1
 ok "the error says why" grep -q '^imgz: .*File too large' err
-ok "and what to do" grep -q '; disk.gz.partial is kept: the same command goes on from there' err
+ok "and what to do" grep -q '; disk.gz.partial is kept: run the same command to go on' err
 resumed "after a full disk" $((4 * MIB))
 (
     ulimit -f $((WHOLE / 2 / 1024))
@@ -177,7 +177,7 @@ for signal in KILL INT; do
     reap
     ok "$signal: it was interrupted" test ! -e big.gz -a -e big.gz.partial
     expect_exit 0 "$IMGZ" capture -9 --resume --reproducible big big.gz
-    expect_text '^resumed .*were not read again'
+    expect_text '^resumed .*not read again'
     ok "$signal: byte for byte the same" cmp big.gz big.whole
     rm big.gz
 done

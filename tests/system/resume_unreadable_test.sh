@@ -82,7 +82,7 @@ no "no map" test -e disk.gz.partial.map
 rule clear 'fail r 1049088 512 5 -1' "fail r $((11 * MIB)) 1536 5 -1"
 unmapped
 rm disk.gz.partial.map
-expect_error 2 'zeros in disk\.gz\.partial' -- \
+expect_error 2 'disk\.gz\.partial has zeros' -- \
     "$IMGZ" capture --resume "${zero[@]}" mnt/disk disk.gz
 expect_exit 4 "$IMGZ" capture --discard-partial "${zero[@]}" --json mnt/disk disk.gz
 ok "from the beginning" cmp disk.gz zeroed.gz
@@ -144,7 +144,7 @@ if ((${#without_marks[@]} > 0)); then
             disk.gz 2>err
     )
     no "it is not marked" test -k disk.gz.partial
-    expect_error 2 'zeros in disk\.gz\.partial' -- \
+    expect_error 2 'disk\.gz\.partial has zeros' -- \
         "${without_marks[@]}" "$IMGZ" capture --resume mnt/disk disk.gz
     mended "with its map"
     absent disk.gz.partial disk.gz.partial.map
@@ -159,15 +159,15 @@ mended "with a map that lags behind"
 
 title "without it, or with another"
 interrupted
-expect_error 2 'zeros in disk\.gz\.partial' -- "$IMGZ" capture --resume mnt/disk disk.gz
-expect_error 2 'zeros in disk\.gz\.partial' -- \
+expect_error 2 'disk\.gz\.partial has zeros' -- "$IMGZ" capture --resume mnt/disk disk.gz
+expect_error 2 'disk\.gz\.partial has zeros' -- \
     "$IMGZ" capture --resume --map none mnt/disk disk.gz
 printf '0x0 + 1\n0x0 0x%x +\n' $((MIB / 2)) >disk.map
 mended "with a map that lags behind"
 ok "what it does not know is read" grep -q '"resumed_bytes": 0,' "$OUT"
 interrupted
 printf '0x0 + 1\n0x0 0x%x +\n' $((RAW + MIB)) >disk.map
-expect_error 1 'map is of a larger disk' -- \
+expect_error 1 'map is for a larger disk' -- \
     "$IMGZ" capture --resume "${zero[@]}" --map disk.map mnt/disk disk.gz
 rm -f disk.gz.partial
 

@@ -50,7 +50,7 @@ expect_exit 0 "$IMGZ" verify --json a.gz b.gz
 objects 0 0
 expect_exit 0 bash -c '"$1" verify a.gz - b.gz <b.gz' - "$IMGZ"
 expect_error 2 "once" -- bash -c '"$1" verify - a.gz - <b.gz' - "$IMGZ"
-expect_error 2 "--against goes with one image" -- "$IMGZ" verify a.gz b.gz --against disk
+expect_error 2 "--against takes one image" -- "$IMGZ" verify a.gz b.gz --against disk
 
 title "a drive beside an image is to be compared with it"
 for words in "a.gz disk" "disk a.gz" "a.gz b.gz disk"; do

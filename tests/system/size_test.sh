@@ -26,19 +26,19 @@ for bytes in 0 1 65536 1048576 $((SIZE - 1)); do
     absent out.gz
 done
 for bytes in 1 65536 1048576 3000000 $((SIZE - 1)); do
-    expect_error 3 "reading standard input at offset $bytes: there is more than the $bytes bytes" \
+    expect_error 3 "reading standard input at offset $bytes: it has more than the $bytes bytes" \
         -- "$IMGZ" capture --size $bytes - out.gz < <(exec cat disk)
     absent out.gz
 done
-expect_error 3 "disk has $SIZE bytes, not the 1048576 that are expected" "nothing was read" -- \
+expect_error 3 "disk has $SIZE bytes, not the 1048576 expected" "nothing was read" -- \
     "$IMGZ" capture --size 1M disk out.gz
 absent out.gz
-expect_error 3 "that are expected" -- "$IMGZ" capture --resume --size 1M disk out.gz
+expect_error 3 "not the 1048576 expected" -- "$IMGZ" capture --resume --size 1M disk out.gz
 absent out.gz
 expect_exit 0 "$IMGZ" capture -q --map out.map disk out.gz
-expect_error 3 "that are expected" -- "$IMGZ" capture --map out.map --size 1M disk out.gz
+expect_error 3 "not the 1048576 expected" -- "$IMGZ" capture --map out.map --size 1M disk out.gz
 ok "the image is as it was" gunzips_to out.gz disk
-expect_error 2 "a size is needed" -- "$IMGZ" capture --size large disk other.gz
+expect_error 2 "it must be a size" -- "$IMGZ" capture --size large disk other.gz
 
 title "progress knows the total"
 slowly() {

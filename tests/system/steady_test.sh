@@ -58,7 +58,7 @@ ok "written to: told" grep -q '^imgz: warning: disk was written to while it was 
 cp kept disk
 meddled truncate -s +4096 disk
 equal "grown: exit code" "$CODE" 0
-ok "grown: told" grep -q "^imgz: warning: disk changed .* had $((24 * MIB)) bytes, and has" said
+ok "grown: told" grep -q "^imgz: warning: disk changed from $((24 * MIB)) to " said
 truncate -s -4096 disk
 meddled cat disk >/dev/null
 equal "read: exit code" "$CODE" 0
@@ -95,7 +95,7 @@ mount -o remount,rw mounted
 title "a device that holds the image"
 expect_exit 0 "$IMGZ" capture --json "$LOOP" mounted/image.gz
 ok "both are told" grep -q source-has-image "$OUT"
-expect_text "^imgz: warning: $PWD/mounted/image.gz.* lies on $LOOP, which is read"
+expect_text "^imgz: warning: $PWD/mounted/image.gz.* lies on $LOOP, the source"
 expect_exit 0 "$IMGZ" capture --json "$LOOP" mounted/image.gz --force
 expect_exit 0 "$IMGZ" capture "$LOOP" - >/dev/null
 bash -c '"$0" capture "$1" - >mounted/out.gz 2>said' "$IMGZ" "$LOOP"

@@ -99,7 +99,7 @@ if have_root; then
     for command in 'restore --force disk.gz link' 'capture --force disk link' \
         'capture --map link disk new.gz'; do
         # shellcheck disable=SC2086
-        expect_error 1 'symbolic link of another user' -- "$IMGZ" $command
+        expect_error 1 "another user's symbolic link" -- "$IMGZ" $command
         ok "what it leads to is as it was" same victim precious
         absent new.gz
     done

@@ -71,7 +71,7 @@ MOUNTS+=("$PWD/with space")
 refused "$LOOP" "mounted at $PWD/with space" --
 umount_at "with space"
 overruled "$LOOP" mounted -v
-expect_text "overruled: $LOOP is mounted"
+expect_text "overridden: $LOOP is mounted"
 umount_at mounted
 expect_exit 0 "$IMGZ" restore -q --override mounted disk.gz "$LOOP" # there is nothing to overrule
 detach "$LOOP"
@@ -196,7 +196,7 @@ ok "somebody holds the device" wait_until grep -q held held
 refused "$below" "another program" '--override held' --
 refused "$below" "another program" -- --override mounted
 overruled "$below" held -v
-expect_text "overruled: $below is held"
+expect_text "overridden: $below is held"
 kill "$holder"
 wait "$holder" 2>/dev/null
 # As a virtual machine has its disk, which O_EXCL does not see; to read it is no claim.
@@ -272,7 +272,7 @@ for folder in /proc /sys; do
         skip "no $folder" "it cannot be unmounted here"
         continue
     fi
-    expect_error 1 "opening $LOOP: it cannot be told whether it is in use" \
+    expect_error 1 "opening $LOOP: cannot tell whether it is in use" \
         "nothing was written; are /proc and /sys mounted" -- \
         "${without[@]}" "$IMGZ" restore --override held,mounted,swap,root disk.gz "$LOOP"
     equal "no $folder: $LOOP is unchanged" "$(digest_of "$LOOP")" "$before"
@@ -304,17 +304,17 @@ attach image
 image_device=$LOOP
 everything=mounted,swap,held,root,image-disk,sector-size,too-small,partition
 for option in --force "--override=$everything"; do
-    expect_error 2 "$image_device is both what is read" -- \
+    expect_error 2 "$image_device would be both read and written" -- \
         "$IMGZ" restore "$option" - "$LOOP" <"$image_device"
-    expect_error 2 "$LOOP is, or lies on, what is read" -- \
+    expect_error 2 "$LOOP is, or lies on, what imgz reads" -- \
         "$IMGZ" restore "$option" - "$LOOP" <image
     mknod another b $((0x$(stat -c %t "$LOOP"))) $((0x$(stat -c %T "$LOOP")))
-    expect_error 2 "another is, or lies on, what is read" -- \
+    expect_error 2 "another is, or lies on, what imgz reads" -- \
         "$IMGZ" restore "$option" - another <"$image_device"
     rm another
 done
 attach "$image_device"
-expect_error 2 "$LOOP is, or lies on, what is read" -- \
+expect_error 2 "$LOOP is, or lies on, what imgz reads" -- \
     "$IMGZ" restore --override=held - "$LOOP" <"$image_device"
 detach "$LOOP"
 detach "$image_device"
@@ -353,7 +353,7 @@ for made in 512 4096; do
             expect_error 1 "sectors of $made" -- "$IMGZ" restore - "$LOOP" < <(cat parted.gz)
             equal "unchanged by a stream" "$(digest_of "$LOOP")" "$before"
             expect_exit 0 "$IMGZ" restore -v --override sector-size parted.gz "$LOOP"
-            expect_text "overruled: .* $made bytes"
+            expect_text "overridden: .* $made bytes"
         fi
         ok "$made on $held" same "$LOOP" source
         detach "$LOOP"
@@ -410,7 +410,7 @@ assert json.load(open(sys.argv[1]))["left_out_bytes"] == int(sys.argv[2])' "$OUT
     expect_exit 0 "$IMGZ" restore -q --only-changed --override too-small long.gz "$LOOP"
     ok "again, only what changed" cmp -n "$size" long "$LOOP"
     before=$(digest_of "$LOOP")
-    expect_error 1 "stream does not tell" -- \
+    expect_error 1 "stream does not show" -- \
         "$IMGZ" restore --override too-small - "$LOOP" < <(cat long.gz)
     equal "a stream changes nothing" "$(digest_of "$LOOP")" "$before"
     detach "$LOOP"
@@ -455,7 +455,7 @@ if mount -t ramfs none memory 2>/dev/null; then # which cannot punch holes
 else
     skip "no discard" "ramfs cannot be mounted here"
 fi
-expect_error 2 "no block device" -- "$IMGZ" restore --discard disk.gz file
+expect_error 2 "not a block device" -- "$IMGZ" restore --discard disk.gz file
 absent file
 expect_error 2 "only-changed" -- "$IMGZ" restore --discard --only-changed disk.gz file
 

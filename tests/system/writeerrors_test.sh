@@ -46,7 +46,7 @@ fails_in() {
             rest_as_told "$folder/new"
             no "nothing has its name" test -e "$folder/new"
             # shellcheck disable=SC2086
-            expect_error 1 "$folder/old.*$reason.*$folder/old is as it was before" \
+            expect_error 1 "$folder/old.*$reason.*$folder/old is unchanged" \
                 -- "$@" "${RUN[@]}" $job --force "$folder/old"
             ok "the old file is as it was" same "$folder/old" old
             rest_as_told "$folder/old"
@@ -175,7 +175,7 @@ if ((${#BACKENDS[@]} > 1)); then
         RUN=(strace -f -qq -o "$WORK/.lib/trace" -P "$1" -e "trace=${2%%:*}" -e "inject=$2" "$IMGZ")
     }
     inject "$device" close:error=EIO
-    expect_error 1 "closing $device: Input/output error; .*$device has all of the disk" -- \
+    expect_error 1 "closing $device: Input/output error; .*$device has the whole disk" -- \
         "${RUN[@]}" restore noise.gz "$device"
     for job in "capture noise" "restore noise.gz"; do
         inject "$PWD/new.partial" close:error=EIO
@@ -186,7 +186,7 @@ if ((${#BACKENDS[@]} > 1)); then
         # The file is complete and has its name; only the folder could not be flushed.
         inject "$PWD" fsync:error=EIO
         # shellcheck disable=SC2086
-        expect_error 1 "flushing the directory of new: .*may not survive a loss of power" -- \
+        expect_error 1 "flushing the directory of new: .*may not survive a power failure" -- \
             "${RUN[@]}" $job new
         ok "$job: it is complete" test -s new
         [[ $job != restore* ]] || ok "and right" same new noise

@@ -35,7 +35,7 @@ static void sides_differ_where_it_matters(void **state)
     assert_string_equal(imgz_advice_find(-ENOENT, IMGZ_ADVICE_OUTPUT),
                         "check that the directory exists");
     assert_string_equal(imgz_advice_find(-EPIPE, IMGZ_ADVICE_OUTPUT),
-                        "the program that reads this output has gone; check its error");
+                        "the program that reads this output has ended; check its errors");
     assert_string_equal(imgz_advice_find(-EMFILE, IMGZ_ADVICE_INPUT), "raise 'ulimit -n'");
     assert_string_equal(imgz_advice_find(-EXDEV, IMGZ_ADVICE_INPUT), "see 'dmesg' for more");
 }

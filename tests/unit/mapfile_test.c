@@ -96,16 +96,16 @@ static void what_is_no_map_is_refused(void **state)
     } cases[] = {
         {"hello, disk\n", 1, "POSITION STATUS PASS"},
         {"# c\n\n-1 ? 1\n", 3, "POSITION STATUS PASS"},
-        {"0 x 1\n", 1, "status of the run"},
-        {"0 ?? 1\n", 1, "status of the run"},
-        {"0\n", 1, "status of the run"},
+        {"0 x 1\n", 1, "run's status must"},
+        {"0 ?? 1\n", 1, "run's status must"},
+        {"0\n", 1, "run's status must"},
         {"0 ? one\n", 1, "POSITION"},
-        {"0 ? 1 2\n", 1, "more in it"},
+        {"0 ? 1 2\n", 1, "unexpected text"},
         {"0 ? 1\n0\n", 2, "OFFSET SIZE STATUS"},
-        {"0 ? 1\n0 512\n", 2, "status of a block"},
-        {"0 ? 1\n0 512 F\n", 2, "status of a block"},
-        {"0 ? 1\n0 512 + 7\n", 2, "more in it"},
-        {"0 ? 1\n0 512 +#\n", 2, "status of a block"},
+        {"0 ? 1\n0 512\n", 2, "block's status must"},
+        {"0 ? 1\n0 512 F\n", 2, "block's status must"},
+        {"0 ? 1\n0 512 + 7\n", 2, "unexpected text"},
+        {"0 ? 1\n0 512 +#\n", 2, "block's status must"},
         {"0 ? 1\n0 512K +\n", 2, "OFFSET SIZE STATUS"},
         {"0 ? 1\n0 0x +\n", 2, "OFFSET SIZE STATUS"},
         {"0 ? 1\n0 08 +\n", 2, "OFFSET SIZE STATUS"},
@@ -113,9 +113,9 @@ static void what_is_no_map_is_refused(void **state)
         {"0 ? 1\n0 9223372036854775808 +\n", 2, "too large"},
         {"0 ? 1\n0 99999999999999999999999 +\n", 2, "too large"},
         {"0 ? 1\n1 0x7fffffffffffffff +\n", 2, "too many"},
-        {"0 ? 1\n0 512 +\n1024 512 -\n", 3, "begin where"},
-        {"0 ? 1\n0 512 +\n\n256 512 -\n", 4, "begin where"},
-        {"0 ? 1\n0 512 +\n0 512 +\n", 3, "begin where"},
+        {"0 ? 1\n0 512 +\n1024 512 -\n", 3, "does not start where"},
+        {"0 ? 1\n0 512 +\n\n256 512 -\n", 4, "does not start where"},
+        {"0 ? 1\n0 512 +\n0 512 +\n", 3, "does not start where"},
     };
 
     (void)state;
@@ -303,7 +303,7 @@ static void only_plain_files_are_maps(void **state)
     assert_int_equal(save(&map, "/dev/null"), -EEXIST);
     assert_int_equal(save(&map, imgz_fixture_path(&fixture, "no/map").text), -ENOENT);
     assert_int_equal(load(&none, fifo.text), -EEXIST);
-    assert_non_null(strstr(imgz_latch_error(fixture.latch)->text, "no plain file"));
+    assert_non_null(strstr(imgz_latch_error(fixture.latch)->text, "not a regular file"));
     imgz_mapfile_fini(&map);
 }
 

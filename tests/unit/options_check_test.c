@@ -136,20 +136,21 @@ static void together(void **state)
         const char *refusal; /* NULL: it is taken */
     } cases[] = {
         {verify, IMGZ_FLAG_SCRUB, NULL, NULL},
-        {verify, IMGZ_FLAG_SCRUB, "md5", "scrub does not go with digest"},
-        {verify_against, IMGZ_FLAG_SCRUB, NULL, "scrub does not go with against"},
+        {verify, IMGZ_FLAG_SCRUB, "md5", "scrub cannot be combined with digest"},
+        {verify_against, IMGZ_FLAG_SCRUB, NULL, "scrub cannot be combined with against"},
         {verify, IMGZ_FLAG_PARANOID, NULL, "paranoid needs against"},
         {verify_against, IMGZ_FLAG_PARANOID, NULL, NULL},
         {restore, IMGZ_FLAG_PARANOID, NULL, "paranoid needs read-back or only-changed or resume"},
         {restore, IMGZ_FLAG_PARANOID | IMGZ_FLAG_RESUME, NULL, NULL},
-        {restore, IMGZ_FLAG_DISCARD | IMGZ_FLAG_RESUME, NULL, "discard does not go with resume"},
+        {restore, IMGZ_FLAG_DISCARD | IMGZ_FLAG_RESUME, NULL,
+         "discard cannot be combined with resume"},
         {restore, IMGZ_FLAG_DISCARD | IMGZ_FLAG_ONLY_CHANGED, NULL,
-         "discard does not go with only-changed"},
+         "discard cannot be combined with only-changed"},
         {restore, IMGZ_FLAG_DISCARD | IMGZ_FLAG_READ_BACK, NULL, NULL},
         {restore, IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_RESUME, NULL,
-         "discard-partial does not go with resume"},
+         "discard-partial cannot be combined with resume"},
         {capture, IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_RESUME, NULL,
-         "discard-partial does not go with resume"},
+         "discard-partial cannot be combined with resume"},
     };
 
     (void)state;

@@ -188,7 +188,7 @@ static const struct reason {
      IMGZ_SIZE_UNKNOWN,
      0,
      -ENOSPC,
-     {"too small", "does not tell", "larger target"}},
+     {"too small", "does not show", "larger target"}},
     {"write-protected",
      &world.protected,
      false,
@@ -206,7 +206,7 @@ static const struct reason {
      1,
      0,
      -EINVAL,
-     {"what is read", "cannot be written", "name another"}},
+     {"what imgz reads", "cannot be written", "name another"}},
     {"under what is read",
      &world.held,
      false,
@@ -215,7 +215,7 @@ static const struct reason {
      1,
      0,
      -EINVAL,
-     {"what is read", "cannot be written", "name another"}},
+     {"what imgz reads", "cannot be written", "name another"}},
     {"on what is read",
      &world.holder,
      false,
@@ -224,7 +224,7 @@ static const struct reason {
      1,
      0,
      -EINVAL,
-     {"what is read", "cannot be written", "name another"}},
+     {"what imgz reads", "cannot be written", "name another"}},
     {"on the file that is read",
      &world.plain,
      false,
@@ -233,7 +233,7 @@ static const struct reason {
      1,
      0,
      -EINVAL,
-     {"what is read", "cannot be written", "name another"}},
+     {"what imgz reads", "cannot be written", "name another"}},
     {"where the image is",
      &world.mounted,
      false,
@@ -359,7 +359,7 @@ static void check_passes(const struct reason *reason, uint32_t overrides)
     assert_int_equal(imgz_device_size(target.fd, &bytes), 0);
     assert_int_equal(target.size_bytes, bytes);
     assert_int_equal(target.left_out_bytes, small ? reason->need_bytes - bytes : 0);
-    assert_int_equal(strstr(world.log_text, "overruled: ") != NULL, reason->code != 0);
+    assert_int_equal(strstr(world.log_text, "overridden: ") != NULL, reason->code != 0);
     close(target.fd);
 }
 
@@ -500,7 +500,7 @@ static void discarding_tells_what_became_of_it(void **state)
     world.log_text[0] = '\0';
     bytes = imgz_target_discard(target.fd, "target", world.fixture.latch, &world.log);
     assert_true(bytes == SMALL_BYTES || bytes == 0);
-    assert_non_null(strstr(world.log_text, bytes > 0 ? "discarded 1 MiB" : "going on without"));
+    assert_non_null(strstr(world.log_text, bytes > 0 ? "discarded 1 MiB" : "continuing without"));
     world.log_text[0] = '\0';
     assert_int_equal(imgz_target_discard(world.backing_fd, "file", world.fixture.latch, &world.log),
                      0);

@@ -206,7 +206,7 @@ static void a_partial_that_was_replaced_is_let_be(void **state)
         imgz_fixture_write(&world.fixture, "out.partial", "theirs", 6);
         if (round == 0) {
             assert_int_equal(imgz_sink_commit(world.output), -ESTALE);
-            assert_non_null(strstr(story(&world)->text, "out.partial was taken away"));
+            assert_non_null(strstr(story(&world)->text, "out.partial was removed"));
         }
         imgz_sink_close(world.output);
         assert_true(holds(&world, "out.partial", "theirs"));

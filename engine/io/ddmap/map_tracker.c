@@ -65,9 +65,10 @@ static int save_now(struct imgz_map_tracker *keep)
 static int raise_saving(const struct imgz_map_tracker *keep, struct imgz_latch *latch, int rc)
 {
     if (rc == -EEXIST)
-        return imgz_latch_raise(latch, rc, place_of(keep),
-                                "writing %s: it, or %s.partial, is no plain file; name another",
-                                keep->config.name->path, keep->config.name->path);
+        return imgz_latch_raise(
+            latch, rc, place_of(keep),
+            "writing %s: it, or %s.partial, is not a regular file; name another",
+            keep->config.name->path, keep->config.name->path);
     return imgz_latch_raise_system(latch, rc, place_of(keep), "writing");
 }
 
@@ -116,8 +117,8 @@ int imgz_map_tracker_check_names(const struct imgz_name *map, const char *image_
         !means(map, ".partial", source))
         return 0;
     return imgz_latch_raise_usage(latch, location,
-                                  "%s, or %s.partial, would be both of the map and what is read or "
-                                  "written; name another",
+                                  "%s or %s.partial would be both a map file and the source or an "
+                                  "image file; name another map",
                                   map->path, map->path);
 }
 
@@ -181,7 +182,7 @@ int imgz_map_tracker_begin(struct imgz_map_tracker *keep, enum imgz_map_tracker_
     if (how == IMGZ_MAP_TRACKER_ANEW) {
         rc = check_claims(keep, latch);
         if (rc == 0 && keep->before.count > 0)
-            imgz_log_line(keep->log, "%s is begun anew: all of the source is read",
+            imgz_log_line(keep->log, "%s starts again: imgz reads the whole source",
                           keep->config.name->path);
     }
     if (rc < 0)
@@ -216,7 +217,7 @@ void imgz_map_tracker_move(struct imgz_map_tracker *keep, uint64_t done_bytes)
         return;
     rc = save_now(keep);
     if (rc < 0)
-        imgz_log_line(keep->log, "%s cannot be written: %s; it is tried again",
+        imgz_log_line(keep->log, "%s cannot be written: %s; imgz will try again",
                       keep->config.name->path, strerrordesc_np(-rc));
 }
 

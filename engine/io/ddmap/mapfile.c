@@ -257,12 +257,12 @@ static int take_number(struct scan *scan, uint64_t *number)
     while (scan->at < scan->end && digit_value(*scan->at) < base) {
         value = value * base + digit_value(*scan->at);
         if (value > OFFSET_MAX)
-            return refuse(scan, "a number in it is too large");
+            return refuse(scan, "a number is too large");
         scan->at += 1;
     }
     if (scan->at == first || (scan->at < scan->end && !is_blank(*scan->at)))
-        return refuse(scan, scan->status_seen ? "a block is to be OFFSET SIZE STATUS"
-                                              : "the first line is to be POSITION STATUS PASS");
+        return refuse(scan, scan->status_seen ? "a block must be OFFSET SIZE STATUS"
+                                              : "the first line must be POSITION STATUS PASS");
     *number = value;
     return 0;
 }
@@ -273,8 +273,8 @@ static int take_status(struct scan *scan, const char *known, char *status)
     skip_blanks(scan);
     if (scan->at == scan->end || *scan->at == '\0' || strchr(known, *scan->at) == NULL ||
         (scan->at + 1 < scan->end && !is_blank(scan->at[1])))
-        return refuse(scan, scan->status_seen ? "the status of a block is one of ? * / - +"
-                                              : "the status of the run is one of ? * / - F G +");
+        return refuse(scan, scan->status_seen ? "a block's status must be one of ? * / - +"
+                                              : "the run's status must be one of ? * / - F G +");
     *status = *scan->at;
     scan->at += 1;
     return 0;
@@ -283,7 +283,7 @@ static int take_status(struct scan *scan, const char *known, char *status)
 static int take_end(struct scan *scan)
 {
     skip_blanks(scan);
-    return scan->at == scan->end ? 0 : refuse(scan, "there is more in it than belongs there");
+    return scan->at == scan->end ? 0 : refuse(scan, "unexpected text at the end of the line");
 }
 
 /* "0x00120000 ? 1": of no use here, but without it the text is not a map. Before ddrescue 1.20
@@ -326,7 +326,7 @@ static int take_block(struct scan *scan)
     if (bytes == 0 || bytes > OFFSET_MAX - offset)
         return refuse(scan, "the block has no bytes, or too many");
     if (map->count > 0 && offset != imgz_mapfile_end(map))
-        return refuse(scan, "the block does not begin where the one before it ends");
+        return refuse(scan, "the block does not start where the previous one ends");
     if (map->count >= IMGZ_MAPFILE_BLOCKS_MAX)
         return refuse(scan, "there are too many blocks");
     rc = add_up_to(map, offset, IMGZ_MAPFILE_UNTRIED);

@@ -27,11 +27,10 @@ static int raise_problem(struct imgz_latch *latch, const char *path,
 {
     const struct imgz_location location = {IMGZ_STAGE_SETUP, path, IMGZ_OFFSET_NONE};
 
-    return imgz_latch_raise(
-        latch, -EBADMSG, location,
-        "reading %s, line %" PRIu64
-        ": %s; it is no map of ddrescue's format, or damaged: name another file",
-        path, problem->line, problem->what);
+    return imgz_latch_raise(latch, -EBADMSG, location,
+                            "reading %s, line %" PRIu64
+                            ": %s; it is not a ddrescue map, or it is damaged; name another file",
+                            path, problem->line, problem->what);
 }
 
 /* O_NONBLOCK: opening must not wait for a FIFO, which is then refused. */
@@ -88,8 +87,8 @@ int imgz_mapfile_load(const struct imgz_name *name, struct imgz_latch *latch,
     free(text);
     if (rc == -EEXIST || rc == -EFBIG)
         return imgz_latch_raise(latch, rc, (struct imgz_location){IMGZ_STAGE_SETUP, path, 0},
-                                "reading %s: it is %s, so it is no map; name another file", path,
-                                rc == -EFBIG ? "too large" : "no plain file");
+                                "reading %s: it is %s, so it is not a map; name another file", path,
+                                rc == -EFBIG ? "too large" : "not a regular file");
     if (rc == -EBADMSG)
         return raise_problem(latch, path, &problem);
     return rc < 0 && rc != -ENOENT ? raise_here(latch, path, rc, "reading") : rc;

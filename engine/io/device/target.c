@@ -83,8 +83,7 @@ static int raise_same(const struct refusal *refusal)
 {
     return imgz_latch_raise_usage(
         refusal->latch, place_of(refusal),
-        "%s is, or lies on, what is read; it cannot be written meanwhile; name "
-        "another",
+        "%s is, or lies on, what imgz reads, so it cannot be written; name another",
         refusal->config->path);
 }
 
@@ -107,11 +106,11 @@ static int raise_unknown(const struct refusal *refusal, int rc)
 {
     const char *path = refusal->config->path;
 
-    return imgz_latch_raise(refusal->latch, rc, place_of(refusal),
-                            "opening %s: it cannot be told whether it is in use: %s; nothing was "
-                            "written%s",
-                            path, strerrordesc_np(-rc),
-                            rc == -ENODEV || rc == -ENOTSUP ? "; are /proc and /sys mounted?" : "");
+    return imgz_latch_raise(
+        refusal->latch, rc, place_of(refusal),
+        "opening %s: cannot tell whether it is in use: %s; nothing was written%s", path,
+        strerrordesc_np(-rc),
+        rc == -ENODEV || rc == -ENOTSUP ? "; are /proc and /sys mounted?" : "");
 }
 
 /* Swap is protected by the system itself: since Linux 5.4 writing to it is ETXTBSY. But its disk
@@ -133,7 +132,7 @@ static void log_overruled(const struct refusal *refusal, const struct imgz_claim
         char text[640];
 
         imgz_claim_what(&claims->list[i], text, sizeof(text));
-        imgz_log_line(refusal->log, "overruled: %s", text);
+        imgz_log_line(refusal->log, "overridden: %s", text);
     }
 }
 
@@ -211,12 +210,12 @@ static int raise_busy(const struct refusal *refusal, bool exclusive)
     if (exclusive)
         return imgz_latch_raise_cause(
             refusal->latch, imgz_cause_overrides(IMGZ_OVERRIDE_HELD), -EBUSY, place_of(refusal),
-            "%s is in use: another program holds it, or it is mounted where it "
-            "cannot be seen from here; nothing was written; end that program "
+            "%s is in use: another program holds it, or it is mounted where imgz cannot see it; "
+            "nothing was written; end that program "
             "('fuser -v %s' may find it)",
             path, path);
     return imgz_latch_raise(refusal->latch, -EBUSY, place_of(refusal),
-                            "%s is in use, and this system lets nobody write to a device that is; "
+                            "%s is in use, and this system forbids writing to devices in use; "
                             "nothing was written; release it",
                             path);
 }
@@ -229,7 +228,7 @@ static int open_device(const struct refusal *refusal, int *result)
     int fd = imgz_handle_open(handle, O_WRONLY | (exclusive ? O_EXCL : 0));
 
     if (fd == -EBUSY && exclusive && (refusal->config->overrides & IMGZ_OVERRIDE_HELD) != 0) {
-        imgz_log_line(refusal->log, "overruled: %s is held by another program", path);
+        imgz_log_line(refusal->log, "overridden: %s is held by another program", path);
         exclusive = false;
         fd = imgz_handle_open(handle, O_WRONLY);
     }
@@ -253,7 +252,7 @@ static int check_size(const struct refusal *refusal, struct imgz_target *target)
     if (zeros && (config->overrides & IMGZ_OVERRIDE_TOO_SMALL) != 0) {
         target->left_out_bytes = missing_bytes;
         imgz_log_line(refusal->log,
-                      "overruled: %s is too small; the last %s, all zeros, are left out",
+                      "overridden: %s is too small; the last %s, all zeros, are left out",
                       config->path, imgz_text_size(missing_bytes).text);
         return 0;
     }
@@ -265,7 +264,7 @@ static int check_size(const struct refusal *refusal, struct imgz_target *target)
         config->path, imgz_text_size(target->size_bytes).text,
         imgz_text_size(config->need_bytes).text, imgz_text_size(missing_bytes).text,
         zeros                                     ? ", and the image has only zeros there"
-        : config->data_bytes == IMGZ_SIZE_UNKNOWN ? ", and a stream does not tell what is there"
+        : config->data_bytes == IMGZ_SIZE_UNKNOWN ? ", and a stream does not show what is there"
                                                   : ", and the image has data there");
 }
 
@@ -322,7 +321,7 @@ uint64_t imgz_target_discard(int fd, const char *path, struct imgz_latch *latch,
             range[0] += range[1];
     }
     if (rc < 0)
-        imgz_log_line(log, "discarding %s at offset %" PRIu64 ": %s; going on without", path,
+        imgz_log_line(log, "discarding %s at offset %" PRIu64 ": %s; continuing without it", path,
                       range[0], strerrordesc_np(-rc));
     else
         imgz_log_line(log, "discarded %s of %s", imgz_text_size(range[0]).text, path);

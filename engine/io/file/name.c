@@ -165,9 +165,9 @@ const char *imgz_name_explain(int rc)
 {
     switch (rc) {
     case -ELOOP:
-        return "it is a symbolic link that leads to no file; name the file itself";
+        return "it is a broken symbolic link; name the file itself";
     case -EXDEV:
-        return "it is a symbolic link of another user to a file that is not theirs; name the file "
+        return "it is another user's symbolic link to a file that is not theirs; name the file "
                "itself";
     default:
         return NULL;

@@ -22,11 +22,10 @@ int imgz_preflight_name(const struct imgz_name *name, const char *suffix, enum i
 
     if (bytes_max < 0 || bytes <= (size_t)bytes_max)
         return 0;
-    return imgz_latch_raise(
-        latch, -ENAMETOOLONG, place_of(name, stage),
-        "creating %s: its name is too long by %zu bytes: %s is added to it while "
-        "it is written; choose a shorter one",
-        name->path, bytes - (size_t)bytes_max, suffix);
+    return imgz_latch_raise(latch, -ENAMETOOLONG, place_of(name, stage),
+                            "creating %s: its name is too long by %zu bytes: imgz adds %s to it "
+                            "while it writes; choose a shorter one",
+                            name->path, bytes - (size_t)bytes_max, suffix);
 }
 
 /* ---- Replacing ---------------------------------------------------------------------------- */
@@ -59,14 +58,13 @@ static int find_obstacle(const struct imgz_name *name, const char **why)
         return -EBUSY;
     }
     if (has_attribute(&status, STATX_ATTR_IMMUTABLE) || has_attribute(&status, STATX_ATTR_APPEND)) {
-        *why =
-            "it cannot be replaced by anybody ('lsattr' shows i or a); name another, or allow it "
-            "with chattr";
+        *why = "it is immutable or append-only (see 'lsattr'); name another, or change that with "
+               "chattr";
         return -EPERM;
     }
     if (is_held_by_sticky_bit(name, &status)) {
-        *why = "it is another user's, in a folder where only owners replace files (sticky); name "
-               "another";
+        *why = "it is another user's, in a sticky folder, where only owners may replace files; "
+               "name another";
         return -EPERM;
     }
     return 0;
@@ -102,10 +100,10 @@ int imgz_preflight_folder(int directory_fd, struct imgz_location location, struc
 {
     if (!is_among_devices(directory_fd))
         return 0;
-    return imgz_latch_raise(latch, -ENODEV, location,
-                            "there is no device %s, and beside devices no file is made; 'imgz "
-                            "devices' lists what there is",
-                            location.path);
+    return imgz_latch_raise(
+        latch, -ENODEV, location,
+        "there is no device %s, and imgz makes no files in /dev; 'imgz devices' lists the devices",
+        location.path);
 }
 
 /* ---- Room --------------------------------------------------------------------------------- */

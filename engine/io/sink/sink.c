@@ -52,7 +52,7 @@ static int check_existing(const struct imgz_sink_config *config, const struct st
     if (S_ISREG(status->st_mode) && !config->force)
         return imgz_latch_raise_cause(latch, imgz_cause(IMGZ_REASON_EXISTS), -EEXIST,
                                       imgz_sink_location(&sink, IMGZ_OFFSET_NONE),
-                                      "%s exists and was left as it is", config->path);
+                                      "%s exists and was not changed", config->path);
     return S_ISDIR(status->st_mode) ? imgz_sink_raise(&sink, -EISDIR, "creating") : 0;
 }
 
@@ -252,9 +252,9 @@ int imgz_sink_raise_changed(const struct imgz_sink *sink)
 
 int imgz_sink_raise_both(const struct imgz_sink *sink, const char *suffix)
 {
-    return imgz_latch_raise_usage(
-        sink->latch, imgz_sink_location(sink, IMGZ_OFFSET_NONE),
-        "%s%s is both what is read and what would be written; name another", sink->path, suffix);
+    return imgz_latch_raise_usage(sink->latch, imgz_sink_location(sink, IMGZ_OFFSET_NONE),
+                                  "%s%s would be both read and written; name another", sink->path,
+                                  suffix);
 }
 
 int imgz_sink_flush_fd(struct imgz_sink *sink)

@@ -13,7 +13,7 @@
 static void close_device(struct imgz_sink *sink)
 {
     if (sink->begun && !sink->committed)
-        imgz_latch_add(sink->latch, sink->whole ? "; %s has all of the disk" : "; %s is incomplete",
+        imgz_latch_add(sink->latch, sink->whole ? "; %s has the whole disk" : "; %s is incomplete",
                        sink->path);
     (void)imgz_sink_close_fd(&sink->direct_fd);
     (void)imgz_sink_close_fd(&sink->fd);

@@ -49,12 +49,11 @@ static const char *explain_temporary(int rc, const char *plain)
     case -EBUSY:
         return "is being written by another imgz; wait for it";
     case -ESTALE:
-        return "was taken away, or replaced, while it was written";
+        return "was removed or replaced while imgz wrote it";
     case -ENOTEMPTY:
-        return "has what an interrupted run did";
+        return "is left from an interrupted run";
     case -ENOTUNIQ:
-        return "is not known to be what an interrupted run left, and was left as it is; move it "
-               "away";
+        return "may not be from an interrupted run, and was not changed; move it away";
     case -EEXIST:
     case -EPERM:
     case -ELOOP:
@@ -77,7 +76,8 @@ static int raise_temporary(const struct file_sink *file, int rc, const char *doi
 static int raise_creating(const struct file_sink *file, int rc)
 {
     if (rc == -EBUSY || rc == -ENOTEMPTY || rc == -ENOTUNIQ || rc == -EEXIST || rc == -ELOOP)
-        return raise_temporary(file, rc, "creating", "exists and is no plain file; move it away");
+        return raise_temporary(file, rc, "creating",
+                               "exists and is not a regular file; move it away");
     return imgz_sink_raise(&file->sink, rc, "creating");
 }
 
@@ -88,8 +88,7 @@ static int create_temporary(const struct imgz_sink_config *config, struct file_s
     if (rc < 0)
         return raise_creating(file, rc);
     if (config->keep && !file->temp.stamped)
-        imgz_log_line(file->sink.log,
-                      "%s cannot be stamped: nothing is kept of it if this run fails",
+        imgz_log_line(file->sink.log, "%s cannot be stamped: a failed run will not keep it",
                       file->partial_path);
     return 0;
 }
@@ -100,8 +99,9 @@ static int take_over(struct file_sink *file)
 
     if (rc == 0 || rc == -ENOENT)
         return rc;
-    return raise_temporary(file, rc, "resuming",
-                           "is no plain file of yours that nobody else can write to; move it away");
+    return raise_temporary(
+        file, rc, "resuming",
+        "is not a regular file of yours that only you can write to; move it away");
 }
 
 /* Finds out before the first read whether publishing will work. */
@@ -112,15 +112,15 @@ static int try_publishing(const struct file_sink *file)
 
     if (rc == -EPERM || rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP)
         return imgz_latch_raise(file->sink.latch, -EPERM, location_of(file),
-                                "creating %s: a file in that folder cannot be renamed (%s), so it "
-                                "could not get its name when it is complete; choose another place",
+                                "creating %s: files in that folder cannot be renamed (%s), so it "
+                                "could not get its name when complete; choose another place",
                                 file->sink.path, strerrordesc_np(-rc));
     if (rc < 0)
         return imgz_sink_raise(&file->sink, rc, "creating");
     if (way == IMGZ_PUBLISH_CHECKED)
         imgz_log_line(file->sink.log,
-                      "%s: this file system can neither rename without replacing nor link: a file "
-                      "of that name that appears at the last moment is replaced",
+                      "%s: this file system cannot rename without replacing, nor link: a file that "
+                      "takes that name at the last moment is replaced",
                       file->sink.path);
     return 0;
 }
@@ -277,11 +277,10 @@ static int show(struct file_sink *file, struct imgz_location location)
     if (rc == -EEXIST)
         return imgz_latch_raise(
             file->sink.latch, rc, location,
-            "completing %s: a file of that name appeared meanwhile, and was left "
-            "as it is",
+            "completing %s: a file of that name has appeared, and was not changed",
             file->sink.path);
     if (rc < 0)
-        return imgz_latch_raise(file->sink.latch, rc, location, "giving its final name to %s: %s",
+        return imgz_latch_raise(file->sink.latch, rc, location, "giving %s its final name: %s",
                                 file->sink.path, strerrordesc_np(-rc));
     rc = imgz_tempfile_flush_name(&file->temp);
     return rc < 0 ? imgz_latch_raise_system(file->sink.latch, rc, location,
@@ -298,7 +297,7 @@ static int commit(struct imgz_sink *sink)
 
     location.stage = IMGZ_STAGE_FLUSH;
     if (mode_rc < 0)
-        return imgz_latch_raise_system(sink->latch, mode_rc, location, "giving its mode to");
+        return imgz_latch_raise_system(sink->latch, mode_rc, location, "setting the mode of");
     if (rc < 0)
         return rc;
     file->complete = true;
@@ -329,10 +328,10 @@ static void remove_file(struct file_sink *file)
     int rc = imgz_tempfile_remove(&file->temp);
 
     if (rc < 0)
-        imgz_latch_add(file->sink.latch, "; %s is left, and of no use: removing it failed (%s)",
+        imgz_latch_add(file->sink.latch, "; %s is useless, but removing it failed (%s)",
                        file->partial_path, strerrordesc_np(-rc));
     else if (file->sink.begun && imgz_tempfile_name_taken(&file->temp))
-        imgz_latch_add(file->sink.latch, "; %s is as it was before", file->sink.path);
+        imgz_latch_add(file->sink.latch, "; %s is unchanged", file->sink.path);
     else if (file->sink.begun)
         imgz_latch_add(file->sink.latch, "; nothing is left of %s", file->sink.path);
 }
@@ -340,7 +339,7 @@ static void remove_file(struct file_sink *file)
 static void tell_kept(const struct file_sink *file)
 {
     if (imgz_tempfile_name_taken(&file->temp))
-        imgz_latch_add(file->sink.latch, "; %s is as it was before", file->sink.path);
+        imgz_latch_add(file->sink.latch, "; %s is unchanged", file->sink.path);
     imgz_latch_add(file->sink.latch, "; %s is kept", file->partial_path);
     imgz_latch_set_resumable(file->sink.latch);
 }
@@ -352,7 +351,7 @@ static void end_file(struct file_sink *file)
         imgz_latch_add(file->sink.latch, "; %s is complete", file->sink.path);
     else if (file->complete && !file->temp.exists)
         imgz_latch_add(file->sink.latch,
-                       "; %s is complete, but may not survive a loss of power: verify it then",
+                       "; %s is complete, but may not survive a power failure: verify it after one",
                        file->sink.path);
     else if (!keeps(&file->sink))
         remove_file(file);

@@ -83,10 +83,9 @@ static int open_handle(struct imgz_sink *sink, int handle)
     sink->fd = fd;
     if (!imgz_stream_is_own_terminal(fd))
         return 0;
-    return imgz_latch_raise_usage(sink->latch, imgz_sink_location(sink, IMGZ_OFFSET_NONE),
-                                  "%s is the terminal: a disk or an image is not written there; "
-                                  "name a file",
-                                  sink->path);
+    return imgz_latch_raise_usage(
+        sink->latch, imgz_sink_location(sink, IMGZ_OFFSET_NONE),
+        "%s is the terminal: imgz writes no disk or image to it; name a file", sink->path);
 }
 
 static int open_stream(const struct imgz_sink_config *config, int handle, struct imgz_sink *sink)

@@ -37,7 +37,7 @@ static int raise_short(struct imgz_latch *latch, const struct imgz_source *sourc
     return imgz_latch_raise(
         latch, -ENODATA, imgz_source_location(source, offset),
         "reading %s: it ended at offset %" PRIu64
-        " but had %s when it was opened; something shrinks it, stop that and run again",
+        " but had %s when it was opened; something is shrinking it; stop that, and run again",
         source->path, offset, imgz_text_size(source->size_bytes).text);
 }
 
@@ -316,7 +316,7 @@ static int survey(struct reader *reader)
     imgz_meter_take_over(meter, before);
     reader->surveyed_end = found.end;
     if (meter->blanks.free_bytes > 0)
-        imgz_log_line(reader->pipeline->log, "%s of %s are free by its own count",
+        imgz_log_line(reader->pipeline->log, "%s of %s are free space",
                       imgz_text_size(meter->blanks.free_bytes).text,
                       imgz_source_path(config->source));
     return 0;

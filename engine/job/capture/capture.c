@@ -87,7 +87,8 @@ static int keep_unreadable(struct capture *capture, const struct imgz_slot *slot
     if (imgz_slot_list_unreadable(slot, list) < 0)
         return imgz_job_raise_memory(&capture->job);
     if (list->count != count_before && list->count <= BAD_LINES_MAX)
-        imgz_log_line(&capture->job.log, "%s cannot be read at offset %" PRIu64 ": zeros for %s",
+        imgz_log_line(&capture->job.log,
+                      "%s is unreadable at offset %" PRIu64 ": %s replaced by zeros",
                       imgz_source_path(capture->source), list->ranges[list->count - 1].offset,
                       imgz_text_size(list->ranges[list->count - 1].bytes).text);
     return 0;
@@ -293,8 +294,7 @@ static int check_not_empty(void *context)
     return imgz_latch_raise_cause(
         capture->job.latch, imgz_cause(IMGZ_REASON_EMPTY), -ENODATA,
         imgz_source_location(capture->source, 0),
-        "reading %s: it ended before the first byte; the program that writes it "
-        "may have failed",
+        "reading %s: it ended before the first byte; the program that writes to it may have failed",
         imgz_source_path(capture->source));
 }
 

@@ -10,8 +10,7 @@ static int raise_no_map(const struct imgz_job *job, const struct imgz_sink *outp
     return imgz_latch_raise_cause(
         job->latch, imgz_cause_usage(IMGZ_REASON_MAP_NEEDED), -EINVAL,
         imgz_sink_location(output, IMGZ_OFFSET_NONE),
-        "resuming %s: sectors that could not be read are zeros in %s, and without a map it "
-        "is not known which",
+        "resuming %s: %s has zeros for unreadable sectors, and only its map says which",
         imgz_sink_path(output), imgz_sink_partial_path(output));
 }
 
@@ -20,8 +19,7 @@ static int raise_larger(const struct imgz_job *job, const struct imgz_sink *outp
     return imgz_latch_raise_cause(
         job->latch, imgz_cause(IMGZ_REASON_MAP_NEEDED), -EEXIST,
         imgz_sink_location(output, IMGZ_OFFSET_NONE),
-        "resuming %s: sectors that could not be read are zeros in %s, and the map is of a "
-        "larger disk",
+        "resuming %s: %s has zeros for unreadable sectors, and the map is for a larger disk",
         imgz_sink_path(output), imgz_sink_partial_path(output));
 }
 

@@ -19,10 +19,10 @@ static int raise_changed(const struct imgz_job *job, const struct imgz_resume_co
 {
     return imgz_latch_raise_cause(job->latch, imgz_cause(IMGZ_REASON_RESUME_CHANGED), -EEXIST,
                                   imgz_source_location(config->source, offset),
-                                  "resuming %s: %s has other bytes at offset %" PRIu64
-                                  " than %s: it is another disk, or has changed",
+                                  "resuming %s: %s differs from %s at offset %" PRIu64
+                                  ": it is another disk, or has changed",
                                   imgz_sink_path(config->output), imgz_source_path(config->source),
-                                  offset, imgz_sink_partial_path(config->output));
+                                  imgz_sink_partial_path(config->output), offset);
 }
 
 /* The disk must be the one that was read before. */

@@ -60,9 +60,8 @@ static int check_sizes(const struct retry *retry)
     if (imgz_source_size(source) != imgz_image_raw_bytes(image))
         return imgz_latch_raise_usage(
             retry->job.latch, location,
-            "the disk in %s has %s, but %s has %s: it is of another disk, or of "
-            "a copy that ended early; name "
-            "another, or capture all of it",
+            "the disk in %s has %s, but %s has %s: the image is of another disk, or of a copy that "
+            "ended early; name another image, or capture the whole disk",
             retry->image_path, imgz_text_size(imgz_image_raw_bytes(image)).text,
             imgz_source_path(source), imgz_text_size(imgz_source_size(source)).text);
     if (retry->job.options.chunk_bytes != image->header.chunk_bytes)
@@ -94,7 +93,7 @@ static int load_map(struct retry *retry)
     if (rc == -ERANGE)
         return imgz_latch_raise_usage(
             retry->job.latch, location,
-            "%s is the map of %s, but %s has %s: it is of another disk; name another map", path,
+            "%s covers %s, but %s has %s: it is the map of another disk; name another map", path,
             imgz_text_size(imgz_mapfile_end(&retry->map)).text, imgz_source_path(retry->source),
             imgz_text_size(imgz_source_size(retry->source)).text);
     return rc < 0 ? imgz_job_raise_memory(&retry->job) : 0;
@@ -108,7 +107,7 @@ static int find_missing(struct retry *retry)
 
     if (rc == -EBADMSG)
         return imgz_image_error_raise(retry->job.latch, image->source, image->end.meta_offset,
-                                      "its list of unreadable ranges cannot be right");
+                                      "its list of unreadable ranges is invalid");
     if (rc < 0)
         return imgz_job_raise_memory(&retry->job);
     imgz_log_line(&retry->job.log, "%s lacks %s in %s", retry->image_path,
@@ -201,8 +200,8 @@ static int check_disk(struct retry *retry)
         return rc;
     return imgz_latch_raise_cause(retry->job.latch, imgz_cause(IMGZ_REASON_SOURCE_CHANGED), rc,
                                   imgz_source_location(retry->source, offset),
-                                  "mending %s: %s has other bytes at offset %" PRIu64
-                                  " than the image: it is another disk, or has changed",
+                                  "mending %s: %s differs from the image at offset %" PRIu64
+                                  ": it is another disk, or has changed",
                                   retry->image_path, imgz_source_path(retry->source), offset);
 }
 

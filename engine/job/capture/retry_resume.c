@@ -62,13 +62,13 @@ static bool fits(const struct walk *left, struct walk *old, const struct imgz_ra
 
 static int raise_other(const struct imgz_retry_resume_config *config, uint64_t offset)
 {
-    const char *path = imgz_sink_path(config->output);
+    const char *partial_path = imgz_sink_partial_path(config->output);
 
     return imgz_latch_raise(config->latch, -EEXIST,
                             imgz_sink_location(config->output, IMGZ_OFFSET_NONE),
-                            "resuming %s: %s has other bytes at offset %" PRIu64
-                            " of the disk than %s: it was not begun to mend that; remove it",
-                            path, imgz_sink_partial_path(config->output), offset, path);
+                            "resuming %s: %s does not belong to it: they differ at offset %" PRIu64
+                            " of the disk; remove %s",
+                            imgz_sink_path(config->output), partial_path, offset, partial_path);
 }
 
 static int compare(const struct imgz_retry_resume *earlier,
@@ -93,7 +93,7 @@ static int compare(const struct imgz_retry_resume *earlier,
  * able to write to it. */
 static int check_map(const struct imgz_retry_resume_config *config)
 {
-    const char *path = imgz_sink_path(config->output);
+    const char *partial_path = imgz_sink_partial_path(config->output);
     struct stat status;
 
     if (imgz_name_stat(imgz_sink_map_name(config->output), &status) == 0 &&
@@ -101,21 +101,22 @@ static int check_map(const struct imgz_retry_resume_config *config)
         return 0;
     return imgz_latch_raise(config->latch, -EEXIST,
                             imgz_sink_location(config->output, IMGZ_OFFSET_NONE),
-                            "resuming %s: %s is there without a %s of yours: it "
-                            "was not begun to mend %s, or it is not known what it lacks; remove it",
-                            path, imgz_sink_partial_path(config->output),
-                            imgz_sink_map_name(config->output)->path, path);
+                            "resuming %s: %s is useless without its map %s, which is missing, "
+                            "or not yours, or writable by others; remove %s",
+                            imgz_sink_path(config->output), partial_path,
+                            imgz_sink_map_name(config->output)->path, partial_path);
 }
 
 static int raise_lacking(const struct imgz_retry_resume_config *config, uint64_t offset)
 {
     const char *path = imgz_sink_path(config->output);
+    const char *partial_path = imgz_sink_partial_path(config->output);
 
     return imgz_latch_raise(config->latch, -EEXIST, imgz_sink_location(config->output, offset),
-                            "resuming %s: by %s %s lacks what %s has, at offset "
-                            "%" PRIu64 " of the disk: it was not begun to mend that; remove it",
-                            path, imgz_sink_map_name(config->output)->path,
-                            imgz_sink_partial_path(config->output), path, offset);
+                            "resuming %s: %s does not belong to it: %s marks offset %" PRIu64
+                            " of the disk unreadable, but %s has it; remove %s",
+                            path, partial_path, imgz_sink_map_name(config->output)->path, offset,
+                            path, partial_path);
 }
 
 /* What the map calls bad must be a part of what is missing. */

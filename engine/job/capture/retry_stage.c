@@ -200,7 +200,7 @@ static int add_meta(struct imgz_retry_stage *stage)
     if (rc == -E2BIG)
         return imgz_image_error_raise(stage->job->latch, stage->decode.image.source,
                                       stage->decode.image.end.meta_offset,
-                                      "there is far more metadata than any capture writes");
+                                      "it has far more metadata than any capture writes");
     return rc < 0 ? imgz_job_raise_memory(stage->job) : 0;
 }
 

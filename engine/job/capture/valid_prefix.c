@@ -78,14 +78,13 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 
 static int raise_other_hash(const struct search *search, enum imgz_hash_kind found)
 {
-    const char *path = imgz_sink_path(search->config->output);
     const char *name = imgz_chunk_hash_name(imgz_job_hash_named(found));
 
     return imgz_latch_raise_cause(search->job->latch, imgz_cause(IMGZ_REASON_RESUME_OPTIONS),
                                   -EEXIST,
                                   imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
-                                  "resuming %s: %s was begun with the chunk hash %s", path, path,
-                                  name);
+                                  "resuming %s: it was started with the chunk hash %s",
+                                  imgz_sink_path(search->config->output), name);
 }
 
 static int raise_other(const struct search *search, const struct imgz_frame_header *found)
@@ -93,8 +92,8 @@ static int raise_other(const struct search *search, const struct imgz_frame_head
     return imgz_latch_raise_cause(
         search->job->latch, imgz_cause(IMGZ_REASON_RESUME_OPTIONS), -EEXIST,
         imgz_sink_location(search->config->output, IMGZ_OFFSET_NONE),
-        "resuming %s: %s is of a disk of %s in chunks of %u KiB, but %s has %s and "
-        "chunks of %u KiB were asked for",
+        "resuming %s: %s holds a disk of %s in chunks of %u KiB, but %s has %s, and this run uses "
+        "chunks of %u KiB",
         imgz_sink_path(search->config->output), imgz_sink_partial_path(search->config->output),
         imgz_text_size(found->raw_bytes).text, found->chunk_bytes / 1024, search->config->disk,
         imgz_text_size(search->config->header.raw_bytes).text,
@@ -164,7 +163,7 @@ int imgz_valid_prefix_find(struct imgz_job *job, const struct imgz_valid_prefix_
     if (rc == -ENODATA && !imgz_latch_raised(job->latch))
         rc = 0;
     if (rc == 0)
-        imgz_log_line(&job->log, "%s holds %s of the disk, in its first %s; going on from there",
+        imgz_log_line(&job->log, "%s holds %s of the disk, in its first %s; continuing from there",
                       imgz_sink_partial_path(config->output), imgz_text_size(whole->raw_bytes).text,
                       imgz_text_size(whole->image_bytes).text);
     return rc;

@@ -60,7 +60,7 @@ static int raise_short(struct imgz_job *job, const struct imgz_memory *memory,
 
     return imgz_latch_raise_cause(job->latch, imgz_cause(IMGZ_REASON_MEMORY), -ENOMEM, nowhere,
                                   "preparing for chunks of %u bytes: %s allows %" PRIu64
-                                  " MiB and leaves %" PRIu64 " MiB of them, but at least %" PRIu64
+                                  " MiB and has %" PRIu64 " MiB left, but at least %" PRIu64
                                   " MiB are needed; raise that limit",
                                   job->chunk_bytes, memory->limit_name, memory->limit_bytes >> 20,
                                   memory->left_bytes >> 20, mib(imgz_budget_bytes_min(wanted)));

@@ -81,12 +81,12 @@ static int confine(const struct imgz_confined *kept)
 static void tell(struct imgz_job *job, const struct imgz_confined *kept, int rc)
 {
     if (rc < 0)
-        imgz_log_line(&job->log, "not confined, this system has no Landlock for it: %s",
+        imgz_log_line(&job->log, "not confined, Landlock is not available: %s",
                       strerrordesc_np(-rc));
     else if (kept->output == NULL)
-        imgz_log_line(&job->log, "confined: nothing but what is open can be reached");
+        imgz_log_line(&job->log, "confined: only what is open already can be reached");
     else
-        imgz_log_line(&job->log, "confined: nothing but what is open, and %s%s, can be reached",
+        imgz_log_line(&job->log, "confined: only what is open already, and %s%s, can be reached",
                       imgz_sink_is(kept->output, IMGZ_SINK_NAMED) ? "the folder of " : "",
                       imgz_sink_path(kept->output));
 }

@@ -237,9 +237,8 @@ static int check_digests(const struct imgz_decode_stage *decode, const struct im
     if (job->report.same_bytes > 0)
         return imgz_latch_raise_cause(
             job->latch, imgz_cause(IMGZ_REASON_TAMPERED), -EBADMSG, location,
-            "restoring %s: the %s of the disk is %s but was recorded as %s: what "
-            "the target held already has the right hashes but other bytes, or "
-            "the image was changed",
+            "restoring %s: the %s of the disk is %s but was recorded as %s: what the target "
+            "already held has the right hashes but wrong bytes, or the image was changed",
             path, differs.name, differs.made, differs.recorded);
     return imgz_latch_raise(job->latch, -EBADMSG, location,
                             "checking %s: its %s is %s but was recorded as %s; the image is "

@@ -54,8 +54,7 @@ static int adopt_options(struct imgz_job *job)
     if (imgz_job_complete_options(job->request.options, &job->options) < 0)
         return imgz_latch_raise_usage(
             job->latch, nowhere,
-            "the options have something set that version %s does not know: use a newer library",
-            imgz_version());
+            "an option is set that version %s does not know; use a newer library", imgz_version());
     if (job->options.progress_interval_ms == 0)
         job->options.progress_interval_ms = 1;
     imgz_log_init(&job->log, job->options.log, job->options.log_context);
@@ -256,15 +255,14 @@ static int create_tally(struct imgz_job *job, const struct imgz_totals_config *c
     if (rc == -EINVAL)
         return imgz_latch_raise_usage(
             job->latch, nowhere,
-            "the digests \"%s\" are not all known, or one stands twice: md5, "
-            "sha1, sha224, sha256, sha384, sha512, b2, separated by commas",
+            "the digest list \"%s\" has an unknown or repeated name; use md5, sha1, sha224, "
+            "sha256, sha384, sha512 and b2, separated by commas",
             config->digests);
     if (rc == -EOPNOTSUPP)
-        return imgz_latch_raise(
-            job->latch, rc, nowhere,
-            "libcrypto cannot make the digests \"%s\" here: for want of memory, "
-            "or because its policy forbids one of them",
-            config->digests);
+        return imgz_latch_raise(job->latch, rc, nowhere,
+                                "libcrypto cannot make the digests \"%s\": out of memory, or its "
+                                "policy forbids one of them",
+                                config->digests);
     return rc < 0 ? imgz_job_raise_memory(job) : 0;
 }
 

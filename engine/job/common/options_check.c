@@ -93,15 +93,16 @@ struct rule {
 static const struct rule rules[] = {
     {IMGZ_JOB_VERIFY, IMGZ_FLAG_SCRUB, GIVEN_AGAINST | GIVEN_DIGESTS, 0,
      "a scrub checks what is stored and inflates nothing"},
-    {IMGZ_JOB_VERIFY, IMGZ_FLAG_PARANOID, 0, GIVEN_AGAINST, "it is how that compares"},
+    {IMGZ_JOB_VERIFY, IMGZ_FLAG_PARANOID, 0, GIVEN_AGAINST, "it changes how that compares"},
     {IMGZ_JOB_RESTORE, IMGZ_FLAG_PARANOID, 0,
-     IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME | IMGZ_FLAG_READ_BACK, "it is how these compare"},
+     IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME | IMGZ_FLAG_READ_BACK,
+     "it changes how these compare"},
     {IMGZ_JOB_RESTORE, IMGZ_FLAG_DISCARD, IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_RESUME, 0,
-     "the one drops what the other would keep"},
+     "one drops what the other keeps"},
     {IMGZ_JOB_RESTORE, IMGZ_FLAG_DISCARD_PARTIAL, IMGZ_FLAG_RESUME, 0,
-     "the one drops what the other goes on with"},
+     "one deletes what the other needs"},
     {IMGZ_JOB_CAPTURE, IMGZ_FLAG_DISCARD_PARTIAL, IMGZ_FLAG_RESUME, 0,
-     "the one drops what the other goes on with"},
+     "one deletes what the other needs"},
 };
 
 static const char *name_given(uint32_t bit)
@@ -119,8 +120,8 @@ static int raise_together(const struct imgz_job *job, const struct rule *rule, u
         if ((others & bit) != 0)
             (void)imgz_text_append(names, sizeof(names), " or ", name_given(bit));
     return imgz_latch_raise_usage(job->latch, nowhere, "%s %s %s: %s%s", name_given(rule->flag),
-                                  rule->needs != 0 ? "needs" : "does not go with", names, rule->why,
-                                  rule->needs != 0 ? "" : "; leave out one");
+                                  rule->needs != 0 ? "needs" : "cannot be combined with", names,
+                                  rule->why, rule->needs != 0 ? "" : "; leave out one");
 }
 
 static int check_together(const struct imgz_job *job)
@@ -149,22 +150,23 @@ static int check_numbers(const struct imgz_job *job)
 
     if (!imgz_deflate_level_valid(options->level))
         return imgz_latch_raise_usage(job->latch, nowhere,
-                                      "level %d is out of range: fast, or 0 to %d", options->level,
-                                      IMGZ_LEVEL_MAX);
+                                      "level %d is out of range: use fast, or 0 to %d",
+                                      options->level, IMGZ_LEVEL_MAX);
     if (options->thread_count > IMGZ_THREADS_MAX)
         return imgz_latch_raise_usage(
-            job->latch, nowhere, "%u threads are too many: at most %d, or 0 for one per processor",
+            job->latch, nowhere,
+            "%u threads are too many: use at most %d, or 0 for one per processor",
             options->thread_count, IMGZ_THREADS_MAX);
     if (options->chunk_bytes < IMGZ_CHUNK_BYTES_MIN ||
         options->chunk_bytes > IMGZ_CHUNK_BYTES_MAX ||
         (options->chunk_bytes & (options->chunk_bytes - 1)) != 0)
         return imgz_latch_raise_usage(
             job->latch, nowhere,
-            "a chunk size of %u bytes is not possible: a power of two from %u to %u",
+            "a chunk size of %u bytes is invalid: use a power of two from %u to %u",
             options->chunk_bytes, IMGZ_CHUNK_BYTES_MIN, IMGZ_CHUNK_BYTES_MAX);
     if (options->file_mode > 0777)
         return imgz_latch_raise_usage(job->latch, nowhere,
-                                      "a file's mode cannot be 0%o: up to 0777",
+                                      "file mode 0%o is out of range: use at most 0777",
                                       options->file_mode);
     return 0;
 }
@@ -175,10 +177,11 @@ static int check_choices(const struct imgz_job *job)
 
     if ((unsigned)options->direct > IMGZ_DIRECT_OFF)
         return imgz_latch_raise_usage(job->latch, nowhere,
-                                      "direct %d is not known: auto, on or off",
+                                      "direct %d is unknown: use auto, on or off",
                                       (int)options->direct);
     if ((unsigned)options->on_error > IMGZ_ON_ERROR_ZERO)
-        return imgz_latch_raise_usage(job->latch, nowhere, "on_error %d is not known: stop or zero",
+        return imgz_latch_raise_usage(job->latch, nowhere,
+                                      "on_error %d is unknown: use stop or zero",
                                       (int)options->on_error);
     if ((unsigned)options->chunk_hash > IMGZ_CHUNK_HASH_SHA256)
         return imgz_latch_raise_usage(job->latch, nowhere, "there is no chunk hash %d",

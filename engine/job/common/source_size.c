@@ -13,7 +13,7 @@ int imgz_source_size_check_opened(const struct imgz_job *job, const struct imgz_
         return 0;
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, IMGZ_OFFSET_NONE),
                             "%s has %" PRIu64 " bytes, not the %" PRIu64
-                            " that are expected; nothing was read; is it the right one?",
+                            " expected; nothing was read; is it the right one?",
                             imgz_source_path(source), imgz_source_size(source), expected);
 }
 
@@ -25,8 +25,8 @@ int imgz_source_size_check_grown(const struct imgz_job *job, const struct imgz_s
     if (bytes <= expected)
         return 0;
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, expected),
-                            "reading %s at offset %" PRIu64 ": there is more than the %" PRIu64
-                            " bytes that are expected; is it the right one?",
+                            "reading %s at offset %" PRIu64 ": it has more than the %" PRIu64
+                            " bytes expected; is it the right one?",
                             imgz_source_path(source), expected, expected);
 }
 
@@ -40,7 +40,7 @@ int imgz_source_size_check_ended(const struct imgz_job *job, const struct imgz_s
     return imgz_latch_raise(job->latch, -EBADMSG, imgz_source_location(source, bytes),
                             "reading %s at offset %" PRIu64 ": the input ended early, with %" PRIu64
                             " of the %" PRIu64
-                            " bytes that are expected; was the transfer interrupted? see "
-                            "whether the command that sends it failed, and run again",
+                            " bytes expected; was the transfer interrupted? check whether the "
+                            "command that sends it failed, and run again",
                             imgz_source_path(source), bytes, bytes, expected);
 }

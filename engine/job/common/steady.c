@@ -74,13 +74,13 @@ static void warn_of_claims(struct imgz_job *job, const struct imgz_claims *claim
             count(&image, claim);
     }
     warn_of(job, &mounted, "source-mounted",
-            "what is written to it meanwhile is read by halves; unmount it, mount it read-only, or "
-            "read a snapshot");
+            "what imgz reads may mix old and new data; unmount it, mount it read-only, or read a "
+            "snapshot");
     warn_of(job, &written, "source-open",
-            "it may be written to while it is read; end that program, or read a snapshot");
+            "that program may write to it; end the program, or read a snapshot");
     if (image.first != NULL)
         imgz_warn(job, "source-has-image",
-                  "%s lies on %s, which is read: writing the image changes what it is of; write it "
+                  "%s lies on %s, the source: writing the image changes what imgz reads; write it "
                   "to another drive",
                   image.first->by, image.first->on);
 }
@@ -121,14 +121,13 @@ static void check_file(struct imgz_job *job, const struct imgz_source *source)
         return;
     if (after.st_size != before->st_size)
         imgz_warn(job, "source-changed",
-                  "%s changed while it was read: it had %" PRIu64 " bytes, and has %" PRIu64
-                  "; what was read may be of before and of after",
+                  "%s changed from %" PRIu64 " to %" PRIu64
+                  " bytes while it was read; what was read may mix old and new data",
                   imgz_source_path(source), (uint64_t)before->st_size, (uint64_t)after.st_size);
     else if (after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
              after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
         imgz_warn(job, "source-changed",
-                  "%s was written to while it was read; what was read may be of before and of "
-                  "after",
+                  "%s was written to while it was read; what was read may mix old and new data",
                   imgz_source_path(source));
 }
 
@@ -141,8 +140,8 @@ static void check_device(struct imgz_steady *steady, struct imgz_job *job)
         written_bytes == steady->written_bytes)
         return;
     imgz_warn(job, "source-changed",
-              "%" PRIu64 " bytes were written to %s while it was read; what was read may be of "
-              "before and of after",
+              "%" PRIu64
+              " bytes were written to %s while it was read; what was read may mix old and new data",
               written_bytes - steady->written_bytes, imgz_source_path(steady->source));
 }
 

@@ -111,7 +111,7 @@ int imgz_unreadable_tell(const struct imgz_image *image, struct imgz_job *job)
     int rc = imgz_unreadable_read(&image->meta, image->end.raw_bytes, &record);
 
     if (rc == -EBADMSG) {
-        imgz_log_line(&job->log, "what %s calls unreadable cannot be right and is left out",
+        imgz_log_line(&job->log, "the list of unreadable ranges in %s is invalid; imgz ignores it",
                       imgz_source_path(image->source));
         return 0;
     }

@@ -130,11 +130,10 @@ static int raise_fault(const struct run *run)
 {
     const struct imgz_location location = {IMGZ_STAGE_CHECK, NULL, IMGZ_OFFSET_NONE};
 
-    return imgz_latch_raise(
-        run->job.latch, -EPROTO, location,
-        "checking before measuring: what %s made does not give back the data; "
-        "do not trust this machine's memory or processor, or please report this",
-        imgz_deflate_level_name(run->rate->level));
+    return imgz_latch_raise(run->job.latch, -EPROTO, location,
+                            "checking before measuring: what %s made does not decode to its input; "
+                            "the memory or processor may be faulty; if not, please report this",
+                            imgz_deflate_level_name(run->rate->level));
 }
 
 static int drain(void *context, struct imgz_pipeline *pipeline)

@@ -148,10 +148,10 @@ static unsigned char *map(uint64_t bytes)
 
 static int raise_memory(struct imgz_latch *latch)
 {
-    return imgz_latch_raise(latch, -ENOMEM, nowhere,
-                            "getting memory for a sample of %u MiB, raw and packed: out of memory; "
-                            "free some",
-                            (unsigned)(SPECIMEN_BYTES >> 20));
+    return imgz_latch_raise(
+        latch, -ENOMEM, nowhere,
+        "holding a sample of %u MiB, raw and compressed: out of memory; free some",
+        (unsigned)(SPECIMEN_BYTES >> 20));
 }
 
 int imgz_sample_set_create(struct imgz_sample_set *samples, const struct imgz_source *source,
@@ -194,11 +194,11 @@ void imgz_sample_set_fini(struct imgz_sample_set *samples)
 
 static int raise_short(const struct imgz_source *source, uint64_t offset, struct imgz_latch *latch)
 {
-    return imgz_latch_raise(latch, -ENODATA, imgz_source_location(source, offset),
-                            "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
-                            " bytes when it was opened; something shrinks it, stop that and run "
-                            "again",
-                            imgz_source_path(source), offset, imgz_source_size(source));
+    return imgz_latch_raise(
+        latch, -ENODATA, imgz_source_location(source, offset),
+        "reading %s: it ended at offset %" PRIu64 " but had %" PRIu64
+        " bytes when it was opened; something is shrinking it; stop that, and run again",
+        imgz_source_path(source), offset, imgz_source_size(source));
 }
 
 /* A direct read asks for whole blocks: at the end of the source, more than there is. */

@@ -59,8 +59,8 @@ static int raise_fault(const struct run *run)
     const struct imgz_location location = {IMGZ_STAGE_CHECK, NULL, IMGZ_OFFSET_NONE};
 
     return imgz_latch_raise(run->job.latch, -EPROTO, location,
-                            "measuring a restore: a chunk in memory is not what it was; do not "
-                            "trust this machine's memory or processor, or please report this");
+                            "measuring a restore: a chunk in memory has changed; the memory or "
+                            "processor may be faulty; if not, please report this");
 }
 
 /* The chunks of all turns lie one after the other: a chunk that is short, being the source's last,
@@ -107,7 +107,7 @@ static int limit_turns(struct run *run)
     if (fstatvfs(imgz_sink_local_fd(run->output), &status) < 0)
         return imgz_latch_raise_system(run->job.latch, -errno,
                                        imgz_sink_location(run->output, IMGZ_OFFSET_NONE),
-                                       "asking for the free space of");
+                                       "finding the free space of");
     run->turn_count = imgz_min(run->rate->bytes_max, status.f_bavail * status.f_frsize / 4);
     run->turn_count = imgz_max(1, run->turn_count / chunk_bytes);
     return 0;

@@ -20,7 +20,7 @@ static int check_discard(const struct imgz_job *job, const struct imgz_sink *out
     if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
         return imgz_latch_raise_cause(job->latch, imgz_cause_flags(IMGZ_FLAG_DISCARD), -EINVAL,
                                       imgz_sink_location(output, IMGZ_OFFSET_NONE),
-                                      "%s is no block device: there is nothing to discard",
+                                      "%s is not a block device: there is nothing to discard",
                                       imgz_sink_path(output));
     return 0;
 }
@@ -33,13 +33,14 @@ static int check_fix_gpt(const struct imgz_job *job, const struct imgz_sink *out
         return 0;
     if (!imgz_sink_is(output, IMGZ_SINK_DEVICE))
         return imgz_latch_raise_cause(job->latch, imgz_cause_flags(IMGZ_FLAG_FIX_GPT), -EINVAL,
-                                      location, "%s is no block device: it is as large as the disk",
+                                      location,
+                                      "%s is not a block device: its GPT backup needs no moving",
                                       imgz_sink_path(output));
     if (!imgz_gpt_move_built())
         return imgz_latch_raise_cause(
             job->latch, (struct imgz_cause){.reason = IMGZ_REASON_FLAG, .flags = IMGZ_FLAG_FIX_GPT},
             -EOPNOTSUPP, location,
-            "this imgz was built without libfdisk; 'sgdisk -e %s' does it after the restore",
+            "this imgz was built without libfdisk; run 'sgdisk -e %s' after the restore",
             imgz_sink_path(output));
     return 0;
 }
@@ -52,7 +53,7 @@ static int check_read_back(const struct imgz_job *job, const struct imgz_sink *o
     return imgz_latch_raise_cause(
         job->latch, imgz_cause_flags(IMGZ_FLAG_READ_BACK), -EINVAL,
         imgz_sink_location(output, IMGZ_OFFSET_NONE),
-        "%s is too small for the disk: it cannot be held against the image",
+        "%s is too small for the disk, so it cannot be compared with the image",
         imgz_sink_path(output));
 }
 
@@ -106,7 +107,8 @@ static int check_sectors(struct imgz_job *job, const struct imgz_sink *output,
         return 0;
     }
     if ((job->options.overrides & IMGZ_OVERRIDE_SECTOR_SIZE) != 0) {
-        imgz_log_line(&job->log, "overruled: the disk's partition table is for sectors of %u bytes",
+        imgz_log_line(&job->log,
+                      "overridden: the disk's partition table is for sectors of %u bytes",
                       gpt.sector_bytes);
         return 0;
     }
@@ -114,8 +116,8 @@ static int check_sectors(struct imgz_job *job, const struct imgz_sink *output,
         job->latch, imgz_cause_overrides(IMGZ_OVERRIDE_SECTOR_SIZE), -EMEDIUMTYPE,
         imgz_sink_location(output, IMGZ_OFFSET_NONE),
         "%s has sectors of %u bytes, but the disk's partition table (GPT) is "
-        "made for sectors of %u: no system would find the partitions; nothing "
-        "was written; use a target with such sectors",
+        "made for sectors of %u: no system would find the partitions; nothing was written; use a "
+        "target with sectors of that size",
         imgz_sink_path(output), sector_bytes, gpt.sector_bytes);
 }
 
@@ -132,19 +134,19 @@ static int check_partition(struct imgz_job *job, const struct imgz_sink *output,
         rc = imgz_partitions_find_table(first->raw, first->raw_bytes, job->raw_bytes_total, table);
     if (rc < 0)
         return imgz_latch_raise_system(job->latch, rc, location,
-                                       "looking whether the disk in the image belongs on");
+                                       "checking whether the disk in the image belongs on");
     if (table[0] == '\0')
         return 0;
     if ((job->options.overrides & IMGZ_OVERRIDE_PARTITION) != 0) {
-        imgz_log_line(&job->log, "overruled: %s is a partition, and the image has a table (%s)",
+        imgz_log_line(&job->log,
+                      "overridden: %s is a partition, and the image has a partition table (%s)",
                       imgz_sink_path(output), table);
         return 0;
     }
     return imgz_latch_raise_cause(
         job->latch, imgz_cause_overrides(IMGZ_OVERRIDE_PARTITION), -EMEDIUMTYPE, location,
-        "%s is a partition, but the image is of a whole disk with a partition "
-        "table (%s): within a partition no system would find it; nothing was "
-        "written; name the disk%s%s",
+        "%s is a partition, but the image is of a whole disk with a partition table (%s), which no "
+        "system looks for inside a partition; nothing was written; name the disk%s%s",
         imgz_sink_path(output), table, part.disk[0] != '\0' ? " " : "", part.disk);
 }
 
@@ -184,10 +186,10 @@ static int move_backup(struct imgz_job *job, const struct imgz_sink *output)
         return imgz_latch_raise(job->latch, rc == -EBADMSG ? -EIO : rc,
                                 imgz_sink_location(output, IMGZ_OFFSET_NONE),
                                 "moving the backup of the partition table (GPT) to the end of %s: "
-                                "%s; see what 'sgdisk -v %s' says",
+                                "%s; check it with 'sgdisk -v %s'",
                                 imgz_sink_path(output), strerrordesc_np(-rc),
                                 imgz_sink_path(output));
-    imgz_log_line(&job->log, "the backup of the partition table is at the end of %s now",
+    imgz_log_line(&job->log, "moved the backup of the partition table to the end of %s",
                   imgz_sink_path(output));
     job->report.backup_gpt_offset = IMGZ_OFFSET_NONE;
     job->report.gpt_moved = true;
@@ -204,8 +206,8 @@ static void reread_table(struct imgz_job *job, const struct imgz_sink *output)
         rc = imgz_device_reread(imgz_sink_local_fd(output));
     if (rc == 0 || rc == -EINVAL || rc == -ENOTTY)
         imgz_log_line(&job->log, "%s: %s", imgz_sink_path(output),
-                      rc == 0 ? "the system has looked for its partitions"
-                              : "the system looks for no partitions there");
+                      rc == 0 ? "the system has read its partition table again"
+                              : "the system does not look for partitions there");
     else
         imgz_warn(job, "table-not-read",
                   "the system still has the old partitions of %s: %s; %s, then run 'blockdev "

@@ -20,12 +20,11 @@ static int check_digests(const struct imgz_job *job, const struct imgz_totals_su
         const struct imgz_digest_text *read = &job->sum.digests[i];
 
         if (strcmp(read->hex, written->digests[i].hex) != 0)
-            return imgz_latch_raise(job->latch, -EBADMSG, location,
-                                    "reading back %s: the chunks have the right hashes, but its %s "
-                                    "is %s and that of what was written is %s: it was changed on "
-                                    "purpose, do not use it",
-                                    imgz_sink_path(output), read->name, read->hex,
-                                    written->digests[i].hex);
+            return imgz_latch_raise(
+                job->latch, -EBADMSG, location,
+                "reading back %s: the chunks have the right hashes, but the %s is %s instead of "
+                "%s: somebody changed it on purpose; do not use it",
+                imgz_sink_path(output), read->name, read->hex, written->digests[i].hex);
     }
     return 0;
 }
@@ -38,7 +37,7 @@ static int raise_chunks(const struct imgz_job *job, const struct imgz_sink *outp
     return imgz_latch_raise(job->latch, -EBADMSG, location,
                             "reading back %s: it differs from what was written in %" PRIu64
                             " of %s of %u KiB, the first at offset %" PRIu64
-                            "; it does not keep what it is given, use another target",
+                            "; it loses data; use another target",
                             imgz_sink_path(output), job->report.bad_chunk_count,
                             imgz_text_count(job->sum.chunk_count, "chunk").text,
                             job->chunk_bytes / 1024, job->report.bad_offset);

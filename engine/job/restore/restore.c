@@ -182,15 +182,14 @@ static int check_paranoid(const struct restore *restore)
     if (!has_flag(restore, IMGZ_FLAG_PARANOID))
         return 0;
     if (has_flag(restore, IMGZ_FLAG_READ_BACK) && !restore->decode.image.seekable)
-        return imgz_latch_raise_usage(
-            restore->job.latch, location,
-            "to compare the bytes that are read back, the image is read a "
-            "second time: give it as a file instead of a pipe");
+        return imgz_latch_raise_usage(restore->job.latch, location,
+                                      "comparing the bytes read back needs the image a second "
+                                      "time: give it as a file instead of a pipe");
     return 0;
 }
 
-static const char nothing_to_keep[] = "is no block device: it is written anew, there is nothing to "
-                                      "keep";
+static const char nothing_to_keep[] =
+    "is not a block device: it is written from scratch, so there is nothing to keep";
 
 /* Flags that rule out a pipe as the target: it keeps nothing that could be read. */
 static const struct stream_rule {
@@ -199,7 +198,7 @@ static const struct stream_rule {
 } stream_rules[] = {
     {IMGZ_FLAG_READ_BACK, "is a pipe or the like and cannot be read back"},
     {IMGZ_FLAG_RESUME, "is a pipe or the like: a restore to it cannot be resumed"},
-    {IMGZ_FLAG_DISCARD, "is no block device: there is nothing to discard"},
+    {IMGZ_FLAG_DISCARD, "is not a block device: there is nothing to discard"},
     {IMGZ_FLAG_ONLY_CHANGED, nothing_to_keep},
 };
 

@@ -29,7 +29,7 @@ static bool look_at_piece(const struct look *look, uint64_t at, uint64_t skip)
     int rc = imgz_source_read_at(look->source, at, look->piece, PIECE_BYTES, &done_bytes);
 
     if (rc < 0 || done_bytes <= skip) {
-        imgz_log_line(&job->log, "%s cannot be read behind the disk, at offset %" PRIu64,
+        imgz_log_line(&job->log, "%s cannot be read after the end of the disk, at offset %" PRIu64,
                       imgz_source_path(look->source), at);
         return false;
     }

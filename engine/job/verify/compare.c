@@ -38,7 +38,7 @@ static int check_root(const struct compare *compare)
     if (imgz_totals_has_roots(&compare->job->sum, &image->end.root_hash, &image->end.root_sha256))
         return 0;
     return imgz_image_error_raise(compare->job->latch, image->source, image->end.hashes_offset,
-                                  "the table of hashes does not fit the root hash");
+                                  "the table of hashes does not match the root hash");
 }
 
 /* The hashes find accidents. Whoever changes a disk on purpose can keep them the same, but not a
@@ -55,7 +55,7 @@ static int check_digests(const struct compare *compare)
     return imgz_latch_raise_cause(
         compare->job->latch, imgz_cause(IMGZ_REASON_TAMPERED), -EBADMSG, location,
         "comparing %s with %s: the chunks have the same hashes, but the %s is %s "
-        "and the image records %s: one of the two was changed on purpose",
+        "and the image records %s: somebody changed one of them on purpose",
         imgz_source_path(compare->source), imgz_source_path(compare->image.source), differs.name,
         differs.made, differs.recorded);
 }
@@ -74,8 +74,7 @@ static int raise_chunks(const struct compare *compare)
                             imgz_source_path(compare->image.source), job->report.bad_chunk_count,
                             imgz_text_count(job->sum.chunk_count, "chunk").text,
                             job->chunk_bytes / 1024, job->report.bad_offset,
-                            job->report.against_image ? ""
-                                                      : "; restore it again, or capture it anew");
+                            job->report.against_image ? "" : "; restore or capture it again");
 }
 
 static int judge(const struct compare *compare)

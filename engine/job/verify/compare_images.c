@@ -124,7 +124,7 @@ static int check_paranoid(const struct twins *twins)
     return imgz_latch_raise_cause(
         twins->job->latch, imgz_cause(IMGZ_REASON_TWO_IMAGES), -EOPNOTSUPP,
         imgz_source_location(other, IMGZ_OFFSET_NONE),
-        "comparing %s with %s: of two images no bytes are compared, only hashes",
+        "comparing %s with %s: imgz compares two images by hashes only, not by bytes",
         imgz_source_path(other), imgz_source_path(twins->image->source));
 }
 
