@@ -53,7 +53,7 @@ static const char *remark_on(const struct imgz_bench_result *result,
 {
     switch (row->kind) {
     case IMGZ_BENCH_READ_DIRECT:
-        return "past the page cache";
+        return "bypassing the page cache";
     case IMGZ_BENCH_READ_CACHED:
         if (result->cached_percent > 100)
             return "through the page cache";
@@ -150,7 +150,7 @@ static void advise_level(const struct imgz_bench_result *result, const char *pat
         add_line(advice, "%s: every level keeps up; %s makes the smallest image.", reads,
                  bench_level_name(kept->level).text);
     else if (fast != NULL)
-        add_line(advice, "%s: no level keeps up, level fast comes nearest (%s).", reads,
+        add_line(advice, "%s: no level keeps up, level fast comes closest (%s).", reads,
                  speed_of(fast).text);
 }
 

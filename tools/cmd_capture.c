@@ -74,8 +74,8 @@ const struct command cmd_capture = {
              "image appears under its name once it is complete and flushed. '-' is standard\n"
              "input or output.\n"
              "\n"
-             "--resume and --map go on with an incomplete image. If the source has\n"
-             "changed since, imgz refuses; --override changed overrides that.\n",
+             "--resume and --map go on with an incomplete image. If the source has changed since,\n"
+             "imgz refuses; --override changed overrides that.\n",
     .examples = "  imgz capture /dev/sda disk.img.gz\n"
                 "  imgz capture -6 --digest sha256 disk.img disk.img.gz\n"
                 "  imgz capture --resume /dev/sda disk.img.gz\n"

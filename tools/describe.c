@@ -16,7 +16,8 @@
 static void say_contents(FILE *out, const char *where, const char *contents, const char *label,
                          const char *size)
 {
-    streams_say(out, "  %s: %s%s%s%s%s", where, contents[0] != '\0' ? contents : "nothing known",
+    streams_say(out, "  %s: %s%s%s%s%s", where,
+                contents[0] != '\0' ? contents : "nothing recognised",
                 label[0] != '\0' ? " \"" : "", label, label[0] != '\0' ? "\"" : "", size);
 }
 

@@ -41,8 +41,8 @@ static const struct habit of_options[] = {
     {CAPTURE, {"-z", "--compress"}},
     {VERIFY, {"-t", "--test", "--check"}},
     {INFO, {"-l", "--list"}},
-    {"the last argument is what is written", {"-o", "--output"}},
-    {"the first argument is what is read", {"-i", "--input"}},
+    {"the last argument is the output", {"-o", "--output"}},
+    {"the first argument is the input", {"-i", "--input"}},
     {"use --progress=bar", {"-p"}},
     {"use --chunk-size", {"-b", "--block-size", "--blocksize"}},
     {"use --level fast", {"--fast"}},
@@ -51,7 +51,7 @@ static const struct habit of_options[] = {
     {"use --force", {"--overwrite", "--replace"}},
     {"use --digest, such as --digest sha256", {"--md5", "--sha1", "--sha256", "--sha512", "-a"}},
     {COMPARE, {"--compare"}},
-    {"what is written is always flushed before imgz ends", {"--sync", "--fsync"}},
+    {"imgz always flushes what it writes", {"--sync", "--fsync"}},
     {NULL, {NULL}},
 };
 

@@ -74,7 +74,7 @@ __imgz_option "$jobs" -x -l digest \
 __imgz_option info -l topology -d 'Show where threads and buffers would go'
 __imgz_option "$jobs info bench" -x -s T -l threads -d 'Number of workers, 0 for one per processor'
 __imgz_option 'capture verify hash bench' -x -l direct -a 'auto on off' \
-    -d 'Read past the page cache'
+    -d 'Bypass the page cache when reading'
 __imgz_option bench -x -l seconds -a '5 10 30 60' -d 'Total time'
 __imgz_option bench -x -l write-to -a '(__fish_complete_directories)' \
     -d 'Also measure a restore, to a file there'

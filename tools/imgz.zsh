@@ -41,7 +41,7 @@ _imgz_add_spec() {
     digest) specs+=('--digest=[digests of the raw disk]:list:_imgz_digests') ;;
     topology) specs+=('--topology[show where threads and buffers would go]') ;;
     threads) specs+=('(-T --threads)'{-T+,--threads=}'[number of workers, 0 for all]:number: ') ;;
-    direct) specs+=('--direct=[read past the page cache]:when:(auto on off)') ;;
+    direct) specs+=('--direct=[bypass the page cache when reading]:when:(auto on off)') ;;
     seconds) specs+=('--seconds=[total time]:seconds:(5 10 30 60)') ;;
     write-to) specs+=('--write-to=[also measure a restore, to a file there]:folder:_directories') ;;
     on-error) specs+=('--on-error=[unreadable sectors]:what:(stop zero)') ;;

@@ -298,7 +298,7 @@ const struct option_spec option_table[OPTION_COUNT] = {
     [OPTION_THREADS] = {"threads", 'T', "N", JOBS | INFO | BENCH, 0, apply_threads,
                         "number of workers; 0: one per processor (the default)"},
     [OPTION_DIRECT] = {"direct", 0, "WHEN", CAPTURE | VERIFY | HASH | BENCH, 0, apply_direct,
-                       "read past the page cache: auto (devices), on, off"},
+                       "bypass the page cache: auto (devices only), on, off"},
     [OPTION_SECONDS] = {"seconds", 0, "N", BENCH, 0, apply_seconds, "total time (30)"},
     [OPTION_WRITE_TO] = {"write-to", 0, "FOLDER", BENCH, 0, apply_write_to,
                          "also measure a restore, to a temporary file there"},

@@ -144,7 +144,7 @@ static void choose_binding(struct imgz_placement *placement)
         placement->reason = machine->unknown;
     } else if (!many_nodes && allowed->processor_count == allowed->core_count) {
         placement->binding = IMGZ_BINDING_NONE;
-        placement->reason = "one node, and cores of one processor";
+        placement->reason = "one node, and one processor per core";
     } else if (placement->config.worker_count >= allowed->core_count) {
         placement->binding = IMGZ_BINDING_CORE;
         placement->reason = "a worker for every core";

@@ -13,7 +13,7 @@ static void place_pool(struct imgz_pipeline *pipeline)
     int rc = imgz_pool_place(pipeline->pool, pipeline->placement);
 
     if (rc < 0)
-        imgz_log_line(pipeline->log, "slots lie on any node: %s", strerrordesc_np(-rc));
+        imgz_log_line(pipeline->log, "slots are not bound to nodes: %s", strerrordesc_np(-rc));
 }
 
 int imgz_pipeline_create(const struct imgz_pool_config *config, struct imgz_latch *latch,

@@ -85,7 +85,7 @@ expect_out '^disk \(40 MiB\): a sample of'
 expect_out '^read .* [0-9.]+ [MG]B/s'
 expect_out '^ +speed +ratio +keeps up$'
 expect_out '^capture 0 .* (yes|no) '
-expect_out 'level .* (keep|comes nearest)'
+expect_out 'level .* (keep|comes closest)'
 expect_out 'A capture of all of it takes'
 expect_out 'The image would be about'
 no "no line ends in a blank" grep -q ' $' "$OUT"

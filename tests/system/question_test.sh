@@ -153,7 +153,7 @@ expect_text "the image table.gz: 64 MiB, of table.img, captured 20[0-9-]+T[0-9:]
 expect_text "in it: gpt"
 expect_text 'in it, partition 1: ext4 "ho\?me", 16 MiB'
 expect_text 'in it, partition 2: ext4 "precious", 16 MiB'
-expect_text 'in it, partition 3: nothing known "three", 8 MiB'
+expect_text 'in it, partition 3: nothing recognised "three", 8 MiB'
 AT=(--input table.gz)
 at_terminal 1 no "$IMGZ" restore - "$LOOP"
 expect_text "the image standard input: 64 MiB"
@@ -173,7 +173,7 @@ with open(sys.argv[1], "r+b") as image:
     image.write(b"damaged")
 PYTHON
 at_terminal 1 no "$IMGZ" restore table.gz "$LOOP"
-expect_text "in it: nothing known"
+expect_text "in it: nothing recognised"
 expect_text "Type its name"
 detach "$LOOP"
 

@@ -93,7 +93,7 @@ if [[ -b ${whole}p1 ]]; then
     refused "${whole}p1" "${whole}p1 is mounted" --
     expect_exit 0 "$IMGZ" restore disk.gz "${whole}p2"
     expect_text "writing to ${whole}p2: 10 MiB, a partition of $whole, loop"
-    expect_text "now on ${whole}p2: nothing known"
+    expect_text "now on ${whole}p2: nothing recognised"
     ok "the partition beside it" cmp -n $SIZE disk "${whole}p2"
     umount_at mounted
     ok "the mounted one is well" e2fsck -fn "${whole}p1"

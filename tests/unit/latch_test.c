@@ -136,13 +136,13 @@ static void system_stories(void **state)
         {-EIO,
          {IMGZ_STAGE_READ_SOURCE, "/dev/sda", 4096},
          "reading",
-         "reading /dev/sda at offset 4096: Input/output error; the medium or its connection fails "
-         "here; check cables and 'dmesg', and try again"},
+         "reading /dev/sda at offset 4096: Input/output error; the medium or its connection is "
+         "failing; check cables and 'dmesg', and try again"},
         {-EIO,
          {IMGZ_STAGE_WRITE_TARGET, "/dev/sdb", 0},
          "writing",
-         "writing /dev/sdb at offset 0: Input/output error; the medium or its connection fails "
-         "here; check cables and 'dmesg', and use another target"},
+         "writing /dev/sdb at offset 0: Input/output error; the medium or its connection is "
+         "failing; check cables and 'dmesg', and use another target"},
         {-ENOENT,
          {IMGZ_STAGE_READ_IMAGE, "a", IMGZ_OFFSET_NONE},
          "opening",
