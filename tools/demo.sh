@@ -104,10 +104,10 @@ show() {
     printf '\nThe sample drive: %s, %s of it in use. The image: %s, a plain .gz.\n' \
         "$(human "$DRIVE_BYTES")" "$(human "$(used_bytes drive.img)")" \
         "$(human "$(stat -c %s drive.img.gz)")"
-    printf 'The restored copy takes %s and is the same byte for byte.\n\n' \
+    printf 'The restored copy takes %s and is identical, byte for byte.\n\n' \
         "$(human "$(used_bytes copy.img)")"
     printf '%s\n' "${rows[@]}"
-    printf '(speeds are of the whole drive, holes and zeros included)\n'
+    printf '(speeds count the whole drive, with holes and zeros)\n'
     printf '\nYour own drive: tools/demo.sh SOURCE IMAGE\n'
 }
 

@@ -29,7 +29,7 @@ missing_of() {
 
 mapfile -t wanted < <(for section in "$@"; do packages_of "$section"; done)
 command -v dpkg-query >/dev/null || {
-    echo "install.sh: this is not Debian; what is needed is there called: ${wanted[*]%\?}" >&2
+    echo "install.sh: this is not Debian; install these, by Debian's names: ${wanted[*]%\?}" >&2
     exit 0
 }
 mapfile -t missing < <(missing_of "${wanted[@]}")
