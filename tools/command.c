@@ -16,7 +16,8 @@
 #include "suggest.h"
 
 const struct command *const command_table[] = {
-    &cmd_capture, &cmd_restore, &cmd_verify, &cmd_hash, &cmd_info, &cmd_devices, &cmd_bench, NULL,
+    &cmd_capture, &cmd_restore, &cmd_verify, &cmd_hash, &cmd_info,
+    &cmd_devices, &cmd_bench,   &cmd_remote, NULL,
 };
 
 static const struct command *find_command(const char *name)

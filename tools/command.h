@@ -31,6 +31,7 @@ enum command_bit {
     COMMAND_INFO = 1 << 4,
     COMMAND_DEVICES = 1 << 5,
     COMMAND_BENCH = 1 << 6,
+    COMMAND_REMOTE = 1 << 7,
 };
 
 #define COMMAND_OPERANDS_MAX 2
@@ -72,6 +73,7 @@ extern const struct command cmd_hash;
 extern const struct command cmd_info;
 extern const struct command cmd_devices;
 extern const struct command cmd_bench;
+extern const struct command cmd_remote;
 
 /* All commands in the order of imgz --help, with a NULL at the end. */
 extern const struct command *const command_table[];

@@ -51,6 +51,9 @@ static const struct advice advices[] = {
      "try --direct=off"},
     {IMGZ_REASON_UNREADABLE, COMMAND_CAPTURE,
      "--on-error=zero goes on, with zeros for what cannot be read"},
+    {IMGZ_REASON_REMOTE_PROGRAM, ALL_COMMANDS,
+     "install it there, or say where it is with --remote-imgz"},
+    {IMGZ_REASON_REMOTE_RIGHTS, ALL_COMMANDS, "try --sudo"},
     {IMGZ_REASON_TWO_IMAGES, ALL_COMMANDS,
      "'gunzip -c {against} | imgz verify --paranoid {operand} --against -' does it"},
 };

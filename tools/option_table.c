@@ -247,6 +247,24 @@ static int apply_mode(struct options *options, const char *value, struct options
     return 0;
 }
 
+static int apply_ssh(struct options *options, const char *value, struct options_problem *problem)
+{
+    if (value[0] == '\0')
+        return options_refuse(problem, "--ssh: a command is needed, such as 'ssh -F file'");
+    options->job.ssh_client = value;
+    return 0;
+}
+
+/* It travels as one line. */
+static int apply_remote_imgz(struct options *options, const char *value,
+                             struct options_problem *problem)
+{
+    if (value[0] == '\0' || strchr(value, '\n') != NULL)
+        return options_refuse(problem, "--remote-imgz: a path without line breaks is needed");
+    options->job.remote_program = value;
+    return 0;
+}
+
 static int apply_progress(struct options *options, const char *value,
                           struct options_problem *problem)
 {
@@ -278,6 +296,7 @@ static int apply_progress(struct options *options, const char *value,
 #define INFO    COMMAND_INFO
 #define BENCH   COMMAND_BENCH
 #define JOBS    (CAPTURE | RESTORE | VERIFY | HASH)
+#define READERS (JOBS | INFO)
 #define ALL     (JOBS | INFO | COMMAND_DEVICES | BENCH)
 
 const struct option_spec option_table[OPTION_COUNT] = {
@@ -341,10 +360,16 @@ const struct option_spec option_table[OPTION_COUNT] = {
                              "leave times and names out of the image"},
     [OPTION_ALLOW_EMPTY] = {"allow-empty", 0, NULL, CAPTURE, IMGZ_FLAG_ALLOW_EMPTY, NULL,
                             "accept an empty pipe as an empty disk"},
+    [OPTION_SSH] = {"ssh", 0, "COMMAND", READERS, 0, apply_ssh,
+                    "the ssh client to use, such as 'ssh -F file' (IMGZ_SSH)"},
+    [OPTION_REMOTE_IMGZ] = {"remote-imgz", 0, "PATH", READERS, 0, apply_remote_imgz,
+                            "where the other host has imgz (its PATH)"},
+    [OPTION_SUDO] = {"sudo", 0, NULL, READERS, IMGZ_FLAG_SUDO, NULL,
+                     "run imgz there as root, by 'sudo -n'"},
     [OPTION_JSON] = {"json", 0, NULL, ALL, 0, NULL, "print one JSON object on standard output"},
     [OPTION_PROGRESS] = {"progress", 0, "HOW", JOBS | BENCH, 0, apply_progress,
                          "auto, bar, json (lines on standard error), none"},
     [OPTION_QUIET] = {"quiet", 'q', NULL, JOBS | BENCH, 0, NULL, "print only errors"},
     [OPTION_VERBOSE] = {"verbose", 'v', NULL, JOBS | BENCH, 0, NULL, "print what happens"},
-    [OPTION_HELP] = {"help", 'h', NULL, ALL, 0, NULL, "show this help"},
+    [OPTION_HELP] = {"help", 'h', NULL, ALL | COMMAND_REMOTE, 0, NULL, "show this help"},
 };

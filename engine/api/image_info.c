@@ -43,6 +43,7 @@ static int open_file(const char *path, struct imgz_job *job, struct imgz_image *
         .path = path,
         .stage = IMGZ_STAGE_READ_IMAGE,
         .direct = IMGZ_DIRECT_OFF,
+        .reach = imgz_job_reach(job),
     };
     struct imgz_image *image = calloc(1, sizeof(*image));
     int rc;

@@ -95,6 +95,10 @@ const char *imgz_reason_name(enum imgz_reason reason)
         return "unreadable";
     case IMGZ_REASON_TWO_IMAGES:
         return "two-images";
+    case IMGZ_REASON_REMOTE_PROGRAM:
+        return "remote-program";
+    case IMGZ_REASON_REMOTE_RIGHTS:
+        return "remote-rights";
     }
     return unknown;
 }
@@ -184,6 +188,8 @@ const char *imgz_flag_name(enum imgz_flag flag)
         return "fix-gpt";
     case IMGZ_FLAG_DRY_RUN:
         return "dry-run";
+    case IMGZ_FLAG_SUDO:
+        return "sudo";
     }
     return unknown;
 }

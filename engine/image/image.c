@@ -302,20 +302,21 @@ int imgz_image_load(struct imgz_image *image, enum imgz_image_parts parts, struc
     return rc < 0 || !image->seekable ? rc : load_file(image, parts, latch, log);
 }
 
-int imgz_image_init(const char *path, enum imgz_image_parts parts, struct imgz_latch *latch,
+int imgz_image_init(const char *path, const struct imgz_reach *reach, struct imgz_latch *latch,
                     struct imgz_log *log, struct imgz_image *image)
 {
     const struct imgz_source_config config = {
         .path = path,
         .stage = IMGZ_STAGE_READ_IMAGE,
         .direct = IMGZ_DIRECT_OFF,
+        .reach = reach != NULL ? *reach : (struct imgz_reach){0},
     };
     int rc;
 
     memset(image, 0, sizeof(*image));
     rc = imgz_source_open(&config, latch, log, &image->source);
     if (rc == 0)
-        rc = imgz_image_load(image, parts, latch, log);
+        rc = imgz_image_load(image, IMGZ_IMAGE_ALL, latch, log);
     if (rc < 0)
         imgz_image_fini(image);
     return rc;

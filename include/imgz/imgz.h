@@ -122,6 +122,8 @@ enum imgz_reason {
     IMGZ_REASON_DIRECT,          /* direct I/O may be the cause */
     IMGZ_REASON_UNREADABLE,      /* sectors that cannot be read; see IMGZ_ON_ERROR_ZERO */
     IMGZ_REASON_TWO_IMAGES,      /* two images cannot be compared byte by byte */
+    IMGZ_REASON_REMOTE_PROGRAM,  /* the other host has no imgz; see options->remote_program */
+    IMGZ_REASON_REMOTE_RIGHTS,   /* it may not do that there; see IMGZ_FLAG_SUDO */
 };
 
 struct imgz_error {
@@ -242,6 +244,7 @@ enum imgz_flag {
     IMGZ_FLAG_DISCARD_PARTIAL = 4096, /* replace what an interrupted run left; FORCE does, too */
     IMGZ_FLAG_FIX_GPT = 8192,  /* restore to a device: move the backup of the GPT to its end */
     IMGZ_FLAG_DRY_RUN = 16384, /* capture, restore: check all, write nothing; see below */
+    IMGZ_FLAG_SUDO = 32768,    /* on another host: as root, by "sudo -n" */
 };
 
 /* IMGZ_FLAG_CONFINE: when all inputs and outputs are open, the calling thread and the job's threads
@@ -315,7 +318,13 @@ struct imgz_options {
     imgz_log_fn warning;   /* gets each warning as soon as it is found; may be NULL */
     void *warning_context;
     const struct imgz_cancel *cancel; /* may be NULL */
+    const char *ssh_client;     /* words, as in a shell: "ssh -F file"; NULL: "ssh"; see below */
+    const char *remote_program; /* imgz on the other host; NULL: as its PATH has it */
 };
+
+/* Where a job reads a file or a drive, it may be one of another host: "ssh://user@host:port/path",
+ * or "host:/path" as scp(1) has it, unless there is a directory "host:" here. The ssh client of
+ * this system runs imgz there (imgz_serve()). */
 
 /* Fills in the defaults. 'struct_bytes' is sizeof(*options). */
 IMGZ_API void imgz_options_init(struct imgz_options *options, size_t struct_bytes);
@@ -474,6 +483,13 @@ IMGZ_API int imgz_verify(const char *image, const char *against, const struct im
  * hash is -EINVAL. */
 IMGZ_API int imgz_hash(const char *path, const struct imgz_options *options,
                        struct imgz_report *report, struct imgz_error *error);
+
+/* ---- Other hosts -------------------------------------------------------------------------- */
+
+/* Does what imgz on another host asks for, until that closes 'in_fd': it may read every file and
+ * device that this process may. What "imgz remote" does, which ssh starts there. */
+IMGZ_API int imgz_serve(int in_fd, int out_fd, const struct imgz_options *options,
+                        struct imgz_error *error);
 
 /* ---- Bench -------------------------------------------------------------------------------- */
 

@@ -45,7 +45,7 @@ static int set_up(void **state)
     path = imgz_fixture_path(&fixture, "image");
     IMGZ_ASSERT(imgz_capture(imgz_fixture_path(&fixture, "disk").text, path.text, &options, NULL,
                              NULL) == 0);
-    return imgz_image_init(path.text, IMGZ_IMAGE_ALL, fixture.latch, &fixture.log, &image);
+    return imgz_image_init(path.text, NULL, fixture.latch, &fixture.log, &image);
 }
 
 static int tear_down(void **state)

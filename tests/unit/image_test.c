@@ -137,13 +137,12 @@ static void a_file_is_loaded(void **state)
         struct imgz_image image;
 
         imgz_fixture_write(&fixture, "image", made[i].data, made[i].bytes);
-        assert_int_equal(
-            imgz_image_init(path.text, IMGZ_IMAGE_ALL, fixture.latch, &fixture.log, &image), 0);
+        assert_int_equal(imgz_image_init(path.text, NULL, fixture.latch, &fixture.log, &image), 0);
         check_loaded(&image, &made[i]);
         imgz_image_fini(&image);
         imgz_fixture_renew_stop(&fixture);
         memset(&image, 0xee, sizeof(image));
-        assert_int_equal(imgz_image_init(imgz_fixture_path(&fixture, "none").text, IMGZ_IMAGE_ALL,
+        assert_int_equal(imgz_image_init(imgz_fixture_path(&fixture, "none").text, NULL,
                                          fixture.latch, &fixture.log, &image),
                          -ENOENT);
         assert_null(image.source);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "io/file/handle.h"
+#include "io/remote/address.h"
 #include "io/sink/sink_ops.h"
 
 void imgz_sink_init(struct imgz_sink *sink, const struct imgz_sink_ops *ops,
@@ -98,11 +99,31 @@ static int open_local(const struct imgz_sink_config *config, struct imgz_latch *
     return rc;
 }
 
+/* A name that a source would take for one of another host makes no local file. */
+static int refuse_remote(const struct imgz_sink_config *config, struct imgz_latch *latch,
+                         struct imgz_log *log)
+{
+    const struct imgz_sink sink = nameless(config, latch, log);
+    struct imgz_address address;
+    const char *why = NULL;
+    const enum imgz_address_kind kind = imgz_address_parse(config->path, &address, &why);
+
+    if (kind == IMGZ_ADDRESS_LOCAL)
+        return 0;
+    if (kind == IMGZ_ADDRESS_REMOTE)
+        imgz_address_fini(&address);
+    return imgz_latch_raise(latch, -EOPNOTSUPP, imgz_sink_location(&sink, IMGZ_OFFSET_NONE),
+                            "%s is on another host, where imgz can only read; run it there",
+                            config->path);
+}
+
 int imgz_sink_open(const struct imgz_sink_config *config, struct imgz_latch *latch,
                    struct imgz_log *log, struct imgz_sink **result)
 {
-    int rc = open_local(config, latch, log, result);
+    int rc = refuse_remote(config, latch, log);
 
+    if (rc == 0)
+        rc = open_local(config, latch, log, result);
     if (rc < 0 || config->dry_run)
         return rc;
     imgz_log_line(log, "writing %s, %s", (*result)->path,

@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "io/aio/stream.h"
+#include "io/remote/address.h"
 #include "io/source/source_ops.h"
-
-#define STATUS_BLOCK_BYTES 512u /* of st_blocks, see stat(3type) */
 
 void imgz_source_init(struct imgz_source *source, const struct imgz_source_ops *ops,
                       const struct imgz_source_config *config)
@@ -17,6 +16,7 @@ void imgz_source_init(struct imgz_source *source, const struct imgz_source_ops *
         .path = config->path,
         .stage = config->stage,
         .size_bytes = IMGZ_SIZE_UNKNOWN,
+        .data_bytes_max = IMGZ_SIZE_UNKNOWN,
         .sector_bytes = IMGZ_BLOCK_BYTES,
         .retry_count = config->retry_count,
         .on_error = config->on_error,
@@ -37,6 +37,16 @@ static int raise_opening(const struct imgz_source_config *config, int rc, struct
     return imgz_latch_raise_system(latch, rc, location, "opening");
 }
 
+static const char *how_read(const struct imgz_source *source)
+{
+    if (!imgz_source_is(source, IMGZ_SOURCE_LOCAL))
+        return "by imgz on that host";
+    if (!imgz_source_is(source, IMGZ_SOURCE_RANDOM))
+        return "a stream";
+    return imgz_source_is(source, IMGZ_SOURCE_DIRECT) ? "with direct I/O"
+                                                      : "through the page cache";
+}
+
 static int refuse_terminal(const struct imgz_source *source, struct imgz_latch *latch)
 {
     if (!imgz_source_is(source, IMGZ_SOURCE_LOCAL) || !imgz_stream_is_own_terminal(source->fd))
@@ -47,8 +57,8 @@ static int refuse_terminal(const struct imgz_source *source, struct imgz_latch *
                                   source->path);
 }
 
-int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch *latch,
-                     struct imgz_log *log, struct imgz_source **result)
+static int open_local(const struct imgz_source_config *config, struct imgz_latch *latch,
+                      struct imgz_source **result)
 {
     struct imgz_source *source = NULL;
     int rc;
@@ -63,12 +73,49 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch 
         imgz_source_close(source);
         return rc;
     }
-    imgz_log_line(log, "reading %s, %s", source->path,
-                  !imgz_source_is(source, IMGZ_SOURCE_RANDOM)  ? "a stream"
-                  : imgz_source_is(source, IMGZ_SOURCE_DIRECT) ? "with direct I/O"
-                                                               : "through the page cache");
     *result = source;
     return 0;
+}
+
+static int raise_address(const struct imgz_source_config *config, const char *why,
+                         struct imgz_latch *latch)
+{
+    const struct imgz_location location = {config->stage, config->path, IMGZ_OFFSET_NONE};
+
+    return imgz_latch_raise_usage(latch, location, "opening %s: %s; write ssh://host/path",
+                                  config->path, why);
+}
+
+static int open_remote(const struct imgz_source_config *config, const struct imgz_address *address,
+                       struct imgz_latch *latch, struct imgz_log *log, struct imgz_source **result)
+{
+    if (address->path == NULL)
+        return raise_address(config, "it names no file or device", latch);
+    return imgz_source_remote_open(config, address, latch, log, result);
+}
+
+int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch *latch,
+                     struct imgz_log *log, struct imgz_source **result)
+{
+    struct imgz_address address;
+    const char *why;
+    int rc = 0;
+
+    switch (imgz_address_parse(config->path, &address, &why)) {
+    case IMGZ_ADDRESS_LOCAL:
+        rc = open_local(config, latch, result);
+        break;
+    case IMGZ_ADDRESS_REMOTE:
+        rc = open_remote(config, &address, latch, log, result);
+        imgz_address_fini(&address);
+        break;
+    case IMGZ_ADDRESS_WRONG:
+        rc = raise_address(config, why, latch);
+        break;
+    }
+    if (rc == 0)
+        imgz_log_line(log, "reading %s, %s", (*result)->path, how_read(*result));
+    return rc;
 }
 
 int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch, struct imgz_log *log,
@@ -120,11 +167,15 @@ uint32_t imgz_source_sector_bytes(const struct imgz_source *source)
 
 uint64_t imgz_source_data_bytes_max(const struct imgz_source *source)
 {
-    const struct stat *status = imgz_source_status(source);
+    return imgz_min(source->size_bytes, source->data_bytes_max);
+}
 
-    if (status == NULL || !imgz_source_is(source, IMGZ_SOURCE_HOLES))
-        return source->size_bytes;
-    return imgz_min(source->size_bytes, (uint64_t)status->st_blocks * STATUS_BLOCK_BYTES);
+bool imgz_source_describe(const struct imgz_source *source, struct imgz_device *device)
+{
+    if (source->ops->describe == NULL)
+        return false;
+    source->ops->describe(source, device);
+    return true;
 }
 
 struct imgz_location imgz_source_location(const struct imgz_source *source, uint64_t offset)

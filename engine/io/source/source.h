@@ -14,6 +14,7 @@
 
 #include "base/range_list.h"
 #include "io/aio/read_ahead.h"
+#include "io/remote/reach.h"
 #include "io/source/extent.h"
 #include "pipeline/latch.h"
 #include "pipeline/log.h"
@@ -40,6 +41,7 @@ struct imgz_source_config {
     uint32_t retry_count;           /* of a sector that cannot be read */
     enum imgz_on_error on_error;    /* ZERO: only for a raw disk, whose slots record what is bad */
     struct imgz_watchdog *watchdog; /* must outlive the source; NULL: reads may take forever */
+    struct imgz_reach reach;        /* how another host is reached */
 };
 
 IMGZ_MUST_CHECK int imgz_source_open(const struct imgz_source_config *config,
@@ -67,6 +69,9 @@ uint32_t imgz_source_sector_bytes(const struct imgz_source *source);
 
 /* How much of a random source may be data: the rest is certainly holes. */
 uint64_t imgz_source_data_bytes_max(const struct imgz_source *source);
+
+/* What the system that a device is at knows of it: model, serial, sectors. False: it is none. */
+bool imgz_source_describe(const struct imgz_source *source, struct imgz_device *device);
 
 /* 'offset' in it, for errors. */
 struct imgz_location imgz_source_location(const struct imgz_source *source, uint64_t offset);

@@ -14,6 +14,8 @@
 #include "io/file/handle.h"
 #include "io/source/source_ops.h"
 
+#define STATUS_BLOCK_BYTES 512u /* of st_blocks, see stat(3type) */
+
 /* ---- Operations --------------------------------------------------------------------------- */
 
 static int read_at(const struct imgz_source *source, uint64_t offset, void *buffer, size_t bytes,
@@ -31,6 +33,11 @@ static int read_next(struct imgz_source *source, int wake_fd, void *buffer, size
 static int next_extent(const struct imgz_source *source, uint64_t from, struct imgz_extent *result)
 {
     return imgz_extent_next(source->fd, from, source->size_bytes, result);
+}
+
+static void describe(const struct imgz_source *source, struct imgz_device *device)
+{
+    imgz_device_describe(source->status.st_rdev, device);
 }
 
 static void use_cache(struct imgz_source *source)
@@ -61,6 +68,7 @@ static const struct imgz_source_ops file_ops = {
 static const struct imgz_source_ops device_ops = {
     .kind = "device",
     .read_at = read_at,
+    .describe = describe,
     .use_cache = use_cache,
     .close = close_local,
 };
@@ -156,6 +164,7 @@ static void become_file(struct imgz_source *source)
     source->ops = &file_ops;
     source->traits |= IMGZ_SOURCE_RANDOM | IMGZ_SOURCE_HOLES;
     source->size_bytes = (uint64_t)source->status.st_size;
+    source->data_bytes_max = (uint64_t)source->status.st_blocks * STATUS_BLOCK_BYTES;
 }
 
 /* Makes a source of a descriptor, by what that is. It is closed on failure. */

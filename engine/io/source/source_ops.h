@@ -15,6 +15,7 @@
 #ifndef IMGZ_SOURCE_OPS_H
 #define IMGZ_SOURCE_OPS_H
 
+#include "io/remote/address.h"
 #include "io/source/source.h"
 
 struct imgz_source_ops {
@@ -32,6 +33,9 @@ struct imgz_source_ops {
     /* The first data at or after 'from'; offset = end = size if none follows. NULL: no holes. */
     int (*next_extent)(const struct imgz_source *source, uint64_t from, struct imgz_extent *result);
 
+    /* Of a device: what the system it is at knows of it. NULL: nothing. */
+    void (*describe)(const struct imgz_source *source, struct imgz_device *device);
+
     /* Makes reads of any alignment possible. NULL: they always are. */
     void (*use_cache)(struct imgz_source *source);
 
@@ -43,6 +47,7 @@ struct imgz_source {
     const char *path;      /* for people; "standard input" */
     enum imgz_stage stage; /* the stage of its errors */
     uint64_t size_bytes;   /* IMGZ_SIZE_UNKNOWN: a stream */
+    uint64_t data_bytes_max; /* no more of it is data; IMGZ_SIZE_UNKNOWN: all may be */
     uint32_t sector_bytes; /* the least of it that can be unreadable */
     uint32_t traits;       /* of enum imgz_source_trait */
     uint32_t retry_count;
@@ -76,5 +81,11 @@ IMGZ_MUST_CHECK int imgz_source_local_open(const struct imgz_source_config *conf
  * dropped. */
 IMGZ_MUST_CHECK int imgz_source_local_open_fd(int fd, const struct imgz_source_config *config,
                                               struct imgz_source **result);
+
+/* A file or device of another host. Raised. */
+IMGZ_MUST_CHECK int imgz_source_remote_open(const struct imgz_source_config *config,
+                                            const struct imgz_address *address,
+                                            struct imgz_latch *latch, struct imgz_log *log,
+                                            struct imgz_source **result);
 
 #endif /* IMGZ_SOURCE_OPS_H */

@@ -258,6 +258,7 @@ static int open_both(void *context)
         .retry_count = capture->job.options.retry_count,
         .on_error = capture->job.options.on_error,
         .watchdog = capture->job.watchdog,
+        .reach = imgz_job_reach(&capture->job),
     };
     int rc =
         imgz_source_open(&source_config, capture->job.latch, &capture->job.log, &capture->source);

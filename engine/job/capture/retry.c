@@ -45,6 +45,7 @@ static int open_source(struct retry *retry)
         .retry_count = retry->job.options.retry_count,
         .on_error = IMGZ_ON_ERROR_ZERO, /* what cannot be read stays as it is */
         .watchdog = retry->job.watchdog,
+        .reach = imgz_job_reach(&retry->job),
     };
 
     return imgz_source_open(&config, retry->job.latch, &retry->job.log, &retry->source);
@@ -152,13 +153,14 @@ static int open_output(struct retry *retry)
 static int open_all(void *context)
 {
     struct retry *retry = context;
+    const struct imgz_reach reach = imgz_job_reach(&retry->job);
     int rc = open_source(retry);
 
     retry->stage.source = retry->source;
     if (rc == 0)
         rc = imgz_source_size_check_opened(&retry->job, retry->source);
     if (rc == 0)
-        rc = imgz_image_init(retry->image_path, IMGZ_IMAGE_ALL, retry->job.latch, &retry->job.log,
+        rc = imgz_image_init(retry->image_path, &reach, retry->job.latch, &retry->job.log,
                              &retry->stage.decode.image);
     if (rc == 0)
         rc = check_sizes(retry);

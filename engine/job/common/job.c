@@ -109,6 +109,12 @@ static int look_at_machine(struct imgz_job *job)
     return create_deadline(job);
 }
 
+/* Without, the machine does not matter. */
+static bool needs_threads(enum imgz_job_kind kind)
+{
+    return kind != IMGZ_JOB_OPEN_IMAGE && kind != IMGZ_JOB_SERVE;
+}
+
 int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request)
 {
     int rc;
@@ -129,8 +135,16 @@ int imgz_job_begin(struct imgz_job *job, const struct imgz_job_request *request)
     rc = imgz_latch_create(&job->latch);
     if (rc == 0)
         rc = adopt_options(job);
-    /* Opening an image takes no threads, so the machine does not matter. */
-    return rc < 0 || request->kind == IMGZ_JOB_OPEN_IMAGE ? rc : look_at_machine(job);
+    return rc < 0 || !needs_threads(request->kind) ? rc : look_at_machine(job);
+}
+
+struct imgz_reach imgz_job_reach(const struct imgz_job *job)
+{
+    return (struct imgz_reach){
+        .client = job->options.ssh_client,
+        .program = job->options.remote_program,
+        .sudo = imgz_job_has(job, IMGZ_FLAG_SUDO),
+    };
 }
 
 enum imgz_hash_kind imgz_job_hash(const struct imgz_job *job)
@@ -331,6 +345,34 @@ int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *contex
     int rc = imgz_threads_call(body, context, &watch, job->latch);
 
     return rc == -ENOMEM && !imgz_latch_raised(job->latch) ? imgz_job_raise_memory(job) : rc;
+}
+
+struct opening {
+    struct imgz_job *job;
+    const struct imgz_source_config *config;
+    struct imgz_source *source;
+};
+
+static int open_source(void *context)
+{
+    struct opening *opening = context;
+
+    return imgz_source_open(opening->config, opening->job->latch, &opening->job->log,
+                            &opening->source);
+}
+
+int imgz_job_open_source(struct imgz_job *job, const struct imgz_source_config *config,
+                         struct imgz_source **result)
+{
+    struct opening opening = {.job = job, .config = config};
+    int rc = imgz_job_call(job, open_source, &opening);
+
+    if (rc < 0) {
+        imgz_source_close(opening.source);
+        return rc;
+    }
+    *result = opening.source;
+    return 0;
 }
 
 int imgz_job_run(struct imgz_job *job, const struct imgz_job_bodies *bodies, void *context)

@@ -15,6 +15,7 @@
 
 #include "base/range_list.h"
 #include "image/totals.h"
+#include "io/source/source.h"
 #include "machine/memory.h"
 #include "pipeline/threads.h"
 #include "pipeline/watchdog.h"
@@ -28,6 +29,7 @@ enum imgz_job_kind {
     IMGZ_JOB_BENCH,
     IMGZ_JOB_OPEN_IMAGE,
     IMGZ_JOB_TOPOLOGY,
+    IMGZ_JOB_SERVE,
 };
 
 /* One of them: what its caller gave. */
@@ -109,6 +111,9 @@ static inline bool imgz_job_has(const struct imgz_job *job, enum imgz_flag flag)
     return (job->options.flags & (uint32_t)flag) != 0;
 }
 
+/* How the options have other hosts reached. */
+struct imgz_reach imgz_job_reach(const struct imgz_job *job);
+
 /* The chunk hash that the options ask for; XXH3 unless they do. */
 enum imgz_hash_kind imgz_job_hash(const struct imgz_job *job);
 
@@ -122,6 +127,11 @@ IMGZ_MUST_CHECK int imgz_job_check_hash(struct imgz_job *job, const char *image_
 /* Runs 'body', which opens what is read and written: it may block on a pipe, and can be cancelled
  * meanwhile. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
+
+/* Opens a source that way. */
+IMGZ_MUST_CHECK int imgz_job_open_source(struct imgz_job *job,
+                                         const struct imgz_source_config *config,
+                                         struct imgz_source **result);
 
 /* Decides where workers and slots go. Called by imgz_job_prepare(). */
 IMGZ_MUST_CHECK int imgz_job_place(struct imgz_job *job);

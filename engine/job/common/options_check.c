@@ -19,7 +19,7 @@ struct terms {
 /* A topology is that of a capture. */
 #define CAPTURE_FLAGS                                                                              \
     (IMGZ_FLAG_FORCE | IMGZ_FLAG_REPRODUCIBLE | IMGZ_FLAG_RESUME | IMGZ_FLAG_ALLOW_EMPTY |         \
-     IMGZ_FLAG_CONFINE | IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_DRY_RUN)
+     IMGZ_FLAG_CONFINE | IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_DRY_RUN | IMGZ_FLAG_SUDO)
 
 static const struct terms terms_of[] = {
     [IMGZ_JOB_CAPTURE] = {"imgz_capture()", CAPTURE_FLAGS, IMGZ_OVERRIDE_CHANGED},
@@ -27,14 +27,16 @@ static const struct terms terms_of[] = {
                           IMGZ_FLAG_FORCE | IMGZ_FLAG_ONLY_CHANGED | IMGZ_FLAG_READ_BACK |
                               IMGZ_FLAG_RESUME | IMGZ_FLAG_DISCARD | IMGZ_FLAG_PARANOID |
                               IMGZ_FLAG_CONFINE | IMGZ_FLAG_DISCARD_PARTIAL | IMGZ_FLAG_FIX_GPT |
-                              IMGZ_FLAG_DRY_RUN,
+                              IMGZ_FLAG_DRY_RUN | IMGZ_FLAG_SUDO,
                           IMGZ_OVERRIDE_ALL & ~IMGZ_OVERRIDE_CHANGED},
-    [IMGZ_JOB_VERIFY] = {"imgz_verify()", IMGZ_FLAG_SCRUB | IMGZ_FLAG_PARANOID | IMGZ_FLAG_CONFINE,
+    [IMGZ_JOB_VERIFY] = {"imgz_verify()",
+                         IMGZ_FLAG_SCRUB | IMGZ_FLAG_PARANOID | IMGZ_FLAG_CONFINE | IMGZ_FLAG_SUDO,
                          0},
-    [IMGZ_JOB_HASH] = {"imgz_hash()", IMGZ_FLAG_CONFINE, 0},
+    [IMGZ_JOB_HASH] = {"imgz_hash()", IMGZ_FLAG_CONFINE | IMGZ_FLAG_SUDO, 0},
     [IMGZ_JOB_BENCH] = {"imgz_bench()", IMGZ_FLAG_DRY_RUN, 0},
-    [IMGZ_JOB_OPEN_IMAGE] = {"imgz_image_open_with()", IMGZ_FLAG_CONFINE, 0},
+    [IMGZ_JOB_OPEN_IMAGE] = {"imgz_image_open_with()", IMGZ_FLAG_CONFINE | IMGZ_FLAG_SUDO, 0},
     [IMGZ_JOB_TOPOLOGY] = {"imgz_topology_open()", CAPTURE_FLAGS, IMGZ_OVERRIDE_CHANGED},
+    [IMGZ_JOB_SERVE] = {"imgz_serve()", 0, 0},
 };
 
 /* "force, resume". */

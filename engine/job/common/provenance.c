@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "codec/deflate.h"
-#include "io/device/device.h"
 
 static int add_time(struct imgz_meta *meta, const char *key, time_t when)
 {
@@ -25,9 +24,8 @@ static int add_device(struct imgz_meta *meta, const struct imgz_source *source)
     struct imgz_device device;
     int rc;
 
-    if (!imgz_source_is(source, IMGZ_SOURCE_LOCAL))
+    if (!imgz_source_describe(source, &device))
         return 0;
-    imgz_device_describe(imgz_source_status(source)->st_rdev, &device);
     rc = imgz_meta_add(meta, "source.model", device.model);
     if (rc == 0)
         rc = imgz_meta_add(meta, "source.serial", device.serial);

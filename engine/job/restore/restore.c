@@ -297,8 +297,9 @@ static int open_both(void *context)
         .overrides = restore->job.options.overrides,
         .data_bytes = IMGZ_SIZE_UNKNOWN,
     };
-    int rc = imgz_image_init(restore->image_path, IMGZ_IMAGE_ALL, restore->job.latch,
-                             &restore->job.log, &restore->decode.image);
+    const struct imgz_reach reach = imgz_job_reach(&restore->job);
+    int rc = imgz_image_init(restore->image_path, &reach, restore->job.latch, &restore->job.log,
+                             &restore->decode.image);
 
     if (rc < 0)
         return rc;

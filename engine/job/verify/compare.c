@@ -172,11 +172,13 @@ static int open_both(void *context)
         .path = compare->image_path,
         .stage = IMGZ_STAGE_READ_IMAGE,
         .direct = IMGZ_DIRECT_OFF,
+        .reach = imgz_job_reach(job),
     };
     const struct imgz_source_config against = {
         .path = compare->against_path,
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = job->options.direct,
+        .reach = imgz_job_reach(job),
     };
     int rc = imgz_source_open(&image, job->latch, &job->log, &compare->image.source);
 

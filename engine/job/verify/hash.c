@@ -108,8 +108,9 @@ int imgz_hash(const char *path, const struct imgz_options *options, struct imgz_
     int rc = imgz_job_begin(&job, &request);
 
     config.direct = job.options.direct;
+    config.reach = imgz_job_reach(&job);
     if (rc == 0)
-        rc = imgz_source_open(&config, job.latch, &job.log, &source);
+        rc = imgz_job_open_source(&job, &config, &source);
     if (rc == 0)
         rc = hash_source(&job, &source);
     if (rc == 0)

@@ -134,9 +134,10 @@ static int verify_path(struct imgz_job *job, const char *path)
         .path = path,
         .stage = IMGZ_STAGE_READ_IMAGE,
         .direct = IMGZ_DIRECT_OFF,
+        .reach = imgz_job_reach(job),
     };
     struct imgz_source *source = NULL;
-    int rc = imgz_source_open(&config, job->latch, &job->log, &source);
+    int rc = imgz_job_open_source(job, &config, &source);
 
     if (rc < 0)
         return rc;
