@@ -94,7 +94,7 @@ room io/file base pipeline
 room io/device base machine pipeline io/file
 room io/aio base pipeline io/file
 room io/fs base pipeline io/device
-room io/remote base pipeline io/aio
+room io/remote base codec format pipeline io/aio
 room io/source base pipeline io/file io/device io/aio io/fs io/remote
 room io/sink base pipeline io/file io/device io/aio io/remote io/source
 room io/ddmap base pipeline io/file
@@ -106,7 +106,7 @@ room job/capture base checksum codec format pipeline io/aio io/source io/sink io
 room job/verify base checksum pipeline io/device io/source image job/common
 room job/restore base io/device io/sink image job/common job/verify
 room job/measure base checksum codec format io/aio io/source io/sink image job/common
-room job/serve base pipeline io/remote io/source job/common
+room job/serve base checksum codec format pipeline io/remote io/source image job/common
 room api base checksum codec format pipeline io/device image job/common
 complain "a folder of engine/ that is no room" < <(
     printf '%s\n' "${sources[@]}" | sed -n 's|^\(engine/.*\)/.*|\1|p' | sort -u |

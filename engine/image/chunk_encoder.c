@@ -27,8 +27,14 @@ int imgz_chunk_encoder_init(struct imgz_chunk_encoder *encoder, int level, enum 
     return rc < 0 ? rc : imgz_hasher_create(hash, &encoder->hasher);
 }
 
+int imgz_chunk_encoder_want_raw(struct imgz_chunk_encoder *encoder, enum imgz_hash_kind hash)
+{
+    return imgz_chunk_decoder_init(&encoder->decoder, hash);
+}
+
 void imgz_chunk_encoder_fini(struct imgz_chunk_encoder *encoder)
 {
+    imgz_chunk_decoder_fini(&encoder->decoder);
     imgz_deflate_destroy(encoder->deflate);
     imgz_hasher_destroy(encoder->hasher);
 }
@@ -65,14 +71,40 @@ static int pack_data(const struct imgz_chunk_encoder *encoder, struct imgz_slot 
     return 0;
 }
 
+/* What another host has encoded arrives as it was sent, or not at all. */
+static void take_encoded(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot)
+{
+    if (encoder->decoder.inflate != NULL)
+        imgz_chunk_decode(&encoder->decoder, slot);
+    else
+        imgz_chunk_check_stored(slot);
+}
+
 void imgz_chunk_encode_slot(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot)
 {
     if (slot->kind == IMGZ_SLOT_ZERO)
         return;
-    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
+    if (slot->is_encoded)
+        take_encoded(encoder, slot);
+    else if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
         slot->kind = IMGZ_SLOT_ZERO;
     else if (pack_data(encoder, slot) < 0)
         slot->fault = IMGZ_FAULT_CODEC;
+}
+
+void imgz_chunk_hash_slot(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot)
+{
+    struct imgz_hasher_sums sums;
+
+    if (slot->kind == IMGZ_SLOT_ZERO)
+        return;
+    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes)) {
+        slot->kind = IMGZ_SLOT_ZERO;
+        return;
+    }
+    sums = imgz_hasher_hash(encoder->hasher, slot->raw, (size_t)slot->raw_bytes);
+    slot->raw_hash = sums.hash;
+    slot->raw_sha256 = sums.sha256;
 }
 
 void imgz_chunk_encode_zeros(struct imgz_slot *slot)
@@ -98,6 +130,11 @@ int imgz_chunk_encode_raise(struct imgz_latch *latch, const struct imgz_source *
 {
     struct imgz_location location = imgz_source_location(source, slot->raw_offset);
 
+    if (slot->is_encoded)
+        return imgz_latch_raise(latch, -EBADMSG, location,
+                                "reading %s at offset %llu: the chunk that arrived does not match "
+                                "its hash; run again",
+                                imgz_source_path(source), (unsigned long long)slot->raw_offset);
     location.stage = IMGZ_STAGE_COMPRESS;
     return imgz_latch_raise_cause(
         latch, imgz_cause(IMGZ_REASON_LEVEL), -EPROTO, location,

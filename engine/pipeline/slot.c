@@ -19,6 +19,7 @@ struct imgz_pool {
     uint32_t slot_count;
     unsigned char *memory;
     uint64_t memory_bytes;
+    uint64_t stored_bytes;         /* of one slot */
     uint64_t unreadable_map_bytes; /* of one slot */
     uint8_t *zero_maps;
     uint8_t *unreadable_maps;
@@ -78,6 +79,7 @@ int imgz_pool_create(const struct imgz_pool_config *config, struct imgz_pool **r
     imgz_never_fails(pthread_cond_init(&pool->not_empty, NULL));
     pool->memory = MAP_FAILED;
     pool->slot_count = config->slot_count;
+    pool->stored_bytes = stored_bytes;
     /* Slots without buffers still leave one block to map, and to register. */
     pool->memory_bytes =
         imgz_max(config->slot_count * (raw_bytes + stored_bytes), IMGZ_BLOCK_BYTES);
@@ -156,6 +158,7 @@ static int take_locked(struct imgz_pool *pool, struct imgz_slot **result)
     slot->fault = IMGZ_FAULT_NONE;
     slot->checked = false;
     slot->is_stored = false;
+    slot->is_encoded = false;
     slot->read_deferred = false;
     slot->unchanged = false;
     slot->image_failed = false;
@@ -218,6 +221,11 @@ void imgz_pool_close(struct imgz_pool *pool)
 uint32_t imgz_pool_slot_count(const struct imgz_pool *pool)
 {
     return pool->slot_count;
+}
+
+uint64_t imgz_pool_stored_bytes(const struct imgz_pool *pool)
+{
+    return pool->stored_bytes;
 }
 
 void imgz_pool_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes)

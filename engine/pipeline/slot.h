@@ -71,6 +71,7 @@ struct imgz_slot {
     uint8_t *zero_map; /* one per IMGZ_BLOCK_BYTES of raw: 1 where all zero */
 
     bool fed_zero;             /* it was fed as zeros: nothing had to be read for it */
+    bool is_encoded;           /* the source did the worker's part: see source.h */
     bool read_deferred;        /* the feeder left reading to the worker: see source.h */
     int read_rc;               /* how that ended: a negative errno, or 0 where the source ended */
     uint64_t read_bytes;       /* ... after this many bytes */
@@ -118,6 +119,7 @@ void imgz_pool_give(struct imgz_pool *pool, struct imgz_slot **slot);
 void imgz_pool_close(struct imgz_pool *pool);
 
 uint32_t imgz_pool_slot_count(const struct imgz_pool *pool);
+uint64_t imgz_pool_stored_bytes(const struct imgz_pool *pool); /* of a slot's stored buffer */
 
 /* The mapping that holds every buffer. */
 void imgz_pool_memory(const struct imgz_pool *pool, unsigned char **base, uint64_t *bytes);

@@ -33,11 +33,49 @@ cp disk other
 printf x | dd of=other bs=1 seek=5000000 conv=notrunc status=none
 expect_exit 3 "$IMGZ" verify -q here.gz --against "ssh://samurai$PWD/other"
 
+title "options give what they give here"
+: >empty
+printf x >byte
+head -c 65537 disk >two
+same() { # same FILE OPTION...: its image is the same, from there and from here
+    local file=$1
+    shift
+    expect_exit 0 "$IMGZ" capture -q --force --reproducible "$@" "$file" here1.gz
+    expect_exit 0 "$IMGZ" capture -q --force --reproducible "$@" "ssh://samurai$PWD/$file" there1.gz
+    ok "the same image: $file $*" cmp here1.gz there1.gz
+}
+same empty
+same byte
+same two
+same two --chunk-size 64K
+same disk --chunk-size 64K --chunk-hash sha256
+same disk --level 6 --digest sha256,md5
+same disk --level 0 --threads 1
+same disk --chunk-size 16M
+for option in --chunk-hash=sha256 --digest=sha256 --chunk-size=64K; do
+    run "$IMGZ" hash -q "$option" disk
+    cut -d= -f2 "$OUT" >hash.here
+    run "$IMGZ" hash -q "$option" "ssh://samurai$far"
+    ok "the same hash: $option" cmp hash.here <(cut -d= -f2 "$OUT")
+done
+expect_exit 0 "$IMGZ" verify -q --paranoid here.gz --against "ssh://samurai$far"
+expect_exit 3 "$IMGZ" verify -q --paranoid here.gz --against "ssh://samurai$PWD/other"
+
 title "a connection that is lost"
 # It lasts for so many bytes.
+cat >pass.py <<'END'
+import os, sys
+left = int(sys.argv[1])
+while left > 0:
+    data = os.read(0, min(left, 65536))
+    if not data:
+        break
+    os.write(1, data)
+    left -= len(data)
+END
 cat >brief <<END
 #!/bin/sh
-exec "$IMGZ" "\$@" | dd bs=64k count=60 status=none
+exec "$IMGZ" "\$@" | exec python3 "$PWD/pass.py" 2000000
 END
 chmod +x brief
 expect_exit 1 "$IMGZ" capture -q --reproducible --remote-imgz "$PWD/brief" "ssh://samurai$far" \
@@ -45,13 +83,14 @@ expect_exit 1 "$IMGZ" capture -q --reproducible --remote-imgz "$PWD/brief" "ssh:
 expect_text "reading ssh://samurai$far at offset [0-9]+: Connection reset by peer.*add --resume"
 expect_exit 0 "$IMGZ" capture -q --reproducible --resume "ssh://samurai$far" cut.gz
 ok "resumed: the same image" cmp here.gz cut.gz
-expect_exit 1 "$IMGZ" hash -q --remote-imgz "$PWD/brief" "ssh://samurai$far"
 
 title "what is not there"
 expect_exit 1 "$IMGZ" hash "ssh://samurai$PWD/none"
 expect_text 'samurai.* says: opening .*/none: No such file'
 expect_exit 1 "$IMGZ" hash --remote-imgz "$PWD/no imgz" "ssh://samurai$far"
 expect_text "there is no $PWD/no imgz on that host; install it there, or say where.*--remote-imgz"
+expect_exit 1 "$IMGZ" hash "ssh://samurai/proc/self/status"
+expect_text 'only files and drives can be read'
 expect_exit 1 "$IMGZ" capture disk "ssh://samurai$PWD/new.gz"
 expect_text 'is on another host, where imgz can only read'
 no "nothing was made" test -e new.gz

@@ -20,9 +20,12 @@
 #define IMGZ_PROTOCOL_READ_BYTES_MAX ((uint32_t)1 << 24)
 
 enum imgz_request {
-    IMGZ_REQUEST_OPEN = 1, /* u32 direct, text path: a file or device to read; OPENED */
+    IMGZ_REQUEST_OPEN = 1, /* u32 direct, u32 on error, u32 retries, text path: a file or device to
+                              read; OPENED */
     IMGZ_REQUEST_READ,     /* u64 offset, u32 bytes: of what is open; DATA */
     IMGZ_REQUEST_EXTENT,   /* u64 from: the first data at or after it; EXTENT */
+    IMGZ_REQUEST_ENCODED,  /* u64 from, u64 end, u32 chunk bytes, u32 level, u32 hash, u32 segments
+                              wanted: chunks and runs of zeros, in disk order; ITEM ... END */
 };
 
 enum imgz_reply {
@@ -31,6 +34,8 @@ enum imgz_reply {
                           text model, text serial, u32 logical, u32 physical sector bytes */
     IMGZ_REPLY_DATA,   /* tail: the bytes, fewer at the end */
     IMGZ_REPLY_EXTENT, /* u64 offset, u64 end */
+    IMGZ_REPLY_ITEM,   /* as item.h has it; tail: note and segment */
+    IMGZ_REPLY_END,    /* there are no more */
 };
 
 /* Of what is open. */

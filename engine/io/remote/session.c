@@ -239,46 +239,102 @@ static int failed_code(struct imgz_session *session, struct imgz_wire_message *r
     return -(int)code;
 }
 
-/* Leaves the conversation where the next request can begin, unless it fails. */
-static int exchange(struct imgz_session *session, struct imgz_wire_message *request,
-                    uint32_t wanted, struct imgz_wire_message *reply, void *buffer,
-                    size_t buffer_bytes)
+/* What became of the conversation: once something fails, nobody knows where it is. */
+static int judge(struct imgz_session *session, int rc) IMGZ_REQUIRES(session->lock);
+static int judge(struct imgz_session *session, int rc)
 {
-    uint64_t tail_bytes;
-    int rc = imgz_wire_send(&session->wire, request, NULL, 0);
-
-    if (rc == 0)
-        rc = imgz_wire_receive(&session->wire, reply);
     if (rc < 0)
+        session->lost = true;
+    return rc == -ENODATA ? -ECONNRESET : rc;
+}
+
+static int send_locked(struct imgz_session *session, struct imgz_wire_message *request)
+    IMGZ_REQUIRES(session->lock);
+static int send_locked(struct imgz_session *session, struct imgz_wire_message *request)
+{
+    session->words[0] = '\0';
+    if (session->lost)
+        return -ECONNRESET;
+    return judge(session, imgz_wire_send(&session->wire, request, NULL, 0));
+}
+
+static int receive_locked(struct imgz_session *session, struct imgz_wire_message *reply)
+    IMGZ_REQUIRES(session->lock);
+static int receive_locked(struct imgz_session *session, struct imgz_wire_message *reply)
+{
+    int rc = session->lost ? -ECONNRESET : judge(session, imgz_wire_receive(&session->wire, reply));
+
+    if (rc < 0 || reply->type != IMGZ_REPLY_FAILED)
         return rc;
-    tail_bytes = reply->tail_bytes;
-    if (reply->type != wanted)
-        return reply->type == IMGZ_REPLY_FAILED && tail_bytes == 0 ? 0 : -EPROTO;
-    if (tail_bytes > buffer_bytes)
-        return -EPROTO;
-    rc = imgz_wire_take(&session->wire, reply, buffer, tail_bytes);
-    reply->tail_bytes = tail_bytes;
-    return rc;
+    return reply->tail_bytes == 0 ? failed_code(session, reply) : judge(session, -EPROTO);
+}
+
+static int take_locked(struct imgz_session *session, struct imgz_wire_message *reply, void *buffer,
+                       uint64_t bytes) IMGZ_REQUIRES(session->lock);
+static int take_locked(struct imgz_session *session, struct imgz_wire_message *reply, void *buffer,
+                       uint64_t bytes)
+{
+    return judge(session, imgz_wire_take(&session->wire, reply, buffer, bytes));
 }
 
 int imgz_session_ask(struct imgz_session *session, struct imgz_wire_message *request,
                      uint32_t wanted, struct imgz_wire_message *reply, void *buffer,
                      size_t buffer_bytes)
 {
-    int rc = -ECONNRESET;
+    uint64_t tail_bytes;
+    int rc;
 
     imgz_mutex_lock(&session->lock);
-    session->words[0] = '\0';
-    if (!session->lost) {
-        rc = exchange(session, request, wanted, reply, buffer, buffer_bytes);
-        session->lost = rc < 0;
-        if (rc == 0 && reply->type == IMGZ_REPLY_FAILED)
-            rc = failed_code(session, reply);
-        if (rc == -ENODATA && session->lost)
-            rc = -ECONNRESET;
+    rc = send_locked(session, request);
+    if (rc == 0)
+        rc = receive_locked(session, reply);
+    if (rc == 0 && (reply->type != wanted || reply->tail_bytes > buffer_bytes))
+        rc = judge(session, -EPROTO);
+    if (rc == 0) {
+        tail_bytes = reply->tail_bytes;
+        rc = take_locked(session, reply, buffer, tail_bytes);
+        reply->tail_bytes = tail_bytes;
     }
     imgz_mutex_unlock(&session->lock);
     return rc;
+}
+
+int imgz_session_send(struct imgz_session *session, struct imgz_wire_message *request)
+{
+    int rc;
+
+    imgz_mutex_lock(&session->lock);
+    rc = send_locked(session, request);
+    imgz_mutex_unlock(&session->lock);
+    return rc;
+}
+
+int imgz_session_receive(struct imgz_session *session, struct imgz_wire_message *reply)
+{
+    int rc;
+
+    imgz_mutex_lock(&session->lock);
+    rc = receive_locked(session, reply);
+    imgz_mutex_unlock(&session->lock);
+    return rc;
+}
+
+int imgz_session_take(struct imgz_session *session, struct imgz_wire_message *reply, void *buffer,
+                      uint64_t bytes)
+{
+    int rc;
+
+    imgz_mutex_lock(&session->lock);
+    rc = take_locked(session, reply, buffer, bytes);
+    imgz_mutex_unlock(&session->lock);
+    return rc;
+}
+
+void imgz_session_give_up(struct imgz_session *session)
+{
+    imgz_mutex_lock(&session->lock);
+    session->lost = true;
+    imgz_mutex_unlock(&session->lock);
 }
 
 const char *imgz_session_words(const struct imgz_session *session)

@@ -37,6 +37,20 @@ IMGZ_MUST_CHECK int imgz_session_ask(struct imgz_session *session,
                                      struct imgz_wire_message *reply, void *buffer,
                                      size_t buffer_bytes);
 
+/* Sends a request that has many replies: receive() takes them, and nothing else may be asked until
+ * the last of them. */
+IMGZ_MUST_CHECK int imgz_session_send(struct imgz_session *session,
+                                      struct imgz_wire_message *request);
+
+/* The next reply, whose tail is still to be taken. FAILED is the errno in it. */
+IMGZ_MUST_CHECK int imgz_session_receive(struct imgz_session *session,
+                                         struct imgz_wire_message *reply);
+IMGZ_MUST_CHECK int imgz_session_take(struct imgz_session *session, struct imgz_wire_message *reply,
+                                      void *buffer, uint64_t bytes);
+
+/* After anything that is not as it should be: nothing can be asked any more. */
+void imgz_session_give_up(struct imgz_session *session);
+
 /* The other end's words for the last FAILED, printable; "" if it had none. For the thread that
  * asked, while nobody else does. */
 const char *imgz_session_words(const struct imgz_session *session);

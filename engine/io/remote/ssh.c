@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/remote/wire.h"
 #include "io/remote/words.h"
 
 /* A host that vanished is noticed after three times that (ssh_config(5), ServerAliveCountMax). */
@@ -77,8 +78,10 @@ static int open_pipes(struct pipes *pipes)
 {
     *pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
     if (pipe2(pipes->in, O_CLOEXEC) == 0 && pipe2(pipes->out, O_CLOEXEC) == 0 &&
-        pipe2(pipes->err, O_CLOEXEC) == 0 && fcntl(pipes->err[0], F_SETFL, O_NONBLOCK) == 0)
+        pipe2(pipes->err, O_CLOEXEC) == 0 && fcntl(pipes->err[0], F_SETFL, O_NONBLOCK) == 0) {
+        imgz_wire_widen(pipes->in[0]);
         return 0;
+    }
     return -errno;
 }
 

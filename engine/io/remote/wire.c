@@ -2,6 +2,7 @@
 #include "io/remote/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "io/aio/stream.h"
 
 #define HEAD_BYTES 16u
+#define PIPE_BYTES (1 << 20)
 
 /* ---- A message ---------------------------------------------------------------------------- */
 
@@ -158,6 +160,11 @@ static void keep_remark(struct imgz_wire *wire, const char *text, size_t bytes)
     wire->remark[wire->remark_bytes] = '\0';
 }
 
+void imgz_wire_widen(int fd)
+{
+    (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
 void imgz_wire_hear(struct imgz_wire *wire)
 {
     char text[4096];
@@ -180,7 +187,8 @@ static int wait_readable(struct imgz_wire *wire)
 {
     struct pollfd polls[] = {{.fd = wire->in_fd, .events = POLLIN},
                              {.fd = wire->stop_fd, .events = POLLIN},
-                             {.fd = wire->remark_fd, .events = POLLIN}};
+                             {.fd = wire->remark_fd, .events = POLLIN},
+                             {.fd = wire->needs_reader ? wire->out_fd : -1}};
 
     for (;;) {
         if (poll(polls, IMGZ_COUNT_OF(polls), -1) < 0) {
@@ -194,6 +202,8 @@ static int wait_readable(struct imgz_wire *wire)
             imgz_wire_hear(wire);
         if (polls[0].revents != 0)
             return 0;
+        if (polls[3].revents != 0)
+            return -ENODATA;
         polls[2].fd = wire->remark_fd;
     }
 }

@@ -34,8 +34,13 @@
 struct imgz_wire {
     int in_fd;
     int out_fd;
-    int stop_fd;                         /* -1: nothing stops it */
-    int remark_fd;                       /* -1: none; never blocks */
+    int stop_fd;   /* -1: nothing stops it */
+    int remark_fd; /* -1: none; never blocks */
+
+    /* It is of no use to wait for more once nobody reads what is sent: for the end that answers.
+     * The other may still have to read why. */
+    bool needs_reader;
+
     char remark[IMGZ_WIRE_REMARK_BYTES]; /* the last of it, ends with NUL */
     size_t remark_bytes;
 };
@@ -81,6 +86,10 @@ IMGZ_MUST_CHECK int imgz_wire_take(struct imgz_wire *wire, struct imgz_wire_mess
 /* Moves exactly 'bytes' that belong to no message: for a greeting. */
 IMGZ_MUST_CHECK int imgz_wire_read(struct imgz_wire *wire, void *buffer, size_t bytes);
 IMGZ_MUST_CHECK int imgz_wire_write(struct imgz_wire *wire, const void *data, size_t bytes);
+
+/* Gives a pipe room for a chunk, so that its two ends need not take turns; as far as the system
+ * lets it (pipe(7), pipe-max-size). Nothing for what is no pipe. */
+void imgz_wire_widen(int fd);
 
 /* Takes what is there of remarks. */
 void imgz_wire_hear(struct imgz_wire *wire);

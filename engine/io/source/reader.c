@@ -322,6 +322,58 @@ static int survey(struct reader *reader)
     return 0;
 }
 
+/* True if the source is to encode what it reads. Not where reading may hang, or some of it is not
+ * to be tried: only here that is known. */
+static bool comes_encoded(const struct reader *reader)
+{
+    const struct imgz_source *source = reader->config->source;
+
+    return source->ops->begin_encoded != NULL &&
+           reader->config->encoding.kind != IMGZ_ENCODING_NONE && source->watchdog == NULL &&
+           (source->known_bad == NULL || source->known_bad->count == 0);
+}
+
+static int raise_encoded(const struct reader *reader, int rc, uint64_t offset)
+{
+    return imgz_latch_raise_system(reader->pipeline->latch, rc,
+                                   imgz_source_location(reader->config->source, offset), "reading");
+}
+
+static int read_encoded(struct reader *reader)
+{
+    const struct imgz_reader_config *config = reader->config;
+    const struct imgz_source_ops *ops = config->source->ops;
+    const struct imgz_encoded_range range = {
+        .from_bytes = config->from_bytes,
+        .end_bytes = config->size_bytes,
+        .chunk_bytes = config->chunk_bytes,
+        .zero_bytes_max = config->zero_bytes_max,
+        .stored_bytes_max = imgz_pool_stored_bytes(reader->pipeline->pool),
+        .encoding = config->encoding,
+    };
+    uint64_t at = range.from_bytes;
+    int rc = ops->begin_encoded(config->source, &range);
+
+    *config->io_name = "ssh";
+    while (rc >= 0) {
+        struct imgz_slot *slot = NULL;
+
+        rc = imgz_pipeline_take_free(reader->pipeline, &slot);
+        if (rc < 0)
+            return rc;
+        rc = ops->next_encoded(config->source, slot);
+        if (rc <= 0) {
+            imgz_pipeline_untake(reader->pipeline, &slot);
+            break;
+        }
+        at += slot->raw_bytes;
+        rc = imgz_pipeline_feed(reader->pipeline, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return rc < 0 ? raise_encoded(reader, rc, at) : 0;
+}
+
 static int run_random(struct reader *reader)
 {
     const struct imgz_source *source = reader->config->source;
@@ -329,6 +381,8 @@ static int run_random(struct reader *reader)
 
     if (rc < 0)
         return rc;
+    if (comes_encoded(reader))
+        return read_encoded(reader);
     *reader->config->io_name = "pread";
     if (imgz_source_is(source, IMGZ_SOURCE_DIRECT))
         rc = create_io(reader);

@@ -27,6 +27,7 @@ struct imgz_reader_config {
     uint64_t zero_bytes_max; /* of a ZERO slot; a multiple of chunk_bytes */
     bool survey;             /* first tell the pipeline's meter how much there is to do */
     bool look_for_free;      /* ... and what of it is free, which takes a few reads */
+    struct imgz_encoding encoding; /* what the source may do of the workers\' part */
     const char **io_name;    /* receives a static text: how it was read */
 };
 

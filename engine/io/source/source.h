@@ -32,6 +32,19 @@ enum imgz_source_trait {
     IMGZ_SOURCE_LOCAL = 1u << 4,  /* a file, device or pipe of this system */
 };
 
+/* What a source can do of the workers' part, where what it reads lies: imgz on another host. */
+enum imgz_encoding_kind {
+    IMGZ_ENCODING_NONE,     /* raw bytes are wanted */
+    IMGZ_ENCODING_HASHES,   /* the hash of each chunk, and no more */
+    IMGZ_ENCODING_SEGMENTS, /* ... and its note and segment */
+};
+
+struct imgz_encoding {
+    enum imgz_encoding_kind kind;
+    int level;
+    enum imgz_hash_kind hash;
+};
+
 struct imgz_source;
 
 struct imgz_source_config {

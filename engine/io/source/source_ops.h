@@ -18,6 +18,15 @@
 #include "io/remote/address.h"
 #include "io/source/source.h"
 
+struct imgz_encoded_range {
+    uint64_t from_bytes;
+    uint64_t end_bytes;
+    uint32_t chunk_bytes;
+    uint64_t zero_bytes_max;
+    uint64_t stored_bytes_max; /* of a slot's stored buffer */
+    struct imgz_encoding encoding;
+};
+
 struct imgz_source_ops {
     const char *kind; /* recorded in images: "file", "device", "stream" */
 
@@ -38,6 +47,14 @@ struct imgz_source_ops {
 
     /* Makes reads of any alignment possible. NULL: they always are. */
     void (*use_cache)(struct imgz_source *source);
+
+    /*
+     * Chunks and runs of zeros in disk order, read and encoded where they lie. begin() says which;
+     * next() fills a slot with one, as its worker would: 1, or 0 after the last. Nothing else is
+     * read meanwhile. NULL: workers encode.
+     */
+    int (*begin_encoded)(struct imgz_source *source, const struct imgz_encoded_range *range);
+    int (*next_encoded)(struct imgz_source *source, struct imgz_slot *slot);
 
     void (*close)(struct imgz_source *source);
 };

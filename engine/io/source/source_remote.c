@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "io/remote/item.h"
 #include "io/remote/protocol.h"
 #include "io/remote/session.h"
 #include "io/source/source_ops.h"
@@ -17,7 +18,8 @@
 struct remote_source {
     struct imgz_source source;
     struct imgz_session *session;
-    struct imgz_device device; /* what the other host knows of it, if it is one */
+    struct imgz_device device;    /* what the other host knows of it, if it is one */
+    struct imgz_item_limits next; /* the encoded item that may come next */
 };
 
 static const struct remote_source *remote_of(const struct imgz_source *source)
@@ -82,6 +84,65 @@ static int next_extent(const struct imgz_source *source, uint64_t from, struct i
     return rc;
 }
 
+/* ---- Encoded items ------------------------------------------------------------------------ */
+
+static int begin_encoded(struct imgz_source *source, const struct imgz_encoded_range *range)
+{
+    struct remote_source *remote = (struct remote_source *)(void *)source;
+    const bool segments = range->encoding.kind == IMGZ_ENCODING_SEGMENTS;
+    struct imgz_wire_message request;
+
+    remote->next = (struct imgz_item_limits){
+        .offset = range->from_bytes,
+        .end = range->end_bytes,
+        .chunk_bytes = range->chunk_bytes,
+        .zero_bytes_max = range->zero_bytes_max,
+        .stored_bytes_max = segments ? range->stored_bytes_max : 0,
+    };
+    imgz_wire_begin(&request, IMGZ_REQUEST_ENCODED);
+    imgz_wire_put_u64(&request, range->from_bytes);
+    imgz_wire_put_u64(&request, range->end_bytes);
+    imgz_wire_put_u32(&request, range->chunk_bytes);
+    imgz_wire_put_u32(&request, (uint32_t)range->encoding.level);
+    imgz_wire_put_u32(&request, (uint32_t)range->encoding.hash);
+    imgz_wire_put_u32(&request, segments);
+    return imgz_session_send(remote->session, &request);
+}
+
+/* One reply, taken into 'slot' if it is an item: 1; 0: it was the last. */
+static int take_reply(struct remote_source *remote, struct imgz_wire_message *reply,
+                      struct imgz_slot *slot)
+{
+    int rc;
+
+    if (reply->type == IMGZ_REPLY_END && remote->next.offset == remote->next.end &&
+        reply->tail_bytes == 0)
+        return imgz_wire_end(reply);
+    if (reply->type != IMGZ_REPLY_ITEM)
+        return -EPROTO;
+    rc = imgz_item_get(reply, &remote->next, slot);
+    if (rc == 0)
+        rc = imgz_session_take(remote->session, reply, slot->stored, slot->stored_bytes);
+    remote->next.offset += slot->raw_bytes;
+    slot->is_encoded = true;
+    return rc < 0 ? rc : 1;
+}
+
+static int next_encoded(struct imgz_source *source, struct imgz_slot *slot)
+{
+    struct remote_source *remote = (struct remote_source *)(void *)source;
+    struct imgz_wire_message reply;
+    int rc = imgz_session_receive(remote->session, &reply);
+
+    if (rc == 0)
+        rc = take_reply(remote, &reply, slot);
+    if (rc < 0)
+        imgz_session_give_up(remote->session);
+    return rc;
+}
+
+/* ---- What it is --------------------------------------------------------------------------- */
+
 static void describe(const struct imgz_source *source, struct imgz_device *device)
 {
     *device = remote_of(source)->device;
@@ -99,6 +160,8 @@ static const struct imgz_source_ops file_ops = {
     .kind = "file",
     .read_at = read_at,
     .next_extent = next_extent,
+    .begin_encoded = begin_encoded,
+    .next_encoded = next_encoded,
     .close = close_remote,
 };
 
@@ -106,6 +169,8 @@ static const struct imgz_source_ops device_ops = {
     .kind = "device",
     .read_at = read_at,
     .describe = describe,
+    .begin_encoded = begin_encoded,
+    .next_encoded = next_encoded,
     .close = close_remote,
 };
 
@@ -153,14 +218,16 @@ static int take_opened(struct remote_source *remote, struct imgz_wire_message *r
     return 0;
 }
 
-static int open_there(struct remote_source *remote, const char *path, enum imgz_direct direct,
-                      struct imgz_latch *latch)
+static int open_there(struct remote_source *remote, const char *path,
+                      const struct imgz_source_config *config, struct imgz_latch *latch)
 {
     struct imgz_wire_message request, reply;
     int rc;
 
     imgz_wire_begin(&request, IMGZ_REQUEST_OPEN);
-    imgz_wire_put_u32(&request, (uint32_t)direct);
+    imgz_wire_put_u32(&request, (uint32_t)config->direct);
+    imgz_wire_put_u32(&request, (uint32_t)config->on_error);
+    imgz_wire_put_u32(&request, config->retry_count);
     imgz_wire_put_text(&request, path);
     rc = imgz_session_ask(remote->session, &request, IMGZ_REPLY_OPENED, &reply, NULL, 0);
     if (rc == 0)
@@ -181,7 +248,7 @@ int imgz_source_remote_open(const struct imgz_source_config *config,
     imgz_source_init(&remote->source, &file_ops, config);
     rc = imgz_session_open(address, &config->reach, location, latch, log, &remote->session);
     if (rc == 0)
-        rc = open_there(remote, address->path, config->direct, latch);
+        rc = open_there(remote, address->path, config, latch);
     if (rc < 0) {
         close_remote(&remote->source);
         return rc;

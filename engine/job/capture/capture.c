@@ -53,6 +53,8 @@ static int feed(void *context, struct imgz_pipeline *pipeline)
         .zero_bytes_max = imgz_note_zero_bytes_max(capture->job.chunk_bytes),
         .survey = true,
         .look_for_free = is_trusted(&capture->job.options),
+        .encoding = {IMGZ_ENCODING_SEGMENTS, capture->job.options.level,
+                     imgz_job_hash(&capture->job)},
         .io_name = &capture->job.io_name,
     };
 
@@ -328,6 +330,9 @@ static int create_packers(struct capture *capture)
     for (uint32_t i = 0; i < options->thread_count; i++) {
         if (imgz_chunk_encoder_init(&capture->encoders[i], options->level,
                                     imgz_job_hash(&capture->job)) < 0)
+            return imgz_job_raise_memory(&capture->job);
+        if (options->digests != NULL &&
+            imgz_chunk_encoder_want_raw(&capture->encoders[i], imgz_job_hash(&capture->job)) < 0)
             return imgz_job_raise_memory(&capture->job);
     }
     imgz_log_line(&capture->job.log, "compressing with %s",

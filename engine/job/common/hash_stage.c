@@ -55,6 +55,7 @@ int imgz_hash_stage_prepare(struct imgz_hash_stage *scan, uint32_t chunk_bytes,
     };
     int rc;
 
+    scan->hash = hash;
     scan->job->read_fd = imgz_source_local_fd(scan->source);
     rc = imgz_job_prepare(scan->job, &needs);
     return rc < 0 ? rc : create_workers(scan, hash);
@@ -71,6 +72,12 @@ void imgz_hash_stage_release(struct imgz_hash_stage *scan)
     scan->worker_count = 0;
 }
 
+/* True if the hash of a chunk is not all that is needed of it. */
+static bool is_raw_needed(const struct imgz_hash_stage *scan)
+{
+    return scan->job->options.digests != NULL || scan->raw_wanted || scan->overlay != NULL;
+}
+
 int imgz_hash_stage_feed(struct imgz_hash_stage *scan)
 {
     const struct imgz_reader_config config = {
@@ -80,6 +87,8 @@ int imgz_hash_stage_feed(struct imgz_hash_stage *scan)
         .zero_bytes_max = imgz_note_zero_bytes_max(scan->job->chunk_bytes),
         .survey = true,
         .look_for_free = true,
+        .encoding = {is_raw_needed(scan) ? IMGZ_ENCODING_NONE : IMGZ_ENCODING_HASHES,
+                     IMGZ_LEVEL_FAST, scan->hash},
         .io_name = &scan->job->io_name,
     };
 
@@ -128,6 +137,8 @@ void imgz_hash_stage_work(struct imgz_hash_stage *scan, uint32_t worker_index,
         hash_pieces(scan, &scan->workers[worker_index], slot);
         return;
     }
+    if (slot->is_encoded)
+        return;
     imgz_reader_fetch(scan->source, slot);
     if (slot->fault == IMGZ_FAULT_READ || slot->kind == IMGZ_SLOT_ZERO)
         return;

@@ -28,6 +28,7 @@ struct imgz_hash_stage {
     bool raw_wanted;     /* the raw bytes are left in the slot */
 
     /* Made by prepare(). */
+    enum imgz_hash_kind hash;
     struct imgz_hash_stage_worker *workers;
     unsigned char *pieces; /* the workers' */
     uint32_t worker_count;

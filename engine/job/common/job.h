@@ -30,6 +30,7 @@ enum imgz_job_kind {
     IMGZ_JOB_OPEN_IMAGE,
     IMGZ_JOB_TOPOLOGY,
     IMGZ_JOB_SERVE,
+    IMGZ_JOB_SERVE_ENCODED,
 };
 
 /* One of them: what its caller gave. */

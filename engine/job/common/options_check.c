@@ -37,6 +37,7 @@ static const struct terms terms_of[] = {
     [IMGZ_JOB_OPEN_IMAGE] = {"imgz_image_open_with()", IMGZ_FLAG_CONFINE | IMGZ_FLAG_SUDO, 0},
     [IMGZ_JOB_TOPOLOGY] = {"imgz_topology_open()", CAPTURE_FLAGS, IMGZ_OVERRIDE_CHANGED},
     [IMGZ_JOB_SERVE] = {"imgz_serve()", 0, 0},
+    [IMGZ_JOB_SERVE_ENCODED] = {"imgz_serve()", 0, 0},
 };
 
 /* "force, resume". */

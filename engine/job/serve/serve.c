@@ -14,6 +14,7 @@
 #include "io/remote/wire.h"
 #include "io/source/source.h"
 #include "job/common/job.h"
+#include "job/serve/serve_encoded.h"
 
 /* A piece and the rest of the blocks that it begins and ends in. */
 #define BUFFER_BYTES ((size_t)IMGZ_PROTOCOL_READ_BYTES_MAX + 2 * (size_t)IMGZ_BLOCK_BYTES)
@@ -68,19 +69,14 @@ static int send_opened(struct server *server)
 }
 
 /* An error of its own each time: what cannot be opened ends no conversation. */
-static int open_source(struct server *server, enum imgz_direct direct)
+static int open_source(struct server *server, const struct imgz_source_config *config)
 {
-    const struct imgz_source_config config = {
-        .path = server->path,
-        .stage = IMGZ_STAGE_READ_SOURCE,
-        .direct = direct,
-    };
     struct imgz_latch *latch;
     int rc = imgz_latch_create(&latch);
 
     if (rc < 0)
         return send_failed(server, rc, "");
-    rc = imgz_source_open(&config, latch, &server->job.log, &server->source);
+    rc = imgz_source_open(config, latch, &server->job.log, &server->source);
     if (rc < 0)
         rc = send_failed(server, rc, imgz_latch_error(latch)->text);
     else if (!imgz_source_is(server->source, IMGZ_SOURCE_RANDOM))
@@ -94,6 +90,14 @@ static int open_source(struct server *server, enum imgz_direct direct)
 static int serve_open(struct server *server)
 {
     const uint32_t direct = imgz_wire_get_u32(&server->request);
+    const uint32_t on_error = imgz_wire_get_u32(&server->request);
+    const struct imgz_source_config config = {
+        .path = server->path,
+        .stage = IMGZ_STAGE_READ_SOURCE,
+        .direct = (enum imgz_direct)direct,
+        .on_error = (enum imgz_on_error)on_error,
+        .retry_count = imgz_wire_get_u32(&server->request),
+    };
     int rc;
 
     imgz_source_close(server->source);
@@ -102,9 +106,9 @@ static int serve_open(struct server *server)
     rc = imgz_wire_end(&server->request);
     if (rc < 0)
         return rc;
-    if (server->path[0] != '/' || direct > IMGZ_DIRECT_OFF)
+    if (server->path[0] != '/' || direct > IMGZ_DIRECT_OFF || on_error > IMGZ_ON_ERROR_ZERO)
         return send_failed(server, -EINVAL, "");
-    return open_source(server, (enum imgz_direct)direct);
+    return open_source(server, &config);
 }
 
 /* ---- READ and EXTENT ---------------------------------------------------------------------- */
@@ -163,6 +167,48 @@ static int serve_extent(struct server *server)
     return send_reply(server, NULL, 0);
 }
 
+/* ---- ENCODED ------------------------------------------------------------------------------ */
+
+/* What of a request the job itself does not check. */
+static bool is_possible(const struct server *server, const struct imgz_serve_encoded *request)
+{
+    return request->source != NULL && request->from_bytes <= request->end_bytes &&
+           request->end_bytes <= imgz_source_size(server->source) && request->chunk_bytes > 0 &&
+           request->from_bytes % request->chunk_bytes == 0 &&
+           (request->hash == IMGZ_HASH_XXH3 || request->hash == IMGZ_HASH_SHA256);
+}
+
+static int send_items(struct server *server, const struct imgz_serve_encoded *request)
+{
+    struct imgz_error error = {.struct_bytes = sizeof(error)};
+    int rc = imgz_serve_encoded(&server->wire, request, &error);
+
+    if (rc == -EPIPE)
+        return -ENODATA;
+    if (rc < 0)
+        return send_failed(server, rc, error.text);
+    imgz_wire_begin(&server->reply, IMGZ_REPLY_END);
+    return send_reply(server, NULL, 0);
+}
+
+static int serve_encoded(struct server *server)
+{
+    struct imgz_serve_encoded request = {.source = server->source};
+    int rc;
+
+    request.from_bytes = imgz_wire_get_u64(&server->request);
+    request.end_bytes = imgz_wire_get_u64(&server->request);
+    request.chunk_bytes = imgz_wire_get_u32(&server->request);
+    request.level = (int32_t)imgz_wire_get_u32(&server->request);
+    request.hash = (enum imgz_hash_kind)imgz_wire_get_u32(&server->request);
+    request.segments_wanted = imgz_wire_get_u32(&server->request) != 0;
+    rc = imgz_wire_end(&server->request);
+    if (rc < 0)
+        return rc;
+    return is_possible(server, &request) ? send_items(server, &request)
+                                         : send_failed(server, -EINVAL, "");
+}
+
 /* ---- The conversation --------------------------------------------------------------------- */
 
 static int serve_request(struct server *server)
@@ -176,6 +222,8 @@ static int serve_request(struct server *server)
         return serve_read(server);
     case IMGZ_REQUEST_EXTENT:
         return serve_extent(server);
+    case IMGZ_REQUEST_ENCODED:
+        return serve_encoded(server);
     default:
         return -EPROTO;
     }
@@ -216,7 +264,9 @@ static int run(struct server *server, int in_fd, int out_fd)
         .out_fd = out_fd,
         .stop_fd = imgz_latch_fd(server->job.latch),
         .remark_fd = -1,
+        .needs_reader = true,
     };
+    imgz_wire_widen(out_fd);
     server->buffer = imgz_pages_map(BUFFER_BYTES);
     if (server->buffer == MAP_FAILED) {
         server->buffer = NULL;
