@@ -28,7 +28,7 @@ struct imgz_reader_config {
     bool survey;             /* first tell the pipeline's meter how much there is to do */
     bool look_for_free;      /* ... and what of it is free, which takes a few reads */
     struct imgz_encoding encoding; /* what the source may do of the workers\' part */
-    const char **io_name;    /* receives a static text: how it was read */
+    const char **io_name;          /* receives a static text: how it was read */
 };
 
 /* Feeds every chunk of the source. */

@@ -61,12 +61,12 @@ struct imgz_source_ops {
 
 struct imgz_source {
     const struct imgz_source_ops *ops;
-    const char *path;      /* for people; "standard input" */
-    enum imgz_stage stage; /* the stage of its errors */
-    uint64_t size_bytes;   /* IMGZ_SIZE_UNKNOWN: a stream */
+    const char *path;        /* for people; "standard input" */
+    enum imgz_stage stage;   /* the stage of its errors */
+    uint64_t size_bytes;     /* IMGZ_SIZE_UNKNOWN: a stream */
     uint64_t data_bytes_max; /* no more of it is data; IMGZ_SIZE_UNKNOWN: all may be */
-    uint32_t sector_bytes; /* the least of it that can be unreadable */
-    uint32_t traits;       /* of enum imgz_source_trait */
+    uint32_t sector_bytes;   /* the least of it that can be unreadable */
+    uint32_t traits;         /* of enum imgz_source_trait */
     uint32_t retry_count;
     enum imgz_on_error on_error;
     struct imgz_watchdog *watchdog;          /* NULL: reads may take forever */
