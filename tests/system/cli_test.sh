@@ -231,7 +231,7 @@ for key in keys:
     assert key in report, f"no {key} in {report}"
 if code != 0:
     error = report["error"]
-    assert {"stage", "path", "offset", "text", "code"} <= set(error), error
+    assert {"stage", "reason", "path", "offset", "text", "code"} <= set(error), error
     assert error["text"] and "\n" not in error["text"], error
     assert error["path"] is None or isinstance(error["path"], str), error
     assert error["offset"] is None or isinstance(error["offset"], int), error
@@ -351,5 +351,13 @@ expect_out "disk" # the source's name is in the metadata
 expect_exit 0 "$IMGZ" capture -q --reproducible disk plain.gz
 expect_exit 0 "$IMGZ" info plain.gz
 no "a reproducible image names no source" grep -Eq "source|host|$(date +%Y)-" "$OUT"
+
+title "an error's reason, for programs"
+head -c 100000 /dev/zero >some
+expect_exit 0 "$IMGZ" capture -q some some.gz
+expect_exit 1 "$IMGZ" capture -q --json some some.gz
+expect_out '"reason": "exists"'
+expect_exit 1 "$IMGZ" capture -q --json nothing some.gz
+expect_out '"reason": "none"'
 
 finish

@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <zlib.h>
 
 #include "base/bytes.h"
 #include "checksum/checksum.h"
 #include "format/note.h"
 #include "guard.h"
 #include "hex.h"
+#include "oracle.h"
 
 /* Checks in these were found with libxxhash alone. */
 static const char pinned_header[] = "1f8b 08 04 00000000 00 ff 1600 495a 1200 "
@@ -367,21 +367,11 @@ static void header_and_tail_are_a_gzip_member(void **state)
 {
     const struct imgz_frame_end end = {.chunk_bytes = IMGZ_CHUNK_BYTES_MIN};
     unsigned char file[IMGZ_FRAME_HEADER_BYTES + IMGZ_FRAME_TAIL_BYTES];
-    unsigned char room[1];
-    z_stream zlib = {0};
 
     (void)state;
     encode_header(file);
     imgz_frame_encode_tail(&end, file + IMGZ_FRAME_HEADER_BYTES);
-    assert_int_equal(inflateInit2(&zlib, 15 + 16), Z_OK);
-    zlib.next_in = file;
-    zlib.avail_in = sizeof(file);
-    zlib.next_out = room;
-    zlib.avail_out = sizeof(room);
-    assert_int_equal(inflate(&zlib, Z_FINISH), Z_STREAM_END);
-    assert_int_equal(zlib.total_out, 0);
-    assert_int_equal(zlib.avail_in, 0);
-    inflateEnd(&zlib);
+    assert_true(imgz_oracle_inflates_to_nothing(file, sizeof(file), 15 + 16));
 }
 
 int main(void)

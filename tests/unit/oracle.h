@@ -31,6 +31,25 @@ static inline bool imgz_oracle_accepts(const unsigned char *stream, size_t strea
     return status == Z_STREAM_END && zlib.avail_in == 0;
 }
 
+/* True if the bytes are one complete stream of no output, in the form that inflateInit2() calls
+ * 'window_bits', and nothing more. */
+static inline bool imgz_oracle_inflates_to_nothing(const unsigned char *stream, size_t stream_bytes,
+                                                   int window_bits)
+{
+    unsigned char out[1];
+    z_stream zlib = {0};
+    int status;
+
+    IMGZ_ASSERT(inflateInit2(&zlib, window_bits) == Z_OK);
+    zlib.next_in = (Bytef *)(uintptr_t)stream;
+    zlib.avail_in = (uInt)stream_bytes;
+    zlib.next_out = out;
+    zlib.avail_out = sizeof(out);
+    status = inflate(&zlib, Z_FINISH);
+    IMGZ_ASSERT(inflateEnd(&zlib) == Z_OK);
+    return status == Z_STREAM_END && zlib.avail_in == 0 && zlib.total_out == 0;
+}
+
 /* Bits of zlib's data_type after a block (inflate(), Z_BLOCK). */
 #define IMGZ_ORACLE_BITS_LEFT  63
 #define IMGZ_ORACLE_LAST_BLOCK 64

@@ -53,25 +53,34 @@ int imgz_append_raise(const struct imgz_append *append, int rc, uint64_t offset)
 
 /* ---- Without buffers ---------------------------------------------------------------------- */
 
-int imgz_append_open_plain(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
-                           const struct imgz_append_ops *ops, struct imgz_append **result)
-{
-    struct imgz_append *append = malloc(sizeof(*append));
-
-    if (append == NULL)
-        return imgz_sink_raise(sink, -ENOMEM, "writing");
-    *append = (struct imgz_append){.ops = ops, .sink = sink, .pipeline = pipeline};
-    *result = append;
-    return 0;
-}
-
-int imgz_append_do_nothing(struct imgz_append *append)
+static int do_nothing(struct imgz_append *append)
 {
     (void)append;
     return 0;
 }
 
-void imgz_append_free(struct imgz_append *append)
+static void close_plain(struct imgz_append *append)
 {
     free(append);
+}
+
+struct plain_append {
+    struct imgz_append append;
+    struct imgz_append_ops ops;
+};
+
+int imgz_append_open_plain(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
+                           int (*bytes)(struct imgz_append *append, const void *data,
+                                        uint64_t bytes),
+                           struct imgz_append **result)
+{
+    struct plain_append *plain = malloc(sizeof(*plain));
+
+    if (plain == NULL)
+        return imgz_sink_raise(sink, -ENOMEM, "writing");
+    plain->ops = (struct imgz_append_ops){
+        .bytes = bytes, .settle = do_nothing, .finish = do_nothing, .close = close_plain};
+    plain->append = (struct imgz_append){.ops = &plain->ops, .sink = sink, .pipeline = pipeline};
+    *result = &plain->append;
+    return 0;
 }

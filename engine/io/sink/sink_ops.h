@@ -112,12 +112,11 @@ IMGZ_MUST_CHECK int imgz_sink_stream_open(const struct imgz_sink_config *config,
 
 /* ---- Appending without buffers ------------------------------------------------------------ */
 
-/* What is appended is written at once by 'bytes'; there is nothing else to do. */
+/* 'bytes' writes at once what is appended; there is nothing else to do. */
 IMGZ_MUST_CHECK int imgz_append_open_plain(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
-                                           const struct imgz_append_ops *ops,
+                                           int (*bytes)(struct imgz_append *append,
+                                                        const void *data, uint64_t bytes),
                                            struct imgz_append **result);
-int imgz_append_do_nothing(struct imgz_append *append);
-void imgz_append_free(struct imgz_append *append);
 
 /* ---- Writers of local kinds --------------------------------------------------------------- */
 

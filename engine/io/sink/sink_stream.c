@@ -26,12 +26,7 @@ static int append_bytes(struct imgz_append *append, const void *data, uint64_t b
 static int open_append(struct imgz_sink *sink, struct imgz_pipeline *pipeline,
                        struct imgz_append **result)
 {
-    static const struct imgz_append_ops ops = {.bytes = append_bytes,
-                                               .settle = imgz_append_do_nothing,
-                                               .finish = imgz_append_do_nothing,
-                                               .close = imgz_append_free};
-
-    return imgz_append_open_plain(sink, pipeline, &ops, result);
+    return imgz_append_open_plain(sink, pipeline, append_bytes, result);
 }
 
 /* ---- The sink ----------------------------------------------------------------------------- */
