@@ -7,10 +7,12 @@
 # The options that take a value.
 _imgz_valued='--level --chunk-size --chunk-hash --against --digest --threads --direct --progress'
 _imgz_valued+=' --on-error --retries --map --timeout --size --seconds --write-to --override --mode'
+_imgz_valued+=' --ssh --remote-imgz'
 
 # The options of command $1.
 _imgz_options() {
-    local job='--threads --digest --json --progress --quiet --verbose --help'
+    local far='--ssh --remote-imgz --sudo'
+    local job="--threads --digest $far --json --progress --quiet --verbose --help"
     case $1 in
     capture)
         echo "$job --level --chunk-size --chunk-hash --direct --on-error --retries --map --size"
@@ -23,12 +25,13 @@ _imgz_options() {
         ;;
     verify) echo "$job --against --paranoid --scrub --direct" ;;
     hash) echo "$job --chunk-size --chunk-hash --direct" ;;
-    info) echo '--topology --threads --chunk-size --json --help' ;;
+    info) echo "--topology --threads --chunk-size $far --json --help" ;;
     devices) echo '--json --help' ;;
     bench)
         echo '--threads --chunk-size --chunk-hash --direct --seconds --write-to --json'
         echo '--progress --quiet --verbose --help'
         ;;
+    remote) echo '--help' ;;
     esac
 }
 
@@ -45,6 +48,7 @@ _imgz_values() {
     --retries) echo '0 1 3 10' ;;
     --seconds) echo '5 10 30 60' ;;
     --timeout) echo '30 60 120 300' ;;
+    --ssh) echo 'ssh' ;;
     --threads) eval "echo {1..$(nproc)}" ;;
     esac
 }
@@ -92,8 +96,9 @@ _imgz() {
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W \
-            'capture restore verify hash info devices bench help --help --version' -- "$word")
+        local commands='capture restore verify hash info devices bench remote help'
+
+        mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$word")
         return
     fi
     # Readline parts words at "=": "--level=6" comes as "--level", "=", "6".
@@ -105,7 +110,7 @@ _imgz() {
         _imgz_complete_value "$before" "$word"
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_imgz_options "$command")" -- "$word")
-    elif [[ $command != devices ]]; then
+    elif [[ $command != devices && $command != remote ]]; then
         _imgz_complete_path "$word"
     fi
 }

@@ -38,6 +38,7 @@ end
 
 set --local jobs capture restore verify hash
 set --local commands $jobs info devices bench
+set --local readers $jobs info
 
 complete --command imgz --no-files
 complete --command imgz --condition __imgz_no_command --short-option h --long-option help \
@@ -58,9 +59,11 @@ complete --command imgz --condition __imgz_no_command --arguments devices \
     --description 'List the drives of this machine'
 complete --command imgz --condition __imgz_no_command --arguments bench \
     --description 'Measure what this machine can do'
+complete --command imgz --condition __imgz_no_command --arguments remote \
+    --description 'Serve imgz on another host (started by ssh)'
 complete --command imgz --condition __imgz_no_command --arguments help \
     --description 'Show the options of a command'
-__imgz_option help --arguments "$commands"
+__imgz_option help --arguments "$commands remote"
 __imgz_option "$jobs info bench" --arguments '(__imgz_paths)'
 
 __imgz_option capture -x -l level -a 'fast (seq 0 12)' -d Compression
@@ -100,8 +103,11 @@ __imgz_option 'capture restore' -s f -l force -d 'Replace an existing file'
 __imgz_option 'capture restore' -x -l mode -a '0600 0640 0644' -d 'Permissions of a new file'
 __imgz_option capture -l reproducible -d 'Leave times and names out of the image'
 __imgz_option capture -l allow-empty -d 'Accept an empty pipe as an empty disk'
+__imgz_option "$readers" -x -l ssh -a ssh -d 'The ssh client to use'
+__imgz_option "$readers" -x -l remote-imgz -d 'Where the other host has imgz'
+__imgz_option "$readers" -l sudo -d 'Run imgz on the other host as root'
 __imgz_option "$commands" -l json -d 'Print one JSON object on standard output'
 __imgz_option "$jobs bench" -x -l progress -a 'auto bar json none' -d 'How progress is shown'
 __imgz_option "$jobs bench" -s q -l quiet -d 'Print only errors'
 __imgz_option "$jobs bench" -s v -l verbose -d 'Print what happens'
-__imgz_option "$commands" -s h -l help -d 'Show the options of the command'
+__imgz_option "$commands remote" -s h -l help -d 'Show the options of the command'

@@ -6,7 +6,8 @@
 
 # Sets 'names' to the options of command $1.
 _imgz_options_of() {
-    local -a job=(threads digest json progress quiet verbose help)
+    local -a far=(ssh remote-imgz sudo)
+    local -a job=(threads digest $far json progress quiet verbose help)
     case $1 in
     capture)
         names=($job level chunk-size chunk-hash direct on-error retries map timeout size resume
@@ -18,12 +19,13 @@ _imgz_options_of() {
         ;;
     verify) names=($job against paranoid scrub direct) ;;
     hash) names=($job chunk-size chunk-hash direct) ;;
-    info) names=(topology threads chunk-size json help) ;;
+    info) names=(topology threads chunk-size $far json help) ;;
     devices) names=(json help) ;;
     bench)
         names=(threads chunk-size chunk-hash direct seconds write-to json progress quiet verbose
             help)
         ;;
+    remote) names=(help) ;;
     *) names=() ;;
     esac
 }
@@ -67,6 +69,9 @@ _imgz_add_spec() {
         specs+=('(-n --dry-run)'{-n,--dry-run}'[show what imgz would do, and write nothing]')
         ;;
     allow-empty) specs+=('--allow-empty[accept an empty pipe as an empty disk]') ;;
+    ssh) specs+=('--ssh=[the ssh client to use]:command:(ssh)') ;;
+    remote-imgz) specs+=('--remote-imgz=[where the other host has imgz]:path: ') ;;
+    sudo) specs+=('--sudo[run imgz on the other host as root]') ;;
     json) specs+=('--json[print one JSON object on standard output]') ;;
     progress) specs+=('--progress=[how progress is shown]:how:(auto bar json none)') ;;
     quiet) specs+=('(-q --quiet -v --verbose)'{-q,--quiet}'[print only errors]') ;;
@@ -106,6 +111,7 @@ _imgz() {
         'info:show what an image says about itself'
         'devices:list the drives of this machine'
         'bench:measure what this machine can do'
+        'remote:serve imgz on another host (started by ssh)'
         'help:show the options of a command'
     )
     local -a names specs
@@ -118,14 +124,14 @@ _imgz() {
     argument)
         command=$words[1]
         if [[ $command == help ]]; then
-            _arguments ':command:(capture restore verify hash info devices bench)'
+            _arguments ':command:(capture restore verify hash info devices bench remote)'
             return
         fi
         _imgz_options_of $command
         for name in $names; do
             _imgz_add_spec $name
         done
-        [[ $command == devices ]] || specs+=('*:path:_imgz_path')
+        [[ $command == (devices|remote) ]] || specs+=('*:path:_imgz_path')
         _arguments -s $specs
         ;;
     esac
