@@ -23,7 +23,9 @@ static void print_synopsis(const struct command *command, const char *lead)
     bool topology = options_takes(command, OPTION_TOPOLOGY);
     bool only_json = topology || !options_takes(command, OPTION_THREADS);
 
-    printf("%simgz %s %s", lead, command->name, only_json ? "[--json]" : "[options]");
+    printf("%simgz %s", lead, command->name);
+    if (options_takes(command, OPTION_JSON))
+        printf(" %s", only_json ? "[--json]" : "[options]");
     for (unsigned i = 0; i < command->operand_count; i++)
         printf(i < needed_count ? " %s" : " [%s]", command->operands[i].name);
     printf("%s%s\n", command->several ? "..." : "",
