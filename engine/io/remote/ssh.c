@@ -175,9 +175,9 @@ int imgz_ssh_end(struct imgz_ssh *ssh)
 
     close_fd(&ssh->out_fd);
     close_fd(&ssh->in_fd);
-    if (ssh->child > 0) {
-        if (!ends_within(ssh->child, END_MS))
-            kill(ssh->child, SIGKILL);
+    /* EPERM: this process is confined since (Landlock, signals), so it cannot end what was started
+     * before. To wait for it could take for ever. */
+    if (ssh->child > 0 && (ends_within(ssh->child, END_MS) || kill(ssh->child, SIGKILL) == 0)) {
         while (waitpid(ssh->child, &status, 0) < 0 && errno == EINTR)
             ;
     }

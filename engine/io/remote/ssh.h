@@ -39,7 +39,7 @@ struct imgz_ssh {
 IMGZ_MUST_CHECK int imgz_ssh_start(const struct imgz_ssh_config *config, struct imgz_ssh *ssh);
 
 /* Closes the pipes and waits for the client: a moment for its own end, then it is killed. Gives
- * its exit status, as waitpid(2) has it. */
+ * its exit status, as waitpid(2) has it; 0 if it may not be killed, and is left to itself. */
 int imgz_ssh_end(struct imgz_ssh *ssh);
 
 #endif /* IMGZ_SSH_H */
