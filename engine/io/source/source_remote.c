@@ -209,7 +209,8 @@ static int take_opened(struct remote_source *remote, struct imgz_wire_message *r
     imgz_make_printable(device->serial);
     if (imgz_wire_end(reply) < 0 || source->size_bytes > INT64_MAX ||
         (kind != IMGZ_PROTOCOL_FILE && kind != IMGZ_PROTOCOL_DEVICE) ||
-        source->sector_bytes < IMGZ_SECTOR_BYTES || source->sector_bytes > SECTOR_BYTES_MAX ||
+        (kind == IMGZ_PROTOCOL_DEVICE && holes != 0) || source->sector_bytes < IMGZ_SECTOR_BYTES ||
+        source->sector_bytes > SECTOR_BYTES_MAX ||
         (source->sector_bytes & (source->sector_bytes - 1)) != 0)
         return -EPROTO;
     source->ops = kind == IMGZ_PROTOCOL_DEVICE ? &device_ops : &file_ops;
