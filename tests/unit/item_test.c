@@ -175,11 +175,30 @@ static void set_failure_beyond(struct imgz_wire_message *message)
     memset(message->body + message->body_bytes - 12, 0xff, 8);
 }
 
+/* What could not be read, for a reason that there is not. */
+static void set_unknown_errno(struct imgz_wire_message *message)
+{
+    message->body[0] = 2;
+    memset(message->body + 20, 0, 8);
+    message->tail_bytes = 0;
+    message->body[message->body_bytes - 15] = 0x7f;
+}
+
 static void wrong_items_are_refused(void **state)
 {
     static void (*const breaks[])(struct imgz_wire_message * message) = {
-        set_kind, set_offset, set_raw_bytes, set_raw_huge,          set_stored_huge,    set_tail,
-        cut,      add,        set_bad,       set_zero_with_segment, set_failure_beyond,
+        set_kind,
+        set_offset,
+        set_raw_bytes,
+        set_raw_huge,
+        set_stored_huge,
+        set_tail,
+        cut,
+        add,
+        set_bad,
+        set_zero_with_segment,
+        set_failure_beyond,
+        set_unknown_errno,
     };
     uint8_t map[SECTORS] = {0};
     const struct imgz_slot sent = make_chunk(map);

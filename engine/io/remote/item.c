@@ -105,7 +105,7 @@ static bool has_right_segment(const struct imgz_item_limits *limits, enum item_k
 
 static int take_failure(struct imgz_slot *slot, uint32_t code)
 {
-    if (code > INT32_MAX || slot->read_bytes > slot->raw_bytes)
+    if ((code != 0 && !imgz_wire_is_errno(code)) || slot->read_bytes > slot->raw_bytes)
         return -EPROTO;
     slot->fault = IMGZ_FAULT_READ;
     slot->read_rc = -(int)code;

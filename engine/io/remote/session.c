@@ -225,23 +225,13 @@ void imgz_session_close(struct imgz_session *session)
 
 /* ---- Asking ------------------------------------------------------------------------------- */
 
-/* These say what happened to a call, not to the other host's file: here they mean that this job was
- * stopped, or that the same is to be tried again, for ever. */
-static bool is_of_a_call(uint32_t code)
-{
-    return code == ECANCELED || code == EINTR || code == EAGAIN;
-}
-
-/* An errno of the other end: one that is none would be taken for success, or for what this end
- * means by it. */
 static int failed_code(struct imgz_session *session, struct imgz_wire_message *reply)
 {
     const uint32_t code = imgz_wire_get_u32(reply);
 
     imgz_wire_get_text(reply, session->words, sizeof(session->words));
     imgz_make_printable(session->words);
-    if (imgz_wire_end(reply) < 0 || code > INT32_MAX || strerrorname_np((int)code) == NULL ||
-        code == 0 || is_of_a_call(code))
+    if (imgz_wire_end(reply) < 0 || !imgz_wire_is_errno(code))
         return -EPROTO;
     return -(int)code;
 }

@@ -112,6 +112,12 @@ void imgz_wire_get_text(struct imgz_wire_message *message, char *text, size_t te
     text[kept_bytes] = '\0';
 }
 
+bool imgz_wire_is_errno(uint32_t code)
+{
+    return code > 0 && code <= INT32_MAX && strerrorname_np((int)code) != NULL &&
+           code != ECANCELED && code != EINTR && code != EAGAIN;
+}
+
 int imgz_wire_end(const struct imgz_wire_message *message)
 {
     return message->broken || message->taken_bytes != message->body_bytes ? -EPROTO : 0;

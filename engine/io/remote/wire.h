@@ -69,6 +69,11 @@ void imgz_wire_get_bytes(struct imgz_wire_message *message, void *data, size_t b
 /* A text without NUL, cut at the end of 'text'. */
 void imgz_wire_get_text(struct imgz_wire_message *message, char *text, size_t text_bytes);
 
+/* True if 'code' is an errno of this system that says what happened to the other end's file. An
+ * unknown one has no words; 0 would be taken for success; and those of a call (ECANCELED, EINTR,
+ * EAGAIN) mean here that this job was stopped, or that the same is to be tried again, forever. */
+bool imgz_wire_is_errno(uint32_t code);
+
 /* After the last field: 0, or -EPROTO if one was missing or something is left. */
 IMGZ_MUST_CHECK int imgz_wire_end(const struct imgz_wire_message *message);
 
