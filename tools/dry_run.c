@@ -154,7 +154,7 @@ static void print_capture(const struct options *options, const struct imgz_repor
         print_size(options, report, estimate);
         print_time(estimate);
     } else if (report->raw_bytes != 0) {
-        streams_note("size       unknown: a pipe can be read only once");
+        streams_note("size       unknown: only files and drives of this host are sampled");
     }
     print_room(report, estimate->image_bytes);
 }

@@ -157,7 +157,8 @@ refused 'fail=opened,2,"no such thing"' -- 'ssh://far/dev/xvda says: no such thi
 refused 'fail=opened,13,"x" * 8000' -- 'says: x{500}'
 refused 'fail=opened,13,"x" * 9000' -- "$lie"
 refused 'fail=opened,13,"a\0b"' -- "$lie"
-refused 'fail=opened,2,"\033[31mred\r\nnext\t\u202e\u2028\x9b\udcff\x7f"' -- 'says: \?\[31mred\?\?next'
+refused 'fail=opened,2,"\033[31mred\r\nnext\t\u202e\u2028\x9b\udcff\x7f"' \
+    -- 'says: \?\[31mred\?\?next'
 refused 'fail=data,5,"\033[31mred"' -- 'at offset 0: Input/output error'
 
 title "what is kept of it is printable"
@@ -172,6 +173,20 @@ ok "printable as JSON" python3 -c '
 import json, sys
 meta = json.load(open(sys.argv[1]))["meta"]
 assert all(c.isprintable() for text in meta.values() for c in text), meta' "$OUT"
+
+# The library's own, which the program has not touched.
+printable_json() {
+    python3 -c '
+import json, sys
+text = json.load(open(sys.argv[1]))["error"]["text"]
+assert text.isprintable(), text' "$OUT"
+}
+far 'fail=opened,2,"\033[31mred\u202e\x9b"'
+expect_exit 1 "$IMGZ" hash --json "$NAME"
+ok "words are printable as JSON" printable_json
+IMGZ_SSH="sh -c 'printf \"why \\033[31m\\r\\n\" >&2; exit 255'"
+expect_exit 1 "$IMGZ" hash --json "$NAME"
+ok "remarks are printable as JSON" printable_json
 
 # ---- A connection that ends ---------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# SPDX-License-Identifier: MIT
 # quick
+# SPDX-License-Identifier: MIT
 # Drives and images on another host, which has imgz: read through a real ssh server.
 source "$(dirname "$0")/lib.sh"
 need ssh /usr/sbin/sshd ssh-keygen python3 gunzip cmp
@@ -62,20 +62,21 @@ expect_exit 0 "$IMGZ" verify -q --paranoid here.gz --against "ssh://samurai$far"
 expect_exit 3 "$IMGZ" verify -q --paranoid here.gz --against "ssh://samurai$PWD/other"
 
 title "a connection that is lost"
-# It lasts for so many bytes.
-cat >pass.py <<'END'
-import os, sys
-left = int(sys.argv[1])
-while left > 0:
-    data = os.read(0, min(left, 65536))
+# It lasts for so many bytes. A shell with a pipe would keep it open, and nobody would say a word.
+cat >brief <<END
+#!/usr/bin/env python3
+import os
+import subprocess
+import sys
+
+child = subprocess.Popen(["$IMGZ", *sys.argv[1:]], stdout=subprocess.PIPE)
+rest = 2000000
+while rest > 0:
+    data = os.read(child.stdout.fileno(), min(rest, 65536))
     if not data:
         break
     os.write(1, data)
-    left -= len(data)
-END
-cat >brief <<END
-#!/bin/sh
-exec "$IMGZ" "\$@" | exec python3 "$PWD/pass.py" 2000000
+    rest -= len(data)
 END
 chmod +x brief
 expect_exit 1 "$IMGZ" capture -q --reproducible --remote-imgz "$PWD/brief" "ssh://samurai$far" \
