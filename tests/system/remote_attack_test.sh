@@ -243,7 +243,8 @@ far cut=200000
 expect_exit 1 "$IMGZ" capture -q "${patient[@]}" --reproducible --chunk-size 64K "$NAME" there.gz
 expect_text 'there.gz.partial is kept.*--resume'
 far
-expect_exit 0 "$IMGZ" capture -q "${patient[@]}" --reproducible --chunk-size 64K --resume "$NAME" there.gz
+expect_exit 0 "$IMGZ" capture -q "${patient[@]}" --reproducible --chunk-size 64K --resume \
+    "$NAME" there.gz
 ok "the same image" cmp here.gz there.gz
 
 # ---- Bad sectors there --------------------------------------------------------------------------
@@ -266,7 +267,8 @@ no "no image" test -e none.gz
 # To try it again and again would take for ever.
 for code in 4 11 125; do
     far kind=2 holes=0 bad=131072,132096 "then=$code"
-    expect_exit 1 "$IMGZ" capture -q "${patient[@]}" --on-error=zero --discard-partial "$NAME" again.gz
+    expect_exit 1 "$IMGZ" capture -q "${patient[@]}" --on-error=zero --discard-partial \
+        "$NAME" again.gz
     expect_text ': Protocol error'
 done
 

@@ -124,7 +124,7 @@ absent new new.gz map
 title "what would be done"
 expect_exit 0 "$IMGZ" capture --dry-run "ssh://samurai$disk" new.gz
 expect_text 'would capture .*2.86 MiB.* to new.gz'
-expect_text 'only a file or drive of this host is sampled'
+expect_text 'only files and drives of this host are sampled'
 expect_exit 0 "$IMGZ" restore --dry-run "ssh://samurai$PWD/here.gz" new
 expect_text 'would restore .*2.86 MiB'
 absent new new.gz
