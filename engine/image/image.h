@@ -43,7 +43,7 @@ struct imgz_image {
 IMGZ_MUST_CHECK int imgz_image_recognize(struct imgz_source *source, struct imgz_latch *latch,
                                          bool *is_image, struct imgz_frame_header *header);
 
-/* Opens 'path' (must outlive the image; 'reach' may be NULL) and reads all parts. 'image' may be
+/* Opens 'path' ('reach' may be NULL) and reads all parts. 'image' may be
  * uninitialized; on failure nothing is held. */
 IMGZ_MUST_CHECK int imgz_image_init(const char *path, const struct imgz_reach *reach,
                                     struct imgz_latch *latch, struct imgz_log *log,

@@ -52,8 +52,9 @@ expect_error 1 "no-such-ssh cannot be run: No such file or directory; is ssh ins
     -- "$IMGZ" hash --ssh no-such-ssh "ssh://samurai$disk"
 expect_error 1 "/dev/null -v cannot be run: Permission denied" \
     -- "$IMGZ" hash --ssh '/dev/null -v' "ssh://samurai$disk"
-expect_error 1 "ssh -F 'a b cannot be run" -- "$IMGZ" hash --ssh "ssh -F 'a b" "ssh://samurai$disk"
-expect_error 1 "cannot be run" -- "$IMGZ" hash --ssh ' ' "ssh://samurai$disk"
+expect_error 2 "'ssh -F 'a b' is not a command: .* a quote in it is not closed" \
+    -- "$IMGZ" hash --ssh "ssh -F 'a b" "ssh://samurai$disk"
+expect_error 2 "' ' is not a command: it is empty" -- "$IMGZ" hash --ssh ' ' "ssh://samurai$disk"
 expect_error 2 "a command is needed" -- "$IMGZ" hash --ssh '' "ssh://samurai$disk"
 expect_error 2 "a path without line breaks" \
     -- "$IMGZ" hash --remote-imgz $'/a\nb' "ssh://samurai$disk"
@@ -121,6 +122,9 @@ expect_exit 1 "$IMGZ" capture --map "samurai:$PWD/map" disk new.gz
 expect_exit 1 "$IMGZ" capture --dry-run disk "samurai:$PWD/new.gz"
 absent new new.gz map
 
+expect_error 2 'on another host, so it cannot be measured from here; run it there' \
+    -- "$IMGZ" bench "ssh://samurai$disk"
+
 title "what would be done"
 expect_exit 0 "$IMGZ" capture --dry-run "ssh://samurai$disk" new.gz
 expect_text 'would capture .*2.86 MiB.* to new.gz'
@@ -145,7 +149,8 @@ expect_error 1 '' -- "$IMGZ" hash --remote-imgz /bin/cat "ssh://samurai$disk"
 
 title "sudo"
 serve
-have sudo || expect_error 1 '' -- "$IMGZ" hash --sudo "ssh://samurai$disk"
+have sudo ||
+    expect_error 1 'sudo must be there, find imgz' -- "$IMGZ" hash --sudo "ssh://samurai$disk"
 cat >bin/sudo <<'SH'
 #!/bin/sh
 printf 'asked for %s\n' "$*" >&2
@@ -153,7 +158,7 @@ echo 'sudo: a password is required' >&2
 exit 1
 SH
 chmod +x bin/sudo
-expect_error 1 "connecting to ssh://samurai$disk: sudo: a password is required; sudo must work" \
+expect_error 1 "ssh://samurai$disk: sudo: a password is required; sudo must be there" \
     -- "$IMGZ" hash --sudo "ssh://samurai$disk"
 cat >bin/sudo <<SH
 #!/bin/sh

@@ -49,6 +49,25 @@ static void files_have_a_size(void **state)
     imgz_fixture_fini(&fixture);
 }
 
+static void the_path_may_go(void **state)
+{
+    struct imgz_fixture fixture;
+    struct imgz_source *source = NULL;
+    struct imgz_fixture_path path;
+    struct imgz_fixture_path copy;
+
+    (void)state;
+    imgz_fixture_init(&fixture);
+    imgz_fixture_write(&fixture, "file", "x", 1);
+    path = imgz_fixture_path(&fixture, "file");
+    copy = path;
+    assert_int_equal(open_source(&fixture, path.text, &source), 0);
+    memset(&path, '?', sizeof(path));
+    assert_string_equal(imgz_source_path(source), copy.text);
+    imgz_source_close(source);
+    imgz_fixture_fini(&fixture);
+}
+
 static void failures_tell_what_to_do(void **state)
 {
     static const struct {
@@ -334,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_have_a_size),
+        cmocka_unit_test(the_path_may_go),
         cmocka_unit_test(failures_tell_what_to_do),
         cmocka_unit_test(direct_when_asked),
         cmocka_unit_test(peek_of_a_file_moves_nothing),

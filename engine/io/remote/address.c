@@ -112,7 +112,7 @@ static const char *decode_path(char *path)
         high = hex_digit(from[1]);
         low = high < 0 ? -1 : hex_digit(from[2]);
         if (low < 0)
-            return "a % in it is not followed by two hexadecimal digits; write % as %25";
+            return "a % in it is not followed by two hexadecimal digits";
         if (high == 0 && low == 0)
             return "a path cannot hold %00";
         *to++ = (char)(high * 16 + low);

@@ -28,7 +28,7 @@ struct imgz_session {
 
     struct imgz_mutex lock;
     struct imgz_wire wire; /* guarded by lock */
-    bool lost;             /* guarded by lock */
+    int lost_rc;           /* guarded by lock; 0, or why nothing can be asked any more */
 };
 
 /* ---- Connecting --------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static void last_remark(struct imgz_session *session, char *line, size_t line_by
     size_t bytes = session->wire.remark_bytes;
     char *start;
 
-    while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r'))
+    while (bytes > 0 && strchr("\r\n.", text[bytes - 1]) != NULL)
         bytes--;
     text[bytes] = '\0';
     start = memrchr(text, '\n', bytes);
@@ -126,16 +126,17 @@ static int raise_not_connected(struct imgz_session *session, const struct imgz_r
     session->wire.remark_fd = -1;
     status = imgz_ssh_end(&session->ssh);
     last_remark(session, remark, sizeof(remark));
+    if (reach->sudo && WIFEXITED(status) && WEXITSTATUS(status) != EXIT_SSH)
+        return imgz_latch_raise(session->latch, -EACCES, session->location,
+                                "connecting to %s: %s; sudo must be there, find imgz, and ask for "
+                                "no password",
+                                session->location.path, remark[0] != '\0' ? remark : "sudo failed");
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_FOUND)
         return imgz_latch_raise_cause(session->latch, imgz_cause(IMGZ_REASON_REMOTE_PROGRAM),
                                       -ENOENT, session->location,
                                       "connecting to %s: there is no %s on that host",
                                       session->location.path,
                                       reach->program != NULL ? reach->program : "imgz in the PATH");
-    if (reach->sudo && WIFEXITED(status) && WEXITSTATUS(status) != EXIT_SSH)
-        return imgz_latch_raise(session->latch, -EACCES, session->location,
-                                "connecting to %s: %s; sudo must work there without a password",
-                                session->location.path, remark[0] != '\0' ? remark : "sudo failed");
     return imgz_latch_raise(session->latch, -ENOTCONN, session->location,
                             "connecting to %s: %s; see whether ssh to that host works",
                             session->location.path,
@@ -176,6 +177,11 @@ static int start(struct imgz_session *session, const struct imgz_address *addres
     uint32_t version;
     int rc = imgz_ssh_start(&config, &session->ssh);
 
+    if (rc == -EINVAL)
+        return imgz_latch_raise_usage(session->latch, session->location,
+                                      "connecting to %s: '%s' is not a command: it is empty, or a "
+                                      "quote in it is not closed",
+                                      session->location.path, reach->client);
     if (rc < 0)
         return imgz_latch_raise(session->latch, rc, session->location,
                                 "connecting to %s: %s cannot be run: %s; is ssh installed?",
@@ -240,9 +246,11 @@ static int failed_code(struct imgz_session *session, struct imgz_wire_message *r
 static int judge(struct imgz_session *session, int rc) IMGZ_REQUIRES(session->lock);
 static int judge(struct imgz_session *session, int rc)
 {
-    if (rc < 0)
-        session->lost = true;
-    return rc == -ENODATA ? -ECONNRESET : rc;
+    if (rc == -ENODATA)
+        rc = -ECONNRESET;
+    if (rc < 0 && session->lost_rc == 0)
+        session->lost_rc = rc;
+    return rc;
 }
 
 static int send_locked(struct imgz_session *session, struct imgz_wire_message *request)
@@ -250,8 +258,8 @@ static int send_locked(struct imgz_session *session, struct imgz_wire_message *r
 static int send_locked(struct imgz_session *session, struct imgz_wire_message *request)
 {
     session->words[0] = '\0';
-    if (session->lost)
-        return -ECONNRESET;
+    if (session->lost_rc < 0)
+        return session->lost_rc;
     return judge(session, imgz_wire_send(&session->wire, request, NULL, 0));
 }
 
@@ -259,7 +267,8 @@ static int receive_locked(struct imgz_session *session, struct imgz_wire_message
     IMGZ_REQUIRES(session->lock);
 static int receive_locked(struct imgz_session *session, struct imgz_wire_message *reply)
 {
-    int rc = session->lost ? -ECONNRESET : judge(session, imgz_wire_receive(&session->wire, reply));
+    int rc = session->lost_rc < 0 ? session->lost_rc
+                                  : judge(session, imgz_wire_receive(&session->wire, reply));
 
     if (rc < 0 || reply->type != IMGZ_REPLY_FAILED)
         return rc;
@@ -330,7 +339,7 @@ int imgz_session_take(struct imgz_session *session, struct imgz_wire_message *re
 void imgz_session_give_up(struct imgz_session *session)
 {
     imgz_mutex_lock(&session->lock);
-    session->lost = true;
+    (void)judge(session, -EPROTO);
     imgz_mutex_unlock(&session->lock);
 }
 

@@ -2,6 +2,7 @@
 #include "io/source/source.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "io/aio/stream.h"
@@ -82,7 +83,8 @@ static int raise_address(const struct imgz_source_config *config, const char *wh
 {
     const struct imgz_location location = {config->stage, config->path, IMGZ_OFFSET_NONE};
 
-    return imgz_latch_raise_usage(latch, location, "opening %s: %s; write ssh://host/path",
+    return imgz_latch_raise_usage(latch, location,
+                                  "opening %s: %s; write ssh://host/path, and %% as %%25",
                                   config->path, why);
 }
 
@@ -94,8 +96,19 @@ static int open_remote(const struct imgz_source_config *config, const struct img
     return imgz_source_remote_open(config, address, latch, log, result);
 }
 
-int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch *latch,
-                     struct imgz_log *log, struct imgz_source **result)
+/* The caller's may go. */
+static int own_path(struct imgz_source *source, struct imgz_latch *latch)
+{
+    source->own_path = strdup(source->path);
+    if (source->own_path == NULL)
+        return imgz_latch_raise_system(latch, -ENOMEM,
+                                       imgz_source_location(source, IMGZ_OFFSET_NONE), "opening");
+    source->path = source->own_path;
+    return 0;
+}
+
+static int open_any(const struct imgz_source_config *config, struct imgz_latch *latch,
+                    struct imgz_log *log, struct imgz_source **result)
 {
     struct imgz_address address;
     const char *why;
@@ -113,9 +126,24 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch 
         rc = raise_address(config, why, latch);
         break;
     }
-    if (rc == 0)
-        imgz_log_line(log, "reading %s, %s", (*result)->path, how_read(*result));
     return rc;
+}
+
+int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch *latch,
+                     struct imgz_log *log, struct imgz_source **result)
+{
+    struct imgz_source *source = NULL;
+    int rc = open_any(config, latch, log, &source);
+
+    if (rc == 0)
+        rc = own_path(source, latch);
+    if (rc < 0) {
+        imgz_source_close(source);
+        return rc;
+    }
+    imgz_log_line(log, "reading %s, %s", source->path, how_read(source));
+    *result = source;
+    return 0;
 }
 
 int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch, struct imgz_log *log,
@@ -134,8 +162,13 @@ int imgz_source_reopen(int fd, const char *path, struct imgz_latch *latch, struc
 
 void imgz_source_close(struct imgz_source *source)
 {
-    if (source != NULL)
-        source->ops->close(source);
+    char *path;
+
+    if (source == NULL)
+        return;
+    path = source->own_path;
+    source->ops->close(source);
+    free(path);
 }
 
 /* ---- What it is --------------------------------------------------------------------------- */

@@ -48,7 +48,7 @@ struct imgz_encoding {
 struct imgz_source;
 
 struct imgz_source_config {
-    const char *path; /* must outlive the source */
+    const char *path; /* copied by imgz_source_open(); for reopen it must outlive the source */
     enum imgz_stage stage;
     enum imgz_direct direct;
     uint32_t retry_count;           /* of a sector that cannot be read */

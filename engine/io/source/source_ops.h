@@ -62,6 +62,7 @@ struct imgz_source_ops {
 struct imgz_source {
     const struct imgz_source_ops *ops;
     const char *path;        /* for people; "standard input" */
+    char *own_path;          /* the same, if it is the source's own; or NULL */
     enum imgz_stage stage;   /* the stage of its errors */
     uint64_t size_bytes;     /* IMGZ_SIZE_UNKNOWN: a stream */
     uint64_t data_bytes_max; /* no more of it is data; IMGZ_SIZE_UNKNOWN: all may be */

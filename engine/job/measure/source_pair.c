@@ -7,6 +7,11 @@ static int refuse(struct imgz_job *job, const struct imgz_source *source)
 {
     const struct imgz_location location = imgz_source_location(source, IMGZ_OFFSET_NONE);
 
+    if (!imgz_source_is(source, IMGZ_SOURCE_LOCAL))
+        return imgz_latch_raise_usage(job->latch, location,
+                                      "%s is on another host, so it cannot be measured from here; "
+                                      "run it there",
+                                      imgz_source_path(source));
     if (!imgz_source_is(source, IMGZ_SOURCE_RANDOM))
         return imgz_latch_raise_usage(
             job->latch, location, "%s cannot be measured: it is neither a file nor a block device",
@@ -43,7 +48,8 @@ int imgz_source_pair_open(struct imgz_source_pair *pair, const char *path, struc
 {
     const struct imgz_source_config config = {.path = path,
                                               .stage = IMGZ_STAGE_READ_SOURCE,
-                                              .direct = job->options.direct};
+                                              .direct = job->options.direct,
+                                              .reach = imgz_job_reach(job)};
     struct imgz_source *source = NULL;
     int rc = imgz_source_open(&config, job->latch, &job->log, &source);
 
