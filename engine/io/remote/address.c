@@ -223,6 +223,17 @@ enum imgz_address_kind imgz_address_parse(const char *name, struct imgz_address 
     return IMGZ_ADDRESS_WRONG;
 }
 
+bool imgz_address_is_remote(const char *name)
+{
+    struct imgz_address address;
+    const char *why;
+    const enum imgz_address_kind kind = imgz_address_parse(name, &address, &why);
+
+    if (kind == IMGZ_ADDRESS_REMOTE)
+        imgz_address_fini(&address);
+    return kind != IMGZ_ADDRESS_LOCAL;
+}
+
 void imgz_address_fini(struct imgz_address *address)
 {
     free(address->host);

@@ -34,4 +34,7 @@ enum imgz_address_kind imgz_address_parse(const char *name, struct imgz_address 
                                           const char **why);
 void imgz_address_fini(struct imgz_address *address);
 
+/* True if 'name' means something on another host, or would if it were right. */
+bool imgz_address_is_remote(const char *name);
+
 #endif /* IMGZ_ADDRESS_H */

@@ -104,14 +104,9 @@ static int refuse_remote(const struct imgz_sink_config *config, struct imgz_latc
                          struct imgz_log *log)
 {
     const struct imgz_sink sink = nameless(config, latch, log);
-    struct imgz_address address;
-    const char *why = NULL;
-    const enum imgz_address_kind kind = imgz_address_parse(config->path, &address, &why);
 
-    if (kind == IMGZ_ADDRESS_LOCAL)
+    if (!imgz_address_is_remote(config->path))
         return 0;
-    if (kind == IMGZ_ADDRESS_REMOTE)
-        imgz_address_fini(&address);
     return imgz_latch_raise(latch, -EOPNOTSUPP, imgz_sink_location(&sink, IMGZ_OFFSET_NONE),
                             "%s is on another host, where imgz can only read; run it there",
                             config->path);

@@ -14,6 +14,7 @@
 #include "checksum/checksum.h"
 #include "checksum/digest.h"
 #include "io/device/device.h"
+#include "io/remote/address.h"
 #include "job/common/allot.h"
 #include "job/common/budget.h"
 #include "job/common/options_check.h"
@@ -365,7 +366,8 @@ int imgz_job_open_source(struct imgz_job *job, const struct imgz_source_config *
                          struct imgz_source **result)
 {
     struct opening opening = {.job = job, .config = config};
-    int rc = imgz_job_call(job, open_source, &opening);
+    int rc = imgz_address_is_remote(config->path) ? imgz_job_call(job, open_source, &opening)
+                                                  : open_source(&opening);
 
     if (rc < 0) {
         imgz_source_close(opening.source);
