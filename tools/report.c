@@ -161,10 +161,10 @@ static json_t *json_error(const struct imgz_error *error)
     const struct report_pair pairs[] = {
         {"code", json_string(name != NULL ? name : "?")},
         {"stage", json_string(imgz_stage_name(error->stage))},
-        {"reason", json_string(imgz_reason_name(error->reason))},
         {"path", error->path[0] != '\0' ? report_json_text(error->path) : json_null()},
         {"offset", report_json_number(error->offset)},
         {"text", report_json_text(error->text)},
+        {"reason", json_string(imgz_reason_name(error->reason))},
     };
 
     report_json_add(object, pairs, COUNT_OF(pairs));

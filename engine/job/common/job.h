@@ -129,8 +129,8 @@ IMGZ_MUST_CHECK int imgz_job_check_hash(struct imgz_job *job, const char *image_
  * meanwhile. */
 IMGZ_MUST_CHECK int imgz_job_call(struct imgz_job *job, int (*body)(void *context), void *context);
 
-/* Opens a source: by imgz_job_call() if it is on another host, for only that may block. Otherwise no
- * thread of the job starts before imgz_confined_begin(). */
+/* Opens a source: by imgz_job_call() if it is on another host, for only that may block. Otherwise
+ * no thread of the job starts before imgz_confined_begin(). */
 IMGZ_MUST_CHECK int imgz_job_open_source(struct imgz_job *job,
                                          const struct imgz_source_config *config,
                                          struct imgz_source **result);
