@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "command.h"
+#include "environment.h"
 #include "signals.h"
 #include "streams.h"
 
@@ -20,7 +21,7 @@ static void calm_hwloc(void)
  * limit of the shell. */
 static void forbid_core_dumps(void)
 {
-    const char *wanted = getenv("IMGZ_CORE");
+    const char *wanted = environment_get("IMGZ_CORE");
     struct rlimit limit;
 
     if ((wanted != NULL && strcmp(wanted, "1") == 0) || getrlimit(RLIMIT_CORE, &limit) < 0)

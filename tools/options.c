@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "environment.h"
 #include "habits.h"
 #include "option_table.h"
 #include "suggest.h"
@@ -234,7 +235,7 @@ static int check_together(const struct options *options, struct options_problem 
 int options_parse(const struct command *command, int argc, char **argv, struct options *result,
                   struct options_problem *problem)
 {
-    const char *ssh_client = getenv("IMGZ_SSH");
+    const char *ssh_client = environment_get("IMGZ_SSH");
     struct option table[OPTION_COUNT + 1];
     char letters[LETTERS_BYTES];
     int code;
@@ -245,8 +246,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
     if (result->operands == NULL)
         return options_refuse(problem, "out of memory");
     imgz_options_init(&result->job, sizeof(result->job));
-    if (ssh_client != NULL && ssh_client[0] != '\0')
-        result->job.ssh_client = ssh_client;
+    result->job.ssh_client = ssh_client;
     make_getopt_letters(letters);
     make_getopt_table(table);
     rc = check_long_names(command, argc, argv, problem);

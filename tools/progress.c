@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "progress_view.h"
 #include "schedule.h"
 #include "signals.h"
@@ -133,7 +134,7 @@ static void on_warning(const char *text, void *context)
 /* A terminal that can erase a line gets a bar. */
 static enum progress_mode choose_mode(const struct options *options)
 {
-    const char *terminal = getenv("TERM");
+    const char *terminal = environment_get("TERM");
 
     if (options->progress != PROGRESS_AUTO)
         return options->progress;

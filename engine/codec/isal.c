@@ -133,6 +133,10 @@ int imgz_isal_compress(struct imgz_isal *isal, const unsigned char *raw, size_t 
                        unsigned char *out, size_t out_bytes, size_t *segment_bytes)
 {
     struct isal_zstream *stream = &isal->stream;
+    const union {
+        const unsigned char *given;
+        uint8_t *taken; /* only read, though not declared const */
+    } input = {.given = raw};
     int status;
 
     IMGZ_ASSERT(raw_bytes <= UINT32_MAX);
@@ -144,7 +148,7 @@ int imgz_isal_compress(struct imgz_isal *isal, const unsigned char *raw, size_t 
     stream->level_buf_size = sizeof(isal->level_buffer);
     stream->flush = FULL_FLUSH;
     stream->end_of_stream = 0;
-    stream->next_in = (uint8_t *)(uintptr_t)raw; /* only read, though not declared const */
+    stream->next_in = input.taken;
     stream->avail_in = (uint32_t)raw_bytes;
     stream->next_out = out;
     stream->avail_out = (uint32_t)out_bytes;

@@ -112,7 +112,7 @@ static int open_any(const struct imgz_source_config *config, struct imgz_latch *
 {
     struct imgz_address address;
     const char *why;
-    int rc = 0;
+    int rc = -EINVAL;
 
     switch (imgz_address_parse(config->path, &address, &why)) {
     case IMGZ_ADDRESS_LOCAL:
@@ -135,6 +135,7 @@ int imgz_source_open(const struct imgz_source_config *config, struct imgz_latch 
     struct imgz_source *source = NULL;
     int rc = open_any(config, latch, log, &source);
 
+    IMGZ_ASSERT(rc < 0 || source != NULL);
     if (rc == 0)
         rc = own_path(source, latch);
     if (rc < 0) {
