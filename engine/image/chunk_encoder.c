@@ -92,7 +92,7 @@ void imgz_chunk_encode_slot(const struct imgz_chunk_encoder *encoder, struct img
         slot->fault = IMGZ_FAULT_CODEC;
 }
 
-void imgz_chunk_hash_slot(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot)
+void imgz_chunk_hash_slot(struct imgz_hasher *hasher, struct imgz_slot *slot)
 {
     struct imgz_hasher_sums sums;
 
@@ -102,7 +102,7 @@ void imgz_chunk_hash_slot(const struct imgz_chunk_encoder *encoder, struct imgz_
         slot->kind = IMGZ_SLOT_ZERO;
         return;
     }
-    sums = imgz_hasher_hash(encoder->hasher, slot->raw, (size_t)slot->raw_bytes);
+    sums = imgz_hasher_hash(hasher, slot->raw, (size_t)slot->raw_bytes);
     slot->raw_hash = sums.hash;
     slot->raw_sha256 = sums.sha256;
 }

@@ -41,7 +41,7 @@ void imgz_chunk_encoder_fini(struct imgz_chunk_encoder *encoder);
 void imgz_chunk_encode_slot(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot);
 
 /* The same without note and segment: raw_hash alone. */
-void imgz_chunk_hash_slot(const struct imgz_chunk_encoder *encoder, struct imgz_slot *slot);
+void imgz_chunk_hash_slot(struct imgz_hasher *hasher, struct imgz_slot *slot);
 
 /* Makes note and segment of a run of zeros, slot->raw_bytes of them, in the stored buffer. */
 void imgz_chunk_encode_zeros(struct imgz_slot *slot);

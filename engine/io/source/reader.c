@@ -328,7 +328,7 @@ static bool comes_encoded(const struct reader *reader)
 {
     const struct imgz_source *source = reader->config->source;
 
-    return source->ops->begin_encoded != NULL &&
+    return imgz_source_is(source, IMGZ_SOURCE_ENCODES) &&
            reader->config->encoding.kind != IMGZ_ENCODING_NONE && source->watchdog == NULL &&
            (source->known_bad == NULL || source->known_bad->count == 0);
 }

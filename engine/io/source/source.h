@@ -25,11 +25,12 @@
 #define IMGZ_SOURCE_PEEK_BYTES 64u
 
 enum imgz_source_trait {
-    IMGZ_SOURCE_RANDOM = 1u << 0, /* its size is known, and it can be read at any offset */
-    IMGZ_SOURCE_HOLES = 1u << 1,  /* it may tell holes from data; without: all is data */
-    IMGZ_SOURCE_DIRECT = 1u << 2, /* read past the page cache, in aligned blocks */
-    IMGZ_SOURCE_DEVICE = 1u << 3, /* its size is that of a drive, not of what is on it */
-    IMGZ_SOURCE_LOCAL = 1u << 4,  /* a file, device or pipe of this system */
+    IMGZ_SOURCE_RANDOM = 1u << 0,  /* its size is known, and it can be read at any offset */
+    IMGZ_SOURCE_HOLES = 1u << 1,   /* it may tell holes from data; without: all is data */
+    IMGZ_SOURCE_DIRECT = 1u << 2,  /* read past the page cache, in aligned blocks */
+    IMGZ_SOURCE_DEVICE = 1u << 3,  /* its size is that of a drive, not of what is on it */
+    IMGZ_SOURCE_LOCAL = 1u << 4,   /* a file, device or pipe of this system */
+    IMGZ_SOURCE_ENCODES = 1u << 5, /* it can do the workers' part: see enum imgz_encoding_kind */
 };
 
 /* What a source can do of the workers' part, where what it reads lies: imgz on another host. */

@@ -51,7 +51,7 @@ struct imgz_source_ops {
     /*
      * Chunks and runs of zeros in disk order, read and encoded where they lie. begin() says which;
      * next() fills a slot with one, as its worker would: 1, or 0 after the last. Nothing else is
-     * read meanwhile. NULL: workers encode.
+     * read meanwhile. Called with IMGZ_SOURCE_ENCODES only.
      */
     int (*begin_encoded)(struct imgz_source *source, const struct imgz_encoded_range *range);
     int (*next_encoded)(struct imgz_source *source, struct imgz_slot *slot);

@@ -214,7 +214,8 @@ static int take_opened(struct remote_source *remote, struct imgz_wire_message *r
         (source->sector_bytes & (source->sector_bytes - 1)) != 0)
         return -EPROTO;
     source->ops = kind == IMGZ_PROTOCOL_DEVICE ? &device_ops : &file_ops;
-    source->traits = IMGZ_SOURCE_RANDOM | (kind == IMGZ_PROTOCOL_DEVICE ? IMGZ_SOURCE_DEVICE : 0u) |
+    source->traits = IMGZ_SOURCE_RANDOM | IMGZ_SOURCE_ENCODES |
+                     (kind == IMGZ_PROTOCOL_DEVICE ? IMGZ_SOURCE_DEVICE : 0u) |
                      (holes != 0 ? IMGZ_SOURCE_HOLES : 0u);
     return 0;
 }

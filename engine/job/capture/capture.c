@@ -331,7 +331,7 @@ static int create_packers(struct capture *capture)
         if (imgz_chunk_encoder_init(&capture->encoders[i], options->level,
                                     imgz_job_hash(&capture->job)) < 0)
             return imgz_job_raise_memory(&capture->job);
-        if (options->digests != NULL &&
+        if (options->digests != NULL && imgz_source_is(capture->source, IMGZ_SOURCE_ENCODES) &&
             imgz_chunk_encoder_want_raw(&capture->encoders[i], imgz_job_hash(&capture->job)) < 0)
             return imgz_job_raise_memory(&capture->job);
     }

@@ -14,6 +14,7 @@
 #include "base/pages.h"
 #include "base/zero.h"
 #include "format/note.h"
+#include "image/chunk_encoder.h"
 #include "io/source/reader.h"
 
 /* Half of the smallest second cache level in use (256 KiB). The buffers begin with a page, as the
@@ -95,12 +96,6 @@ int imgz_hash_stage_feed(struct imgz_hash_stage *scan)
     return imgz_reader_run(&config, scan->job->pipeline);
 }
 
-static void take_hash(struct imgz_slot *slot, struct imgz_hasher_sums sums)
-{
-    slot->raw_hash = sums.hash;
-    slot->raw_sha256 = sums.sha256;
-}
-
 static void apply_overlay(const struct imgz_hash_stage *scan, uint64_t offset,
                           unsigned char *buffer, size_t bytes)
 {
@@ -112,6 +107,7 @@ static void apply_overlay(const struct imgz_hash_stage *scan, uint64_t offset,
 static void hash_pieces(const struct imgz_hash_stage *scan, struct imgz_hash_stage_worker *worker,
                         struct imgz_slot *slot)
 {
+    struct imgz_hasher_sums sums;
     bool zero = true;
 
     imgz_hasher_reset(worker->hasher);
@@ -126,7 +122,9 @@ static void hash_pieces(const struct imgz_hash_stage *scan, struct imgz_hash_sta
         imgz_hasher_add(worker->hasher, worker->piece, bytes);
     }
     slot->kind = zero ? IMGZ_SLOT_ZERO : IMGZ_SLOT_DATA;
-    take_hash(slot, imgz_hasher_take(worker->hasher));
+    sums = imgz_hasher_take(worker->hasher);
+    slot->raw_hash = sums.hash;
+    slot->raw_sha256 = sums.sha256;
 }
 
 void imgz_hash_stage_work(struct imgz_hash_stage *scan, uint32_t worker_index,
@@ -143,11 +141,7 @@ void imgz_hash_stage_work(struct imgz_hash_stage *scan, uint32_t worker_index,
     if (slot->fault == IMGZ_FAULT_READ || slot->kind == IMGZ_SLOT_ZERO)
         return;
     apply_overlay(scan, slot->raw_offset, slot->raw, (size_t)slot->raw_bytes);
-    if (imgz_zero_test(slot->raw, (size_t)slot->raw_bytes))
-        slot->kind = IMGZ_SLOT_ZERO;
-    else
-        take_hash(slot, imgz_hasher_hash(scan->workers[worker_index].hasher, slot->raw,
-                                         (size_t)slot->raw_bytes));
+    imgz_chunk_hash_slot(scan->workers[worker_index].hasher, slot);
 }
 
 int imgz_hash_stage_accept(struct imgz_hash_stage *scan, const struct imgz_slot *slot)

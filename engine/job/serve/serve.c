@@ -23,7 +23,6 @@ struct server {
     struct imgz_job job;
     struct imgz_wire wire;
     struct imgz_source *source; /* NULL: nothing is open */
-    char path[PATH_MAX];        /* of it */
     unsigned char *buffer;      /* begins with a page */
     struct imgz_wire_message request;
     struct imgz_wire_message reply;
@@ -91,8 +90,9 @@ static int serve_open(struct server *server)
 {
     const uint32_t direct = imgz_wire_get_u32(&server->request);
     const uint32_t on_error = imgz_wire_get_u32(&server->request);
+    char path[PATH_MAX];
     const struct imgz_source_config config = {
-        .path = server->path,
+        .path = path,
         .stage = IMGZ_STAGE_READ_SOURCE,
         .direct = (enum imgz_direct)direct,
         .on_error = (enum imgz_on_error)on_error,
@@ -102,11 +102,11 @@ static int serve_open(struct server *server)
 
     imgz_source_close(server->source);
     server->source = NULL;
-    imgz_wire_get_text(&server->request, server->path, sizeof(server->path));
+    imgz_wire_get_text(&server->request, path, sizeof(path));
     rc = imgz_wire_end(&server->request);
     if (rc < 0)
         return rc;
-    if (server->path[0] != '/' || direct > IMGZ_DIRECT_OFF || on_error > IMGZ_ON_ERROR_ZERO)
+    if (path[0] != '/' || direct > IMGZ_DIRECT_OFF || on_error > IMGZ_ON_ERROR_ZERO)
         return send_failed(server, -EINVAL, "");
     return open_source(server, &config);
 }

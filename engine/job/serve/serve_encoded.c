@@ -46,7 +46,7 @@ static int work(void *context, uint32_t worker_index, struct imgz_slot *slot)
     if (serve->request->segments_wanted)
         imgz_chunk_encode_slot(&serve->encoders[worker_index], slot);
     else
-        imgz_chunk_hash_slot(&serve->encoders[worker_index], slot);
+        imgz_chunk_hash_slot(serve->encoders[worker_index].hasher, slot);
     return 0;
 }
 
@@ -91,13 +91,13 @@ static int drain(void *context, struct imgz_pipeline *pipeline)
 static int create_encoders(struct serve *serve)
 {
     const uint32_t count = serve->job.options.thread_count;
+    const int level = serve->request->segments_wanted ? serve->request->level : 0; /* no codec */
 
     serve->encoders = calloc(count, sizeof(serve->encoders[0]));
     if (serve->encoders == NULL)
         return imgz_job_raise_memory(&serve->job);
     for (uint32_t i = 0; i < count; i++)
-        if (imgz_chunk_encoder_init(&serve->encoders[i], serve->request->level,
-                                    serve->request->hash) < 0)
+        if (imgz_chunk_encoder_init(&serve->encoders[i], level, serve->request->hash) < 0)
             return imgz_job_raise_memory(&serve->job);
     return 0;
 }
