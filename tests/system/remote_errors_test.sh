@@ -112,6 +112,9 @@ expect_error 1 'ssh://samurai/xx' -- "$IMGZ" hash "ssh://samurai/$long"
 expect_error 1 "says: .*only files and drives" -- "$IMGZ" hash "ssh://samurai/proc/self/status"
 expect_error 1 "says: " -- "$IMGZ" hash "ssh://samurai$PWD/fifo"
 
+expect_exit 1 "$IMGZ" hash --json "ssh://samurai/$(printf 'a/%.0s' {1..2500})"
+expect_out '"code": "ENAMETOOLONG"'
+
 title "what would be written there"
 expect_error 1 'on another host, where imgz can only read' \
     -- "$IMGZ" capture disk "samurai:$PWD/new.gz"

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/pages.h"
@@ -108,6 +109,8 @@ static int serve_open(struct server *server)
         return rc;
     if (path[0] != '/' || direct > IMGZ_DIRECT_OFF || on_error > IMGZ_ON_ERROR_ZERO)
         return send_failed(server, -EINVAL, "");
+    if (strlen(path) + 1 == sizeof(path)) /* it may have been cut: that would be another file */
+        return send_failed(server, -ENAMETOOLONG, "");
     return open_source(server, &config);
 }
 
